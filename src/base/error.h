@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the world can answer: a status that must be checked, and a text that a person can act on.
+ *
+ * A bug asserts (mem.h: bug_unless). Everything else, network, Redis, store, client, settings, comes back as one of
+ * these. Functions that can fail so return enum status and fill a struct error in the same call, through error_set().
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+enum status {
+    STATUS_OK,
+    STATUS_NOT_FOUND,   /* there is no such todo, file, record */
+    STATUS_EXISTS,      /* an insert found the id taken */
+    STATUS_INVALID,     /* the input breaks a rule; the text says which, error.pointer where */
+    STATUS_BUSY,        /* a bound was reached (queue, concurrency): nothing was started, try again later */
+    STATUS_UNAVAILABLE, /* not reachable, or refused; nothing was applied */
+    STATUS_UNKNOWN,     /* a write was sent and its outcome is not known: it may be applied now, later or never */
+    STATUS_COUNT
+};
+
+#define STATUS_MUST_CHECK __attribute__((warn_unused_result))
+
+struct error {
+    enum status status;
+    char pointer[24]; /* RFC 6901 JSON pointer to the member at fault, "/name"; "" where there is none */
+    char text[232];   /* what failed, with what value, and what to do; no NUL inside, cut if too long */
+};
+
+/* Fills error (which may be NULL) and returns status, so that "return error_set(...)" reads well. */
+enum status error_set(struct error *error, enum status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Says which member of the input the error is about; returns error->status. */
+enum status error_at(struct error *error, const char *pointer);
+
+/* "ok", "not_found", ...: for logs and metrics. */
+const char *status_name(enum status status);
+
+#endif

@@ -1,0 +1,22 @@
+# Pure, no I/O. Only json.c sees jansson, only etag.c xxhash.
+noinst_LIBRARIES += libbase.a
+libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
+BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS)
+libbase_a_SOURCES = \
+	src/base/arena.c src/base/arena.h \
+	src/base/breaker.c src/base/breaker.h \
+	src/base/buf.c src/base/buf.h \
+	src/base/cursor.c src/base/cursor.h \
+	src/base/date.c src/base/date.h \
+	src/base/error.c src/base/error.h \
+	src/base/etag.c src/base/etag.h \
+	src/base/events.h \
+	src/base/json.c src/base/json.h \
+	src/base/log.c src/base/log.h \
+	src/base/mem.c src/base/mem.h \
+	src/base/query.c src/base/query.h \
+	src/base/random.c src/base/random.h \
+	src/base/settings.c src/base/settings.h src/base/settings_table.h \
+	src/base/slice.c src/base/slice.h \
+	src/base/stats.c src/base/stats.h src/base/stats_table.h \
+	src/base/todo.c src/base/todo.h

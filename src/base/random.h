@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random names: tokens for leases and fences, and UUIDv7 (RFC 9562 5.7) for todos that come without an id.
+ *
+ * The bytes are the kernel's (getrandom), read 4 KB at a time; tokens have 128 bits, so that a restarted or failed-over
+ * Redis can never meet an old one again.
+ * context  any thread has its own supply
+ */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TOKEN_LEN = 32, UUID_LEN = 36 };
+
+struct token {
+    char text[TOKEN_LEN + 1]; /* lower-case hex */
+};
+
+void random_bytes(void *bytes, size_t len);
+struct token token_new(void);
+
+/* 0 <= result < bound; bound > 0. */
+uint64_t random_below(uint64_t bound);
+
+void uuid7_new(char text[UUID_LEN + 1], int64_t now_ms);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A borrowed run of bytes: a pointer and a length, no terminating NUL, no ownership.
+ *
+ * Who hands out a slice says how long its bytes live. An absent value has data == NULL; an empty one has
+ * data != NULL and len == 0.
+ */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct slice {
+    const char *data; /* borrowed; NULL: absent */
+    size_t len;       /* bytes */
+};
+
+/* A slice over a string literal, without its NUL. */
+#define SLICE(literal) ((struct slice){.data = (literal), .len = sizeof(literal) - 1})
+
+static inline struct slice slice_of(const char *text)
+{
+    return (struct slice){.data = text, .len = text ? strlen(text) : 0};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* Parses all of text as a decimal integer: no sign but one leading '-', no spaces, no leading zeros, no overflow. */
+bool slice_to_int64(struct slice text, int64_t *value);
+
+#endif

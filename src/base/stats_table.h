@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of metrics. A row: name in C, metric family, labels, help. Rows of one family stand
+ * together; its help is the first row's. Counters end in _total; times are in seconds when printed.
+ *
+ * To add one: a row here, and stats_add() or stats_time() where it happens.
+ */
+#ifndef BASE_STATS_TABLE_H
+#define BASE_STATS_TABLE_H
+
+#define STATS_COUNTERS(X)                                                                                              \
+    X(HIT, "todo_cache_reads_total", "result=\"hit\"", "Reads of a todo, by what the cache had.")                      \
+    X(NEGATIVE_HIT, "todo_cache_reads_total", "result=\"negative_hit\"", "")                                           \
+    X(MISS, "todo_cache_reads_total", "result=\"miss\"", "")                                                           \
+    X(BYPASS, "todo_cache_reads_total", "result=\"bypass\"", "")                                                       \
+    X(LIST_HIT, "todo_list_reads_total", "result=\"hit\"", "Reads of a list page, by what the cache had.")             \
+    X(LIST_MISS, "todo_list_reads_total", "result=\"miss\"", "")                                                       \
+    X(LIST_BYPASS, "todo_list_reads_total", "result=\"bypass\"", "")                                                   \
+    X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
+    X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
+    X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \
+    X(WAIT, "todo_lease_waits_total", "", "Misses that waited for another worker's fill.")                             \
+    X(COLLAPSED, "todo_collapsed_reads_total", "", "Reads that joined a flight of their own worker.")                  \
+    X(FENCE, "todo_fences_total", "kind=\"fence\"", "Marks that writers set and took away, by id.")                    \
+    X(UNFENCE, "todo_fences_total", "kind=\"unfence\"", "")                                                            \
+    X(FENCE_LOST, "todo_fence_lost_total", "", "Fences that were gone when their writer came to remove them.")         \
+    X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"", "Invalidations that Redis could not take, kept in the store.") \
+    X(OUTBOX_DRAINED, "todo_outbox_total", "kind=\"drained\"", "")                                                     \
+    X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
+    X(STORE_GET_OK, "todo_store_calls_total", "call=\"get\",outcome=\"ok\"", "Store calls, by kind and outcome.")      \
+    X(STORE_GET_ABSENT, "todo_store_calls_total", "call=\"get\",outcome=\"absent\"", "")                               \
+    X(STORE_GET_FAILED, "todo_store_calls_total", "call=\"get\",outcome=\"failed\"", "")                               \
+    X(STORE_LIST_OK, "todo_store_calls_total", "call=\"list\",outcome=\"ok\"", "")                                     \
+    X(STORE_LIST_FAILED, "todo_store_calls_total", "call=\"list\",outcome=\"failed\"", "")                             \
+    X(STORE_WRITE_OK, "todo_store_calls_total", "call=\"write\",outcome=\"ok\"", "")                                   \
+    X(STORE_WRITE_REFUSED, "todo_store_calls_total", "call=\"write\",outcome=\"refused\"", "")                         \
+    X(STORE_WRITE_FAILED, "todo_store_calls_total", "call=\"write\",outcome=\"failed\"", "")                           \
+    X(STORE_WRITE_UNKNOWN, "todo_store_calls_total", "call=\"write\",outcome=\"unknown\"", "")                         \
+    X(STORE_BUSY, "todo_store_busy_total", "", "Store calls refused because the queue was full.")                      \
+    X(REDIS_TIMEOUT, "todo_redis_errors_total", "kind=\"timeout\"", "Redis errors, by kind.")                          \
+    X(REDIS_CONNECT, "todo_redis_errors_total", "kind=\"connect\"", "")                                                \
+    X(REDIS_LOST, "todo_redis_errors_total", "kind=\"lost\"", "")                                                      \
+    X(REDIS_NOSCRIPT, "todo_redis_errors_total", "kind=\"noscript\"", "")                                              \
+    X(REDIS_OOM, "todo_redis_errors_total", "kind=\"oom\"", "")                                                        \
+    X(REDIS_READONLY, "todo_redis_errors_total", "kind=\"readonly\"", "")                                              \
+    X(REDIS_LOADING, "todo_redis_errors_total", "kind=\"loading\"", "")                                                \
+    X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
+    X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \
+    X(REDIS_OTHER, "todo_redis_errors_total", "kind=\"other\"", "")                                                    \
+    X(CONNECTION, "todo_connections_total", "kind=\"accepted\"", "FastCGI connections.")                               \
+    X(CONNECTION_REFUSED, "todo_connections_total", "kind=\"refused\"", "")                                            \
+    X(CONNECTION_BROKEN, "todo_connections_total", "kind=\"broken\"", "")
+
+#define STATS_HISTOGRAMS(X)                                                                                            \
+    X(REDIS, "todo_layer_seconds", "layer=\"redis\"", "Time spent per call, by layer.")                                \
+    X(STORE, "todo_layer_seconds", "layer=\"store\"", "")                                                              \
+    X(STORE_WAIT, "todo_layer_seconds", "layer=\"store_queue\"", "")
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache-aside service: todos and pages of todos from Redis if it has them, from the store otherwise, and writes
+ * that leave nothing stale behind. This is the only door that handlers and the loader have to the store.
+ *
+ * The promise, the protocol and its proof: doc/consistency.md. In short, an entry that exists equals the committed document,
+ * and no write to it is in flight.
+ *
+ * context   loop only, never blocks
+ * outcomes  whatever starts something here returns void; its callback comes once, later, on the loop
+ */
+#ifndef CACHE_CACHE_H
+#define CACHE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/events.h"
+#include "base/settings.h"
+#include "base/slice.h"
+#include "base/stats.h"
+#include "base/todo.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+struct cache;
+
+struct cache_options {
+    const struct events *events; /* all borrowed for the cache's life */
+    const struct settings *settings;
+    struct store *store;
+    struct pool *pool;
+    struct stats *stats;
+};
+
+/* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting. */
+enum status cache_new(struct cache **cache, const struct cache_options *options, struct error *error) STATUS_MUST_CHECK;
+
+/* When no read or write is under way; NULL is fine. */
+void cache_free(struct cache *cache);
+
+/* Whether Redis answers and is known to hold this epoch's entries, so that reads may trust it. */
+bool cache_is_trusted(const struct cache *cache);
+
+/* Periodic duty, once a second: epoch, outbox. Bounded work; it goes on in the background. */
+void cache_tend(struct cache *cache);
+
+enum cache_source {
+    CACHE_HIT,    /* from Redis, as age_ms and ttl_ms say */
+    CACHE_MISS,   /* from the store, because Redis had nothing */
+    CACHE_BYPASS, /* from the store, because a write was under way or Redis was not to be trusted */
+};
+
+/* How an answer came about, for Cache-Status (RFC 9211), Age and metrics. */
+struct cache_trace {
+    enum cache_source source;
+    bool stored;    /* the answer is in the cache now */
+    bool collapsed; /* it came from another request's flight */
+    int64_t age_ms; /* since the store was read */
+    int64_t ttl_ms; /* what is left of the entry's life; -1: not in the cache */
+};
+
+struct cache_answer {
+    enum status status;         /* OK, NOT_FOUND, BUSY, UNAVAILABLE */
+    const struct todo *todo;    /* OK: borrowed until the callback returns */
+    const struct error *error;  /* BUSY, UNAVAILABLE */
+    struct cache_trace trace;
+};
+
+typedef void (*cache_get_cb)(void *ctx, const struct cache_answer *answer);
+
+/* Reads one todo. id is copied; it must be valid. */
+void cache_get(struct cache *cache, const char *id, cache_get_cb done, void *ctx);
+
+/* A rendered page: the bytes that were answered first are answered until a write changes the list. */
+struct cache_page {
+    struct slice body; /* {"todos":[...],"next":...} */
+    struct slice etag; /* quotes included */
+    struct slice next; /* the next page's cursor; empty on the last page */
+};
+
+struct cache_page_answer {
+    enum status status;            /* OK, BUSY, UNAVAILABLE */
+    const struct cache_page *page; /* OK: borrowed until the callback returns */
+    const struct error *error;
+    struct cache_trace trace;
+};
+
+typedef void (*cache_list_cb)(void *ctx, const struct cache_page_answer *answer);
+
+void cache_list(struct cache *cache, const struct store_query *query, cache_list_cb done, void *ctx);
+
+/*
+ * A fenced write: fence all ids and the list, run work on a pool thread, unfence, done.
+ *
+ * It stands inside the caller's struct, which must live until done. work touches that struct only and returns the store's
+ * status; STATUS_UNKNOWN leaves the fence to run out. done gets that status, or UNAVAILABLE if the write was not begun.
+ */
+struct cache_write;
+typedef enum status (*cache_work_fn)(struct cache_write *write, struct store *store, struct error *error);
+typedef void (*cache_write_cb)(struct cache_write *write, enum status status, const struct error *error);
+
+struct cache_write {
+    const char *const *ids; /* borrowed until done; valid ids, each once */
+    size_t id_count;        /* 1 or more */
+    cache_work_fn work;
+    cache_write_cb done;
+    struct cache *cache; /* the rest is the cache's own: see write.c */
+    struct cache_write_state *state;
+};
+
+void cache_write_run(struct cache *cache, struct cache_write *write);
+
+typedef void (*cache_insert_cb)(void *ctx, enum status status, const struct error *error);
+
+/* Inserts a todo that the caller completed; it and its texts are borrowed until done. OK, EXISTS, BUSY, UNAVAILABLE, UNKNOWN. */
+void cache_insert(struct cache *cache, const struct todo *todo, cache_insert_cb done, void *ctx);
+
+#endif

@@ -1,0 +1,1 @@
+# The programs: options, settings, start, stop; nothing else.

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam to the truth: what the service asks of a database. mongo.c and sqlite.c are two ways to fill it.
+ *
+ * All calls block and may be made from any number of pool threads at once; none may be made on the loop (pool.h runs them).
+ * Every call ends within the time limits of store_options. A store knows nothing of the cache.
+ *
+ * Reads see the last committed state that can't roll back (MongoDB: primary, read concern majority). Writes are durable when
+ * they return STATUS_OK (MongoDB: w=majority, journal; SQLite: synchronous=FULL).
+ *
+ * errors, for all: STATUS_UNAVAILABLE: nothing was applied; STATUS_UNKNOWN: writes only, outcome not known.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/cursor.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/todo.h"
+
+struct store;
+
+struct store_options {
+    const char *uri;     /* borrowed for the call */
+    uint32_t timeout_ms; /* longest time one call may take */
+    uint32_t concurrency; /* calls under way at once: SQLite readers, MongoDB clients */
+};
+
+/*
+ * Opens the store that the URI names. SQLite: creates file and tables. MongoDB: makes no connection yet, so a server that is
+ * away is no error here.
+ * errors  STATUS_INVALID: the URI, with what is wrong in it; STATUS_UNAVAILABLE: the file can't be opened
+ */
+enum status store_open(struct store **store, const struct store_options *options,
+                       struct error *error) STATUS_MUST_CHECK;
+
+/* After the last call has returned; NULL is fine. */
+void store_close(struct store *store);
+
+/* "sqlite" or "mongodb". */
+const char *store_kind(const struct store *store);
+
+/*
+ * Makes what is missing (indexes, tables) and checks that the store answers. Called until it succeeds once, before the
+ * first use, and again whenever readiness is asked for; cheap when all is there.
+ */
+enum status store_prepare(struct store *store, struct error *error) STATUS_MUST_CHECK;
+
+/* Reads one todo; its texts are copied into arena. STATUS_NOT_FOUND is not an error. */
+enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
+                      struct error *error) STATUS_MUST_CHECK;
+
+enum store_done_filter { STORE_DONE_ANY, STORE_DONE_NO, STORE_DONE_YES };
+
+struct store_query {
+    uint32_t limit;  /* rows, 1 or more */
+    bool ascending;  /* by (created_at, id); false: newest first */
+    enum store_done_filter done;
+    bool has_after;
+    struct cursor after; /* rows behind this place, in the query's order */
+};
+
+struct store_page {
+    struct todo *todos; /* in the arena */
+    size_t count;
+    bool more; /* there are rows behind the last one */
+};
+
+/* Reads one page by index range, never by counting or skipping; page and texts lie in arena. */
+enum status store_list(struct store *store, const struct store_query *query, struct arena *arena,
+                       struct store_page *page, struct error *error) STATUS_MUST_CHECK;
+
+/*
+ * Inserts a complete todo, exactly as given. STATUS_EXISTS: its id is taken (and the stored row is not this very one, left
+ * by a retried insert).
+ */
+enum status store_insert(struct store *store, const struct todo *todo, struct error *error) STATUS_MUST_CHECK;
+
+enum store_load_mode {
+    STORE_LOAD_INSERT, /* STATUS_EXISTS for a taken id */
+    STORE_LOAD_UPSERT, /* a taken id gets name, description, done, updated_at_ms and v + 1; created_at stays */
+};
+
+/*
+ * Writes many todos, unordered; one that fails doesn't stop the others.
+ *
+ * results  one per todo: STATUS_OK or STATUS_EXISTS; valid if STATUS_OK is returned
+ * errors   of the call as a whole; the todos are then applied in part or not at all, and may be sent again with UPSERT
+ */
+enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
+                       enum status *results, struct error *error) STATUS_MUST_CHECK;
+
+/*
+ * The outbox: fences that Redis could not take, kept beside the data they concern until it can (cache/outbox.c). A record is
+ * one writer's fence on one id. It is open while the write may still be applied, settled afterwards.
+ */
+struct store_fence {
+    struct token token; /* the writer's; with id, the record's key */
+    char id[TODO_ID_MAX + 1];
+    int64_t deadline_at_ms; /* Unix time; an open record past it counts as settled */
+    bool settled;
+};
+
+/* Adds records, or replaces those with the same token and id. All or an error. */
+enum status store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
+                             struct error *error) STATUS_MUST_CHECK;
+
+/* Reads up to limit records, oldest first, into fences (room for limit). */
+enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
+                              struct error *error) STATUS_MUST_CHECK;
+
+/* Removes the records with these tokens and ids; those already gone are no error. */
+enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                struct error *error) STATUS_MUST_CHECK;
+
+enum { STORE_RUN_ID_MAX = 40 };
+
+/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/epoch.c). One record. */
+struct store_meta {
+    int64_t epoch; /* 0: never set */
+    char cache_run_id[STORE_RUN_ID_MAX + 1];
+};
+
+enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error) STATUS_MUST_CHECK;
+
+/* Replaces the record if its epoch is still expected_epoch, in one operation; swapped tells whether it was. */
+enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
+                            struct error *error) STATUS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kind of store fills in; store.c dispatches to it. Only store.c, mongo.c and sqlite.c include this.
+ *
+ * Contracts are those of store.h, function by function. A store's own struct begins with struct store.
+ */
+#ifndef STORE_STORE_OPS_H
+#define STORE_STORE_OPS_H
+
+#include "store/store.h"
+
+struct store_ops {
+    const char *kind;
+    void (*close)(struct store *store);
+    enum status (*prepare)(struct store *store, struct error *error);
+    enum status (*get)(struct store *store, const char *id, struct arena *arena, struct todo *todo,
+                       struct error *error);
+    enum status (*list)(struct store *store, const struct store_query *query, struct arena *arena,
+                        struct store_page *page, struct error *error);
+    enum status (*insert)(struct store *store, const struct todo *todo, struct error *error);
+    enum status (*load)(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
+                        enum status *results, struct error *error);
+    enum status (*outbox_put)(struct store *store, const struct store_fence *fences, size_t count,
+                              struct error *error);
+    enum status (*outbox_list)(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
+                               struct error *error);
+    enum status (*outbox_remove)(struct store *store, const struct store_fence *fences, size_t count,
+                                 struct error *error);
+    enum status (*meta_get)(struct store *store, struct store_meta *meta, struct error *error);
+    enum status (*meta_swap)(struct store *store, int64_t expected_epoch, const struct store_meta *meta,
+                             bool *swapped, struct error *error);
+};
+
+struct store {
+    const struct store_ops *ops;
+};
+
+/* The two kinds; uri is what store_options gave, its scheme already recognised. */
+enum status sqlite_open(struct store **store, const struct store_options *options,
+                        struct error *error) STATUS_MUST_CHECK;
+enum status mongo_open(struct store **store, const struct store_options *options,
+                       struct error *error) STATUS_MUST_CHECK;
+
+#endif
