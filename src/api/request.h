@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request as handlers see it, and the way to answer it: no socket, no FastCGI.
+ *
+ * server/fcgi.c fills in a request and gives it to api_handle(); unit tests and fuzzers make their own. Its slices are
+ * borrowed from it and live until it is answered. It is answered exactly once, at once or later, through request_answer().
+ *
+ * The header fields that the worker reads are a table, so that nginx hands over these and no others
+ * (nginx/fastcgi_params is held against it by a lint test).
+ */
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/slice.h"
+
+enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
+
+/* member of struct request, FastCGI parameter */
+#define REQUEST_PARAMS(X)                                                                                              \
+    X(method_text, "REQUEST_METHOD")                                                                                   \
+    X(path, "DOCUMENT_URI")          /* decoded and merged by nginx; the only thing that routes */                     \
+    X(query, "QUERY_STRING")         /* raw */                                                                         \
+    X(content_type, "CONTENT_TYPE")                                                                                    \
+    X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
+    X(request_id, "REQUEST_ID")
+
+enum body_state {
+    BODY_WHOLE,     /* all of it, perhaps empty, is in body */
+    BODY_TOO_LARGE, /* longer than body_max_bytes: read to its end and thrown away */
+    BODY_BROKEN,    /* the peer left or lied about its length */
+};
+
+struct request;
+typedef void (*request_answer_fn)(struct request *request);
+
+struct request {
+#define REQUEST_PARAM_MEMBER(member, param) struct slice member; /* absent if the peer didn't send it */
+    REQUEST_PARAMS(REQUEST_PARAM_MEMBER)
+#undef REQUEST_PARAM_MEMBER
+    enum method method;
+    struct slice body;
+    enum body_state body_state;
+    char id[33];             /* for the log: request_id if it is well-formed, else made up */
+    int64_t started_at_us;   /* monotonic */
+    struct arena arena;      /* for whatever lives until the answer; reset by the request's owner */
+    unsigned route;          /* enum route: what to count it under */
+    int status;              /* of the answer */
+    struct buf out;          /* header block and body, one run of bytes, as a FastCGI responder sends them */
+    request_answer_fn answer; /* the owner's: sends out */
+    bool answered;
+};
+
+/* Fills in what the method's and the id's texts say; made by the owner once the params are in. */
+void request_begin(struct request *request, int64_t now_us);
+
+/*
+ * Building an answer: status first, then headers, then the body, then request_answer().
+ *
+ * response_header() takes printable ASCII values only; others are a bug of ours and abort, so nothing that a client sent can
+ * add a header. The body is left out for HEAD and for 304, Content-Length says what GET would have sent.
+ */
+void response_begin(struct request *request, int status);
+void response_header(struct request *request, const char *name, const char *value);
+void response_header_slice(struct request *request, const char *name, struct slice value);
+void response_body(struct request *request, struct slice body);
+void request_answer(struct request *request);
+
+#endif

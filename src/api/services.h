@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What handlers work with: one struct that goes down with every call, so that there are no globals.
+ */
+#ifndef API_SERVICES_H
+#define API_SERVICES_H
+
+#include <stdbool.h>
+
+#include "base/settings.h"
+#include "base/stats.h"
+#include "cache/cache.h"
+
+/* Appends all workers' metrics as Prometheus text; server/stats_file.c knows where they lie. */
+typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
+
+struct services {
+    const struct settings *settings;
+    struct cache *cache;
+    struct store *store; /* for /readyz alone: handlers reach todos through the cache */
+    struct pool *pool;
+    struct stats *stats; /* this worker's */
+    services_metrics_fn metrics;
+    void *metrics_ctx;
+    bool draining; /* SIGTERM came: /readyz says so */
+};
+
+#endif
