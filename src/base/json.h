@@ -20,12 +20,21 @@
 
 enum { JSON_DEPTH_MAX = 8 };
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INTEGER, JSON_REAL, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+/* KIND, because jansson's own enum has taken JSON_STRING and its like. */
+enum json_kind {
+    JSON_KIND_NULL,
+    JSON_KIND_BOOL,
+    JSON_KIND_INTEGER,
+    JSON_KIND_REAL,
+    JSON_KIND_STRING,
+    JSON_KIND_ARRAY,
+    JSON_KIND_OBJECT
+};
 
 /* One member of an object; name and text are borrowed until the callback returns. */
 struct json_member {
     struct slice name;
-    enum json_type type;
+    enum json_kind kind;
     struct slice text; /* STRING: its value, decoded UTF-8 */
     bool boolean;      /* BOOL */
     int64_t integer;   /* INTEGER */
@@ -40,7 +49,8 @@ typedef enum status (*json_member_cb)(void *ctx, const struct json_member *membe
 enum status json_object_read(struct slice text, json_member_cb on_member, void *ctx,
                              struct error *error) STATUS_MUST_CHECK;
 
-/* The string or integer member called name of an OBJECT member's node ({"$oid":"..."}), as text; absent if not there. */
+/* The string or integer member called name of an OBJECT member's node ({"$oid":"..."}), as text; absent if not there. An
+ * integer's digits are borrowed until this thread's next call. */
 struct slice json_node_string(const void *node, const char *name);
 
 /* What a client may send to make a todo: which members were there, and their values, copied into the arena. */

@@ -46,13 +46,16 @@ enum status settings_read_environment(struct settings *settings, char **environm
 enum status settings_read_options(struct settings *settings, const char *const *options, size_t count,
                                   struct error *error) STATUS_MUST_CHECK;
 
-/* Appends "name = value" for every setting; the user and password in a URI are masked. */
+/* Checks what no single row can: that the values go together. Call it after the last source was read. */
+enum status settings_check(const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
+
+/* Appends "name = value" for every setting; a URI goes through settings_mask_uri(). */
 void settings_print(const struct settings *settings, struct buf *out);
 
 /* Appends every setting with its unit, default, range and help: for --help. */
 void settings_print_help(struct buf *out);
 
-/* Appends uri with its password replaced by "***": for logs. */
+/* Appends uri with its password, and the options that hold secrets, replaced by "***": for logs. */
 void settings_mask_uri(struct buf *out, const char *uri);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of settings. A row: name, default, least, most, unit, help. For TEXT the bounds are lengths in bytes; for
- * CHOICE the default and the last column but two are enum values, the unit column lists the words in the enum's order.
+ * The table of settings. A row: name, default, least, most, unit, help.
+ *
+ * For TEXT, least and most are lengths in bytes. For CHOICE, the value is one of an enum's, so the default is an enum
+ * value, least is 0, most is the number of values (which the enum's last entry counts), and the unit column lists the
+ * words that stand for them in the enum's order.
  *
  * To add one: a row here, an entry in etc/todo.conf, and a paragraph in doc/todo.conf.5; the lint test says what is missing.
  */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one setter of struct error.
+ *
+ * An error travels as a small struct that the caller owns, usually on its stack, so reporting one needs no memory. Its
+ * text is written once, where the failure is known best, and is passed up unchanged, to a log line, a problem+json
+ * body or a terminal; who adds context (a file's name, a line) sets it anew from the old text.
+ *
+ * Guarantees: text and pointer always end in a NUL and, made of valid UTF-8, stay valid when they are cut, since both may
+ * hold what a client sent and end up in JSON. The old text may be among the new one's arguments.
+ *
+ * Does not: translate, keep chains of causes, or decide the HTTP status; api/ maps enum status to that.
+ */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/slice.h"
+
+/* Copies source into text of size_bytes, cut between two characters if it is too long. */
+static void copy_cut(char *text, size_t size_bytes, const char *source)
+{
+    size_t len = slice_cut(slice_of(source), size_bytes - 1);
+    memcpy(text, source, len);
+    text[len] = '\0';
+}
+
+enum status error_set(struct error *error, enum status status, const char *format, ...)
+{
+    if (!error) {
+        return status;
+    }
+    /* One longer than the field, so that a text that was cut by vsnprintf() is cut again, between characters. */
+    char text[sizeof error->text + 1];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+
+    error->status = status;
+    error->pointer[0] = '\0';
+    copy_cut(error->text, sizeof error->text, text);
+    return status;
+}
+
+enum status error_at(struct error *error, const char *pointer)
+{
+    if (!error) {
+        return STATUS_INVALID; /* only invalid input has a member at fault */
+    }
+    copy_cut(error->pointer, sizeof error->pointer, pointer);
+    return error->status;
+}
+
+const char *status_name(enum status status)
+{
+    static const char *const names[STATUS_COUNT] = {
+        [STATUS_OK] = "ok",           [STATUS_NOT_FOUND] = "not_found", [STATUS_EXISTS] = "exists",
+        [STATUS_INVALID] = "invalid", [STATUS_BUSY] = "busy",           [STATUS_UNAVAILABLE] = "unavailable",
+        [STATUS_UNKNOWN] = "unknown",
+    };
+    bug_unless((unsigned)status < STATUS_COUNT, "a status that is not in the enum");
+    return names[status];
+}
