@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# autogen, configure and make, out of tree. A folder is configured anew if configure or its flags have changed.
+
+build_default() {
+    build_into "$BUILD_DIR" "--enable-werror" "$@"
+}
+
+# The same sources under AddressSanitizer and UndefinedBehaviorSanitizer: the end-to-end tests run these.
+build_sanitized() {
+    build_into "$ROOT/build-asan" "--enable-werror --enable-sanitizers" "$@"
+}
+
+# build_into DIR FLAGS [TARGET...]
+build_into() {
+    local dir=$1 flags=$2
+    shift 2
+    mkdir -p "$dir"
+    # Two commands may build at once ("up" beside "test"): one after the other.
+    (
+        flock 9
+        build_autogen
+        build_configure "$dir" "$flags"
+        build_make "$dir" "$@"
+    ) 9>"$dir/.lock"
+}
+
+build_autogen() {
+    local source
+    for source in "$ROOT"/{configure.ac,Makefile.am,src/local.mk,src/*/local.mk,tests/*/local.mk}; do
+        if [ ! -e "$ROOT/configure" ] || [ ! -e "$ROOT/Makefile.in" ] || [ "$source" -nt "$ROOT/Makefile.in" ]; then
+            say "autogen ..."
+            (cd "$ROOT" && ./autogen.sh) >"$dir/autogen.log" 2>&1 || build_failed "$dir/autogen.log"
+            touch "$ROOT/configure" "$ROOT/Makefile.in"
+            return
+        fi
+    done
+}
+
+build_configure() {
+    local dir=$1 flags=$2 configure=$ROOT/configure
+    if [ -e "$dir/Makefile" ] && [ ! "$ROOT/configure" -nt "$dir/config.status" ] &&
+        [ "$(cat "$dir/.flags" 2>/dev/null)" = "$flags" ]; then
+        return
+    fi
+    say "configure $flags ..."
+    # A relative name, for configure refuses an absolute one with spaces.
+    [ "$(dirname "$dir")" != "$ROOT" ] || configure=../configure
+    # Flags are words to be split.
+    # shellcheck disable=SC2086
+    build_in "$dir" "$configure" $flags CFLAGS="-O2 -g" >"$dir/configure.log" 2>&1 || build_failed "$dir/configure.log"
+    printf '%s\n' "$flags" >"$dir/.flags"
+}
+
+build_make() {
+    local dir=$1
+    shift
+    say "make ..."
+    build_in "$dir" make -j"$(nproc)" "$@" >"$dir/make.log" 2>&1 || build_failed "$dir/make.log"
+}
+
+# Runs a command in a build folder. configure takes a space in the folder's name, for it is called by a relative name; other
+# odd characters it refuses, so then it sees the checkout through a symbolic link.
+build_in() {
+    local dir=$1 link status=0
+    shift
+    if [[ $ROOT =~ ^[A-Za-z0-9_/.,+@%:\ -]+$ ]] || [[ $dir != "$ROOT"/* ]]; then
+        (cd -- "$dir" && "$@")
+        return
+    fi
+    link=$(mktemp -d)
+    ln -s "$ROOT" "$link/todo"
+    (cd "$link/todo/${dir#"$ROOT"/}" && "$@") || status=$?
+    rm -r "$link"
+    return "$status"
+}
+
+build_failed() {
+    grep -nE '(error|warning)[: ]|\*\*\*|^configure:' "$1" | tail -20 >&2 || tail -20 "$1" >&2
+    die "the build failed; all of it is in $1"
+}

@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# The Debian packages that each command needs, and how the missing ones come: as root by apt-get, else through sudo, else
+# by the person who reads the one line that is printed.
+
+PACKAGES_BUILD=(
+    autoconf automake gcc libc6-dev make pkg-config
+    libbson-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev libxxhash-dev uthash-dev
+    zlib1g-dev
+)
+PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
+PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellcheck universal-ctags)
+
+# A Java of any version is good enough.
+package_missing() {
+    case $1 in
+    default-jre-headless) ! command -v java >/dev/null ;;
+    *) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" != installed ] ;;
+    esac
+}
+
+packages_install() {
+    local package missing=() line
+    for package in "$@"; do
+        ! package_missing "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    line="apt-get install -y --no-install-recommends ${missing[*]}"
+    say "Missing packages: ${missing[*]}"
+    if [ "$(id -u)" = 0 ]; then
+        packages_apt "" "$line"
+    elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+        packages_apt "sudo" "$line"
+    else
+        say "Install them, then run this again:"
+        say "    $line"
+        exit 1
+    fi
+}
+
+packages_apt() {
+    local sudo=$1 line=$2
+    # Unquoted on purpose: both are words to be split.
+    # shellcheck disable=SC2086
+    $sudo apt-get update -q || say "apt-get update failed; going on with the lists that are there."
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive $line || die "apt-get failed; the line was: $line"
+    if [ -d /run/systemd/system ]; then
+        say "Debian starts its own nginx and redis services on installation. Nothing here uses them; to keep them off:"
+        say "    systemctl disable --now nginx redis-server"
+    fi
+}

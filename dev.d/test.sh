@@ -1,0 +1,2 @@
+command_test() { :; }
+command_bench() { :; }
