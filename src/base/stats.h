@@ -18,7 +18,7 @@
 #include "base/stats_table.h"
 
 #define STATS_COUNTER_ENUM(upper, family, labels, help) STAT_##upper,
-enum stat { STATS_COUNTERS(STATS_COUNTER_ENUM) STAT_COUNT };
+enum stat_counter { STATS_COUNTERS(STATS_COUNTER_ENUM) STAT_COUNT };
 #undef STATS_COUNTER_ENUM
 
 #define STATS_HISTOGRAM_ENUM(upper, family, labels, help) STAT_TIME_##upper,
@@ -45,7 +45,7 @@ struct stats {
     struct stats_histogram route_time[STATS_ROUTE_MAX];
 };
 
-static inline void stats_add(struct stats *stats, enum stat stat, uint64_t count)
+static inline void stats_add(struct stats *stats, enum stat_counter stat, uint64_t count)
 {
     stats->counter[stat] += count;
 }
