@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam's own side: tells the kind of store from its URI, and hands each call to that kind.
+ *
+ * Why a table of functions rather than two builds: one worker binary serves either store, the same conformance suite
+ * runs over both, and unit tests fill in a third one that lives in memory. A call costs one indirect jump more, which
+ * is nothing beside a disk or a network.
+ *
+ * What stands here and not in the kinds is what they must not do differently: which URIs there are, and the checks on
+ * arguments that only a mistake of ours can break (an id that could not name a todo, a page of no rows). Those abort.
+ *
+ * It keeps no state, takes no lock, and does not know about the cache; how long a call may take and how many may be
+ * under way is each kind's business (store_options), how many wait is the pool's.
+ */
+#include "store/store.h"
+
+#include <strings.h>
+
+#include "base/mem.h"
+#include "store/store_ops.h"
+
+static const struct {
+    const char *prefix;
+    enum status (*open)(struct store **store, const struct store_options *options, struct error *error);
+} SCHEMES[] = {
+    {"sqlite:", sqlite_open},
+    {"mongodb://", mongo_open},
+    {"mongodb+srv://", mongo_open},
+};
+
+enum { SCHEME_COUNT = sizeof(SCHEMES) / sizeof(SCHEMES[0]) };
+
+/* The URI's scheme alone goes into the text: what follows may hold a password. */
+static enum status scheme_unknown(const char *uri, struct error *error)
+{
+    size_t len = strcspn(uri, ":/@");
+    return error_set(error, STATUS_INVALID,
+                     "the store's URI begins with \"%.*s\"; it must be sqlite:FILE, mongodb://HOST/DATABASE or "
+                     "mongodb+srv://HOST/DATABASE",
+                     (int)(len < 20 ? len : 20), uri);
+}
+
+enum status store_open(struct store **store, const struct store_options *options, struct error *error)
+{
+    *store = NULL;
+    bug_unless(options->uri && options->timeout_ms > 0 && options->concurrency > 0, "store options are incomplete");
+    for (size_t i = 0; i < SCHEME_COUNT; i++)
+        if (strncasecmp(options->uri, SCHEMES[i].prefix, strlen(SCHEMES[i].prefix)) == 0)
+            return SCHEMES[i].open(store, options, error);
+    return scheme_unknown(options->uri, error);
+}
+
+void store_close(struct store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+const char *store_kind(const struct store *store)
+{
+    return store->ops->kind;
+}
+
+enum status store_prepare(struct store *store, struct error *error)
+{
+    return store->ops->prepare(store, error);
+}
+
+enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
+{
+    bug_unless(todo_id_valid(slice_of(id)), "an invalid id reached the store");
+    return store->ops->get(store, id, arena, todo, error);
+}
+
+enum status store_list(struct store *store, const struct store_query *query, struct arena *arena,
+                       struct store_page *page, struct error *error)
+{
+    bug_unless(query->limit > 0, "a page must have room for a row");
+    *page = (struct store_page){0};
+    return store->ops->list(store, query, arena, page, error);
+}
+
+enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
+{
+    bug_unless(todo_id_valid(slice_of(todo->id)), "an invalid id reached the store");
+    return store->ops->insert(store, todo, error);
+}
+
+enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
+                       enum status *results, struct error *error)
+{
+    return count == 0 ? STATUS_OK : store->ops->load(store, todos, count, mode, results, error);
+}
+
+enum status store_outbox_put(struct store *store, const struct store_fence *fences, size_t count, struct error *error)
+{
+    return count == 0 ? STATUS_OK : store->ops->outbox_put(store, fences, count, error);
+}
+
+enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
+                              struct error *error)
+{
+    *count = 0;
+    return limit == 0 ? STATUS_OK : store->ops->outbox_list(store, fences, limit, count, error);
+}
+
+enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                struct error *error)
+{
+    return count == 0 ? STATUS_OK : store->ops->outbox_remove(store, fences, count, error);
+}
+
+enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
+{
+    *meta = (struct store_meta){0};
+    return store->ops->meta_get(store, meta, error);
+}
+
+enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
+                            struct error *error)
+{
+    *swapped = false;
+    return store->ops->meta_swap(store, expected_epoch, meta, swapped, error);
+}
