@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	src/base/arena.c src/base/arena.h \
 	src/base/breaker.c src/base/breaker.h \
 	src/base/buf.c src/base/buf.h \
+	src/base/clock.h \
 	src/base/cursor.c src/base/cursor.h \
 	src/base/date.c src/base/date.h \
 	src/base/error.c src/base/error.h \
@@ -16,7 +17,7 @@ libbase_a_SOURCES = \
 	src/base/mem.c src/base/mem.h \
 	src/base/query.c src/base/query.h \
 	src/base/random.c src/base/random.h \
-	src/base/settings.c src/base/settings.h src/base/settings_table.h \
+	src/base/settings.c src/base/settings.h src/base/settings_table.h src/base/settings_uri.c \
 	src/base/slice.c src/base/slice.h \
 	src/base/stats.c src/base/stats.h src/base/stats_table.h \
 	src/base/todo.c src/base/todo.h

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A URI as it may be shown: in --show-config, in the log, in an error.
+ *
+ * A MongoDB URI can hold secrets in two places: the password before the host, and options in its query (the key file's
+ * password, and authMechanismProperties, which carries AWS session tokens). Both become "***"; user, hosts, database and
+ * the other options stay, for they are what one looks at when a connection fails.
+ *
+ * The URI need not be valid; nobody has parsed it yet. A password whose special characters should have been
+ * percent-encoded must not show for that, so everything from the first ':' to the last '@' is taken for it. The price:
+ * in a URI without a password but with an '@' in an option, too much is masked.
+ *
+ * Does not: check, decode or normalise. A text without "://" (sqlite:FILE) has no secrets and stays as it is.
+ */
+#include "base/settings.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* Appends one "name=value" of a URI's query; what may be a secret is masked. */
+static void append_uri_option(struct buf *out, struct slice option)
+{
+    static const char *const secrets[] = {"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword",
+                                          "authmechanismproperties"};
+    const char *equals = memchr(option.data, '=', option.len);
+    size_t name_len = equals ? (size_t)(equals - option.data) : option.len;
+    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+        if (equals && strlen(secrets[i]) == name_len && strncasecmp(option.data, secrets[i], name_len) == 0) {
+            buf_append(out, option.data, name_len);
+            buf_append_text(out, "=***");
+            return;
+        }
+    }
+    buf_append_slice(out, option);
+}
+
+static void append_uri_query(struct buf *out, const char *query)
+{
+    while (*query) {
+        size_t len = strcspn(query, "&;");
+        append_uri_option(out, (struct slice){query, len});
+        query += len;
+        if (*query) {
+            buf_append_char(out, *query++);
+        }
+    }
+}
+
+void settings_mask_uri(struct buf *out, const char *uri)
+{
+    const char *authority = strstr(uri, "://");
+    if (!authority) {
+        buf_append_text(out, uri); /* sqlite:FILE */
+        return;
+    }
+    authority += strlen("://");
+    buf_append(out, uri, (size_t)(authority - uri));
+
+    const char *at = strrchr(authority, '@');
+    const char *colon = strchr(authority, ':');
+    if (at && colon && colon < at) {
+        buf_append(out, authority, (size_t)(colon - authority));
+        buf_append_text(out, ":***");
+        authority = at;
+    }
+    size_t path_len = strcspn(authority, "?");
+    buf_append(out, authority, path_len);
+    append_uri_query(out, authority + path_len);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counting, and printing what was counted.
+ *
+ * Counting is a plain addition to a worker's own slot: no lock, no atomic, no formatting, a few nanoseconds. Printing
+ * reads all slots and adds them up; a 64-bit load is whole on the machines we run on, so the worst that a reader meets is
+ * a histogram whose sum is one observation behind its buckets. /metrics is asked every few seconds and may be slow.
+ *
+ * The text is Prometheus' exposition format 0.0.4. Rows of the tables that belong to one family stand together, so a
+ * family's HELP and TYPE are printed where its first row is. Answers are counted by route and status; combinations that
+ * never happened are left out, the rest (counters, histograms) is always there, so that a rate over it starts at 0.
+ * Buckets are kept apart and made cumulative when they are printed.
+ *
+ * Guarantees: printed values of slots that outlive their workers only grow, as counters must.
+ *
+ * Does not: gauges, quantiles, reset.
+ */
+#include "base/stats.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { US_PER_S = 1000000 };
+
+struct stats_row {
+    const char *family;
+    const char *labels;
+    const char *help;
+};
+
+#define STATS_ROW(upper, family, labels, help) {family, labels, help},
+static const struct stats_row counter_rows[] = {STATS_COUNTERS(STATS_ROW)};
+static const struct stats_row time_rows[] = {STATS_HISTOGRAMS(STATS_ROW)};
+
+static const int64_t bounds_us[] = {STATS_BOUNDS_US};
+static const int statuses[] = {STATS_STATUSES};
+
+_Static_assert(sizeof bounds_us / sizeof bounds_us[0] == STATS_BOUND_COUNT, "STATS_BOUND_COUNT counts STATS_BOUNDS_US");
+_Static_assert(sizeof statuses / sizeof statuses[0] == STATS_STATUS_COUNT, "STATS_STATUS_COUNT counts STATS_STATUSES");
+
+static void histogram_add(struct stats_histogram *histogram, int64_t elapsed_us)
+{
+    if (elapsed_us < 0) {
+        elapsed_us = 0; /* a clock that stepped back must not make a sum of 2^64 */
+    }
+    size_t i = 0;
+    while (i < STATS_BOUND_COUNT && elapsed_us > bounds_us[i]) {
+        i++;
+    }
+    histogram->bucket[i]++;
+    histogram->sum_us += (uint64_t)elapsed_us;
+}
+
+static size_t status_column(int http_status)
+{
+    size_t i = 0;
+    while (i < STATS_STATUS_COUNT && statuses[i] != http_status) {
+        i++;
+    }
+    return i; /* the column behind the last is for any other */
+}
+
+static void histogram_merge(struct stats_histogram *sum, const struct stats_histogram *histogram)
+{
+    for (size_t i = 0; i <= STATS_BOUND_COUNT; i++) {
+        sum->bucket[i] += histogram->bucket[i];
+    }
+    sum->sum_us += histogram->sum_us;
+}
+
+static void stats_merge(struct stats *sum, const struct stats *slot)
+{
+    for (size_t i = 0; i < STAT_COUNT; i++) {
+        sum->counter[i] += slot->counter[i];
+    }
+    for (size_t i = 0; i < STAT_TIME_COUNT; i++) {
+        histogram_merge(&sum->time[i], &slot->time[i]);
+    }
+    for (size_t route = 0; route < STATS_ROUTE_MAX; route++) {
+        histogram_merge(&sum->route_time[route], &slot->route_time[route]);
+        for (size_t i = 0; i <= STATS_STATUS_COUNT; i++) {
+            sum->request[route][i] += slot->request[route][i];
+        }
+    }
+}
+
+static void print_head(struct buf *out, const char *family, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family, help, family, type);
+}
+
+/* Prints the head if row is the first of its family. */
+static void print_row_head(struct buf *out, const struct stats_row *rows, size_t i, const char *type)
+{
+    if (i == 0 || strcmp(rows[i].family, rows[i - 1].family) != 0) {
+        print_head(out, rows[i].family, type, rows[i].help);
+    }
+}
+
+/* Prints microseconds as seconds, without zeros that say nothing: 50 is 0.00005. */
+static void print_seconds(struct buf *out, uint64_t us)
+{
+    buf_printf(out, "%" PRIu64, us / US_PER_S);
+    uint64_t rest = us % US_PER_S;
+    int digits = 6;
+    if (rest == 0) {
+        return;
+    }
+    while (rest % 10 == 0) {
+        rest /= 10;
+        digits--;
+    }
+    buf_printf(out, ".%0*" PRIu64, digits, rest);
+}
+
+static void print_histogram(struct buf *out, const char *family, const char *labels,
+                            const struct stats_histogram *histogram)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= STATS_BOUND_COUNT; i++) {
+        count += histogram->bucket[i];
+        buf_printf(out, "%s_bucket{%s,le=\"", family, labels);
+        if (i < STATS_BOUND_COUNT) {
+            print_seconds(out, (uint64_t)bounds_us[i]);
+        } else {
+            buf_append_text(out, "+Inf");
+        }
+        buf_printf(out, "\"} %" PRIu64 "\n", count);
+    }
+    buf_printf(out, "%s_sum{%s} ", family, labels);
+    print_seconds(out, histogram->sum_us);
+    buf_printf(out, "\n%s_count{%s} %" PRIu64 "\n", family, labels, count);
+}
+
+static void print_counters(struct buf *out, const struct stats *sum)
+{
+    for (size_t i = 0; i < STAT_COUNT; i++) {
+        const struct stats_row *row = &counter_rows[i];
+        print_row_head(out, counter_rows, i, "counter");
+        if (row->labels[0]) {
+            buf_printf(out, "%s{%s} %" PRIu64 "\n", row->family, row->labels, sum->counter[i]);
+        } else {
+            buf_printf(out, "%s %" PRIu64 "\n", row->family, sum->counter[i]);
+        }
+    }
+}
+
+static void print_times(struct buf *out, const struct stats *sum)
+{
+    for (size_t i = 0; i < STAT_TIME_COUNT; i++) {
+        print_row_head(out, time_rows, i, "histogram");
+        print_histogram(out, time_rows[i].family, time_rows[i].labels, &sum->time[i]);
+    }
+}
+
+static void print_requests(struct buf *out, const struct stats *sum, const char *const *route_names, size_t route_count)
+{
+    print_head(out, "todo_requests_total", "counter", "Answers, by route and HTTP status.");
+    for (size_t route = 0; route < route_count; route++) {
+        for (size_t i = 0; i <= STATS_STATUS_COUNT; i++) {
+            uint64_t count = sum->request[route][i];
+            if (count == 0) {
+                continue;
+            }
+            buf_printf(out, "todo_requests_total{route=\"%s\",status=\"", route_names[route]);
+            if (i < STATS_STATUS_COUNT) {
+                buf_append_int(out, statuses[i]);
+            } else {
+                buf_append_text(out, "other");
+            }
+            buf_printf(out, "\"} %" PRIu64 "\n", count);
+        }
+    }
+}
+
+static void print_route_times(struct buf *out, const struct stats *sum, const char *const *route_names,
+                              size_t route_count)
+{
+    print_head(out, "todo_request_seconds", "histogram", "Time from a request's arrival to its answer, by route.");
+    for (size_t route = 0; route < route_count; route++) {
+        struct buf labels;
+        buf_init(&labels);
+        buf_printf(&labels, "route=\"%s\"", route_names[route]);
+        print_histogram(out, "todo_request_seconds", labels.data, &sum->route_time[route]);
+        buf_fini(&labels);
+    }
+}
+
+void stats_time(struct stats *stats, enum stat_time time, int64_t elapsed_us)
+{
+    histogram_add(&stats->time[time], elapsed_us);
+}
+
+void stats_request(struct stats *stats, unsigned route, int http_status, int64_t elapsed_us)
+{
+    bug_unless(route < STATS_ROUTE_MAX, "more routes than STATS_ROUTE_MAX");
+    stats->request[route][status_column(http_status)]++;
+    histogram_add(&stats->route_time[route], elapsed_us);
+}
+
+void stats_print(const struct stats *const *slots, size_t slot_count, const char *const *route_names,
+                 size_t route_count, struct buf *out)
+{
+    bug_unless(route_count <= STATS_ROUTE_MAX, "more routes than STATS_ROUTE_MAX");
+    struct stats sum = {0};
+    for (size_t i = 0; i < slot_count; i++) {
+        stats_merge(&sum, slots[i]);
+    }
+    print_requests(out, &sum, route_names, route_count);
+    print_route_times(out, &sum, route_names, route_count);
+    print_counters(out, &sum);
+    print_times(out, &sum);
+}
