@@ -154,6 +154,12 @@ struct slice json_node_string(const void *node, const char *name)
     return (struct slice){0};
 }
 
+const void *json_node_object(const void *node, const char *name)
+{
+    const json_t *value = json_object_get(node, name);
+    return json_is_object(value) ? value : NULL;
+}
+
 /* ---- Drafts ---- */
 
 /* Points at a member by its name, with "~" and "/" in it escaped as RFC 6901 section 3 wants. */

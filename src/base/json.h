@@ -53,6 +53,9 @@ enum status json_object_read(struct slice text, json_member_cb on_member, void *
  * integer's digits are borrowed until this thread's next call. */
 struct slice json_node_string(const void *node, const char *name);
 
+/* The object member called name of an OBJECT member's node, as a node of its own; NULL if there is none. */
+const void *json_node_object(const void *node, const char *name);
+
 /* What a client may send to make a todo: which members were there, and their values, copied into the arena. */
 struct todo_draft {
     unsigned present;  /* bits 1u << enum todo_field: ID, NAME, DESCRIPTION, DONE only */
