@@ -1,41 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FastCGI connections: from an accepted socket to struct request, and from its answer back. The only place that sees libfcgi.
+ * FastCGI connections: from an accepted socket to struct request, and from its answer back. fcgi.c alone sees libfcgi.
  *
  * One connection carries one request at a time (nginx doesn't pipeline). libfcgi's reads and writes block, which is safe only
  * because the peer is nginx, which buffers both ways; each socket has SO_RCVTIMEO and SO_SNDTIMEO of 2 s all the same.
- * Whatever happens, the request's body is read to its end before the connection is used again: what is left unread would be
+ * Whatever happens, a request's body is read to its end before the connection is used again: what is left unread would be
  * taken for the next request's records.
+ * context  loop only
  */
 #ifndef SERVER_FCGI_H
 #define SERVER_FCGI_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "api/services.h"
 #include "base/error.h"
-#include "server/loop.h"
+#include "base/events.h"
 
-struct listener;
+struct fcgi_connection;
+
+typedef void (*fcgi_closed_cb)(void *ctx);
+
+/* A worker's connections. Read by its owner, changed by fcgi.c alone. */
+struct fcgi {
+    const struct events *events;
+    struct services *services;
+    fcgi_closed_cb on_closed; /* one connection fewer; never from inside fcgi_adopt() */
+    void *ctx;
+    struct fcgi_connection *connections; /* newest first */
+    size_t connection_count;
+    size_t busy_count; /* those with a request under way */
+    bool draining;
+};
 
 /*
- * Accepts on listen_fd (fd 0 under spawn-fcgi) until listener_close(). At most settings->connections_max connections at once;
- * idle ones are closed after settings->idle_timeout_s.
+ * Sets libfcgi up and has SIGPIPE and SIGUSR1 ignored. Once per process, before the first thread: it changes the environment.
  */
-enum status listener_new(struct listener **listener, struct loop *loop, int listen_fd, struct services *services,
-                         struct error *error) STATUS_MUST_CHECK;
+void fcgi_setup(void);
 
-/* Requests being answered now. */
-size_t listener_busy_count(const struct listener *listener);
-size_t listener_connection_count(const struct listener *listener);
+void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, fcgi_closed_cb on_closed,
+               void *ctx);
 
-/* Closes idle connections older than the limit; called by the janitor. */
-void listener_expire_idle(struct listener *listener);
+/* Closes all connections; no request may be under way. */
+void fcgi_fini(struct fcgi *fcgi);
 
-/* Stops accepting; connections go on. */
-void listener_stop(struct listener *listener);
+/* Takes over an accepted, blocking socket; on an error it is closed. STATUS_UNAVAILABLE: no descriptor left. */
+enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error) STATUS_MUST_CHECK;
 
-/* Closes everything and frees; when nothing is busy or the patience is over. */
-void listener_close(struct listener *listener);
+/* Asks the peers of connections that are idle for idle_limit_ms to close them; closes those that were asked a second ago. */
+void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms);
+
+/* From now on each connection's peer is asked as soon as the connection is idle. */
+void fcgi_drain(struct fcgi *fcgi);
 
 #endif

@@ -1,5 +1,12 @@
-# The event loop, connections, periodic duties. Only fcgi.c sees libfcgi.
+# The event loop, connections, periodic duties. Only fcgi.c sees libfcgi, only loop.c libuv.
 noinst_LIBRARIES += libserver.a
 libserver_a_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS) $(UV_CFLAGS)
 SERVER_LIBS = $(FCGI_LIBS) $(UV_LIBS)
-libserver_a_SOURCES =
+libserver_a_SOURCES = \
+	src/server/fcgi.c src/server/fcgi.h \
+	src/server/janitor.c src/server/janitor.h \
+	src/server/listen_socket.c src/server/listen_socket.h \
+	src/server/listener.c src/server/listener.h \
+	src/server/loop.c src/server/loop.h \
+	src/server/server.c src/server/server.h \
+	src/server/stats_file.c src/server/stats_file.h

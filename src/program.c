@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the programs have in common at their start. The rooms below do no such I/O: base/settings.c gets the file's text
+ * and the environment from here, base/log.c its sink.
+ *
+ * A log line is one write(), so that lines of several workers on one stderr don't mix, and so that nothing is lost in a
+ * buffer when a worker dies. If stderr is a full pipe, the write blocks: a log that nobody reads slows the worker down
+ * rather than losing lines.
+ *
+ * What it does not do: parse the command line, which each program does by itself, for their options differ.
+ */
+#include "program.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FILE_MAX_BYTES = 1 << 20 };
+
+static enum status file_read(const char *path, struct buf *text, struct error *error)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
+    size_t got;
+    do {
+        got = fread(buf_reserve(text, BUFSIZ), 1, BUFSIZ, file);
+        buf_advance(text, got);
+    } while (got > 0 && text->len <= FILE_MAX_BYTES);
+    int failed = ferror(file);
+    fclose(file);
+    if (failed)
+        return error_set(error, STATUS_NOT_FOUND, "%s: it can't be read", path);
+    if (text->len > FILE_MAX_BYTES)
+        return error_set(error, STATUS_INVALID, "%s: longer than a settings file can be", path);
+    return STATUS_OK;
+}
+
+static enum status settings_read_file(struct settings *settings, const char *path, struct error *error)
+{
+    struct buf text;
+    buf_init(&text);
+    enum status status = file_read(path, &text, error);
+    if (status == STATUS_OK)
+        status = settings_read_text(settings, path, buf_slice(&text), error);
+    buf_fini(&text);
+    return status;
+}
+
+enum status program_read_settings(struct settings *settings, const char *file, const char *const *options, size_t count,
+                                  struct error *error)
+{
+    enum status status = STATUS_OK;
+    settings_init(settings);
+    if (file)
+        status = settings_read_file(settings, file, error);
+    if (status == STATUS_OK)
+        status = settings_read_environment(settings, environ, error);
+    if (status == STATUS_OK)
+        status = settings_read_options(settings, options, count, error);
+    return status;
+}
+
+/* Nothing can be done about a log that can't be written. */
+static void stderr_sink(const char *line, size_t len)
+{
+    (void)!write(STDERR_FILENO, line, len);
+}
+
+void program_open_log(const struct settings *settings)
+{
+    log_init((enum log_level)settings->log_level, stderr_sink);
+}
+
+void program_complain(const char *program, const char *text)
+{
+    fprintf(stderr, "%s: %s\n", program, text);
+}
+
+void program_print(struct slice text)
+{
+    fwrite(text.data, 1, text.len, stdout);
+    fflush(stdout);
+}

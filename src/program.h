@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the programs have in common at their start: settings from file, environment and options, and a log on stderr.
+ * context  the main thread, before anything else runs
+ */
+#ifndef PROGRAM_H
+#define PROGRAM_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/settings.h"
+
+/*
+ * Defaults, then the file (NULL: none), then the environment, then the options, each "name=value".
+ * errors  STATUS_INVALID, STATUS_NOT_FOUND: a text that says where and what
+ */
+enum status program_read_settings(struct settings *settings, const char *file, const char *const *options, size_t count,
+                                  struct error *error) STATUS_MUST_CHECK;
+
+/* The log goes to stderr, one write() per line. */
+void program_open_log(const struct settings *settings);
+
+/* Prints "program: text" to stderr. */
+void program_complain(const char *program, const char *text);
+
+/* Writes all of text to stdout. */
+void program_print(struct slice text);
+
+#endif

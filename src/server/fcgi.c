@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * FastCGI connections, with libfcgi as the codec. The loop accepts and polls; libfcgi gets a socket only once it is readable,
+ * for one request:
+ *
+ *   IDLE --readable--> params, body --> HANDLING --answer later--> WAITING --answer--> IDLE or closed
+ *                                          `-----answer at once--> ANSWERED ----------^
+ *
+ * Why blocking reads and writes are right here: nginx sends a request only when it has all of it, and reads an answer as
+ * fast as it comes. A peer that stops in mid-request holds the loop for up to 2 s per read (SO_RCVTIMEO); the socket's mode,
+ * 0660, keeps such peers out.
+ *
+ * Two descriptors per connection. libfcgi closes the one that it was given when a request fails, and libuv forbids to close a
+ * descriptor under an active poll. Stopping the poll around each request would cost three epoll_ctl calls per request, half as
+ * many as all the other system calls of one. So libfcgi gets a duplicate of its own, the poll stays active throughout, and a
+ * request costs one read and one write. If something comes while a request is under way (the peer left), the poll is paused
+ * until its answer, for it is level-triggered and would spin.
+ *
+ * Closing without losing a request: a request may be on its way while an idle connection is closed, and nginx doesn't send
+ * a POST twice. So the peer is asked to close: an empty record of the stderr stream (FastCGI 1.0, 3.3) is sent. nginx
+ * closes an idle connection on which anything comes; if it has sent a request already, the record stands, with no effect, in
+ * front of its answer, and after the answer the peer is asked again.
+ *
+ * What it does not do: several requests on one connection at a time, FCGI_ABORT_REQUEST (a broken body to libfcgi; nginx
+ * never sends it), the roles authorizer and filter.
+ */
+#include "server/fcgi.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/request.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum {
+    IO_TIMEOUT_S = 2,           /* for one read or write */
+    ASK_GRACE_MS = 1000,        /* for a peer that was asked to close */
+    BODY_CHUNK_BYTES = 8192,    /* libfcgi's own buffer is as large */
+    BODY_DRAIN_BYTES = 8 << 20, /* what is read of a body at most before the connection is given up */
+    KEPT_BYTES = 64 * 1024,     /* memory that an idle connection may hold on to, per buffer */
+};
+
+enum connection_state {
+    CONNECTION_IDLE,     /* no request; readable means one, or the end */
+    CONNECTION_HANDLING, /* api_handle() is on the stack */
+    CONNECTION_ANSWERED, /* it is, and has answered */
+    CONNECTION_WAITING,  /* it has returned, the answer comes later */
+};
+
+struct fcgi_connection {
+    struct request request; /* first, so that its address is the connection's */
+    enum connection_state state;
+    struct fcgi *fcgi;
+    struct fcgi_connection *next, *previous;
+    struct watch *watch;
+    bool paused;        /* something came during a request; look again after its answer */
+    int fd;             /* the watch's */
+    FCGX_Request codec; /* its ipcFd, libfcgi's own descriptor, is -1 once libfcgi has closed it */
+    struct buf body;
+    bool body_at_eof;
+    int64_t idle_since_ms;
+    int64_t asked_at_ms; /* 0: not asked to close */
+};
+
+static int64_t fcgi_now_ms(const struct fcgi *fcgi)
+{
+    return fcgi->events->now_ms(fcgi->events->loop);
+}
+
+/*
+ * Closing. libfcgi's descriptor goes by plain close(): its own way shuts the socket down and polls it.
+ */
+static void connection_close(struct fcgi_connection *connection)
+{
+    struct fcgi *fcgi = connection->fcgi;
+    fcgi->events->watch_free(connection->watch);
+    close(connection->fd);
+    if (connection->codec.ipcFd >= 0)
+        close(connection->codec.ipcFd);
+
+    if (connection->next)
+        connection->next->previous = connection->previous;
+    if (connection->previous)
+        connection->previous->next = connection->next;
+    else
+        fcgi->connections = connection->next;
+    fcgi->connection_count--;
+
+    arena_fini(&connection->request.arena);
+    buf_fini(&connection->request.out);
+    buf_fini(&connection->body);
+    free(connection);
+    fcgi->on_closed(fcgi->ctx);
+}
+
+/* See the essay; a send that fails means that the peer has left, which the watch is about to tell. */
+static void connection_ask_close(struct fcgi_connection *connection)
+{
+    static const unsigned char empty_stderr[8] = {1, 7, 0, 1, 0, 0, 0, 0};
+    connection->asked_at_ms = fcgi_now_ms(connection->fcgi);
+    (void)!send(connection->fd, empty_stderr, sizeof empty_stderr, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Makes the last request's memory ready for the next one; a rare large one doesn't stay. */
+static void connection_reset(struct fcgi_connection *connection)
+{
+    struct request *request = &connection->request;
+    if (arena_used_bytes(&request->arena) > KEPT_BYTES)
+        arena_fini(&request->arena);
+    if (request->out.capacity > KEPT_BYTES)
+        buf_fini(&request->out);
+    if (connection->body.capacity > KEPT_BYTES)
+        buf_fini(&connection->body);
+    arena_reset(&request->arena);
+    buf_reset(&request->out);
+    buf_reset(&connection->body);
+#define REQUEST_PARAM_RESET(member, param) request->member = (struct slice){0};
+    REQUEST_PARAMS(REQUEST_PARAM_RESET)
+#undef REQUEST_PARAM_RESET
+    request->body = (struct slice){0};
+    request->status = 0;
+    request->answered = false;
+}
+
+static void connection_rest(struct fcgi_connection *connection)
+{
+    connection_reset(connection);
+    connection->state = CONNECTION_IDLE;
+    connection->idle_since_ms = fcgi_now_ms(connection->fcgi);
+    connection->asked_at_ms = 0;
+    if (connection->paused) {
+        connection->paused = false;
+        connection->fcgi->events->watch_want(connection->watch, true, false);
+    }
+    if (connection->fcgi->draining)
+        connection_ask_close(connection);
+}
+
+/*
+ * Sends the answer and ends the request. Up to about 8 KB this is one write(): libfcgi's writer then holds head, body and
+ * END_REQUEST. The connection is used again only if the peer wants that and nothing of this request is left in it.
+ */
+static void connection_finish(struct fcgi_connection *connection)
+{
+    struct fcgi *fcgi = connection->fcgi;
+    FCGX_Request *codec = &connection->codec;
+    const struct buf *out = &connection->request.out;
+    bug_unless(out->len <= INT_MAX, "an answer's size is bounded by limit and the texts' lengths");
+
+    FCGX_PutStr(out->data, (int)out->len, codec->out);
+    bool keep = codec->keepConnection && connection->body_at_eof;
+    codec->keepConnection = 1; /* or libfcgi closes its descriptor, waiting for the peer */
+    FCGX_Finish_r(codec);
+    fcgi->busy_count--;
+
+    if (codec->ipcFd < 0)
+        stats_add(fcgi->services->stats, STAT_CONNECTION_BROKEN, 1);
+    if (keep && codec->ipcFd >= 0)
+        connection_rest(connection);
+    else
+        connection_close(connection);
+}
+
+/* request_answer_fn. Inside api_handle() the end has to wait for its return: the handler still holds the request. */
+static void on_answer(struct request *request)
+{
+    struct fcgi_connection *connection = (struct fcgi_connection *)request;
+    if (connection->state == CONNECTION_HANDLING) {
+        connection->state = CONNECTION_ANSWERED;
+        return;
+    }
+    bug_unless(connection->state == CONNECTION_WAITING, "a request is answered once, while it is under way");
+    connection_finish(connection);
+}
+
+/*
+ * Fills in the parameters in one pass. The slices point into libfcgi's own strings, which live until FCGX_Finish_r(), and
+ * that is called after the answer: nothing is copied. Of a parameter sent twice the first one counts.
+ */
+static void request_read_params(struct request *request, char **params)
+{
+    static const struct {
+        const char *prefix;
+        size_t len;
+        size_t offset;
+    } wanted[] = {
+#define REQUEST_PARAM_ROW(member, param) {param "=", sizeof param, offsetof(struct request, member)},
+        REQUEST_PARAMS(REQUEST_PARAM_ROW)
+#undef REQUEST_PARAM_ROW
+    };
+    for (; *params; params++) {
+        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+            const char *param = *params;
+            struct slice *slice = (struct slice *)((char *)request + wanted[i].offset);
+            if (param[0] != wanted[i].prefix[0] || strncmp(param, wanted[i].prefix, wanted[i].len) != 0)
+                continue;
+            if (!slice->data)
+                *slice = slice_of(param + wanted[i].len);
+            break;
+        }
+    }
+}
+
+/*
+ * Reads the body to its end in any case, and keeps it if it isn't too large. Only what comes counts, never what a length
+ * field promised. A body beyond all measure is left unread, which costs the connection.
+ */
+static void connection_read_body(struct fcgi_connection *connection)
+{
+    struct request *request = &connection->request;
+    FCGX_Stream *in = connection->codec.in;
+    size_t max_bytes = (size_t)connection->fcgi->services->settings->body_max_bytes;
+    int64_t give_up_at_us = request->started_at_us + IO_TIMEOUT_S * 1000000;
+    char chunk[BODY_CHUNK_BYTES];
+    size_t total = 0;
+    int got;
+
+    while ((got = FCGX_GetStr(chunk, sizeof chunk, in)) > 0) {
+        total += (size_t)got;
+        if (total <= max_bytes)
+            buf_append(&connection->body, chunk, (size_t)got);
+        if (total > BODY_DRAIN_BYTES || clock_monotonic_us() > give_up_at_us)
+            break;
+    }
+    bool failed = FCGX_GetError(in) != 0;
+    connection->body_at_eof = FCGX_HasSeenEOF(in) && !failed;
+    if (total > max_bytes)
+        request->body_state = BODY_TOO_LARGE;
+    else
+        request->body_state = connection->body_at_eof ? BODY_WHOLE : BODY_BROKEN;
+    request->body =
+        request->body_state == BODY_WHOLE ? buf_slice(&connection->body) : (struct slice){.data = "", .len = 0};
+}
+
+/* The peer left, or what it sent is no request: libfcgi has closed its descriptor. Leaving between requests is no fault. */
+static void connection_lost(struct fcgi_connection *connection)
+{
+    if (connection->codec.isBeginProcessed)
+        stats_add(connection->fcgi->services->stats, STAT_CONNECTION_BROKEN, 1);
+    connection_close(connection);
+}
+
+static void connection_serve(struct fcgi_connection *connection)
+{
+    struct fcgi *fcgi = connection->fcgi;
+    FCGX_Request *codec = &connection->codec;
+    int fd = codec->ipcFd;
+    int64_t now_us = clock_monotonic_us();
+
+    FCGX_InitRequest(codec, -1, 0);
+    codec->ipcFd = fd;
+    codec->keepConnection = 1;
+    if (FCGX_Accept_r(codec) < 0) {
+        connection_lost(connection);
+        return;
+    }
+    connection->state = CONNECTION_HANDLING;
+    fcgi->busy_count++;
+
+    struct request *request = &connection->request;
+    request_read_params(request, codec->envp);
+    request_begin(request, now_us);
+    connection_read_body(connection);
+    api_handle(fcgi->services, request);
+    if (connection->state == CONNECTION_ANSWERED)
+        connection_finish(connection);
+    else
+        connection->state = CONNECTION_WAITING;
+}
+
+static void on_ready(void *ctx, bool readable, bool writable)
+{
+    struct fcgi_connection *connection = ctx;
+    (void)readable;
+    (void)writable;
+    if (connection->state == CONNECTION_IDLE) {
+        connection_serve(connection);
+        return;
+    }
+    connection->paused = true;
+    connection->fcgi->events->watch_want(connection->watch, false, false);
+}
+
+void fcgi_setup(void)
+{
+    /* libfcgi waits this long for the peer when it closes a connection whose request broke off. */
+    setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+    FCGX_Init();
+    /* Behind FCGX_Init(), which puts handlers there that make a write fail with EINTR. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+}
+
+void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, fcgi_closed_cb on_closed,
+               void *ctx)
+{
+    *fcgi = (struct fcgi){.events = events, .services = services, .on_closed = on_closed, .ctx = ctx};
+}
+
+void fcgi_fini(struct fcgi *fcgi)
+{
+    bug_unless(fcgi->busy_count == 0, "the connections end after the last answer");
+    while (fcgi->connections)
+        connection_close(fcgi->connections);
+}
+
+enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
+{
+    int codec_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (codec_fd < 0) {
+        error_set(error, STATUS_UNAVAILABLE, "no descriptor left for a connection: %s", strerror(errno));
+        close(fd);
+        return STATUS_UNAVAILABLE;
+    }
+    struct timeval timeout = {.tv_sec = IO_TIMEOUT_S};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+
+    struct fcgi_connection *connection = mem_zalloc(sizeof *connection);
+    connection->fcgi = fcgi;
+    connection->fd = fd;
+    connection->codec.ipcFd = codec_fd;
+    connection->request.answer = on_answer;
+    arena_init(&connection->request.arena);
+    buf_init(&connection->request.out);
+    buf_init(&connection->body);
+    connection->watch = fcgi->events->watch_new(fcgi->events->loop, fd, on_ready, connection);
+    /* libuv made the socket non-blocking, which libfcgi can't work with; the two descriptors share that flag. */
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    fcgi->events->watch_want(connection->watch, true, false);
+
+    connection->next = fcgi->connections;
+    if (fcgi->connections)
+        fcgi->connections->previous = connection;
+    fcgi->connections = connection;
+    fcgi->connection_count++;
+    connection_rest(connection);
+    return STATUS_OK;
+}
+
+void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms)
+{
+    int64_t now_ms = fcgi_now_ms(fcgi);
+    struct fcgi_connection *next;
+    for (struct fcgi_connection *connection = fcgi->connections; connection; connection = next) {
+        next = connection->next;
+        if (connection->state != CONNECTION_IDLE)
+            continue;
+        if (connection->asked_at_ms == 0 && now_ms - connection->idle_since_ms >= idle_limit_ms)
+            connection_ask_close(connection);
+        else if (connection->asked_at_ms != 0 && now_ms - connection->asked_at_ms >= ASK_GRACE_MS)
+            connection_close(connection);
+    }
+}
+
+void fcgi_drain(struct fcgi *fcgi)
+{
+    fcgi->draining = true;
+    fcgi_expire_idle(fcgi, 0);
+}

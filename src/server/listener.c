@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The listening socket: accepts for fcgi.c, within limits.
+ *
+ * The socket is shared with the other workers, so that whoever has time takes the next connection. nginx keeps its
+ * connections open for long: how they are shared out once decides which worker has how much to do. Hence one connection
+ * per turn of the loop and no more, for a worker that has much to do turns slowly and leaves the rest to the others.
+ *
+ *   ACCEPTING --connections_max--> FULL --one ends--> ACCEPTING
+ *   ACCEPTING --no descriptor or memory left--> PAUSED --RETRY_MS--> ACCEPTING
+ *   any --listener_drain()--> STOPPED
+ *
+ * What is not accepted waits in the backlog, where another worker may take it and nginx' own timeouts apply; nobody is
+ * turned away. No error of accept4() ends the loop.
+ *
+ * What it does not do: making the listening socket (listen_socket.c), or anything with a connection's bytes (fcgi.c).
+ */
+#include "server/listener.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/fcgi.h"
+
+enum { RETRY_MS = 100 };
+
+enum listener_state { LISTENER_ACCEPTING, LISTENER_FULL, LISTENER_PAUSED, LISTENER_STOPPED };
+
+struct listener {
+    struct fcgi fcgi;
+    const struct events *events;
+    struct services *services;
+    int fd;
+    enum listener_state state;
+    struct watch *watch;
+    struct timer *retry;
+    bool short_of_descriptors; /* said so in the log, until an accept succeeds */
+};
+
+static void listener_enter(struct listener *listener, enum listener_state state)
+{
+    listener->state = state;
+    listener->events->watch_want(listener->watch, state == LISTENER_ACCEPTING, false);
+}
+
+/* Back to work, or to waiting for a place. */
+static void listener_resume(struct listener *listener)
+{
+    size_t max = (size_t)listener->services->settings->connections_max;
+    listener_enter(listener, listener->fcgi.connection_count < max ? LISTENER_ACCEPTING : LISTENER_FULL);
+}
+
+static void on_retry(void *ctx)
+{
+    struct listener *listener = ctx;
+    if (listener->state == LISTENER_PAUSED)
+        listener_resume(listener);
+}
+
+static void on_connection_closed(void *ctx)
+{
+    struct listener *listener = ctx;
+    if (listener->state == LISTENER_FULL)
+        listener_resume(listener);
+}
+
+/* No descriptors or memory: the listening socket stays readable, so trying again at once would spin. */
+static void listener_back_off(struct listener *listener, const char *text)
+{
+    stats_add(listener->services->stats, STAT_CONNECTION_REFUSED, 1);
+    if (!listener->short_of_descriptors)
+        log_error(NULL, "accept_failed", "error=\"%s\" connections=%zu retry_ms=%d", text,
+                  listener->fcgi.connection_count, RETRY_MS);
+    listener->short_of_descriptors = true;
+    listener_enter(listener, LISTENER_PAUSED);
+    listener->events->timer_start(listener->retry, RETRY_MS);
+}
+
+static void on_connection(void *ctx, bool readable, bool writable)
+{
+    struct listener *listener = ctx;
+    struct error error;
+    (void)readable;
+    (void)writable;
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        /* Another worker was faster, or the peer left again. */
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            listener_back_off(listener, strerror(errno));
+        return;
+    }
+    if (fcgi_adopt(&listener->fcgi, fd, &error) != STATUS_OK) {
+        listener_back_off(listener, error.text);
+        return;
+    }
+    stats_add(listener->services->stats, STAT_CONNECTION, 1);
+    listener->short_of_descriptors = false;
+    listener_resume(listener);
+}
+
+struct listener *listener_new(const struct events *events, int listen_fd, struct services *services)
+{
+    struct listener *listener = mem_zalloc(sizeof *listener);
+    listener->events = events;
+    listener->services = services;
+    listener->fd = listen_fd;
+    fcgi_init(&listener->fcgi, events, services, on_connection_closed, listener);
+    listener->retry = events->timer_new(events->loop, on_retry, listener);
+    listener->watch = events->watch_new(events->loop, listen_fd, on_connection, listener);
+    listener_enter(listener, LISTENER_ACCEPTING);
+    return listener;
+}
+
+size_t listener_busy_count(const struct listener *listener)
+{
+    return listener->fcgi.busy_count;
+}
+
+size_t listener_connection_count(const struct listener *listener)
+{
+    return listener->fcgi.connection_count;
+}
+
+void listener_expire_idle(struct listener *listener)
+{
+    fcgi_expire_idle(&listener->fcgi, listener->services->settings->idle_timeout_s * 1000);
+}
+
+void listener_drain(struct listener *listener)
+{
+    listener_enter(listener, LISTENER_STOPPED);
+    fcgi_drain(&listener->fcgi);
+}
+
+void listener_free(struct listener *listener)
+{
+    if (!listener)
+        return;
+    listener->state = LISTENER_STOPPED; /* the connections' ends start nothing any more */
+    fcgi_fini(&listener->fcgi);
+    listener->events->watch_free(listener->watch);
+    listener->events->timer_free(listener->retry);
+    free(listener);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker's parts, from the loop up to the janitor, made in the order of their layers and freed in the opposite one.
+ *
+ * The end, which must lose no request. On SIGTERM or SIGINT:
+ *   1. /readyz says so, no connection is accepted any more: what waits in the backlog is for the other workers;
+ *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c tells how, and why a
+ *      plain close() would lose a request that is on its way);
+ *   3. what is under way goes on to its end; so does what comes on connections that are still open;
+ *   4. with no connection and no store call left, the loop stops. Against a peer that doesn't close, a connection on which
+ *      nothing came for a second is closed; at drain_timeout_ms all are.
+ * Behind nginx that takes as long as the longest request.
+ *
+ * A second signal changes nothing. Under systemd a worker gets two at every stop, one from systemd and one from multiwatch;
+ * taking the second for "at once" would lose the requests under way each time.
+ *
+ * What the counters' file needs isn't worth a worker: without it the worker counts for itself, and says so.
+ */
+#include "server/server.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/services.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cache/cache.h"
+#include "server/fcgi.h"
+#include "server/janitor.h"
+#include "server/listener.h"
+#include "server/loop.h"
+#include "server/stats_file.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+enum {
+    DRAIN_TICK_MS = 10,
+    CONNECTION_DESCRIPTORS = 2,
+    OTHER_DESCRIPTORS = 256, /* Redis, store, log, what the libraries open */
+};
+
+struct server {
+    const struct settings *settings;
+    const struct events *events; /* the loop's */
+    struct loop *loop;
+    struct stats_file *stats_file;
+    struct services services;
+    struct listener *listener;
+    struct janitor *janitor;
+    struct timer *drain_timer;
+    int64_t drain_end_at_ms;
+};
+
+/* connections_max needs more descriptors than a shell or systemd grant by default; the hard limit usually allows them. */
+static void descriptors_raise(const struct settings *settings)
+{
+    rlim_t needed = (rlim_t)settings->connections_max * CONNECTION_DESCRIPTORS + OTHER_DESCRIPTORS;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+        return;
+    limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed)
+        log_warn(NULL, "descriptors_short",
+                 "needed=%llu limit=%llu action=\"raise LimitNOFILE or lower connections_max\"",
+                 (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+}
+
+static enum status server_open_stats(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    struct error why;
+    if (stats_file_open(&server->stats_file, settings->stats_file, (size_t)settings->stats_slots, &why) == STATUS_OK)
+        return STATUS_OK;
+    log_warn(NULL, "stats_file_unusable", "error=\"%s\" action=\"counting for this worker alone\"", why.text);
+    return stats_file_open(&server->stats_file, "", 1, error);
+}
+
+static enum status server_open_store(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    struct store_options store_options = {
+        .uri = settings->store,
+        .timeout_ms = (uint32_t)settings->store_timeout_ms,
+        .concurrency = (uint32_t)settings->store_concurrency,
+    };
+    enum status status = store_open(&server->services.store, &store_options, error);
+    if (status != STATUS_OK)
+        return status;
+    struct pool_options pool_options = {
+        .loop = loop_uv(server->loop),
+        .concurrency = (uint32_t)settings->store_concurrency,
+        .queue_max = (uint32_t)settings->store_queue,
+        .stats = server->services.stats,
+    };
+    server->services.pool = pool_new(&pool_options);
+    return STATUS_OK;
+}
+
+static enum status server_open_cache(struct server *server, struct error *error)
+{
+    struct cache_options options = {
+        .events = server->events,
+        .settings = server->settings,
+        .store = server->services.store,
+        .pool = server->services.pool,
+        .stats = server->services.stats,
+    };
+    return cache_new(&server->services.cache, &options, error);
+}
+
+/* Each step needs those before it. */
+static enum status server_open(struct server *server, struct error *error)
+{
+    struct services *services = &server->services;
+    enum status status = loop_new(&server->loop, (unsigned)server->settings->store_concurrency, error);
+    if (status != STATUS_OK)
+        return status;
+    server->events = loop_events(server->loop);
+
+    status = server_open_stats(server, error);
+    if (status != STATUS_OK)
+        return status;
+    services->settings = server->settings;
+    services->stats = stats_file_own(server->stats_file);
+    services->metrics = stats_file_print;
+    services->metrics_ctx = server->stats_file;
+
+    status = server_open_store(server, error);
+    return status == STATUS_OK ? server_open_cache(server, error) : status;
+}
+
+static bool server_is_done(const struct server *server)
+{
+    return listener_connection_count(server->listener) == 0 && pool_busy_count(server->services.pool) == 0;
+}
+
+static void on_drain_tick(void *ctx)
+{
+    struct server *server = ctx;
+    listener_expire_idle(server->listener);
+    if (server_is_done(server) || server->events->now_ms(server->events->loop) >= server->drain_end_at_ms)
+        loop_stop(server->loop);
+    else
+        server->events->timer_start(server->drain_timer, DRAIN_TICK_MS);
+}
+
+static void on_signal(void *ctx, int signal_number)
+{
+    struct server *server = ctx;
+    if (server->services.draining)
+        return;
+    server->services.draining = true;
+    log_info(NULL, "draining", "signal=%d busy=%zu connections=%zu", signal_number,
+             listener_busy_count(server->listener), listener_connection_count(server->listener));
+    janitor_stop(server->janitor);
+    listener_drain(server->listener);
+    server->drain_end_at_ms = server->events->now_ms(server->events->loop) + server->settings->drain_timeout_ms;
+    server->events->timer_start(server->drain_timer, 0);
+}
+
+enum status server_new(struct server **out, const struct settings *settings, int listen_fd, struct error *error)
+{
+    struct server *server = mem_zalloc(sizeof *server);
+    server->settings = settings;
+    fcgi_setup();
+    descriptors_raise(settings);
+    enum status status = server_open(server, error);
+    if (status != STATUS_OK) {
+        server_free(server);
+        return status;
+    }
+    server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
+    server->listener = listener_new(server->events, listen_fd, &server->services);
+    server->janitor = janitor_new(server->events, &server->services, server->listener);
+    loop_on_signal(server->loop, on_signal, server);
+    *out = server;
+    return STATUS_OK;
+}
+
+void server_run(struct server *server)
+{
+    struct buf store_uri;
+    buf_init(&store_uri);
+    settings_mask_uri(&store_uri, server->settings->store);
+    log_info(NULL, "started", "version=%s store=%s redis=%s connections_max=%lld", PACKAGE_VERSION, store_uri.data,
+             server->settings->redis, (long long)server->settings->connections_max);
+    buf_fini(&store_uri);
+
+    loop_run(server->loop);
+    log_info(NULL, "stopped", "busy=%zu connections=%zu", listener_busy_count(server->listener),
+             listener_connection_count(server->listener));
+}
+
+/*
+ * A store call that outlasts the patience can't be stopped: its thread works in memory that must not be freed, and even
+ * exit() would wait for it. Its caller has had no answer, its fence runs out by itself.
+ */
+static void server_leave_if_busy(const struct server *server)
+{
+    size_t busy = listener_busy_count(server->listener);
+    size_t calls = pool_busy_count(server->services.pool);
+    if (busy == 0 && calls == 0)
+        return;
+    log_warn(NULL, "drain_timed_out", "requests=%zu store_calls=%zu", busy, calls);
+    _exit(EXIT_SUCCESS);
+}
+
+void server_free(struct server *server)
+{
+    if (!server)
+        return;
+    if (server->listener)
+        server_leave_if_busy(server);
+    janitor_free(server->janitor);
+    listener_free(server->listener);
+    if (server->drain_timer)
+        server->events->timer_free(server->drain_timer);
+    cache_free(server->services.cache);
+    pool_free(server->services.pool);
+    loop_free(server->loop);
+    store_close(server->services.store);
+    stats_file_close(server->stats_file);
+    free(server);
+}

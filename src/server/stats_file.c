@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counters' home: a file that all workers map, with a slot for each.
+ *
+ *   header | slot 0 | slot 1 | ...      each at a multiple of 64 bytes, so that workers share no cache line
+ *
+ * Why a file: any worker can answer /metrics for all of them, and what a worker has counted stays when it dies. A slot
+ * belongs to whoever holds an open-file-description lock on its first byte; the kernel drops that lock when the worker
+ * ends, in whatever way, and the next worker goes on from the counts that it finds. So sums never go down.
+ *
+ * Making the file is the part with races. Each worker that starts locks the header first. If the file is of another
+ * layout (another build, another slot count), it is removed from the folder, not cut: workers that still map it keep on
+ * counting in it, unseen, and none of them dies of SIGBUS. Whoever was waiting for the lock of a removed file sees that the
+ * path is another file by now and opens it again. Space is allocated, not only promised: a full disk is an error at the
+ * start instead of a SIGBUS later.
+ *
+ * Readers take no lock: a counter is one aligned 64-bit word, at worst a moment old.
+ *
+ * What it does not do: survive a reboot by promise (nothing is synced), or lower the counts of workers that are gone.
+ */
+#include "server/stats_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/etag.h"
+#include "base/mem.h"
+
+enum { ALIGN_BYTES = 64, OPEN_TRIES = 100 };
+
+static const char MAGIC[8] = "todostat";
+
+struct header {
+    char magic[8];
+    uint64_t layout; /* a hash over all that decides what a slot's bytes mean */
+    uint64_t slot_count;
+    uint64_t used_count; /* slots below this one have been some worker's */
+};
+
+struct stats_file {
+    int fd; /* -1: no file, one slot in memory */
+    void *map;
+    size_t map_bytes;
+    struct header *header;
+    struct stats *own;
+};
+
+static size_t align_up(size_t size_bytes)
+{
+    return (size_bytes + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+}
+
+static size_t slot_offset(size_t index)
+{
+    return align_up(sizeof(struct header)) + index * align_up(sizeof(struct stats));
+}
+
+static struct stats *file_slot(const struct stats_file *file, size_t index)
+{
+    return (struct stats *)((char *)file->map + slot_offset(index));
+}
+
+/* Two builds agree about a slot if they have the same metrics, routes and statuses in the same order. */
+static uint64_t layout_hash(void)
+{
+#define NAME(upper, family, labels, help) #upper " "
+#define TEXT(...)                         TEXT_OF(__VA_ARGS__)
+#define TEXT_OF(...)                      #__VA_ARGS__
+    struct buf text;
+    size_t route_count;
+    const char *const *routes = api_route_names(&route_count);
+    buf_init(&text);
+    buf_append_text(&text, STATS_COUNTERS(NAME) STATS_HISTOGRAMS(NAME) TEXT(STATS_BOUNDS_US) TEXT(STATS_STATUSES));
+    for (size_t i = 0; i < route_count; i++)
+        buf_printf(&text, " %s", routes[i]);
+    buf_printf(&text, " %zu", sizeof(struct stats));
+    uint64_t hash = etag_hash(buf_slice(&text));
+    buf_fini(&text);
+    return hash;
+#undef NAME
+#undef TEXT
+#undef TEXT_OF
+}
+
+/* One byte's write lock, held by the open file: by this process until it ends. */
+static bool byte_lock(int fd, size_t offset, bool wait)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
+    int failed;
+    do
+        failed = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+    while (failed && errno == EINTR);
+    return !failed;
+}
+
+static void byte_unlock(int fd, size_t offset)
+{
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
+    fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static bool path_is_fd(const char *path, int fd)
+{
+    struct stat by_path, by_fd;
+    return stat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
+           by_path.st_ino == by_fd.st_ino;
+}
+
+/* The header's lock is held. A new, empty file gets its size and header; a file of this layout is left as it is. */
+static enum status header_check(int fd, size_t slot_count, struct error *error)
+{
+    struct header wanted = {.layout = layout_hash(), .slot_count = slot_count};
+    struct header found = {0};
+    struct stat info;
+    size_t size_bytes = slot_offset(slot_count);
+    memcpy(wanted.magic, MAGIC, sizeof MAGIC);
+
+    if (fstat(fd, &info) != 0)
+        return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(errno));
+    if (info.st_size == 0) {
+        int failed = posix_fallocate(fd, 0, (off_t)size_bytes);
+        if (failed || pwrite(fd, &wanted, sizeof wanted, 0) != (ssize_t)sizeof wanted)
+            return error_set(error, STATUS_UNAVAILABLE, "no room: %s", strerror(failed ? failed : errno));
+        return STATUS_OK;
+    }
+    bool same = info.st_size == (off_t)size_bytes && pread(fd, &found, sizeof found, 0) == (ssize_t)sizeof found &&
+                memcmp(found.magic, wanted.magic, sizeof MAGIC) == 0 && found.layout == wanted.layout &&
+                found.slot_count == wanted.slot_count;
+    return same ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
+/* Opens path, locks its header, and sees to it that it is a file of this layout. */
+static enum status file_open_locked(struct stats_file *file, const char *path, size_t slot_count, struct error *error)
+{
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        if (file->fd < 0 || !byte_lock(file->fd, 0, true))
+            return error_set(error, STATUS_UNAVAILABLE, "%s: %s", path, strerror(errno));
+        if (path_is_fd(path, file->fd)) {
+            struct error why;
+            enum status status = header_check(file->fd, slot_count, &why);
+            if (status == STATUS_OK)
+                return STATUS_OK;
+            unlink(path);
+            if (status != STATUS_NOT_FOUND)
+                return error_set(error, status, "%s: %s", path, why.text);
+        }
+        close(file->fd);
+        file->fd = -1;
+    }
+    return error_set(error, STATUS_UNAVAILABLE, "%s: it is replaced again and again", path);
+}
+
+static enum status slot_claim(struct stats_file *file, const char *path, struct error *error)
+{
+    size_t slot_count = file->header->slot_count;
+    for (size_t i = 0; i < slot_count; i++) {
+        if (!byte_lock(file->fd, slot_offset(i), false))
+            continue;
+        file->own = file_slot(file, i);
+        if (file->header->used_count <= i)
+            file->header->used_count = i + 1;
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_BUSY, "%s: all %zu slots are taken; raise stats_slots", path, slot_count);
+}
+
+enum status stats_file_open(struct stats_file **out, const char *path, size_t slot_count, struct error *error)
+{
+    struct stats_file *file = mem_zalloc(sizeof *file);
+    file->fd = -1;
+    enum status status = STATUS_OK;
+    if (path[0] == '\0') {
+        file->own = mem_zalloc(sizeof *file->own);
+        *out = file;
+        return STATUS_OK;
+    }
+    status = file_open_locked(file, path, slot_count, error);
+    if (status == STATUS_OK) {
+        file->map_bytes = slot_offset(slot_count);
+        file->map = mmap(NULL, file->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
+        if (file->map == MAP_FAILED) {
+            file->map = NULL;
+            status = error_set(error, STATUS_UNAVAILABLE, "%s: %s", path, strerror(errno));
+        }
+    }
+    if (status == STATUS_OK) {
+        file->header = file->map;
+        status = slot_claim(file, path, error);
+        byte_unlock(file->fd, 0);
+    }
+    if (status != STATUS_OK) {
+        stats_file_close(file);
+        return status;
+    }
+    *out = file;
+    return STATUS_OK;
+}
+
+void stats_file_close(struct stats_file *file)
+{
+    if (!file)
+        return;
+    if (file->map)
+        munmap(file->map, file->map_bytes);
+    else
+        free(file->own);
+    if (file->fd >= 0)
+        close(file->fd); /* and with it go the locks */
+    free(file);
+}
+
+struct stats *stats_file_own(struct stats_file *file)
+{
+    return file->own;
+}
+
+void stats_file_print(void *ctx, struct buf *out)
+{
+    struct stats_file *file = ctx;
+    size_t route_count;
+    const char *const *routes = api_route_names(&route_count);
+    size_t slot_count = file->map ? file->header->used_count : 1;
+    const struct stats **slots = mem_alloc(slot_count * sizeof *slots);
+    for (size_t i = 0; i < slot_count; i++)
+        slots[i] = file->map ? file_slot(file, i) : file->own;
+    stats_print(slots, slot_count, routes, route_count, out);
+    free(slots);
+}
