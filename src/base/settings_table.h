@@ -18,7 +18,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     TEXT(store, "sqlite:todo.db", 1, 1000, "URI",                                                                      \
          "The truth behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the database.")  \
     TEXT(redis, "unix:/run/redis/redis-server.sock", 1, 500, "address",                                                \
-         "The cache: unix:PATH or HOST:PORT, either with /DB behind it for another database than 0.")                  \
+         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT or HOST:PORT/DB.")                  \
     TEXT(redis_user, "", 0, 100, "name", "ACL user for AUTH; empty: the default user.")                               \
     TEXT(redis_password_file, "", 0, 500, "file", "File whose first line is the password for AUTH; empty: no AUTH.")  \
     INT(redis_timeout_ms, 100, 10, 10000, "ms",                                                                        \

@@ -59,3 +59,20 @@ size_t slice_cut(struct slice text, size_t max_bytes)
     }
     return len;
 }
+
+struct slice slice_of_int64(char text[INT64_TEXT_MAX + 1], int64_t value)
+{
+    char digits[INT64_TEXT_MAX];
+    size_t at = sizeof(digits);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    size_t len = sizeof(digits) - at;
+    memcpy(text, digits + at, len);
+    text[len] = '\0';
+    return (struct slice){text, len};
+}

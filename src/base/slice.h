@@ -34,6 +34,11 @@ static inline bool slice_equal(struct slice a, struct slice b)
 /* Parses all of text as a decimal integer: no sign but one leading '-', no spaces, no leading zeros, no overflow. */
 bool slice_to_int64(struct slice text, int64_t *value);
 
+enum { INT64_TEXT_MAX = 20 }; /* "-9223372036854775808" */
+
+/* Writes value as decimal digits into text, with a NUL behind them; the answer borrows text. */
+struct slice slice_of_int64(char text[INT64_TEXT_MAX + 1], int64_t value);
+
 /* The length, at most max_bytes, to which UTF-8 text can be cut without splitting a character. */
 size_t slice_cut(struct slice text, size_t max_bytes);
 

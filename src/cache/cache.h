@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/events.h"
+#include "base/random.h"
 #include "base/settings.h"
 #include "base/slice.h"
 #include "base/stats.h"
@@ -63,16 +64,34 @@ struct cache_trace {
 };
 
 struct cache_answer {
-    enum status status;         /* OK, NOT_FOUND, BUSY, UNAVAILABLE */
-    const struct todo *todo;    /* OK: borrowed until the callback returns */
-    const struct error *error;  /* BUSY, UNAVAILABLE */
+    enum status status;        /* OK, NOT_FOUND, BUSY, UNAVAILABLE */
+    const struct todo *todo;   /* OK: borrowed until the callback returns */
+    const struct error *error; /* BUSY, UNAVAILABLE */
     struct cache_trace trace;
 };
 
+/* A reader's place in the queue for an answer; the cache's own. */
+struct cache_reader {
+    struct cache *cache;
+    struct cache_reader *next;
+    bool joined; /* another reader's flight */
+};
+
+/*
+ * Reads one todo. The struct stands inside the caller's own, which must live until done; the caller fills in id (valid),
+ * done and ctx.
+ */
+struct cache_get;
 typedef void (*cache_get_cb)(void *ctx, const struct cache_answer *answer);
 
-/* Reads one todo. id is copied; it must be valid. */
-void cache_get(struct cache *cache, const char *id, cache_get_cb done, void *ctx);
+struct cache_get {
+    char id[TODO_ID_MAX + 1];
+    cache_get_cb done;
+    void *ctx;
+    struct cache_reader reader;
+};
+
+void cache_get(struct cache *cache, struct cache_get *get);
 
 /* A rendered page: the bytes that were answered first are answered until a write changes the list. */
 struct cache_page {
@@ -90,7 +109,16 @@ struct cache_page_answer {
 
 typedef void (*cache_list_cb)(void *ctx, const struct cache_page_answer *answer);
 
-void cache_list(struct cache *cache, const struct store_query *query, cache_list_cb done, void *ctx);
+/* Reads one page; as cache_get, the caller fills in query, done and ctx. */
+struct cache_list {
+    struct store_query query;
+    cache_list_cb done;
+    void *ctx;
+    struct cache_reader reader;
+    char generation[TOKEN_LEN + 1];
+};
+
+void cache_list(struct cache *cache, struct cache_list *list);
 
 /*
  * A fenced write: fence all ids and the list, run work on a pool thread, unfence, done.
@@ -108,14 +136,34 @@ struct cache_write {
     cache_work_fn work;
     cache_write_cb done;
     struct cache *cache; /* the rest is the cache's own: see write.c */
-    struct cache_write_state *state;
+    struct pool_job job;
+    struct timer *timer;
+    struct token token;
+    int64_t epoch;         /* of the fence */
+    int64_t begun_at_ms;   /* wall time of the fence */
+    unsigned replies_left; /* of the pair of scripts under way */
+    bool fenced;           /* in Redis; else in the outbox */
+    bool scripts_failed;
+    enum status status;
+    struct error error;
 };
 
 void cache_write_run(struct cache *cache, struct cache_write *write);
 
+/*
+ * Inserts a todo: the caller fills in todo (complete, its texts borrowed until done), done and ctx.
+ * done gets OK, EXISTS, BUSY, UNAVAILABLE, UNKNOWN.
+ */
 typedef void (*cache_insert_cb)(void *ctx, enum status status, const struct error *error);
 
-/* Inserts a todo that the caller completed; it and its texts are borrowed until done. OK, EXISTS, BUSY, UNAVAILABLE, UNKNOWN. */
-void cache_insert(struct cache *cache, const struct todo *todo, cache_insert_cb done, void *ctx);
+struct cache_insert {
+    struct todo todo;
+    cache_insert_cb done;
+    void *ctx;
+    struct cache_write write;
+    const char *id;
+};
+
+void cache_insert(struct cache *cache, struct cache_insert *insert);
 
 #endif

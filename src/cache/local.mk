@@ -2,4 +2,35 @@
 noinst_LIBRARIES += libcache.a
 libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 CACHE_LIBS = $(HIREDIS_LIBS)
-libcache_a_SOURCES =
+libcache_a_SOURCES = \
+	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
+	src/cache/entry.c src/cache/entry.h \
+	src/cache/fence.c src/cache/fence.h \
+	src/cache/flight.c src/cache/flight.h \
+	src/cache/keys.c src/cache/keys.h \
+	src/cache/link.c \
+	src/cache/list_read.c \
+	src/cache/outbox.c \
+	src/cache/page.c src/cache/page.h \
+	src/cache/redis.c src/cache/redis.h \
+	src/cache/scripts.c src/cache/scripts.h \
+	src/cache/todo_read.c \
+	src/cache/write.c
+nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
+
+CACHE_SCRIPTS = \
+	src/cache/scripts/acquire.lua \
+	src/cache/scripts/fence.lua \
+	src/cache/scripts/fill.lua \
+	src/cache/scripts/list_acquire.lua \
+	src/cache/scripts/list_fence.lua \
+	src/cache/scripts/list_fill.lua \
+	src/cache/scripts/list_unfence.lua \
+	src/cache/scripts/release.lua \
+	src/cache/scripts/unfence.lua
+EXTRA_DIST += src/cache/scripts/embed.sh $(CACHE_SCRIPTS)
+BUILT_SOURCES += src/cache/scripts_embedded.h
+CLEANFILES += src/cache/scripts_embedded.h
+src/cache/scripts_embedded.h: $(CACHE_SCRIPTS) src/cache/scripts/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) src/cache && cd $(srcdir) && \
+	  sh src/cache/scripts/embed.sh $(CACHE_SCRIPTS) > "$(abs_builddir)/$@.new" && mv "$(abs_builddir)/$@.new" "$(abs_builddir)/$@"

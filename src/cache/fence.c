@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sending fences and unfences: one script call for all todos of a write, one for the list.
+ *
+ * The two are calls of their own because a todo's keys and the list's lie in different slots, and they are pipelined, so that
+ * together they cost one round trip. The window is a duration, not a time: Redis adds it to its own clock, so that workers
+ * whose clocks differ agree about when a mark has run out.
+ *
+ * What fencing promises is said in scripts/fence.lua, unfence.lua, list_fence.lua and list_unfence.lua. Who fences when is in
+ * write.c (a write's own) and outbox.c (those that Redis couldn't take in time).
+ */
+#include "cache/fence.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "cache/cache_state.h"
+#include "cache/keys.h"
+
+struct fence_keys {
+    struct todo_keys *todos;
+    struct list_keys list;
+    struct slice *keys; /* entry, lease, writers of each todo */
+    size_t key_count;
+};
+
+static void fence_keys_init(struct fence_keys *all, int64_t epoch, const char *const *ids, size_t id_count)
+{
+    all->todos = mem_alloc(id_count * sizeof(*all->todos));
+    all->keys = mem_alloc(3 * id_count * sizeof(*all->keys));
+    all->key_count = 3 * id_count;
+    for (size_t i = 0; i < id_count; i++) {
+        struct todo_keys *keys = &all->todos[i];
+        todo_keys_init(keys, epoch, ids[i]);
+        all->keys[3 * i] = key_slice(&keys->entry);
+        all->keys[3 * i + 1] = key_slice(&keys->lease);
+        all->keys[3 * i + 2] = key_slice(&keys->writers);
+    }
+    list_keys_init(&all->list, epoch, NULL);
+}
+
+static void fence_keys_fini(struct fence_keys *all)
+{
+    free(all->todos);
+    free(all->keys);
+}
+
+void fence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_todos, redis_reply_cb on_list,
+                void *ctx)
+{
+    struct fence_keys all;
+    fence_keys_init(&all, call->epoch, call->ids, call->id_count);
+    struct token generation = token_new();
+    char window_ms[INT64_TEXT_MAX + 1], generation_ms[INT64_TEXT_MAX + 1];
+    const struct slice args[] = {slice_of(call->token->text), slice_of_int64(window_ms, call->window_ms),
+                                 slice_of(generation.text), slice_of_int64(generation_ms, cache->generation_ms)};
+    const struct slice list[] = {key_slice(&all.list.generation), key_slice(&all.list.writers)};
+    script_run(cache->redis, SCRIPT_FENCE, all.keys, all.key_count, args, 2, on_todos, ctx);
+    script_run(cache->redis, SCRIPT_LIST_FENCE, list, 2, args, 4, on_list, ctx);
+    fence_keys_fini(&all);
+}
+
+void unfence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_todos, redis_reply_cb on_list,
+                  void *ctx)
+{
+    struct fence_keys all;
+    fence_keys_init(&all, call->epoch, call->ids, call->id_count);
+    struct token generation = token_new();
+    char generation_ms[INT64_TEXT_MAX + 1];
+    const struct slice args[] = {slice_of(call->token->text), slice_of(generation.text),
+                                 slice_of_int64(generation_ms, cache->generation_ms)};
+    const struct slice list[] = {key_slice(&all.list.generation), key_slice(&all.list.writers)};
+    script_run(cache->redis, SCRIPT_UNFENCE, all.keys, all.key_count, args, 1, on_todos, ctx);
+    script_run(cache->redis, SCRIPT_LIST_UNFENCE, list, 2, args, 3, on_list, ctx);
+    fence_keys_fini(&all);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The miss path: how a value gets from the store into the cache without ever putting in an old one.
+ *
+ *   flight_start -> acquire --FOUND--------------------------------> land (a hit after all)
+ *                     |  ^ \--BYPASS, error--> fetch ---------------> land
+ *                     |  |                       ^
+ *                     |  +---timer---WAIT--------+ (patience over)
+ *                     +--FILL--> fetch (store, pool thread) --> fill --> land
+ *
+ * The race it prevents: a reader reads the old value from the store, a writer commits and invalidates, the reader then fills
+ * the old value, which stays. Here a reader fills only under a lease that it took before it read, and a writer's fence
+ * deletes that lease (scripts/fence.lua), so the late fill is refused. A lease that is lost for any reason costs a miss.
+ *
+ * Readers of one thing share a flight. Who boards before the store is asked owns the result: the value is at least as
+ * new as their request. Who joins later may take it only if the fill was accepted, for then no write began since the lease was
+ * taken; else all who joined start one new flight together. Without this rule a reader that begins after a write's
+ * answer could join a flight that read before it, and answer with the old value.
+ *
+ * Redis down or not trusted: the flight goes to the store without asking anybody, and fills nothing. Store down: everyone
+ * gets the error, the lease is given back.
+ */
+#include "cache/flight.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cache/cache_state.h"
+
+enum { WAIT_FIRST_MS = 5, WAIT_MOST_MS = 40 };
+
+struct flight_state {
+    UT_hash_handle hh; /* by flight->name */
+    struct flight *flight;
+    struct cache_reader *owners, *joiners;
+    bool fetching; /* from here on who comes is a joiner */
+    bool granted;  /* a lease or generation is held */
+    bool filled, found;
+    int64_t epoch; /* when it took off */
+    struct timer *timer;
+    uint32_t wait_ms;
+    int64_t patience_until_ms; /* loop time */
+    struct pool_job job;
+};
+
+static void flight_acquire(struct flight *flight);
+static void flight_fetch(struct flight *flight, enum cache_source source);
+static void flight_fill(struct flight *flight);
+static void flight_land(struct flight *flight);
+
+static struct flight_state *flight_find(const struct cache *cache, const struct key *name)
+{
+    struct flight_state *state;
+    HASH_FIND(hh, cache->flights, name->text, name->len, state);
+    return state;
+}
+
+static const struct events *flight_events(const struct flight *flight)
+{
+    return flight->cache->options.events;
+}
+
+static void readers_push(struct cache_reader **list, struct cache_reader *reader)
+{
+    reader->next = *list;
+    *list = reader;
+}
+
+/* ---- The steps, in running order ---- */
+
+static void flight_take_off(struct flight *flight)
+{
+    const struct events *events = flight_events(flight);
+    uint32_t patience_ms = (uint32_t)flight->cache->options.settings->lease_wait_ms;
+    flight->state->patience_until_ms = events->now_ms(events->loop) + patience_ms;
+    flight->state->wait_ms = WAIT_FIRST_MS;
+    if (flight->cache->trusted)
+        flight_acquire(flight);
+    else
+        flight_fetch(flight, CACHE_BYPASS);
+}
+
+static void on_wait_over(void *ctx)
+{
+    flight_acquire(ctx);
+}
+
+/* Asks again soon, then less often; when the patience is over the store is asked without a lease. */
+static void flight_wait(struct flight *flight)
+{
+    const struct events *events = flight_events(flight);
+    struct flight_state *state = flight->state;
+    if (events->now_ms(events->loop) + state->wait_ms > state->patience_until_ms) {
+        flight_fetch(flight, CACHE_MISS);
+        return;
+    }
+    if (!state->timer) {
+        state->timer = events->timer_new(events->loop, on_wait_over, flight);
+        cache_count(flight->cache, STAT_WAIT);
+    }
+    events->timer_start(state->timer, state->wait_ms);
+    state->wait_ms = 2 * state->wait_ms < WAIT_MOST_MS ? 2 * state->wait_ms : WAIT_MOST_MS;
+}
+
+static void on_acquired(void *ctx, const struct redis_reply *reply)
+{
+    struct flight *flight = ctx;
+    enum flight_grant grant = redis_reply_ok(reply) ? flight->kind->granted(flight, reply) : GRANT_BYPASS;
+    switch (grant) {
+    case GRANT_FILL:
+        flight->state->granted = true;
+        flight_fetch(flight, CACHE_MISS);
+        break;
+    case GRANT_WAIT:
+        flight_wait(flight);
+        break;
+    case GRANT_BYPASS:
+        flight_fetch(flight, CACHE_BYPASS);
+        break;
+    case GRANT_FOUND:
+        flight->source = CACHE_HIT;
+        flight->status = STATUS_OK;
+        flight->state->found = true;
+        flight_land(flight);
+        break;
+    }
+}
+
+static void flight_acquire(struct flight *flight)
+{
+    flight->kind->acquire(flight, on_acquired);
+}
+
+static enum status fetch_work(struct pool_job *job, struct error *error)
+{
+    struct flight_state *state = (struct flight_state *)((char *)job - offsetof(struct flight_state, job));
+    struct flight *flight = state->flight;
+    flight->at_ms = clock_wall_ms();
+    int64_t begun_us = clock_monotonic_us();
+    enum status status = flight->kind->fetch(flight, flight->cache->options.store, error);
+    flight->cost_ms = (clock_monotonic_us() - begun_us) / 1000;
+    return status;
+}
+
+static void on_fetched(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct flight_state *state = (struct flight_state *)((char *)job - offsetof(struct flight_state, job));
+    struct flight *flight = state->flight;
+    flight->status = status;
+    bool has_value = status == STATUS_OK || status == STATUS_NOT_FOUND;
+    if (!has_value)
+        flight->error = *error;
+    if (has_value && state->granted) {
+        flight_fill(flight);
+        return;
+    }
+    if (state->granted && flight->kind->release)
+        flight->kind->release(flight);
+    flight_land(flight);
+}
+
+static void flight_fetch(struct flight *flight, enum cache_source source)
+{
+    flight->source = source;
+    flight->state->fetching = true;
+    flight->state->job = (struct pool_job){.work = fetch_work, .done = on_fetched};
+    pool_run(flight->cache->options.pool, &flight->state->job);
+}
+
+static void on_filled(void *ctx, const struct redis_reply *reply)
+{
+    struct flight *flight = ctx;
+    struct cache *cache = flight->cache;
+    bool is_same_redis = cache->trusted && cache->epoch == flight->state->epoch;
+    flight->state->filled = is_same_redis && redis_reply_ok(reply) && redis_reply_integer(reply) == 1;
+    if (flight->state->filled)
+        cache_count(cache, STAT_FILL);
+    else
+        cache_count(cache, redis_reply_ok(reply) ? STAT_FILL_REFUSED : STAT_FILL_FAILED);
+    flight_land(flight);
+}
+
+static void flight_fill(struct flight *flight)
+{
+    flight->kind->fill(flight, on_filled);
+}
+
+/* ---- Landing ---- */
+
+static struct cache_trace flight_trace(const struct flight *flight)
+{
+    const struct flight_state *state = flight->state;
+    struct cache_trace trace = {.source = flight->source, .stored = state->filled, .ttl_ms = -1};
+    if (state->filled || state->found) {
+        trace.age_ms = clock_wall_ms() - flight->at_ms;
+        trace.ttl_ms = flight->kind->ttl_ms(flight) - trace.age_ms;
+    }
+    return trace;
+}
+
+static void deliver_all(struct flight *flight, struct cache_reader *readers)
+{
+    struct cache_trace trace = flight_trace(flight);
+    while (readers) {
+        struct cache_reader *reader = readers;
+        readers = reader->next; /* the answer may free it */
+        trace.collapsed = reader->joined;
+        flight->kind->deliver(flight, reader, &trace);
+    }
+}
+
+static void flight_free(struct flight *flight)
+{
+    struct flight_state *state = flight->state;
+    flight_events(flight)->timer_free(state->timer);
+    flight->kind->destroy(flight);
+    free(state);
+}
+
+/*
+ * Who joined late and may not take the result goes on together: the new flight reads after all of them came. If the epoch
+ * has moved on meanwhile, there may be one under the new name already.
+ */
+static void flight_again(struct flight *flight, struct cache_reader *readers)
+{
+    struct flight *next = flight->kind->create(flight);
+    struct flight_state *other = flight_find(flight->cache, &next->name);
+    if (!other) {
+        flight_start(next, readers);
+        return;
+    }
+    next->kind->destroy(next);
+    while (readers) {
+        struct cache_reader *reader = readers;
+        readers = reader->next;
+        readers_push(other->fetching ? &other->joiners : &other->owners, reader);
+    }
+}
+
+static void flight_land(struct flight *flight)
+{
+    struct flight_state *state = flight->state;
+    HASH_DEL(flight->cache->flights, state);
+    bool is_for_all =
+        state->filled || state->found || (flight->status != STATUS_OK && flight->status != STATUS_NOT_FOUND);
+    struct cache_reader *joiners = state->joiners;
+    if (joiners && !is_for_all) {
+        flight_again(flight, joiners);
+        joiners = NULL;
+    }
+    deliver_all(flight, state->owners);
+    deliver_all(flight, joiners);
+    flight_free(flight);
+}
+
+/* ---- Boarding ---- */
+
+bool flight_join(struct cache *cache, const struct key *name, struct cache_reader *reader)
+{
+    struct flight_state *state = flight_find(cache, name);
+    if (!state)
+        return false;
+    reader->next = NULL;
+    reader->joined = true;
+    cache_count(cache, STAT_COLLAPSED);
+    readers_push(state->fetching ? &state->joiners : &state->owners, reader);
+    return true;
+}
+
+void flight_start(struct flight *flight, struct cache_reader *readers)
+{
+    struct cache *cache = flight->cache;
+    struct flight_state *state = mem_zalloc(sizeof(*state));
+    state->flight = flight;
+    state->owners = readers;
+    state->epoch = cache->epoch;
+    flight->state = state;
+    bug_unless(!flight_find(cache, &flight->name), "two flights of one name");
+    HASH_ADD_KEYPTR(hh, cache->flights, flight->name.text, flight->name.len, state);
+    flight_take_off(flight);
+}
+
+bool flight_table_is_empty(const struct cache *cache)
+{
+    return cache->flights == NULL;
+}

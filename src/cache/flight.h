@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A flight: one trip to the store after a miss, shared by the readers of one thing (a todo, a page) in this process.
+ *
+ * flight.c knows the order of the steps and who may take the result; a kind (todo_read.c, list_read.c) knows the scripts, the
+ * store's call and how a reader gets its answer. A kind's struct begins with struct flight.
+ * context  loop only, but for fetch
+ */
+#ifndef CACHE_FLIGHT_H
+#define CACHE_FLIGHT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "cache/cache.h"
+#include "cache/keys.h"
+#include "cache/redis.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+struct flight;
+struct flight_state;
+
+enum flight_grant {
+    GRANT_FILL,   /* fetch, then fill */
+    GRANT_WAIT,   /* somebody else fills: ask again in a moment */
+    GRANT_BYPASS, /* fetch, don't fill */
+    GRANT_FOUND,  /* the value is in the cache after all; the kind holds it until deliver */
+};
+
+struct flight_kind {
+    struct flight *(*create)(const struct flight *last); /* a new one for the same thing */
+    void (*acquire)(struct flight *flight, redis_reply_cb on_reply);
+    enum flight_grant (*granted)(struct flight *flight, const struct redis_reply *reply);  /* of acquire; no error */
+    enum status (*fetch)(struct flight *flight, struct store *store, struct error *error); /* pool thread */
+    void (*fill)(struct flight *flight, redis_reply_cb on_reply); /* the script answers 1 or 0 */
+    void (*release)(struct flight *flight); /* gives back what acquire granted, unused; NULL: nothing to give back */
+    void (*deliver)(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace);
+    void (*destroy)(struct flight *flight);
+    int64_t (*ttl_ms)(const struct flight *flight); /* of what was filled or found, counted from at_ms */
+};
+
+struct flight {
+    const struct flight_kind *kind; /* these three are set by who creates it */
+    struct cache *cache;
+    struct key name;
+    struct token token; /* of this flight's lease or proposed generation */
+    enum cache_source source;
+    enum status status; /* of the fetch; OK or NOT_FOUND are values */
+    struct error error;
+    int64_t at_ms;              /* wall time just before the store was asked */
+    int64_t cost_ms;            /* that it took */
+    struct flight_state *state; /* flight.c's */
+};
+
+/* Joins the flight of this name, if one is under way: the answer comes through its kind's deliver, once, later. */
+bool flight_join(struct cache *cache, const struct key *name, struct cache_reader *reader);
+
+/* Takes off with a chain of readers, owning flight from here on; no other flight of its name may be under way. */
+void flight_start(struct flight *flight, struct cache_reader *readers);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Key names, put together by hand: one is made for every request, so this is no place for printf.
+ *
+ * A page's key holds a hash over all that makes the query: limit, order, filter and the place it begins after. Sixty-four
+ * bits are no proof against a collision, so the page itself repeats the query and is a miss if that differs (page.h).
+ */
+#include "cache/keys.h"
+
+#include <stdio.h>
+
+#include "base/etag.h"
+#include "base/mem.h"
+#include "cache/page.h"
+
+static void key_add(struct key *key, struct slice part)
+{
+    bug_unless(key->len + part.len <= KEY_MAX, "a cache key is longer than KEY_MAX");
+    memcpy(key->text + key->len, part.data, part.len);
+    key->len = (uint8_t)(key->len + part.len);
+    key->text[key->len] = '\0';
+}
+
+static void key_begin(struct key *key, struct slice kind, int64_t epoch)
+{
+    key->len = 0;
+    key_add(key, kind);
+    char text[INT64_TEXT_MAX + 1];
+    key_add(key, slice_of_int64(text, epoch));
+}
+
+static void key_of_list(struct key *key, int64_t epoch, struct slice name)
+{
+    key_begin(key, SLICE("todos:"), epoch);
+    key_add(key, SLICE(":{list}:"));
+    key_add(key, name);
+}
+
+void key_of_entry(struct key *key, int64_t epoch, const char *id)
+{
+    key_begin(key, SLICE("todo:"), epoch);
+    key_add(key, SLICE(":{"));
+    key_add(key, slice_of(id));
+    key_add(key, SLICE("}"));
+}
+
+void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id)
+{
+    key_of_entry(&keys->entry, epoch, id);
+    keys->lease = keys->writers = keys->entry;
+    key_add(&keys->lease, SLICE(":lease"));
+    key_add(&keys->writers, SLICE(":writers"));
+}
+
+void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query)
+{
+    key_of_list(&keys->generation, epoch, SLICE("gen"));
+    key_of_list(&keys->writers, epoch, SLICE("writers"));
+    keys->page.len = 0;
+    keys->page.text[0] = '\0';
+    if (!query)
+        return;
+    char text[QUERY_TEXT_MAX + 1], name[17];
+    struct slice whole = query_text(text, query);
+    snprintf(name, sizeof(name), "%016llx", (unsigned long long)etag_hash(whole));
+    key_of_list(&keys->page, epoch, slice_of(name));
+}

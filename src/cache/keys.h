@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The names of the cache's keys. The epoch stands in all of them: moving it on makes every older entry unreachable at once.
+ *
+ *   todo:EPOCH:{ID}                  hash: the entry (entry.h)
+ *   todo:EPOCH:{ID}:lease            string: the token of the reader that may fill it
+ *   todo:EPOCH:{ID}:writers          sorted set: tokens of writes under way, scored by their deadline
+ *   todos:EPOCH:{list}:gen           string: the generation under which pages are valid
+ *   todos:EPOCH:{list}:writers       sorted set, as above
+ *   todos:EPOCH:{list}:HASH          hash: a page (page.h); HASH stands for the query
+ *
+ * The braces are a hash tag: the keys of one id share a slot. context any (pure)
+ */
+#ifndef CACHE_KEYS_H
+#define CACHE_KEYS_H
+
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "store/store.h"
+
+enum { KEY_MAX = 112 };
+
+struct key {
+    char text[KEY_MAX + 1];
+    uint8_t len;
+};
+
+struct todo_keys {
+    struct key entry, lease, writers;
+};
+
+struct list_keys {
+    struct key generation, writers, page; /* page is empty if no query was given */
+};
+
+void key_of_entry(struct key *key, int64_t epoch, const char *id);
+void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id);
+
+/* query may be NULL for writers, who need no page. */
+void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query);
+
+static inline struct slice key_slice(const struct key *key)
+{
+    return (struct slice){.data = key->text, .len = key->len};
+}
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading one page of a list. A hit is one round trip: the list's generation and the page, pipelined; they must agree.
+ *
+ *   cache_list -> GET generation, HGETALL page --agree--> answer (hit)
+ *                        \--else--> join or start a flight: generation, store, fill
+ *
+ * Any write may change any page, so no page is invalidated by name: each write replaces the generation, a random token,
+ * before and after it touches the store (write.c), and pages read under another token are dead. A page is filled only if
+ * the token is still the one that was there before the store was read, and no writer is in flight; so a list that is asked for
+ * after a write's answer shows that write. A generation that is evicted or expires costs misses, nothing else.
+ *
+ * Several workers may fill the same page at once: there is no lease for pages, for they die young under writes anyway. In one
+ * process the flight is shared like a todo's.
+ */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cache/cache_state.h"
+#include "cache/entry.h"
+#include "cache/page.h"
+
+struct list_flight {
+    struct flight flight;
+    struct store_query query;
+    struct list_keys keys;
+    char generation[TOKEN_LEN + 1];
+    struct arena arena; /* the value, when it was found; the store's rows */
+    struct rendered_page rendered;
+    struct cached_page value;
+};
+
+static struct cache_list *list_of_reader(struct cache_reader *reader)
+{
+    return (struct cache_list *)((char *)reader - offsetof(struct cache_list, reader));
+}
+
+static int64_t page_ttl_ms(const struct cache *cache, struct slice etag, int64_t at_ms)
+{
+    return entry_ttl_ms(cache->options.settings->list_ttl_s * 1000, etag, at_ms);
+}
+
+static void list_answer(struct cache_list *list, const struct cache_page_answer *answer)
+{
+    static const enum stat_counter stats[] = {
+        [CACHE_HIT] = STAT_LIST_HIT, [CACHE_MISS] = STAT_LIST_MISS, [CACHE_BYPASS] = STAT_LIST_BYPASS};
+    cache_count(list->reader.cache, stats[answer->trace.source]);
+    list->done(list->ctx, answer);
+}
+
+static bool generation_take(char generation[TOKEN_LEN + 1], struct slice text)
+{
+    bool is_token = text.data && text.len == TOKEN_LEN;
+    memcpy(generation, is_token ? text.data : "", is_token ? TOKEN_LEN : 0);
+    generation[is_token ? TOKEN_LEN : 0] = '\0';
+    return is_token;
+}
+
+/* ---- The kind of flight ---- */
+
+static const struct flight_kind list_kind;
+
+static struct flight *list_flight_new(struct cache *cache, const struct store_query *query)
+{
+    struct list_flight *self = mem_zalloc(sizeof(*self));
+    self->flight.kind = &list_kind;
+    self->flight.cache = cache;
+    self->query = *query;
+    list_keys_init(&self->keys, cache->epoch, query);
+    self->flight.name = self->keys.page;
+    self->flight.token = token_new();
+    arena_init(&self->arena);
+    buf_init(&self->rendered.body);
+    return &self->flight;
+}
+
+static struct flight *list_create(const struct flight *last)
+{
+    return list_flight_new(last->cache, &((const struct list_flight *)last)->query);
+}
+
+static void list_destroy(struct flight *flight)
+{
+    struct list_flight *self = (struct list_flight *)flight;
+    arena_fini(&self->arena);
+    buf_fini(&self->rendered.body);
+    free(self);
+}
+
+static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
+{
+    struct list_flight *self = (struct list_flight *)flight;
+    const struct slice keys[] = {key_slice(&self->keys.generation), key_slice(&self->keys.writers)};
+    char generation_ms[INT64_TEXT_MAX + 1];
+    const struct slice args[] = {slice_of(flight->token.text),
+                                 slice_of_int64(generation_ms, flight->cache->generation_ms)};
+    script_run(flight->cache->redis, SCRIPT_LIST_ACQUIRE, keys, 2, args, 2, on_reply, flight);
+}
+
+static enum flight_grant list_granted(struct flight *flight, const struct redis_reply *reply)
+{
+    struct list_flight *self = (struct list_flight *)flight;
+    if (redis_reply_type(reply) != REDIS_TYPE_TEXT)
+        return GRANT_BYPASS;
+    return generation_take(self->generation, redis_reply_text(reply)) ? GRANT_FILL : GRANT_BYPASS;
+}
+
+static enum status list_fetch(struct flight *flight, struct store *store, struct error *error)
+{
+    struct list_flight *self = (struct list_flight *)flight;
+    struct store_page rows;
+    enum status status = store_list(store, &self->query, &self->arena, &rows, error);
+    if (status != STATUS_OK)
+        return status;
+    page_render(&self->rendered, &self->query, &rows);
+    self->value.page = (struct cache_page){.body = buf_slice(&self->rendered.body),
+                                           .etag = slice_of(self->rendered.etag),
+                                           .next = slice_of(self->rendered.next)};
+    return STATUS_OK;
+}
+
+static int64_t list_flight_ttl_ms(const struct flight *flight)
+{
+    const struct list_flight *self = (const struct list_flight *)flight;
+    return page_ttl_ms(flight->cache, self->value.page.etag, flight->at_ms);
+}
+
+static void list_fill(struct flight *flight, redis_reply_cb on_reply)
+{
+    struct list_flight *self = (struct list_flight *)flight;
+    char query[QUERY_TEXT_MAX + 1], numbers[2][INT64_TEXT_MAX + 1], ttl_ms[INT64_TEXT_MAX + 1];
+    self->value.query = query_text(query, &self->query);
+    self->value.generation = slice_of(self->generation);
+    self->value.at_ms = flight->at_ms;
+    self->value.cost_ms = flight->cost_ms;
+    struct slice args[2 + PAGE_ARGS] = {slice_of(self->generation), slice_of_int64(ttl_ms, list_flight_ttl_ms(flight))};
+    page_print(args + 2, numbers, &self->value);
+    const struct slice keys[] = {key_slice(&self->keys.page), key_slice(&self->keys.generation),
+                                 key_slice(&self->keys.writers)};
+    script_run(flight->cache->redis, SCRIPT_LIST_FILL, keys, 3, args, 2 + PAGE_ARGS, on_reply, flight);
+}
+
+static void list_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
+{
+    struct list_flight *self = (struct list_flight *)flight;
+    struct cache_page_answer answer = {.status = flight->status, .error = &flight->error, .trace = *trace};
+    if (flight->status == STATUS_OK)
+        answer.page = &self->value.page;
+    list_answer(list_of_reader(reader), &answer);
+}
+
+static const struct flight_kind list_kind = {
+    .create = list_create,
+    .acquire = list_acquire,
+    .granted = list_granted,
+    .fetch = list_fetch,
+    .fill = list_fill,
+    .release = NULL, /* a generation is not held, only remembered */
+    .deliver = list_deliver,
+    .destroy = list_destroy,
+    .ttl_ms = list_flight_ttl_ms,
+};
+
+/* ---- The hit path ---- */
+
+static void list_miss(struct cache_list *list)
+{
+    struct cache *cache = list->reader.cache;
+    struct list_keys keys;
+    list_keys_init(&keys, cache->epoch, &list->query);
+    if (!flight_join(cache, &keys.page, &list->reader))
+        flight_start(list_flight_new(cache, &list->query), &list->reader);
+}
+
+static void on_generation(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_list *list = ctx;
+    struct slice text = {0};
+    if (redis_reply_ok(reply))
+        text = redis_reply_text(reply);
+    generation_take(list->generation, text);
+}
+
+static void on_page(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_list *list = ctx;
+    struct cached_page cached;
+    char query[QUERY_TEXT_MAX + 1];
+    bool is_hit = list->generation[0] && redis_reply_ok(reply) &&
+                  page_parse(&cached, query_text(query, &list->query), reply) &&
+                  slice_equal(cached.generation, slice_of(list->generation));
+    if (!is_hit) {
+        list_miss(list);
+        return;
+    }
+    struct cache_page_answer answer = {.status = STATUS_OK, .page = &cached.page};
+    answer.trace.source = CACHE_HIT;
+    answer.trace.age_ms = clock_wall_ms() - cached.at_ms;
+    answer.trace.ttl_ms = page_ttl_ms(list->reader.cache, cached.page.etag, cached.at_ms) - answer.trace.age_ms;
+    list_answer(list, &answer);
+}
+
+void cache_list(struct cache *cache, struct cache_list *list)
+{
+    list->reader = (struct cache_reader){.cache = cache};
+    if (!cache->trusted) {
+        list_miss(list);
+        return;
+    }
+    struct list_keys keys;
+    list_keys_init(&keys, cache->epoch, &list->query);
+    redis_call(cache->redis, (struct slice[]){SLICE("GET"), key_slice(&keys.generation)}, 2, on_generation, list);
+    redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&keys.page)}, 2, on_page, list);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages of lists: rendered once, kept as bytes.
+ *
+ * A page is kept as the bytes that were answered, not as rows, so that its ETag stays true and a hit costs a copy. The
+ * query it answers is kept beside it and compared: the key holds only a hash of it.
+ *
+ * The next page's cursor is the last row's place in the order, and there is one only if the store saw a row behind it.
+ */
+#include "cache/page.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cursor.h"
+#include "base/json.h"
+
+struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
+{
+    int len = query->has_after
+                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
+                             (int)query->done, query->after.created_at_ms, query->after.id)
+                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
+    return (struct slice){text, (size_t)len};
+}
+
+uint8_t query_cursor_tag(const struct store_query *query)
+{
+    return (uint8_t)((unsigned)query->done << 1 | (unsigned)query->ascending);
+}
+
+enum { BIT_QUERY = 1, BIT_BODY = 2, BIT_ETAG = 4, BIT_NEXT = 8, BIT_GEN = 16, BIT_AT = 32, BIT_COST = 64, BITS = 127 };
+
+static unsigned take_field(struct cached_page *page, struct slice name, struct slice value)
+{
+    const struct {
+        struct slice name;
+        unsigned bit;
+        struct slice *text;
+        int64_t *number;
+    } fields[] = {
+        {SLICE("query"), BIT_QUERY, &page->query, NULL},   {SLICE("body"), BIT_BODY, &page->page.body, NULL},
+        {SLICE("etag"), BIT_ETAG, &page->page.etag, NULL}, {SLICE("next"), BIT_NEXT, &page->page.next, NULL},
+        {SLICE("gen"), BIT_GEN, &page->generation, NULL},  {SLICE("at"), BIT_AT, NULL, &page->at_ms},
+        {SLICE("cost"), BIT_COST, NULL, &page->cost_ms},
+    };
+    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+        if (!slice_equal(name, fields[i].name))
+            continue;
+        if (fields[i].number)
+            return slice_to_int64(value, fields[i].number) ? fields[i].bit : 0;
+        *fields[i].text = value;
+        return fields[i].bit;
+    }
+    return 0;
+}
+
+bool page_parse(struct cached_page *page, struct slice query, const struct redis_reply *reply)
+{
+    if (redis_reply_type(reply) != REDIS_TYPE_ARRAY)
+        return false;
+    unsigned seen = 0;
+    for (size_t i = 0; i + 1 < redis_reply_count(reply); i += 2)
+        seen |= take_field(page, redis_reply_text(redis_reply_item(reply, i)),
+                           redis_reply_text(redis_reply_item(reply, i + 1)));
+    return seen == BITS && slice_equal(page->query, query);
+}
+
+void page_print(struct slice args[PAGE_ARGS], char numbers[2][INT64_TEXT_MAX + 1], const struct cached_page *page)
+{
+    const struct slice fields[PAGE_ARGS] = {
+        SLICE("query"), page->query,
+        SLICE("body"),  page->page.body,
+        SLICE("etag"),  page->page.etag,
+        SLICE("next"),  page->page.next,
+        SLICE("gen"),   page->generation,
+        SLICE("at"),    slice_of_int64(numbers[0], page->at_ms),
+        SLICE("cost"),  slice_of_int64(numbers[1], page->cost_ms),
+    };
+    memcpy(args, fields, sizeof(fields));
+}
+
+void page_render(struct rendered_page *rendered, const struct store_query *query, const struct store_page *rows)
+{
+    buf_init(&rendered->body);
+    buf_append_text(&rendered->body, "{\"todos\":[");
+    for (size_t i = 0; i < rows->count; i++) {
+        if (i > 0)
+            buf_append_char(&rendered->body, ',');
+        json_write_todo(&rendered->body, &rows->todos[i]);
+    }
+    rendered->next[0] = '\0';
+    buf_append_text(&rendered->body, "],\"next\":");
+    if (rows->more && rows->count > 0) {
+        const struct todo *last = &rows->todos[rows->count - 1];
+        struct cursor cursor = {.created_at_ms = last->created_at_ms};
+        memcpy(cursor.id, last->id, sizeof(cursor.id));
+        cursor_print(rendered->next, &cursor, query_cursor_tag(query));
+        json_write_string(&rendered->body, slice_of(rendered->next));
+    } else {
+        buf_append_text(&rendered->body, "null");
+    }
+    buf_append_char(&rendered->body, '}');
+    etag_of_bytes(rendered->etag, buf_slice(&rendered->body));
+}

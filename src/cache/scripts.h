@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The protocol's scripts on Redis; each is a .lua file in scripts/ with its contract at the top.
+ *
+ * EVALSHA, and on NOSCRIPT (Redis restarted, SCRIPT FLUSH) EVAL of that one call, which loads it again.
+ * context  loop only; on_reply as in redis.h
+ */
+#ifndef CACHE_SCRIPTS_H
+#define CACHE_SCRIPTS_H
+
+#include <stddef.h>
+
+#include "base/slice.h"
+#include "cache/redis.h"
+
+enum script {
+    SCRIPT_ACQUIRE,
+    SCRIPT_FENCE,
+    SCRIPT_FILL,
+    SCRIPT_LIST_ACQUIRE,
+    SCRIPT_LIST_FENCE,
+    SCRIPT_LIST_FILL,
+    SCRIPT_LIST_UNFENCE,
+    SCRIPT_RELEASE,
+    SCRIPT_UNFENCE,
+    SCRIPT_COUNT
+};
+
+/* Runs a script; keys and args are copied. */
+void script_run(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
+                const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
+
+#endif

@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: MIT
+-- After a miss: who may fill the entry?
+--
+-- KEYS    entry, lease, writers of one id
+-- ARGV    token, lease_ms
+-- answer  the entry's fields and values, if another reader has filled it meanwhile
+--         "BYPASS"  a write is under way: read the store, don't fill
+--         "FILL"    the lease is yours: read the store, then fill
+--         "WAIT"    another reader has the lease
+-- promise as long as a writer is in the set, nobody gets a lease; the first read after an eviction of the lease gets a
+--         new one, so the old holder's fill is refused
+local entry = redis.call('HGETALL', KEYS[1])
+if #entry > 0 then
+    return entry
+end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+if redis.call('ZCOUNT', KEYS[3], '(' .. now_ms, '+inf') > 0 then
+    return 'BYPASS'
+end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
+    return 'FILL'
+end
+return 'WAIT'

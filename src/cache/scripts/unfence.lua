@@ -1,0 +1,13 @@
+-- SPDX-License-Identifier: MIT
+-- After the store's write: entries and leases go once more, and this write's mark with them.
+--
+-- KEYS    entry, lease, writers of each id (3 per id)
+-- ARGV    token of the write
+-- answer  how many ids had lost the token (evicted, expired, flushed)
+-- promise whatever happened to the marks, no entry or lease from before this moment remains; it runs when Redis is full
+local lost = 0
+for i = 1, #KEYS, 3 do
+    redis.call('DEL', KEYS[i], KEYS[i + 1])
+    lost = lost + 1 - redis.call('ZREM', KEYS[i + 2], ARGV[1])
+end
+return lost

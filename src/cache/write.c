@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fenced write: nothing that the cache holds may outlive the change of what it shows.
+ *
+ *   cache_write_run -> fence (todos, list) --ok--> store --known outcome--> unfence (todos, list) -> answer
+ *                         |                         \--unknown outcome--> answer; the fence runs out by itself
+ *                         \--Redis away--> outbox: record open, store, record settled -> answer
+ *
+ * fence deletes the entries and keeps readers from filling new ones; unfence deletes once more, in case the fence was lost
+ * in between, and lets readers fill again. The list's generation is replaced at both ends. All are scripts, so each is one
+ * step for Redis; todo and list are two calls, because they live in different slots.
+ *
+ * If Redis can't take the fence, the store's outbox takes it, before the write and beside it; outbox.c brings it to Redis
+ * later. If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it
+ * either, this process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and
+ * a worker killed anywhere leaves at worst a mark that runs out.
+ *
+ * A write that waited in the queue for so long that its fence may run out before the store is done isn't begun: a fence must
+ * outlast the last moment at which the store may still apply the write (settings: write_deadline_ms, store_timeout_ms).
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cache/cache_state.h"
+#include "cache/fence.h"
+
+static void write_store(struct cache_write *write);
+static void write_unfence(struct cache_write *write);
+static void write_answer(struct cache_write *write);
+
+static struct cache_write *write_of_job(struct pool_job *job)
+{
+    return (struct cache_write *)((char *)job - offsetof(struct cache_write, job));
+}
+
+/* What was said to one Redis means nothing to the next: its entries have another epoch in their keys. */
+static bool is_same_redis(const struct cache_write *write)
+{
+    return write->cache->trusted && write->cache->epoch == write->epoch;
+}
+
+static struct fence_call write_call(const struct cache_write *write)
+{
+    return (struct fence_call){.token = &write->token,
+                               .ids = write->ids,
+                               .id_count = write->id_count,
+                               .epoch = write->epoch,
+                               .window_ms = write->cache->options.settings->write_deadline_ms};
+}
+
+/* ---- The steps, in running order ---- */
+
+static void on_fence_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_write *write = ctx;
+    if (!redis_reply_ok(reply))
+        write->scripts_failed = true;
+    if (--write->replies_left > 0)
+        return;
+    write->fenced = !write->scripts_failed && is_same_redis(write);
+    write_store(write);
+}
+
+static void write_fence(struct cache_write *write)
+{
+    struct fence_call call = write_call(write);
+    write->replies_left = 2;
+    cache_count(write->cache, STAT_FENCE);
+    fence_send(write->cache, &call, on_fence_reply, on_fence_reply, write);
+}
+
+/* pool thread: the fence must not run out while the store may still apply the write. */
+static bool has_time_left(const struct cache_write *write)
+{
+    const struct settings *settings = write->cache->options.settings;
+    int64_t waited_ms = clock_wall_ms() - write->begun_at_ms;
+    return waited_ms >= 0 && waited_ms + 2 * settings->store_timeout_ms < settings->write_deadline_ms;
+}
+
+static enum status store_work(struct pool_job *job, struct error *error)
+{
+    struct cache_write *write = write_of_job(job);
+    if (!has_time_left(write))
+        return error_set(error, STATUS_BUSY, "the write waited too long for the store; nothing was written, try again");
+    return write->work(write, write->cache->options.store, error);
+}
+
+static enum status outbox_put(struct cache_write *write, bool settled, struct error *error)
+{
+    int64_t deadline_at_ms = write->begun_at_ms + write->cache->options.settings->write_deadline_ms;
+    struct store_fence *fences = mem_zalloc(write->id_count * sizeof(*fences));
+    for (size_t i = 0; i < write->id_count; i++) {
+        fences[i] = (struct store_fence){.token = write->token, .deadline_at_ms = deadline_at_ms, .settled = settled};
+        memcpy(fences[i].id, write->ids[i], strlen(write->ids[i]) + 1);
+    }
+    enum status status = store_outbox_put(write->cache->options.store, fences, write->id_count, error);
+    free(fences);
+    return status;
+}
+
+/* Redis is away: an open record, the write, the record settled. If the last fails, it counts as settled at its deadline. */
+static enum status outbox_work(struct pool_job *job, struct error *error)
+{
+    struct cache_write *write = write_of_job(job);
+    enum status put = outbox_put(write, false, error);
+    if (put != STATUS_OK)
+        return put == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : put; /* nothing of the write itself was begun */
+    enum status status = store_work(job, error);
+    struct error left_open;
+    if (status != STATUS_UNKNOWN && outbox_put(write, true, &left_open) != STATUS_OK)
+        log_warn(NULL, "outbox_not_settled", "token=%s error=\"%s\"", write->token.text, left_open.text);
+    return status;
+}
+
+static void count_outcome(struct cache *cache, enum status status)
+{
+    switch (status) {
+    case STATUS_OK:
+        cache_count(cache, STAT_STORE_WRITE_OK);
+        break;
+    case STATUS_UNKNOWN:
+        cache_count(cache, STAT_STORE_WRITE_UNKNOWN);
+        break;
+    case STATUS_BUSY:
+    case STATUS_UNAVAILABLE:
+        cache_count(cache, STAT_STORE_WRITE_FAILED);
+        break;
+    default:
+        cache_count(cache, STAT_STORE_WRITE_REFUSED);
+        break;
+    }
+}
+
+static void on_stored(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct cache_write *write = write_of_job(job);
+    count_outcome(write->cache, status);
+    write->status = status;
+    if (error)
+        write->error = *error;
+    if (write->fenced && status != STATUS_UNKNOWN)
+        write_unfence(write);
+    else
+        write_answer(write); /* the outbox has it, or the fence must run out */
+}
+
+static void on_refuse(void *ctx)
+{
+    struct cache_write *write = ctx;
+    write->cache->options.events->timer_free(write->timer);
+    write_answer(write);
+}
+
+/* Through a timer, because an answer never comes before the write's starter has returned. */
+static void write_refuse(struct cache_write *write)
+{
+    const struct events *events = write->cache->options.events;
+    write->status = error_set(&write->error, STATUS_UNAVAILABLE,
+                              "the cache is away and on_cache_down = refuse; nothing was written, try again");
+    write->timer = events->timer_new(events->loop, on_refuse, write);
+    events->timer_start(write->timer, 0);
+}
+
+static void write_store(struct cache_write *write)
+{
+    struct cache *cache = write->cache;
+    if (!write->fenced && cache->options.settings->on_cache_down == CACHE_DOWN_REFUSE) {
+        write_refuse(write);
+        return;
+    }
+    if (!write->fenced)
+        cache_count(cache, STAT_OUTBOX_ADDED);
+    write->job = (struct pool_job){.work = write->fenced ? store_work : outbox_work, .done = on_stored};
+    pool_run(cache->options.pool, &write->job);
+}
+
+static enum status settle_work(struct pool_job *job, struct error *error)
+{
+    return outbox_put(write_of_job(job), true, error);
+}
+
+static void on_settled(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct cache_write *write = write_of_job(job);
+    (void)error;
+    if (status != STATUS_OK)
+        outbox_owe(write->cache->outbox, &write->token, write->ids, write->id_count);
+    write_answer(write);
+}
+
+static void write_settle(struct cache_write *write)
+{
+    cache_count(write->cache, STAT_OUTBOX_ADDED);
+    write->job = (struct pool_job){.work = settle_work, .done = on_settled};
+    pool_run(write->cache->options.pool, &write->job);
+}
+
+static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_write *write = ctx;
+    if (!redis_reply_ok(reply))
+        write->scripts_failed = true;
+    if (--write->replies_left > 0)
+        return;
+    if (!write->scripts_failed && is_same_redis(write))
+        write_answer(write);
+    else
+        write_settle(write);
+}
+
+/* The first of the pair also tells how many marks were lost on the way. */
+static void on_unfence_todos_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_write *write = ctx;
+    if (redis_reply_ok(reply) && redis_reply_integer(reply) > 0)
+        stats_add(write->cache->options.stats, STAT_FENCE_LOST, (uint64_t)redis_reply_integer(reply));
+    on_unfence_reply(ctx, reply);
+}
+
+static void write_unfence(struct cache_write *write)
+{
+    if (!is_same_redis(write)) {
+        write_settle(write);
+        return;
+    }
+    struct fence_call call = write_call(write);
+    write->replies_left = 2;
+    write->scripts_failed = false;
+    cache_count(write->cache, STAT_UNFENCE);
+    unfence_send(write->cache, &call, on_unfence_todos_reply, on_unfence_reply, write);
+}
+
+static void write_answer(struct cache_write *write)
+{
+    write->done(write, write->status, &write->error);
+}
+
+void cache_write_run(struct cache *cache, struct cache_write *write)
+{
+    bug_unless(write->id_count > 0, "a write without ids");
+    write->cache = cache;
+    write->token = token_new();
+    write->epoch = cache->epoch;
+    write->begun_at_ms = clock_wall_ms();
+    write->fenced = write->scripts_failed = false;
+    write->error = (struct error){0};
+    if (cache->trusted)
+        write_fence(write);
+    else
+        write_store(write);
+}
+
+/* ---- Insert: the write that POST makes ---- */
+
+static enum status insert_work(struct cache_write *write, struct store *store, struct error *error)
+{
+    struct cache_insert *insert = (struct cache_insert *)((char *)write - offsetof(struct cache_insert, write));
+    return store_insert(store, &insert->todo, error);
+}
+
+static void on_inserted(struct cache_write *write, enum status status, const struct error *error)
+{
+    struct cache_insert *insert = (struct cache_insert *)((char *)write - offsetof(struct cache_insert, write));
+    insert->done(insert->ctx, status, error);
+}
+
+void cache_insert(struct cache *cache, struct cache_insert *insert)
+{
+    insert->id = insert->todo.id;
+    insert->write = (struct cache_write){.ids = &insert->id, .id_count = 1, .work = insert_work, .done = on_inserted};
+    cache_write_run(cache, &insert->write);
+}
