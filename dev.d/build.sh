@@ -4,12 +4,12 @@
 # autogen, configure and make, out of tree. A folder is configured anew if configure or its flags have changed.
 
 build_default() {
-    build_into "$BUILD_DIR" "--enable-werror" "$@"
+    build_into "$BUILD_DIR" "--enable-werror"
 }
 
 # The same sources under AddressSanitizer and UndefinedBehaviorSanitizer: the end-to-end tests run these.
 build_sanitized() {
-    build_into "$ROOT/build-asan" "--enable-werror --enable-sanitizers" "$@"
+    build_into "$ROOT/build-asan" "--enable-werror --enable-sanitizers"
 }
 
 # build_into DIR FLAGS [TARGET...]

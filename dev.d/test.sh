@@ -1,2 +1,218 @@
-command_test() { :; }
-command_bench() { :; }
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# All the tests and their sum. The last line is "N passed, N failed", and ", N skipped" if any were.
+#
+# unit, store  the cmocka programs of tests/unit and tests/store, run by "make check" and counted by their TAP lines
+# lint, e2e    pytest over tests/lint and tests/e2e; the workers under test are the sanitizers' build
+#
+# Everything that runs lives in one temporary folder, with ports of its own, and is gone afterwards; what failed leaves its
+# logs in build/test-logs. With CI=true a skip counts as a failure.
+
+TEST_PARTS=(unit store lint e2e)
+
+command_test() {
+    local part
+    test_clean_environment
+    # shellcheck disable=SC2046
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}" $(test_packages_mongodb)
+    test_begin
+    if [ $# -eq 0 ]; then
+        set -- "${TEST_PARTS[@]}"
+    fi
+    for part in "$@"; do
+        case $part in
+        unit | store) test_cmocka "$part" "" ;;
+        lint) test_pytest lint "$ROOT/tests/lint" ;;
+        e2e) test_e2e "$ROOT/tests/e2e" ;;
+        *) test_by_name "$part" ;;
+        esac
+    done
+    test_sum
+}
+
+# Where there is no MongoDB, tests/store/mongodb.sh starts a stand-in that is written in Java.
+test_packages_mongodb() {
+    if [ -z "${MONGODB_URI-}" ] && ! command -v mongod >/dev/null; then
+        printf '%s\n' default-jre-headless maven
+    fi
+}
+
+# Nothing that a person set for "up" may reach the tests' stacks.
+test_clean_environment() {
+    local name
+    for name in $(compgen -e); do
+        [[ $name != TODO_* ]] || unset "$name"
+    done
+    unset PORT INTERNAL_PORT WORKERS
+}
+
+test_begin() {
+    TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/todo-test.XXXXXX")
+    TEST_LOGS=$ROOT/build/test-logs
+    TEST_PASSED=0 TEST_FAILED=0 TEST_SKIPPED=0
+    rm -rf "$TEST_LOGS"
+    trap test_end EXIT
+    trap 'exit 130' INT TERM
+    build_default
+}
+
+# Also after Ctrl-C: whatever a test left running is stopped.
+test_end() {
+    local pids
+    trap - EXIT
+    while IFS= read -r pids; do
+        STACK=${pids%/pids}
+        stack_stop
+    done < <(find "$TEST_DIR" -type d -name pids)
+    rm -rf "$TEST_DIR"
+}
+
+test_count() {
+    TEST_PASSED=$((TEST_PASSED + $1))
+    TEST_FAILED=$((TEST_FAILED + $2))
+    TEST_SKIPPED=$((TEST_SKIPPED + $3))
+}
+
+test_sum() {
+    local skipped=
+    if [ "$TEST_SKIPPED" -gt 0 ] && [ "${CI-}" = true ]; then
+        say "CI=true: skipped tests count as failed"
+        TEST_FAILED=$((TEST_FAILED + TEST_SKIPPED)) TEST_SKIPPED=0
+    fi
+    [ "$TEST_SKIPPED" -eq 0 ] || skipped=", $TEST_SKIPPED skipped"
+    [ ! -d "$TEST_LOGS" ] || say "logs of what failed: $TEST_LOGS"
+    test_end
+    say "$TEST_PASSED passed, $TEST_FAILED failed$skipped"
+    [ "$TEST_FAILED" -eq 0 ] && [ "$TEST_PASSED" -gt 0 ]
+}
+
+# --- cmocka ---
+
+# The programs that "make check" would run.
+test_programs() {
+    # $(TESTS) is make's.
+    # shellcheck disable=SC2016
+    printf 'include Makefile\nprint-tests:\n\t@echo $(TESTS)\n' | build_in "$BUILD_DIR" make -s -f - print-tests
+}
+
+# test_cmocka KIND NAME: the programs of tests/KIND; with a name, only what is called so is counted.
+test_cmocka() {
+    local kind=$1 name=$2 program programs=()
+    for program in $(test_programs); do
+        [[ $program != tests/$kind/* ]] || programs+=("$program")
+    done
+    [ ${#programs[@]} -gt 0 ] || die "there are no tests in tests/$kind"
+    test_cmocka_run "$name" "${programs[@]}"
+}
+
+test_cmocka_run() {
+    local name=$1 program
+    shift
+    for program in "$@"; do
+        rm -f "$BUILD_DIR/$program.log" "$BUILD_DIR/$program.trs"
+    done
+    build_into "$BUILD_DIR" "--enable-werror" check TESTS=
+    CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$TEST_DIR \
+        build_in "$BUILD_DIR" make -k -j"$(nproc)" check "TESTS=$*" >"$TEST_DIR/check.log" 2>&1 || true
+    for program in "$@"; do
+        test_cmocka_count "$program" "$name"
+    done
+}
+
+# A program says "ok 3 - name" or "not ok 3 - name" for each test; one that died or was skipped says it by its result alone.
+test_cmocka_count() {
+    local program=$1 name=$2 log=$BUILD_DIR/$1.log result passed failed skipped
+    result=$(sed -n 's/^:test-result: //p' "$BUILD_DIR/$program.trs" 2>/dev/null || true)
+    passed=$(grep -cE "^ok [0-9]+ - ${name:-.*}( .*)?$" "$log" 2>/dev/null || true)
+    failed=$(grep -cE "^not ok [0-9]+ - ${name:-.*}( .*)?$" "$log" 2>/dev/null || true)
+    skipped=$(grep -cE "^ok [0-9]+ .*# SKIP" "$log" 2>/dev/null || true)
+    passed=$((${passed:-0} - ${skipped:-0})) failed=${failed:-0}
+    case $result in
+    PASS) ;;
+    SKIP*) skipped=$((skipped + 1)) ;;
+    *) [ "$failed" -gt 0 ] || { [ -n "$name" ] && [ "$passed" -gt 0 ]; } || failed=1 ;;
+    esac
+    if [ "$failed" -gt 0 ]; then
+        mkdir -p "$TEST_LOGS"
+        cp "$log" "$TEST_LOGS/" 2>/dev/null || cp "$TEST_DIR/check.log" "$TEST_LOGS/"
+        grep -vE '^ok ' "$log" 2>/dev/null | tail -n 30 || tail -n 30 "$TEST_DIR/check.log"
+    fi
+    printf '%-40s %3d passed, %d failed\n' "$program" "$passed" "$failed"
+    test_count "$passed" "$failed" "${skipped:-0}"
+}
+
+# --- pytest ---
+
+test_e2e() {
+    build_sanitized
+    test_pytest e2e "$@"
+}
+
+# test_pytest KIND [OPTION...] FILE...
+test_pytest() {
+    local kind=$1 report
+    shift
+    report=$TEST_DIR/$kind.xml
+    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
+        timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$TEST_DIR/$kind" --durations=5 \
+        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$report" "$@" || true
+    test_pytest_count "$report"
+}
+
+test_pytest_count() {
+    local line total failed skipped
+    line=$(grep -o '<testsuite [^>]*>' "$1" 2>/dev/null || true)
+    if [ -z "$line" ]; then
+        test_count 0 1 0
+        return
+    fi
+    total=$(test_attribute tests "$line")
+    failed=$(($(test_attribute failures "$line") + $(test_attribute errors "$line")))
+    skipped=$(test_attribute skipped "$line")
+    [ "$total" -gt 0 ] || failed=1 total=1
+    test_count "$((total - failed - skipped))" "$failed" "$skipped"
+}
+
+test_attribute() {
+    sed -E "s/.* $1=\"([0-9]+)\".*/\1/" <<<"$2"
+}
+
+# --- by name ---
+
+# NAME is a program (test_json), a test in one, a file of tests/lint or tests/e2e, or a test function in one.
+test_by_name() {
+    local name=$1 program file found=
+    for program in $(test_programs); do
+        if [ "${program##*/}" = "$name" ]; then
+            test_cmocka_run "" "$program"
+            found=yes
+        elif grep -qwsE "static void $name" "$ROOT/$program.c"; then
+            test_cmocka_run "$name" "$program"
+            found=yes
+        fi
+    done
+    for file in "$ROOT"/tests/lint/test_*.py "$ROOT"/tests/e2e/test_*.py; do
+        if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
+            test_pytest_file "$file"
+            found=yes
+        elif grep -qE "^def $name\(" "$file"; then
+            test_pytest_file "$file::$name"
+            found=yes
+        fi
+    done
+    [ -n "$found" ] || die "no test is called $name"
+}
+
+test_pytest_file() {
+    case $1 in
+    */e2e/*) test_e2e "$1" ;;
+    *) test_pytest lint "$1" ;;
+    esac
+}
+
+command_bench() {
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk
+    build_default
+    exec "$ROOT/tests/bench/run" "$@"
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""
+Fixtures of the end-to-end tests.
+
+stack      one for the whole session, on each store in turn: for tests that ask and write, with ids of their own
+new_stack  makes a stack for one test, which may kill what it likes: new_stack(settings={...}, prepared_only=True)
+store      "sqlite" or "mongodb": both of the above are on it
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from stack import ROOT, Stack
+
+MONGODB = ROOT / "tests/store/mongodb.sh"
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "mongodb"])
+def store(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory):
+    """The server part of a URI, "mongodb://HOST:PORT", and its options."""
+    folder = tmp_path_factory.mktemp("mongodb")
+    result = subprocess.run([MONGODB, "start", folder], capture_output=True, text=True, timeout=300)
+    if result.returncode == 77:
+        pytest.skip("no MongoDB: " + result.stderr.strip())
+    assert result.returncode == 0, result.stdout + result.stderr
+    yield result.stdout.strip().splitlines()[-1]
+    subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
+
+
+def database_uri(uri):
+    """The same server, another database: nothing that one stack wrote is seen by the next."""
+    server, _, options = uri.partition("?")
+    scheme, _, rest = server.partition("://")
+    host = rest.partition("/")[0]
+    return f"{scheme}://{host}/todo_test_{os.getpid()}_{next(NUMBERS)}" + (f"?{options}" if options else "")
+
+
+@pytest.fixture(scope="session")
+def make_stack(tmp_path_factory, request):
+    """Makes stacks; finish() stops one and fails if it has complaints, and keeps its logs if the test failed."""
+
+    def make(store, **options):
+        if store == "mongodb" and "store_uri" not in options:
+            options["store_uri"] = database_uri(request.getfixturevalue("mongodb"))
+        return Stack(tmp_path_factory.mktemp("stack"), **options)
+
+    return make
+
+
+def finish(stack, failed):
+    complaints = stack.close()
+    if (failed or complaints) and os.environ.get("E2E_LOGS"):
+        kept = Path(os.environ["E2E_LOGS"], stack.folder.name)
+        shutil.copytree(stack.folder / "logs", kept, dirs_exist_ok=True)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(scope="session")
+def stack(store, make_stack, request):
+    stack = make_stack(store)
+    failed_before = request.session.testsfailed
+    try:
+        yield stack.up()
+    finally:
+        finish(stack, request.session.testsfailed > failed_before)
+
+
+@pytest.fixture
+def new_stack(store, make_stack, request):
+    stacks = []
+
+    def new(prepared_only=False, **options):
+        stack = make_stack(store, **options)
+        stacks.append(stack)
+        return stack.prepare() if prepared_only else stack.up()
+
+    failed_before = request.session.testsfailed
+    yield new
+    for stack in stacks:
+        finish(stack, request.session.testsfailed > failed_before)
+
+
+@pytest.fixture
+def new_id(request):
+    """Ids that no other test uses: new_id() gives another one each time."""
+    return lambda: f"t-{os.getpid()}-{next(NUMBERS)}"

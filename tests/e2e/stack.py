@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""
+A stack under test: Redis, store, workers and nginx in a folder of their own, started by the code behind "./dev up".
+
+A Stack speaks HTTP to its nginx, reads its counters, and knows its processes, so that a test can ask, count and kill.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEV = ROOT / "dev"
+# The sanitizers' build, unless somebody wants another one to be tried.
+WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan"))
+SANITIZER = "exitcode=99:detect_leaks=1:log_path=logs/sanitizer:print_stacktrace=1"
+
+
+def free_ports():
+    """Two neighbours that nobody listens on, for the public and the internal server."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port, port + 1
+
+
+def wait_until(condition, seconds=10, what=None):
+    """Calls condition until it returns something true, and returns that."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def cache(self):
+        """Cache-Status (RFC 9211) as {parameter: value}; a parameter without a value is True. "" is the cache's name."""
+        name, *parts = [part.strip() for part in self.headers["Cache-Status"].split(";")]
+        found = {"": name}
+        for part in parts:
+            key, _, value = part.partition("=")
+            found[key] = value or True
+        return found
+
+    def problem(self, status):
+        """Checks that this is a problem (RFC 9457) of that status, and returns it."""
+        assert self.status == status, self
+        assert self.headers["Content-Type"] == "application/problem+json", self
+        assert self.json["status"] == status and self.json["title"], self
+        return self.json
+
+    def __repr__(self):
+        return f"{self.status} {dict(self.headers)} {self.body[:500]!r}"
+
+
+class Client:
+    """One kept-alive connection; it connects again when nginx has closed it between two requests."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def request(self, method, path, body=None, headers=None):
+        # A closed connection is noticed here, not in the middle of a request, so that no failure is ever hidden.
+        if self.connection.sock and self.connection.sock_closed():
+            self.connection.close()
+        self.connection.request(method, path, body, headers or {})
+        response = self.connection.getresponse()
+        return Answer(response)
+
+    def get(self, path, **headers):
+        return self.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def post(self, todo, path="/todos", content_type="application/json"):
+        body = todo if isinstance(todo, (bytes, str)) else json.dumps(todo)
+        return self.request("POST", path, body, {"Content-Type": content_type})
+
+    def close(self):
+        self.connection.close()
+
+
+def socket_closed(connection):
+    """Whether the peer has closed an idle connection: then it is readable, with nothing to read."""
+    try:
+        return connection.sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+http.client.HTTPConnection.sock_closed = socket_closed
+
+
+class Counters(dict):
+    """Prometheus text as {"name{labels}": value}; what was never counted is 0."""
+
+    def __init__(self, text):
+        super().__init__()
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                self[name] = float(value)
+
+    def __missing__(self, name):
+        return 0.0
+
+    def since(self, before):
+        """What has changed, without histograms."""
+        names = [name for name in self if "_seconds" not in name]
+        return {name: self[name] - before[name] for name in names if self[name] != before[name]}
+
+
+class Stack:
+    def __init__(self, folder, store_uri=None, workers=2, settings=None):
+        self.folder = Path(folder)
+        self.port, self.internal_port = free_ports()
+        self.store_uri = store_uri
+        self.environment = {
+            **os.environ,
+            "BUILD_DIR": str(WORKER_BUILD),
+            "PORT": str(self.port),
+            "INTERNAL_PORT": str(self.internal_port),
+            "WORKERS": str(workers),
+            "ASAN_OPTIONS": SANITIZER,
+            "UBSAN_OPTIONS": SANITIZER,
+        }
+        self.environment.pop("MONGODB_URI", None)
+        self.environment["MONGODB_URI" if store_uri else "STACK_SQLITE"] = store_uri or "yes"
+        for name, value in (settings or {}).items():
+            self.environment["TODO_" + name.upper()] = str(value)
+        self.client = Client(self.port)
+        self.internal = Client(self.internal_port)
+
+    # --- processes ---
+
+    def dev(self, verb, *parts):
+        command = [DEV, "stack", verb, str(self.folder), *parts]
+        result = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def up(self):
+        self.dev("up")
+        return self
+
+    def prepare(self):
+        self.dev("prepare")
+        return self
+
+    def start(self, *parts):
+        self.dev("start", *parts)
+
+    def stop(self, *parts):
+        """Stops parts, and fails if one had to be killed."""
+        words = self.dev("stop", *parts)
+        assert "killed" not in words, words
+
+    def pid(self, part):
+        return int((self.folder / "pids" / part).read_text().split()[0])
+
+    def kill(self, part, number=signal.SIGKILL):
+        os.kill(self.pid(part), number)
+        if number == signal.SIGKILL:
+            wait_until(lambda: not running(self.pid(part)), what=f"end of {part}")
+
+    def worker_pids(self):
+        watcher = self.pid("workers")
+        return [int(pid) for pid in Path(f"/proc/{watcher}/task/{watcher}/children").read_text().split()]
+
+    def wait_answer(self, seconds=15):
+        def answers():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return self.get("/todos?limit=1").status == 200
+            self.client.close()
+
+        wait_until(answers, seconds, "an answer")
+        return self
+
+    def close(self):
+        """Stops everything; returns what the sanitizers and nginx had to complain about."""
+        self.client.close()
+        self.internal.close()
+        words = self.dev("stop")
+        complaints = [path.read_text() for path in self.folder.glob("logs/sanitizer*")]
+        if "killed" in words:
+            complaints.append(words)
+        complaints += re.findall(r".*\[(?:alert|emerg)\].*", self.log("nginx-error"))
+        return complaints
+
+    def log(self, name):
+        path = self.folder / "logs" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    # --- HTTP ---
+
+    def get(self, path, **headers):
+        return self.client.get(path, **headers)
+
+    def post(self, todo, path="/todos", content_type="application/json"):
+        return self.client.post(todo, path, content_type)
+
+    def request(self, method, path, body=None, headers=None):
+        return self.client.request(method, path, body, headers)
+
+    def counters(self):
+        answer = self.internal.get("/metrics")
+        assert answer.status == 200, answer
+        return Counters(answer.body.decode())
+
+    @contextlib.contextmanager
+    def counted(self):
+        """with stack.counted() as count: ...; afterwards count holds what has changed."""
+        count = {}
+        before = self.counters()
+        yield count
+        count.update(self.counters().since(before))
+
+    # --- the rest ---
+
+    def redis(self, *words):
+        command = ["redis-cli", "-s", "redis.sock", *words]
+        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    def load(self, *arguments, build=WORKER_BUILD):
+        command = [build / "todo-load", "-c", "todo.conf", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
+
+
+def running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

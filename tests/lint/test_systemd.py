@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""The systemd units: hardened, and the same supervision as spawn-fcgi's."""
+
+import configparser
+import re
+import shutil
+import subprocess
+
+from source import ROOT, settings, text
+
+
+def unit(name):
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read_string(text(f"etc/systemd/{name}"))
+    return parser
+
+
+def test_service_is_hardened():
+    service = unit("todo-fcgi.service")["Service"]
+    wanted = {
+        "NoNewPrivileges": "yes",
+        "ProtectSystem": "strict",
+        "PrivateTmp": "yes",
+        "PrivateDevices": "yes",
+        "MemoryDenyWriteExecute": "yes",
+        "SystemCallFilter": "@system-service",
+        "CapabilityBoundingSet": "",
+        "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
+    }
+    assert {name: service.get(name) for name in wanted} == wanted
+    for name in ("User", "LimitNOFILE", "MemoryMax", "TasksMax"):
+        assert service[name]
+    assert service["User"] != "root"
+
+
+def test_service_and_dev_supervise_alike():
+    options = re.search(r"multiwatch -f \S+ (.*) -- ", unit("todo-fcgi.service")["Service"]["ExecStart"])[1]
+    assert f"{options} -- " in text("dev.d/stack.sh")
+
+
+def test_socket_is_for_nginx_alone():
+    socket = unit("todo-fcgi.socket")["Socket"]
+    assert (socket["SocketMode"], socket["SocketGroup"]) == ("0660", "www-data")
+    assert f"SOCKET-{socket['ListenStream']}" in text("dev.d/stack.sh"), "./dev nginx writes another path"
+    assert unit("todo-fcgi.service")["Service"]["StandardInput"] == "socket"
+
+
+def test_service_stops_later_than_its_workers_drain():
+    seconds = int(unit("todo-fcgi.service")["Service"]["TimeoutStopSec"])
+    assert seconds * 1000 > int(settings()["drain_timeout_ms"]["default"]) + 1000
+
+
+def test_systemd_knows_every_line():
+    # Where there is no systemd there is nothing to ask; the tests above hold all the same.
+    if not shutil.which("systemd-analyze"):
+        return
+    command = ["systemd-analyze", "verify", "etc/systemd/todo-fcgi.service"]
+    words = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stderr
+    assert not re.search(r"Unknown (key|lvalue|section)|Failed to parse", words), words

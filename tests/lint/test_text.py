@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Layout and words: clang-format, shellcheck, plain paths, README and HACKING within their lengths, metrics in the manual."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from source import ROOT, files, macro_rows, text
+
+C_FILES = [str(path) for path in files(".c", ".h")]
+
+
+def test_layout_is_clang_formats():
+    version = subprocess.run(["clang-format-14", "--version"], check=True, capture_output=True, text=True).stdout
+    assert "version 14." in version
+    command = ["clang-format-14", "--dry-run", "--Werror", *C_FILES]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, "\n".join(line for line in result.stderr.splitlines() if "error:" in line)
+
+
+def test_shell_is_shellchecked():
+    if not shutil.which("shellcheck"):
+        pytest.skip("shellcheck is not installed")
+    scripts = [
+        str(path)
+        for path in files(under=".")
+        if path.suffix in ("", ".sh") and path.parts[0] != "dev.d" and re.match(r"#!.*\b(ba)?sh\b", first_line(path))
+    ]
+    assert "dev" in scripts
+    command = ["shellcheck", "-x", "-a", *scripts, ".ci/run"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+def first_line(path):
+    with open(ROOT / path, "rb") as file:
+        return file.readline(200).decode("utf-8", "replace")
+
+
+def test_no_path_of_one_machine_is_written_down():
+    for path in files(".c", ".h", ".py", ".sh", ".md", ".conf", ".in", ".mk", ".am", ".lua", ".service", ".socket"):
+        found = re.search(r"(?<![\w.])/(root|work|home)/\w+", text(path))
+        assert not found or path.name == "test_text.py", f"{path}: {found and found[0]}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "HACKING.md"])
+def test_guide_is_short(name):
+    assert len(text(name).splitlines()) <= 150
+
+
+def test_guide_names_files_that_exist():
+    for name in ("README.md", "HACKING.md"):
+        for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", text(name)):
+            assert (ROOT / path).exists(), f"{name} names {path}"
+
+
+def test_every_metric_is_in_the_manual_and_back():
+    families = {
+        family.strip('"')
+        for table in ("STATS_COUNTERS", "STATS_HISTOGRAMS")
+        for _, family, *_ in macro_rows("src/base/stats_table.h", table)
+    }
+    families |= set(re.findall(r"# TYPE (todo_\w+)", text("src/base/stats.c")))
+    manual = set(re.findall(r"^\| `(todo_\w+)` \|", text("doc/metrics.md"), re.M))
+    assert manual == families
