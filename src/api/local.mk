@@ -1,3 +1,14 @@
 # Routes and handlers; sees no socket and no third-party header.
 noinst_LIBRARIES += libapi.a
-libapi_a_SOURCES =
+libapi_a_SOURCES = \
+	src/api/api.h \
+	src/api/handlers.h \
+	src/api/health.c \
+	src/api/problem.c src/api/problem.h \
+	src/api/request.c src/api/request.h \
+	src/api/route.c \
+	src/api/services.h \
+	src/api/todo_get.c \
+	src/api/todo_insert.c \
+	src/api/todo_list.c \
+	src/api/trace.c

@@ -17,14 +17,15 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/slice.h"
+#include "base/stats.h"
 
 enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
 /* member of struct request, FastCGI parameter */
 #define REQUEST_PARAMS(X)                                                                                              \
     X(method_text, "REQUEST_METHOD")                                                                                   \
-    X(path, "DOCUMENT_URI")          /* decoded and merged by nginx; the only thing that routes */                     \
-    X(query, "QUERY_STRING")         /* raw */                                                                         \
+    X(path, "DOCUMENT_URI")  /* decoded and merged by nginx; the only thing that routes */                             \
+    X(query, "QUERY_STRING") /* raw */                                                                                 \
     X(content_type, "CONTENT_TYPE")                                                                                    \
     X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
     X(request_id, "REQUEST_ID")
@@ -45,12 +46,14 @@ struct request {
     enum method method;
     struct slice body;
     enum body_state body_state;
-    char id[33];             /* for the log: request_id if it is well-formed, else made up */
-    int64_t started_at_us;   /* monotonic */
-    struct arena arena;      /* for whatever lives until the answer; reset by the request's owner */
-    unsigned route;          /* enum route: what to count it under */
-    int status;              /* of the answer */
-    struct buf out;          /* header block and body, one run of bytes, as a FastCGI responder sends them */
+    char id[33];              /* for the log: request_id if it is well-formed, else made up */
+    int64_t started_at_us;    /* monotonic */
+    struct arena arena;       /* for whatever lives until the answer; reset by the request's owner */
+    unsigned route;           /* row of the route table: what to count it under */
+    struct stats *stats;      /* where to count it */
+    int status;               /* of the answer */
+    struct buf scratch;       /* the handler's: a body in the making */
+    struct buf out;           /* header block and body, one run of bytes, as a FastCGI responder sends them */
     request_answer_fn answer; /* the owner's: sends out */
     bool answered;
 };

@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	src/base/breaker.c src/base/breaker.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clock.h \
+	src/base/condition.c src/base/condition.h \
 	src/base/cursor.c src/base/cursor.h \
 	src/base/date.c src/base/date.h \
 	src/base/error.c src/base/error.h \

@@ -61,4 +61,7 @@ bool flight_join(struct cache *cache, const struct key *name, struct cache_reade
 /* Takes off with a chain of readers, owning flight from here on; no other flight of its name may be under way. */
 void flight_start(struct flight *flight, struct cache_reader *readers);
 
+/* Whether no flight is under way. */
+bool flight_table_is_empty(const struct cache *cache);
+
 #endif

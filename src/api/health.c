@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For those who run the service: is the worker alive, can it do its work, what has it counted?
+ *
+ * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker. /readyz asks the
+ * store, on a pool thread, and is 503 if that fails or the worker is about to stop; it says what is not there. Redis away is
+ * no reason to be taken out of service: reads and writes go on without it, so it is only told.
+ * /metrics is this machine's workers' counters, summed, whichever worker is asked.
+ *
+ * nginx offers these on its internal listener alone.
+ */
+#include "api/handlers.h"
+#include "base/json.h"
+#include "store/pool.h"
+
+struct readying {
+    struct services *services;
+    struct request *request;
+    struct pool_job job;
+};
+
+static void answer_json(struct request *request, int status, const char *type, struct slice body)
+{
+    response_begin(request, status);
+    response_header(request, "Content-Type", type);
+    response_header(request, "Cache-Control", "no-store");
+    response_body(request, body);
+    request_answer(request);
+}
+
+void health_get(struct services *services, struct request *request, struct slice id)
+{
+    (void)services, (void)id;
+    answer_json(request, 200, "application/json", SLICE("{\"status\":\"alive\"}"));
+}
+
+/* pool thread */
+static enum status ready_work(struct pool_job *job, struct error *error)
+{
+    struct readying *self = (struct readying *)((char *)job - offsetof(struct readying, job));
+    return store_prepare(self->services->store, error);
+}
+
+static void on_ready(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct readying *self = (struct readying *)((char *)job - offsetof(struct readying, job));
+    const struct services *services = self->services;
+    bool is_ready = status == STATUS_OK && !services->draining;
+    struct buf *body = &self->request->scratch;
+    buf_reset(body);
+    buf_printf(body, "{\"status\":\"%s\",\"store\":{\"kind\":\"%s\",\"status\":\"%s\"},\"redis\":{\"status\":\"%s\"}",
+               is_ready ? "ready" : "not ready", store_kind(services->store), status_name(status),
+               cache_is_trusted(services->cache) ? "trusted" : "away");
+    if (services->draining)
+        buf_append_text(body, ",\"reason\":\"the worker is stopping\"");
+    else if (status != STATUS_OK) {
+        buf_append_text(body, ",\"reason\":");
+        json_write_string(body, slice_of(error->text));
+    }
+    buf_append_char(body, '}');
+    answer_json(self->request, is_ready ? 200 : 503, "application/json", buf_slice(body));
+}
+
+void ready_get(struct services *services, struct request *request, struct slice id)
+{
+    (void)id;
+    struct readying *self = arena_alloc(&request->arena, sizeof(*self));
+    *self = (struct readying){.services = services, .request = request};
+    self->job = (struct pool_job){.work = ready_work, .done = on_ready};
+    pool_run(services->pool, &self->job);
+}
+
+void metrics_get(struct services *services, struct request *request, struct slice id)
+{
+    (void)id;
+    buf_reset(&request->scratch);
+    services->metrics(services->metrics_ctx, &request->scratch);
+    answer_json(request, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(&request->scratch));
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Problem details: every error that the worker answers, in one shape.
+ *
+ * Two kinds of text are kept apart. What a client did wrong is told to the client in full, with the member at fault as a JSON
+ * pointer, so that it can be mended. What is wrong behind the service (addresses, files, the database's own words) is logged
+ * with the request's id and stays here; the client learns that it may come again, and when.
+ *
+ * Errors are never stored: Cache-Control says so, because a cache may keep a 404 or 405 on its own account (RFC 9111 4.2.2).
+ */
+#include "api/problem.h"
+
+#include "base/json.h"
+#include "base/log.h"
+
+struct problem_row {
+    int status;
+    const char *slug;
+    const char *title;
+};
+
+#define PROBLEM_ROW(upper, status, slug, title) {status, slug, title},
+static const struct problem_row rows[PROBLEM_COUNT] = {PROBLEMS(PROBLEM_ROW)};
+
+static void write_member(struct buf *body, const char *name, struct slice value)
+{
+    buf_append_text(body, ",\"");
+    buf_append_text(body, name);
+    buf_append_text(body, "\":");
+    json_write_string(body, value);
+}
+
+static void write_body(struct buf *body, const struct problem_row *row, const char *detail, const char *pointer)
+{
+    buf_append_text(body, "{\"type\":\"/problems/");
+    buf_append_text(body, row->slug);
+    buf_append_text(body, "\",\"status\":");
+    buf_append_int(body, row->status);
+    write_member(body, "title", slice_of(row->title));
+    write_member(body, "detail", slice_of(detail));
+    if (pointer && *pointer)
+        write_member(body, "pointer", slice_of(pointer));
+    buf_append_char(body, '}');
+}
+
+/* The status line is there, more headers may be: the rest of the answer. */
+static void finish(struct request *request, const struct problem_row *row, const char *detail, const char *pointer)
+{
+    struct buf body;
+    buf_init(&body);
+    write_body(&body, row, detail, pointer);
+    response_header(request, "Content-Type", "application/problem+json");
+    response_header(request, "Cache-Control", "no-store");
+    response_body(request, buf_slice(&body));
+    buf_fini(&body);
+    request_answer(request);
+}
+
+void problem_begin(struct request *request, enum problem problem)
+{
+    response_begin(request, rows[problem].status);
+}
+
+void problem_finish(struct request *request, enum problem problem, const char *detail)
+{
+    finish(request, &rows[problem], detail, NULL);
+}
+
+void problem_answer(struct request *request, enum problem problem, const char *detail)
+{
+    problem_begin(request, problem);
+    problem_finish(request, problem, detail);
+}
+
+void problem_answer_error(struct request *request, enum problem problem, const struct error *error)
+{
+    response_begin(request, rows[problem].status);
+    finish(request, &rows[problem], error->text, error->pointer);
+}
+
+void problem_answer_unavailable(struct request *request, enum status status, const struct error *error,
+                                uint32_t retry_after_s)
+{
+    static const char *const details[] = {
+        [STATUS_BUSY] = "Too many requests wait for the database; try again in a moment.",
+        [STATUS_UNAVAILABLE] = "The database can't be reached; nothing was changed. Try again in a moment.",
+        [STATUS_UNKNOWN] =
+            "The database didn't answer in time, so the write may have been applied or not. Read it again.",
+    };
+    bool is_known = status < STATUS_COUNT && status <= STATUS_UNKNOWN && details[status];
+    enum problem problem = status == STATUS_UNKNOWN ? PROBLEM_UNKNOWN_OUTCOME : PROBLEM_UNAVAILABLE;
+    char text[256], seconds[INT64_TEXT_MAX + 1];
+    log_warn(request->id, "unavailable", "status=%s error=\"%s\"", status_name(status),
+             log_value(text, sizeof(text), slice_of(error->text)));
+    response_begin(request, rows[problem].status);
+    response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s));
+    finish(request, &rows[problem], details[is_known ? status : STATUS_UNAVAILABLE], NULL);
+}
+
+void problem_answer_method(struct request *request, const char *allow)
+{
+    response_begin(request, rows[PROBLEM_METHOD_NOT_ALLOWED].status);
+    response_header(request, "Allow", allow);
+    finish(request, &rows[PROBLEM_METHOD_NOT_ALLOWED], "See the Allow header for the methods that this resource has.",
+           NULL);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Errors as clients see them: application/problem+json (RFC 9457), one row per kind. doc/problems.md explains each to clients.
+ *
+ *   {"type":"/problems/not-found","title":"Not found","status":404,"detail":"...","pointer":"/name"}
+ *
+ * detail is for people and may change; type is stable. Nothing internal goes into detail: what the store or Redis said is for
+ * the log.
+ */
+#ifndef API_PROBLEM_H
+#define API_PROBLEM_H
+
+#include <stdint.h>
+
+#include "api/request.h"
+#include "base/error.h"
+
+/* name in C, status, last part of the type URI, title */
+#define PROBLEMS(X)                                                                                                    \
+    X(BAD_REQUEST, 400, "bad-request", "The request is malformed")                                                     \
+    X(NOT_FOUND, 404, "not-found", "There is nothing here")                                                            \
+    X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "This method is not for this resource")                           \
+    X(EXISTS, 409, "exists", "The id is taken")                                                                        \
+    X(TOO_LARGE, 413, "too-large", "The request body is too large")                                                    \
+    X(UNSUPPORTED_TYPE, 415, "unsupported-type", "The body's media type is not supported")                             \
+    X(INVALID, 422, "invalid", "A member of the body breaks a rule")                                                   \
+    X(UNAVAILABLE, 503, "unavailable", "The service can't do this now")                                                \
+    X(UNKNOWN_OUTCOME, 503, "unknown-outcome", "It is not known whether the write was applied")
+
+#define PROBLEM_ENUM(upper, status, slug, title) PROBLEM_##upper,
+enum problem { PROBLEMS(PROBLEM_ENUM) PROBLEM_COUNT };
+#undef PROBLEM_ENUM
+
+/* Answers with a problem. detail may hold any text. */
+void problem_answer(struct request *request, enum problem problem, const char *detail);
+
+/* The same in two steps, for answers that need more headers: they go in between. */
+void problem_begin(struct request *request, enum problem problem);
+void problem_finish(struct request *request, enum problem problem, const char *detail);
+
+/* As above, for bad input: the detail is the error's text, and its JSON pointer, if any, goes along. */
+void problem_answer_error(struct request *request, enum problem problem, const struct error *error);
+
+/* 503 for what the cache or store couldn't do (BUSY, UNAVAILABLE, UNKNOWN): logs the error, tells when to come again. */
+void problem_answer_unavailable(struct request *request, enum status status, const struct error *error,
+                                uint32_t retry_after_s);
+
+/* 405 with Allow, a list as RFC 9110 10.2.1 has it. */
+void problem_answer_method(struct request *request, const char *allow);
+
+#endif
