@@ -18,7 +18,7 @@ libcache_a_SOURCES = \
 	src/cache/write.c
 nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
 
-CACHE_SCRIPTS = \
+CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
@@ -28,9 +28,9 @@ CACHE_SCRIPTS = \
 	src/cache/scripts/list_unfence.lua \
 	src/cache/scripts/release.lua \
 	src/cache/scripts/unfence.lua
-EXTRA_DIST += src/cache/scripts/embed.sh $(CACHE_SCRIPTS)
+EXTRA_DIST += src/cache/scripts/embed.sh $(CACHE_LUA)
 BUILT_SOURCES += src/cache/scripts_embedded.h
 CLEANFILES += src/cache/scripts_embedded.h
-src/cache/scripts_embedded.h: $(CACHE_SCRIPTS) src/cache/scripts/embed.sh
+src/cache/scripts_embedded.h: $(CACHE_LUA) src/cache/scripts/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) src/cache && cd $(srcdir) && \
-	  sh src/cache/scripts/embed.sh $(CACHE_SCRIPTS) > "$(abs_builddir)/$@.new" && mv "$(abs_builddir)/$@.new" "$(abs_builddir)/$@"
+	  sh src/cache/scripts/embed.sh $(CACHE_LUA) > "$(abs_builddir)/$@.new" && mv "$(abs_builddir)/$@.new" "$(abs_builddir)/$@"
