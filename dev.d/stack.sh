@@ -138,12 +138,15 @@ stack_prepare() {
     stack_write_nginx
 }
 
-# MONGODB_URI; else a private mongod; else SQLite. A mongod that stands alone knows no retryable writes.
+# MONGODB_URI; else a private mongod; else SQLite. A mongod that stands alone knows no retryable writes. Tests say what they
+# want by STACK_STORE, a URI or the word sqlite.
 stack_choose_store() {
     MONGOD_PORT=
-    if [ -n "${MONGODB_URI-}" ]; then
+    if [ -n "${STACK_STORE-}" ] && [ "$STACK_STORE" != sqlite ]; then
+        STORE=$STACK_STORE STORE_KIND="the one of STACK_STORE"
+    elif [ -n "${MONGODB_URI-}" ] && [ -z "${STACK_STORE-}" ]; then
         STORE=$MONGODB_URI STORE_KIND="MongoDB, from MONGODB_URI"
-    elif [ -z "${STACK_SQLITE-}" ] && command -v mongod >/dev/null; then
+    elif [ -z "${STACK_STORE-}" ] && command -v mongod >/dev/null; then
         MONGOD_PORT=$(port_free)
         STORE="mongodb://127.0.0.1:$MONGOD_PORT/todos?retryWrites=false" STORE_KIND="a private mongod, data in $STACK/mongod"
     else

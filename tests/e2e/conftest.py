@@ -12,8 +12,10 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from proxy import Proxy
 from stack import ROOT, Stack
 
 MONGODB = ROOT / "tests/store/mongodb.sh"
@@ -94,3 +96,43 @@ def new_stack(store, make_stack, request):
 def new_id(request):
     """Ids that no other test uses: new_id() gives another one each time."""
     return lambda: f"t-{os.getpid()}-{next(NUMBERS)}"
+
+
+class StoreAway:
+    """A store that is not there yet: come() makes it appear under the URI that the workers already have."""
+
+    def __init__(self, uri, come):
+        self.uri, self.come = uri, come
+
+
+@pytest.fixture
+def mongodb_proxy(store, mongodb):
+    """mongodb_proxy() is a proxy in front of MongoDB, open, with a database of its own in its uri."""
+    if store != "mongodb":
+        pytest.fail("only MongoDB is behind a network")
+    proxies = []
+
+    def new():
+        server = urlsplit(mongodb)
+        proxy = Proxy(server.hostname, server.port)
+        proxy.uri = database_uri(mongodb.replace(server.netloc.rpartition("@")[2], f"127.0.0.1:{proxy.port}"))
+        proxy.open()
+        proxies.append(proxy)
+        return proxy
+
+    yield new
+    for proxy in proxies:
+        proxy.cut()
+
+
+@pytest.fixture
+def make_store_away(store, request, tmp_path):
+    def new():
+        if store == "mongodb":
+            proxy = request.getfixturevalue("mongodb_proxy")()
+            proxy.cut()
+            return StoreAway(proxy.uri, proxy.open)
+        folder = tmp_path / "not-mounted-yet"
+        return StoreAway(f"sqlite:{folder}/todos.db", folder.mkdir)
+
+    return new

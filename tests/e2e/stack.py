@@ -137,7 +137,6 @@ class Stack:
     def __init__(self, folder, store_uri=None, workers=2, settings=None):
         self.folder = Path(folder)
         self.port, self.internal_port = free_ports()
-        self.store_uri = store_uri
         self.environment = {
             **os.environ,
             "BUILD_DIR": str(WORKER_BUILD),
@@ -147,8 +146,7 @@ class Stack:
             "ASAN_OPTIONS": SANITIZER,
             "UBSAN_OPTIONS": SANITIZER,
         }
-        self.environment.pop("MONGODB_URI", None)
-        self.environment["MONGODB_URI" if store_uri else "STACK_SQLITE"] = store_uri or "yes"
+        self.environment["STACK_STORE"] = store_uri or "sqlite"
         for name, value in (settings or {}).items():
             self.environment["TODO_" + name.upper()] = str(value)
         self.client = Client(self.port)

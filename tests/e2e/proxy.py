@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""A TCP proxy in front of MongoDB that a test can cut and open: the same port, with or without a server behind it."""
+
+import contextlib
+import socket
+import threading
+
+
+class Proxy:
+    def __init__(self, host, port):
+        self.target = (host, int(port))
+        self.lock = threading.Lock()
+        self.pairs = []
+        self.listener = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def open(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self):
+        """From now on connections are refused, and those that were there are gone."""
+        listener, self.listener = self.listener, None
+        if listener:
+            # A blocked accept() would keep the socket alive beyond its close.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def accept(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+                far = socket.create_connection(self.target)
+            except OSError:
+                return
+            with self.lock:
+                self.pairs.append((near, far))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.copy, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def copy(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

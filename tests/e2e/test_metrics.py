@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Counters, health and logs: what is there, that it moves as it should, and that the public server has none of it."""
+
+import re
+
+from stack import wait_until
+
+FAMILIES = ["todo_requests_total", "todo_request_seconds", "todo_layer_seconds", "todo_cache_reads_total",
+            "todo_list_reads_total", "todo_fills_total", "todo_fences_total", "todo_store_calls_total",
+            "todo_redis_errors_total", "todo_connections_total"]  # fmt: skip
+
+
+def test_metrics_are_prometheus_text(stack):
+    answer = stack.internal.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    text = answer.body.decode()
+    for family in FAMILIES:
+        assert text.count(f"# TYPE {family} ") == 1, family
+        assert text.count(f"# HELP {family} ") == 1, family
+    for line in text.splitlines():
+        assert re.fullmatch(r'#.*|\w+(\{(\w+="[^"]*",?)+\})? [0-9.e+-]+', line), line
+
+
+def test_histograms_are_cumulative_and_end_in_their_count(stack):
+    stack.get("/todos?limit=1")
+    text = stack.internal.get("/metrics").body.decode()
+    names = set(re.findall(r'^(\w+_seconds)_bucket\{((?:\w+="[^"]*",)*)le=', text, re.M))
+    assert {name for name, _ in names} == {"todo_request_seconds", "todo_layer_seconds"}
+    for name, labels in names:
+        buckets = re.findall(rf'^{name}_bucket\{{{re.escape(labels)}le="([^"]+)"\}} (\d+)', text, re.M)
+        counts = [int(count) for _, count in buckets]
+        assert counts == sorted(counts) and buckets[-1][0] == "+Inf"
+        total = re.search(rf"^{name}_count\{{{re.escape(labels.rstrip(','))}\}} (\d+)", text, re.M)
+        assert int(total[1]) == counts[-1]
+
+
+def requests(count):
+    return sorted(
+        (int(re.search(r'status="(\d+)"', name)[1]), value) for name, value in count.items() if "requests_total" in name
+        and "metrics" not in name
+    )  # fmt: skip
+
+
+def test_requests_are_counted_by_route_and_status(stack, new_id):
+    todo = new_id()
+    with stack.counted() as count:
+        stack.post({"id": todo, "name": "x"})
+        stack.post({"id": todo, "name": "x"})
+        stack.get(f"/todos/{todo}"), stack.get(f"/todos/{todo}")
+        stack.get("/todos?limit=0")
+        stack.request("DELETE", f"/todos/{todo}")
+    assert requests(count) == [(200, 2), (201, 1), (400, 1), (405, 1), (409, 1)]
+    assert len({re.search(r'route="([^"]+)"', name)[1] for name in count if "requests_total" in name}) >= 3
+
+
+def test_latency_is_counted_per_layer(stack, new_id):
+    def layer(name):
+        return stack.counters()[f'todo_layer_seconds_count{{layer="{name}"}}']
+
+    todo = new_id()
+    stack.post({"id": todo, "name": "x"})
+    stack.get(f"/todos/{todo}")
+    redis, store = layer("redis"), layer("store")
+    stack.get(f"/todos/{todo}")
+    assert layer("redis") > redis and layer("store") == store
+
+
+def test_lost_redis_is_counted(new_stack):
+    stack = new_stack()
+    stack.get("/todos/a")
+    with stack.counted() as count:
+        stack.kill("redis")
+        for _ in range(20):
+            assert stack.get("/todos/a").status == 404
+    assert any("todo_redis_errors_total" in name for name in count), count
+    assert count.get('todo_cache_reads_total{result="bypass"}', 0) > 0
+
+
+def test_health_and_readiness(stack):
+    health, ready = stack.internal.get("/healthz"), stack.internal.get("/readyz")
+    assert (health.status, ready.status) == (200, 200), (health, ready)
+    assert ready.headers["Cache-Control"] == "no-store"
+
+
+def test_public_server_has_none_of_it(stack):
+    for path in ("/metrics", "/healthz", "/readyz", "//metrics", "/todos/../metrics", "/%6detrics"):
+        answer = stack.get(path)
+        answer.problem(404)
+        assert b"todo_" not in answer.body
+
+
+def test_internal_server_has_nothing_else(stack):
+    for path in ("/", "/todos", "/todos/1", "/index.html"):
+        stack.internal.get(path).problem(404)
+
+
+def test_log_lines_are_pairs_with_level_and_event(stack):
+    lines = [line for line in stack.log("workers").splitlines() if " event=" in line]
+    assert lines, stack.log("workers")
+    for line in lines:
+        assert re.match(r"\S+Z level=(error|warn|info|debug) pid=\d+ (req=\S+ )?event=\w+( \w+=(\"[^\"]*\"|\S+))*$", line), line
+
+
+def test_access_log_names_the_cache_and_the_request(stack, new_id):
+    todo = new_id()
+    stack.get(f"/todos/{todo}")
+    line = wait_until(lambda: re.search(rf'.*"GET /todos/{todo} HTTP/1.1".*', stack.log("nginx-access")), what="a log line")
+    assert re.search(r'"id":"[0-9a-f]{32}"', line[0]) and '"status":404' in line[0] and "fwd=miss" in line[0]
