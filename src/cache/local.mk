@@ -34,3 +34,4 @@ CLEANFILES += src/cache/scripts_embedded.h
 src/cache/scripts_embedded.h: $(CACHE_LUA) src/cache/scripts/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) src/cache && cd $(srcdir) && \
 	  sh src/cache/scripts/embed.sh $(CACHE_LUA) > "$(abs_builddir)/$@.new" && mv "$(abs_builddir)/$@.new" "$(abs_builddir)/$@"
+src/cache/libcache_a-scripts.$(OBJEXT): src/cache/scripts_embedded.h
