@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A batch: what is read in one go, fenced as one write and sent as one bulk operation.
+ *
+ * Its bounds are those of memory: a batch holds at most BATCH_ROWS_MAX rows and little more than BATCH_BYTES_MAX of text, and
+ * there are only a few batches. Bad rows count as rows, so that a file of nothing else is bounded as well.
+ *
+ * An id stands in a batch once. The row that would bring it for the second time is held over and opens the next batch, which the
+ * load writes only after this one: so of two rows with one id the later one wins with --upsert, and the earlier one without,
+ * as if rows had been written one by one.
+ *
+ * A batch whose outcome is not known is sent again. Inserting, its rows may then find themselves in the store. Such a row is no
+ * duplicate: if the stored todo equals ours in every field, ours is what is there, whoever wrote it. Should a client have changed it
+ * in between, the row counts as a duplicate although it was written: the count errs, the data don't.
+ *
+ * What it does not do: decide when to send, retry, or count; that is load.c.
+ */
+#include "load/batch.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static struct slice batch_keep(struct batch *batch, const struct intake *intake, struct slice raw)
+{
+    return intake->keep_raw ? arena_copy(&batch->arena, raw) : (struct slice){0};
+}
+
+/* False if its id is in the batch already. */
+static bool batch_add(struct batch *batch, const struct intake *intake, const struct row *row)
+{
+    struct todo *todo = &batch->todos[batch->count];
+    *todo = row->todo;
+    /* the set borrows the id, so it must get the copy that stays; made-up ids never come twice */
+    if (!intake->reader->ids_unique && !id_set_add(&batch->id_set, todo->id))
+        return false;
+    batch->ids[batch->count] = todo->id;
+    batch->row_numbers[batch->count] = row->number;
+    batch->raws[batch->count] = batch_keep(batch, intake, row->raw);
+    batch->count++;
+    return true;
+}
+
+static void batch_reject(struct batch *batch, const struct intake *intake, const struct row *row,
+                         const struct error *error)
+{
+    batch->rejects[batch->reject_count++] = (struct batch_reject){
+        .row_number = row->number,
+        .raw = batch_keep(batch, intake, row->raw),
+        .reason = arena_copy(&batch->arena, slice_of(error->text)),
+    };
+}
+
+static void intake_hold(struct intake *intake, const struct row *row)
+{
+    intake->held = true;
+    intake->row.number = row->number;
+    intake->row.raw = intake->keep_raw ? arena_copy(&intake->arena, row->raw) : (struct slice){0};
+    todo_copy(&intake->row.todo, &row->todo, &intake->arena);
+}
+
+static void intake_release(struct intake *intake, struct batch *batch)
+{
+    if (!intake->held)
+        return;
+    struct row row = intake->row;
+    todo_copy(&row.todo, &intake->row.todo, &batch->arena);
+    batch_add(batch, intake, &row);
+    batch->last_row_number = row.number;
+    intake->held = false;
+    arena_reset(&intake->arena);
+}
+
+static bool batch_is_full(const struct batch *batch)
+{
+    return batch->count + batch->reject_count == BATCH_ROWS_MAX || arena_used_bytes(&batch->arena) >= BATCH_BYTES_MAX;
+}
+
+/* Whether a stored todo is this one, field by field. */
+static bool todo_is_stored(const struct todo *todo, const struct todo *stored)
+{
+    return slice_equal(todo->name, stored->name) && slice_equal(todo->description, stored->description) &&
+           todo->done == stored->done && todo->v == stored->v && todo->created_at_ms == stored->created_at_ms &&
+           todo->updated_at_ms == stored->updated_at_ms;
+}
+
+/* After a batch was sent again: tells our own rows from those of others among the ids that are taken. */
+static enum status batch_find_own(struct batch *batch, struct store *store, struct error *error)
+{
+    struct arena arena;
+    enum status status = STATUS_OK;
+    arena_init(&arena);
+    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
+        if (batch->results[i] != STATUS_EXISTS)
+            continue;
+        struct todo stored;
+        arena_reset(&arena);
+        status = store_get(store, batch->ids[i], &arena, &stored, error);
+        if (status == STATUS_OK && todo_is_stored(&batch->todos[i], &stored))
+            batch->results[i] = STATUS_OK;
+        if (status == STATUS_NOT_FOUND)
+            status = STATUS_OK; /* deleted since: it was there, that is all that EXISTS says */
+    }
+    arena_fini(&arena);
+    return status;
+}
+
+void intake_init(struct intake *intake, struct reader *reader, bool keep_raw)
+{
+    *intake = (struct intake){.reader = reader, .keep_raw = keep_raw};
+    arena_init(&intake->arena);
+}
+
+void intake_fini(struct intake *intake)
+{
+    arena_fini(&intake->arena);
+}
+
+struct batch *batch_new(void)
+{
+    struct batch *batch = mem_zalloc(sizeof *batch);
+    arena_init(&batch->arena);
+    return batch;
+}
+
+void batch_free(struct batch *batch)
+{
+    if (!batch)
+        return;
+    arena_fini(&batch->arena);
+    free(batch);
+}
+
+void batch_fill(struct batch *batch, struct intake *intake)
+{
+    arena_reset(&batch->arena);
+    id_set_reset(&batch->id_set);
+    batch->count = batch->reject_count = 0;
+    batch->last_row_number = 0;
+    batch->end = STATUS_OK;
+    intake_release(intake, batch);
+    while (!batch_is_full(batch)) {
+        struct row row;
+        enum status status = reader_next(intake->reader, &batch->arena, &row, &batch->error);
+        if (status != STATUS_OK && status != STATUS_INVALID) {
+            batch->end = status;
+            break;
+        }
+        if (status == STATUS_OK && !batch_add(batch, intake, &row)) {
+            intake_hold(intake, &row);
+            break;
+        }
+        if (status == STATUS_INVALID)
+            batch_reject(batch, intake, &row, &batch->error);
+        batch->last_row_number = row.number;
+    }
+    batch->fraction = reader_fraction(intake->reader);
+}
+
+bool batch_overlaps(const struct batch *a, const struct batch *b)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (id_set_has(&b->id_set, a->ids[i]))
+            return true;
+    }
+    return false;
+}
+
+enum status batch_write(struct batch *batch, struct store *store, enum store_load_mode mode, bool sent_before,
+                        struct error *error)
+{
+    enum status status = store_load(store, batch->todos, batch->count, mode, batch->results, error);
+    if (status == STATUS_OK && sent_before && mode == STORE_LOAD_INSERT)
+        return batch_find_own(batch, store, error);
+    return status;
+}

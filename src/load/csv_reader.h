@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows from CSV with a header (RFC 4180), UTF-8, separated by commas.
+ */
+#ifndef LOAD_CSV_READER_H
+#define LOAD_CSV_READER_H
+
+#include "load/reader.h"
+
+/*
+ * Reads the header from source.
+ * errors  STATUS_INVALID: it names neither name nor title, or a column twice; STATUS_UNAVAILABLE
+ */
+enum status csv_reader_new(struct reader **reader, struct source *source, struct error *error) STATUS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a load leaves no stale answer.
+ *
+ *   guard_start  -> prepare the store -> wait for Redis --trusted--> done: fenced
+ *                                             '--not within 1 s--> move the epoch -> done: not fenced
+ *   guard_finish -> [not fenced: move the epoch] -> done
+ *
+ * With Redis, each batch is fenced like any other write, and readers never see a stale row.
+ *
+ * Without it (this machine may not reach the Redis that workers use) entries become untrue without notice. Instead of naming
+ * them one by one, all are left: the store holds the epoch that is part of every key (cache/cache.h), and every worker reads it
+ * once a second, so within a second after the move none reads an older entry. It is done twice: at the start, so that little that
+ * is old is left should the load be killed, and at the end, so that nothing that was filled meanwhile is. In between, and
+ * for the last second, readers may get what was true before the load. A Redis that comes back during the load changes nothing.
+ *
+ * With on_cache_down = refuse a load without Redis is refused, as any other write is.
+ *
+ * The run id in the epoch's record stays: it says which Redis the epoch belongs to, and that didn't change.
+ */
+#include "load/guard.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+enum {
+    CACHE_WAIT_MS = 1000,
+    CACHE_LOOK_MS = 20,
+    TEND_MS = 1000, /* as often as cache_tend() wants it */
+    EPOCH_ATTEMPTS = 10,
+};
+
+enum guard_kind { GUARD_NONE, GUARD_FENCES, GUARD_EPOCH };
+
+struct guard {
+    struct guard_options options;
+    enum guard_kind kind;
+    struct pool_job job;
+    struct timer *wait; /* until Redis is trusted, or for the answer's own turn */
+    struct timer *tend;
+    int64_t wait_end_at_ms;
+    guard_done_cb done;
+    void *ctx;
+};
+
+static struct guard *guard_of_job(struct pool_job *job)
+{
+    return (struct guard *)((char *)job - offsetof(struct guard, job));
+}
+
+static void guard_answer(struct guard *guard, enum status status, const struct error *error)
+{
+    guard->done(guard->ctx, status, error);
+}
+
+static void guard_run_job(struct guard *guard, pool_work_fn work, pool_done_cb done)
+{
+    guard->job = (struct pool_job){.work = work, .done = done};
+    pool_run(guard->options.pool, &guard->job);
+}
+
+static void guard_on_tend(void *ctx)
+{
+    struct guard *guard = ctx;
+    cache_tend(guard->options.cache);
+    guard->options.events->timer_start(guard->tend, TEND_MS);
+}
+
+/* Pool thread. Workers may move the epoch on at the same time; then it is tried again from the new one. */
+static enum status guard_work_epoch(struct pool_job *job, struct error *error)
+{
+    struct store *store = guard_of_job(job)->options.store;
+    for (int attempt = 0; attempt < EPOCH_ATTEMPTS; attempt++) {
+        struct store_meta meta;
+        enum status status = store_meta_get(store, &meta, error);
+        if (status != STATUS_OK)
+            return status;
+        bool swapped;
+        int64_t expected_epoch = meta.epoch++;
+        status = store_meta_swap(store, expected_epoch, &meta, &swapped, error);
+        if (status != STATUS_OK || swapped)
+            return status;
+    }
+    return error_set(error, STATUS_BUSY, "the cache's epoch changed under each of %d attempts to move it on",
+                     EPOCH_ATTEMPTS);
+}
+
+static void guard_on_epoch(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct guard *guard = guard_of_job(job);
+    guard->kind = status == STATUS_OK ? GUARD_EPOCH : GUARD_NONE;
+    guard_answer(guard, status, error);
+}
+
+static void guard_without_cache(struct guard *guard)
+{
+    if (guard->options.cache_required) {
+        struct error error;
+        enum status status =
+            error_set(&error, STATUS_UNAVAILABLE,
+                      "Redis can't be reached or trusted, and on_cache_down is refuse: nothing is written");
+        guard_answer(guard, status, &error);
+        return;
+    }
+    progress_say(guard->options.progress,
+                 "Redis can't be reached or trusted: all that it holds is left behind, at the start and at the end");
+    guard_run_job(guard, guard_work_epoch, guard_on_epoch);
+}
+
+static void guard_on_wait(void *ctx)
+{
+    struct guard *guard = ctx;
+    const struct events *events = guard->options.events;
+    static const struct error no_error;
+    if (!guard->options.cache) {
+        guard_answer(guard, STATUS_OK, &no_error);
+    } else if (cache_is_trusted(guard->options.cache)) {
+        guard->kind = GUARD_FENCES;
+        guard_answer(guard, STATUS_OK, &no_error);
+    } else if (events->now_ms(events->loop) >= guard->wait_end_at_ms) {
+        guard_without_cache(guard);
+    } else {
+        events->timer_start(guard->wait, CACHE_LOOK_MS);
+    }
+}
+
+static enum status guard_work_prepare(struct pool_job *job, struct error *error)
+{
+    return store_prepare(guard_of_job(job)->options.store, error);
+}
+
+static void guard_on_prepared(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct guard *guard = guard_of_job(job);
+    const struct events *events = guard->options.events;
+    if (status != STATUS_OK) {
+        guard_answer(guard, status, error);
+        return;
+    }
+    guard->wait_end_at_ms = events->now_ms(events->loop) + CACHE_WAIT_MS;
+    guard_on_tend(guard);
+    events->timer_start(guard->wait, 0);
+}
+
+static void guard_on_finished(void *ctx)
+{
+    static const struct error no_error;
+    guard_answer(ctx, STATUS_OK, &no_error);
+}
+
+struct guard *guard_new(const struct guard_options *options)
+{
+    struct guard *guard = mem_zalloc(sizeof *guard);
+    guard->options = *options;
+    guard->tend = options->events->timer_new(options->events->loop, guard_on_tend, guard);
+    return guard;
+}
+
+void guard_free(struct guard *guard)
+{
+    if (!guard)
+        return;
+    guard->options.events->timer_free(guard->wait);
+    guard->options.events->timer_free(guard->tend);
+    free(guard);
+}
+
+void guard_start(struct guard *guard, guard_done_cb done, void *ctx)
+{
+    const struct events *events = guard->options.events;
+    guard->done = done;
+    guard->ctx = ctx;
+    guard->wait = events->timer_new(events->loop, guard_on_wait, guard);
+    if (guard->options.cache)
+        guard_run_job(guard, guard_work_prepare, guard_on_prepared);
+    else
+        events->timer_start(guard->wait, 0);
+}
+
+bool guard_is_fenced(const struct guard *guard)
+{
+    return guard->kind == GUARD_FENCES;
+}
+
+void guard_finish(struct guard *guard, guard_done_cb done, void *ctx)
+{
+    const struct events *events = guard->options.events;
+    guard->done = done;
+    guard->ctx = ctx;
+    events->timer_stop(guard->tend);
+    if (guard->kind == GUARD_EPOCH) {
+        guard_run_job(guard, guard_work_epoch, guard_on_epoch);
+        return;
+    }
+    events->timer_free(guard->wait);
+    guard->wait = events->timer_new(events->loop, guard_on_finished, guard);
+    events->timer_start(guard->wait, 0);
+}

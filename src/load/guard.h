@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keeps the cache true beside a load: by fences if Redis can be trusted, else by leaving all that it holds.
+ *
+ * context  loop only; each done comes once, later
+ */
+#ifndef LOAD_GUARD_H
+#define LOAD_GUARD_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/events.h"
+#include "cache/cache.h"
+#include "load/progress.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+struct guard;
+
+struct guard_options {
+    const struct events *events; /* all borrowed for the guard's life */
+    struct cache *cache;         /* NULL: nothing is written, nothing is guarded */
+    struct store *store;
+    struct pool *pool;
+    struct progress *progress;
+    bool cache_required; /* without Redis: refuse */
+};
+
+typedef void (*guard_done_cb)(void *ctx, enum status status, const struct error *error);
+
+struct guard *guard_new(const struct guard_options *options);
+
+/* When neither start nor finish is under way; NULL is fine. */
+void guard_free(struct guard *guard);
+
+/*
+ * Makes the store ready, waits a second for Redis, and without it moves the epoch on.
+ * errors  STATUS_UNAVAILABLE and others: the store's, or Redis is required
+ */
+void guard_start(struct guard *guard, guard_done_cb done, void *ctx);
+
+/* Whether writes are to be fenced; known after guard_start(). */
+bool guard_is_fenced(const struct guard *guard);
+
+/* After the last write: moves the epoch on if it has to be. An error says that entries may be stale until their time is up. */
+void guard_finish(struct guard *guard, guard_done_cb done, void *ctx);
+
+#endif

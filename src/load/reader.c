@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tells formats apart by their first bytes, and hands out rows.
+ *
+ *   6d e2 99 81                                a mongodump archive
+ *   a length of 5 bytes to 48 MB, an element   BSON, as mongodump writes a collection
+ *   {                                          JSON lines
+ *   [                                          a JSON array, refused with the way to turn it into lines
+ *   anything else                              CSV, if its first record names a field of a todo
+ *
+ * The second can't be mistaken: four bytes of text, read as a length, are far above 48 MB. Gzip around any of them is
+ * undone by source.c before. A UTF-8 byte order mark and white space in front of text are passed over. Names of files play
+ * no part: what comes through a pipe has none.
+ *
+ * What it does not do: accept other encodings than UTF-8, other separators than the comma, or JSON over many lines.
+ */
+#include "load/reader.h"
+
+#include "base/mem.h"
+#include "load/archive_reader.h"
+#include "load/bson_reader.h"
+#include "load/csv_reader.h"
+#include "load/jsonl_reader.h"
+
+static bool reader_skip_blank(struct slice *text)
+{
+    if (text->len == 0 || !memchr(" \t\r\n", text->data[0], 4))
+        return false;
+    text->data++;
+    text->len--;
+    return true;
+}
+
+static bool reader_is_utf16(struct slice window)
+{
+    return window.len >= 2 && (memcmp(window.data, "\xff\xfe", 2) == 0 || memcmp(window.data, "\xfe\xff", 2) == 0);
+}
+
+/* Text: a byte order mark is taken off for good, white space only for the look at what is behind it. */
+static enum status reader_new_text(struct reader **reader, struct source *source, struct slice window,
+                                   struct error *error)
+{
+    if (window.len >= 3 && memcmp(window.data, "\xef\xbb\xbf", 3) == 0) {
+        source_skip(source, 3);
+        window = (struct slice){.data = window.data + 3, .len = window.len - 3};
+    }
+    while (reader_skip_blank(&window))
+        continue;
+    if (window.len > 0 && window.data[0] == '[')
+        return error_set(error, STATUS_INVALID,
+                         "this is a JSON array; one object per line is needed: jq -c '.[]' FILE makes that of it");
+    if (window.len == 0 || window.data[0] == '{')
+        return jsonl_reader_new(reader);
+    return csv_reader_new(reader, source, error);
+}
+
+static enum status reader_new(struct reader **reader, struct source *source, struct error *error)
+{
+    struct slice window;
+    enum status status = source_peek(source, 4096, &window, error);
+    if (status != STATUS_OK)
+        return status;
+    if (archive_recognise(window))
+        return archive_reader_new(reader, source, error);
+    if (document_recognise(window))
+        return document_reader_new(reader);
+    if (reader_is_utf16(window))
+        return error_set(error, STATUS_INVALID, "this is UTF-16 text; UTF-8 is needed: iconv -f UTF-16 -t UTF-8 FILE");
+    return reader_new_text(reader, source, window, error);
+}
+
+enum status reader_open(struct reader **result, struct source *source, int64_t now_ms, struct error *error)
+{
+    struct reader *reader = NULL;
+    enum status status = reader_new(&reader, source, error);
+    if (status != STATUS_OK) {
+        source_close(source);
+        return status;
+    }
+    reader->source = source;
+    row_maker_init(&reader->maker, now_ms);
+    *result = reader;
+    return STATUS_OK;
+}
+
+void reader_close(struct reader *reader)
+{
+    if (!reader)
+        return;
+    source_close(reader->source);
+    reader->ops->free(reader);
+}
+
+enum status reader_next(struct reader *reader, struct arena *arena, struct row *row, struct error *error)
+{
+    row->raw = (struct slice){0};
+    enum status status = reader->ops->next(reader, arena, row, error);
+    row->number = reader->row_number;
+    return status;
+}
+
+double reader_fraction(const struct reader *reader)
+{
+    if (reader->row_total > 0)
+        return (double)reader->row_number / (double)reader->row_total;
+    int64_t size_bytes = reader->source ? source_size_bytes(reader->source) : 0;
+    return size_bytes > 0 ? (double)source_position_bytes(reader->source) / (double)size_bytes : -1;
+}
+
+void reader_cancel(struct reader *reader)
+{
+    if (reader->source)
+        source_cancel(reader->source);
+}
+
+enum status reader_too_long(struct error *error)
+{
+    return error_set(error, STATUS_INVALID, "it is longer than %d bytes (and is not kept by --reject)",
+                     SOURCE_RECORD_MAX_BYTES);
+}

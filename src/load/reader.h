@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam between where rows come from and the load: a reader gives one row after another, whatever its format.
+ *
+ * reader_open() looks at the first bytes and picks the reader; faker.h makes one that needs no file.
+ * context  pool thread, may block; one user at a time; reader_cancel from any thread
+ */
+#ifndef LOAD_READER_H
+#define LOAD_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "base/todo.h"
+#include "load/row.h"
+#include "load/source.h"
+
+struct row {
+    uint64_t number;  /* from 1: the line (JSON lines), the record behind the header (CSV), the document (BSON) */
+    struct slice raw; /* the record as it was read, borrowed until the next call; absent if it was too long to keep */
+    struct todo todo; /* texts in the arena */
+};
+
+struct reader;
+
+struct reader_ops {
+    const char *format;     /* "JSON lines", ... */
+    const char *record_end; /* what must stand behind a raw record in a file of such records; "" for binary ones */
+    enum status (*next)(struct reader *reader, struct arena *arena, struct row *row, struct error *error);
+    void (*free)(struct reader *reader); /* the reader's own memory, itself included */
+};
+
+/* A kind's own struct begins with this one. */
+struct reader {
+    const struct reader_ops *ops;
+    struct source *source;  /* owned; NULL: made up rows */
+    struct row_maker maker; /* its notes name the members that were left out */
+    uint64_t row_number;    /* of the last row */
+    uint64_t row_total;     /* rows that will come; 0: not known */
+    bool ids_unique;        /* no id comes twice, by nature */
+    struct slice head;      /* what a file of rejected records must begin with (CSV: the header); owned by the reader */
+};
+
+/*
+ * Takes source over, also on failure, and picks the format by content.
+ * errors  STATUS_INVALID: the format is none of ours, or its header is; STATUS_UNAVAILABLE
+ */
+enum status reader_open(struct reader **reader, struct source *source, int64_t now_ms,
+                        struct error *error) STATUS_MUST_CHECK;
+
+/* NULL is fine. */
+void reader_close(struct reader *reader);
+
+/*
+ * The next row. Its number and raw are set for bad rows as well.
+ * errors  STATUS_INVALID: this row is bad, the next may be good; STATUS_NOT_FOUND: there are no more;
+ *         STATUS_UNAVAILABLE: what follows can't be read
+ */
+enum status reader_next(struct reader *reader, struct arena *arena, struct row *row,
+                        struct error *error) STATUS_MUST_CHECK;
+
+/* How much of the input is read, 0 to 1; negative: not known. */
+double reader_fraction(const struct reader *reader);
+
+/* Makes a read that waits give up soon. */
+void reader_cancel(struct reader *reader);
+
+/* For the kinds: what a record that is too long to take answers. */
+enum status reader_too_long(struct error *error);
+
+#endif

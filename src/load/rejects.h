@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows that didn't get in: counted, the first ten shown, all kept in a file if there is one.
+ * context  loop only
+ */
+#ifndef LOAD_REJECTS_H
+#define LOAD_REJECTS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "load/progress.h"
+
+struct rejects;
+
+/*
+ * path NULL: no file. A file of that name is emptied. head and record_end are the reader's; head is written before the first
+ * record. input_path, if not NULL, is refused as path.
+ * errors  STATUS_INVALID: path is the input; STATUS_UNAVAILABLE: it can't be written
+ */
+struct rejects_options {
+    const char *path;
+    const char *input_path;
+    struct slice head;
+    const char *record_end;
+    struct progress *progress;
+};
+
+enum status rejects_open(struct rejects **rejects, const struct rejects_options *options,
+                         struct error *error) STATUS_MUST_CHECK;
+
+void rejects_add(struct rejects *rejects, uint64_t row_number, const char *reason, struct slice raw);
+
+uint64_t rejects_count(const struct rejects *rejects);
+
+/* Finishes the file; STATUS_UNAVAILABLE: not all of it could be written. NULL is fine. */
+enum status rejects_close(struct rejects *rejects, struct error *error) STATUS_MUST_CHECK;
+
+#endif
