@@ -97,6 +97,7 @@ static void connection_close(struct fcgi_connection *connection)
     fcgi->connection_count--;
 
     arena_fini(&connection->request.arena);
+    buf_fini(&connection->request.scratch);
     buf_fini(&connection->request.out);
     buf_fini(&connection->body);
     free(connection);
@@ -117,6 +118,8 @@ static void connection_reset(struct fcgi_connection *connection)
     struct request *request = &connection->request;
     if (arena_used_bytes(&request->arena) > KEPT_BYTES)
         arena_fini(&request->arena);
+    if (request->scratch.capacity > KEPT_BYTES)
+        buf_fini(&request->scratch);
     if (request->out.capacity > KEPT_BYTES)
         buf_fini(&request->out);
     if (connection->body.capacity > KEPT_BYTES)
@@ -332,6 +335,7 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
     connection->codec.ipcFd = codec_fd;
     connection->request.answer = on_answer;
     arena_init(&connection->request.arena);
+    buf_init(&connection->request.scratch);
     buf_init(&connection->request.out);
     buf_init(&connection->body);
     connection->watch = fcgi->events->watch_new(fcgi->events->loop, fd, on_ready, connection);
