@@ -11,19 +11,18 @@
  * chose goes through log_value() first, which also keeps it inside its quotes.
  *
  * Guarantees: exactly one sink call and one newline per event; a line that is too long is cut between two characters and
- * ends in "...". The wall clock that is read here is the only clock in base: a line's time is no input to any decision.
+ * ends in "...". The clock that is read here is the one look at a clock in base's code: a line's time decides nothing.
  *
  * Does not: buffer, rotate, or rate-limit; the journal or the program behind stderr does that.
  */
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/date.h"
 #include "base/mem.h"
 
@@ -58,10 +57,8 @@ static size_t printed_len(int wanted_len, size_t size_bytes)
 
 static size_t print_head(char *line, size_t size_bytes, enum log_level level, const char *req, const char *event)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     char at[DATE_RFC3339_LEN + 1];
-    date_rfc3339(at, (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    date_rfc3339(at, clock_wall_ms());
     int len = snprintf(line, size_bytes, "%s level=%s pid=%d%s%s event=%s", at, level_name(level), (int)getpid(),
                        req ? " req=" : "", req ? req : "", event);
     return printed_len(len, size_bytes);

@@ -65,5 +65,8 @@ void settings_mask_uri(struct buf *out, const char *uri)
     }
     size_t path_len = strcspn(authority, "?");
     buf_append(out, authority, path_len);
-    append_uri_query(out, authority + path_len);
+    if (authority[path_len] == '?') {
+        buf_append_char(out, '?');
+        append_uri_query(out, authority + path_len + 1);
+    }
 }

@@ -1,1 +1,66 @@
-# Tests of kind unit.
+# Unit tests: a program per topic, made of one file and the libraries under test.
+# To add one: its name in check_PROGRAMS and two lines at the end; other rooms' libraries go before $(UNIT_LIBS).
+UNIT_LIBS = libbase.a $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_GOLDEN = $(AM_CPPFLAGS) -DGOLDEN_DIR='"$(abs_srcdir)/tests/unit/golden"'
+
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/test_arena \
+	tests/unit/test_breaker \
+	tests/unit/test_buf \
+	tests/unit/test_cursor \
+	tests/unit/test_date \
+	tests/unit/test_error \
+	tests/unit/test_etag \
+	tests/unit/test_json_read \
+	tests/unit/test_json_write \
+	tests/unit/test_log \
+	tests/unit/test_mem \
+	tests/unit/test_query \
+	tests/unit/test_random \
+	tests/unit/test_settings \
+	tests/unit/test_slice \
+	tests/unit/test_stats \
+	tests/unit/test_todo
+else
+check-local:
+	@echo "make check: cmocka is missing; install libcmocka-dev and run configure again" >&2; exit 1
+endif
+
+tests_unit_test_arena_SOURCES = tests/unit/test_arena.c tests/unit/testing.h
+tests_unit_test_arena_LDADD = $(UNIT_LIBS)
+tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c tests/unit/testing.h
+tests_unit_test_breaker_LDADD = $(UNIT_LIBS)
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c tests/unit/testing.h
+tests_unit_test_buf_LDADD = $(UNIT_LIBS)
+tests_unit_test_cursor_SOURCES = tests/unit/test_cursor.c tests/unit/testing.h
+tests_unit_test_cursor_LDADD = $(UNIT_LIBS)
+tests_unit_test_date_SOURCES = tests/unit/test_date.c tests/unit/testing.h
+tests_unit_test_date_LDADD = $(UNIT_LIBS)
+tests_unit_test_error_SOURCES = tests/unit/test_error.c tests/unit/testing.h
+tests_unit_test_error_LDADD = $(UNIT_LIBS)
+tests_unit_test_etag_SOURCES = tests/unit/test_etag.c tests/unit/testing.h
+tests_unit_test_etag_LDADD = $(UNIT_LIBS)
+tests_unit_test_json_read_SOURCES = tests/unit/test_json_read.c tests/unit/golden.h tests/unit/testing.h
+tests_unit_test_json_read_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_json_read_LDADD = $(UNIT_LIBS)
+tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/testing.h
+tests_unit_test_json_write_LDADD = $(UNIT_LIBS)
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/testing.h
+tests_unit_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_test_mem_SOURCES = tests/unit/test_mem.c tests/unit/testing.h
+tests_unit_test_mem_LDADD = $(UNIT_LIBS)
+tests_unit_test_query_SOURCES = tests/unit/test_query.c tests/unit/testing.h
+tests_unit_test_query_LDADD = $(UNIT_LIBS)
+tests_unit_test_random_SOURCES = tests/unit/test_random.c tests/unit/testing.h
+tests_unit_test_random_LDADD = $(UNIT_LIBS)
+tests_unit_test_settings_SOURCES = tests/unit/test_settings.c tests/unit/golden.h tests/unit/testing.h
+tests_unit_test_settings_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_settings_LDADD = $(UNIT_LIBS)
+tests_unit_test_slice_SOURCES = tests/unit/test_slice.c tests/unit/testing.h
+tests_unit_test_slice_LDADD = $(UNIT_LIBS)
+tests_unit_test_stats_SOURCES = tests/unit/test_stats.c tests/unit/testing.h
+tests_unit_test_stats_LDADD = $(UNIT_LIBS)
+tests_unit_test_todo_SOURCES = tests/unit/test_todo.c tests/unit/testing.h
+tests_unit_test_todo_LDADD = $(UNIT_LIBS)
+EXTRA_DIST += tests/unit/golden
