@@ -1,9 +1,14 @@
-# Two databases behind one seam. Only mongo.c sees libmongoc, only sqlite.c sqlite3, only pool.c libuv.
+# Two databases behind one seam. Only mongo*.c see libmongoc, only sqlite.c sqlite3, only pool.c libuv.
 noinst_LIBRARIES += libstore.a
 libstore_a_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 STORE_LIBS = $(MONGOC_LIBS) $(BSON_LIBS) $(SQLITE_LIBS) $(UV_LIBS)
 libstore_a_SOURCES = \
 	src/store/mongo.c \
+	src/store/mongo_driver.c src/store/mongo_driver.h \
+	src/store/mongo_records.c src/store/mongo_records.h \
+	src/store/mongo_uri.c src/store/mongo_uri.h \
 	src/store/pool.c src/store/pool.h \
-	src/store/sqlite.c \
+	src/store/sqlite.c src/store/sqlite.h \
+	src/store/sqlite_sql.c src/store/sqlite_sql.h \
+	src/store/sqlite_store.c \
 	src/store/store.c src/store/store.h src/store/store_ops.h

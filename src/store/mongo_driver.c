@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of the MongoDB store that is about the driver: libmongoc's pool of clients, BSON, and errors.
+ *
+ * A call takes a client out of the pool and puts it back; neither client nor collection is ever shared. libmongoc's own
+ * log goes into ours; it would print to stderr. Its clean-up at the process' end is the library's own business.
+ *
+ * What a failed write did is read from three places (outcome_is_open()): the reply (a write concern's error means
+ * applied here, not yet safe), the error's domain (no server found: nothing was sent), and the server's code. When in
+ * doubt the answer is STATUS_UNKNOWN.
+ *
+ * Documents: _id is the todo's id, a string; v is an int64, times are dates. Others may write into the collection, so
+ * each document is checked field by field when it is read. Numbers may be of another type, as shells write them, if
+ * their value is whole; a description may be missing; all else must be as todo_check() wants it.
+ *
+ * Batches of updates and deletes are plain commands: the driver's bulk calls take no maxTimeMS, and without it a server
+ * may go on with a write long after its fence ran out. The price is that the driver doesn't retry them.
+ */
+#include "store/mongo_driver.h"
+
+#include <mongoc/mongoc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/mongo_uri.h"
+
+enum {
+    ERROR_API = 2,                     /* errors of the server have a domain of their own */
+    BATCH_MAX_BYTES = 8 * 1024 * 1024, /* half of what a server takes in one command */
+    BATCH_MAX_COUNT = 10000,           /* a tenth of what it takes */
+};
+
+static void on_driver_log(mongoc_log_level_t driver_level, const char *domain, const char *message, void *ctx)
+{
+    (void)ctx;
+    char text[512];
+    enum log_level level = driver_level <= MONGOC_LOG_LEVEL_CRITICAL  ? LOG_ERROR
+                           : driver_level == MONGOC_LOG_LEVEL_WARNING ? LOG_WARN
+                                                                      : LOG_DEBUG;
+    if (log_enabled(level)) {
+        log_event(level, NULL, "mongodb_driver", "domain=%s message=\"%s\"", domain,
+                  log_value(text, sizeof(text), slice_of(message)));
+    }
+}
+
+static void driver_init(void)
+{
+    mongoc_log_set_handler(on_driver_log, NULL);
+    mongoc_init();
+}
+
+bool mongo_is_duplicate(uint32_t code)
+{
+    return code == MONGOC_ERROR_DUPLICATE_KEY || code == 11001 || code == 12582;
+}
+
+/* Server errors that end an operation from outside, at a point that the code doesn't tell. */
+static bool is_interruption(uint32_t code)
+{
+    static const uint32_t codes[] = {6, 7, 50, 64, 89, 91, 100, 189, 262, 9001, 11600, 11601, 11602};
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i] == code) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a failed write may be applied all the same, now or later. */
+static bool outcome_is_open(const bson_t *reply, const bson_error_t *failure)
+{
+    if (bson_has_field(reply, "writeConcernError") || bson_has_field(reply, "writeConcernErrors")) {
+        return true;
+    }
+    switch (failure->domain) {
+    case MONGOC_ERROR_SERVER_SELECTION: /* no server to send it to */
+    case MONGOC_ERROR_CLIENT:           /* not sent: authentication, a bad argument */
+    case MONGOC_ERROR_COMMAND:
+    case MONGOC_ERROR_BSON:
+        return false;
+    case MONGOC_ERROR_STREAM:
+        return failure->code != MONGOC_ERROR_STREAM_CONNECT && failure->code != MONGOC_ERROR_STREAM_NAME_RESOLUTION;
+    case MONGOC_ERROR_SERVER:
+        return is_interruption(failure->code);
+    default:
+        return true;
+    }
+}
+
+enum status mongo_read_failed(const char *action, const bson_error_t *failure, struct error *error)
+{
+    return error_set(error, STATUS_UNAVAILABLE, "mongodb: can't %s: %.150s (code %u)", action, failure->message,
+                     (unsigned)failure->code);
+}
+
+enum status mongo_write_failed(const char *action, const bson_t *reply, const bson_error_t *failure,
+                               struct error *error)
+{
+    enum { DOCUMENT_VALIDATION_FAILURE = 121 };
+    if (outcome_is_open(reply, failure)) {
+        return error_set(error, STATUS_UNKNOWN, "mongodb: no word whether it did %s: %.140s (code %u)", action,
+                         failure->message, (unsigned)failure->code);
+    }
+    if (failure->domain == MONGOC_ERROR_SERVER && failure->code == DOCUMENT_VALIDATION_FAILURE) {
+        return error_set(error, STATUS_INVALID, "mongodb: the collection's validator refuses to %s: %.140s", action,
+                         failure->message);
+    }
+    return mongo_read_failed(action, failure, error);
+}
+
+void mongo_todo_write(bson_t *document, const struct todo *todo)
+{
+    BSON_APPEND_UTF8(document, "_id", todo->id);
+    bson_append_utf8(document, "name", -1, todo->name.data, (int)todo->name.len);
+    bson_append_utf8(document, "description", -1, todo->description.data ? todo->description.data : "",
+                     (int)todo->description.len);
+    BSON_APPEND_BOOL(document, "done", todo->done);
+    BSON_APPEND_INT64(document, "v", todo->v);
+    BSON_APPEND_DATE_TIME(document, "created_at", todo->created_at_ms);
+    BSON_APPEND_DATE_TIME(document, "updated_at", todo->updated_at_ms);
+}
+
+static bool text_read(const bson_iter_t *value, struct slice *text)
+{
+    uint32_t len = 0;
+    if (!BSON_ITER_HOLDS_UTF8(value)) {
+        return false;
+    }
+    text->data = bson_iter_utf8(value, &len);
+    text->len = len;
+    return true;
+}
+
+static bool time_read(const bson_iter_t *value, int64_t *at_ms)
+{
+    *at_ms = BSON_ITER_HOLDS_DATE_TIME(value) ? bson_iter_date_time(value) : -1;
+    return BSON_ITER_HOLDS_DATE_TIME(value);
+}
+
+/* Numbers come as int32 or double from shells and scripts; a double counts if it is whole and exact. */
+static bool integer_read(const bson_iter_t *value, int64_t *integer)
+{
+    double real = BSON_ITER_HOLDS_DOUBLE(value) ? bson_iter_double(value) : 0;
+    if (BSON_ITER_HOLDS_DOUBLE(value) && !(real >= 0 && real <= 9007199254740992.0)) {
+        return false;
+    }
+    *integer = bson_iter_as_int64(value);
+    return BSON_ITER_HOLDS_INT(value) || (BSON_ITER_HOLDS_DOUBLE(value) && (double)*integer == real);
+}
+
+static bool id_read(const bson_iter_t *value, struct todo *todo)
+{
+    struct slice id;
+    if (!text_read(value, &id) || !todo_id_valid(id)) {
+        return false;
+    }
+    todo_set_id(todo, id);
+    return true;
+}
+
+static bool field_read(enum todo_field field, const bson_iter_t *value, struct todo *todo)
+{
+    switch (field) {
+    case TODO_ID:
+        return id_read(value, todo);
+    case TODO_NAME:
+        return text_read(value, &todo->name);
+    case TODO_DESCRIPTION:
+        return BSON_ITER_HOLDS_NULL(value) || text_read(value, &todo->description);
+    case TODO_DONE:
+        todo->done = BSON_ITER_HOLDS_BOOL(value) && bson_iter_bool(value);
+        return BSON_ITER_HOLDS_BOOL(value);
+    case TODO_V:
+        return integer_read(value, &todo->v);
+    case TODO_CREATED_AT:
+        return time_read(value, &todo->created_at_ms);
+    case TODO_UPDATED_AT:
+        return time_read(value, &todo->updated_at_ms);
+    case TODO_FIELD_COUNT:
+        break;
+    }
+    return false;
+}
+
+const char *mongo_field_key(enum todo_field field)
+{
+    return field == TODO_ID ? "_id" : todo_field_name(field);
+}
+
+/* Takes the document's fields as they are; texts are borrowed from it. A description may be missing. */
+static enum status fields_read(const bson_t *document, struct todo *todo, struct error *error)
+{
+    *todo = (struct todo){.description = SLICE("")};
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        bson_iter_t value;
+        bool there = bson_iter_init_find(&value, document, mongo_field_key(field));
+        if (!there && field == TODO_DESCRIPTION) {
+            continue;
+        }
+        if (!there || !field_read(field, &value, todo)) {
+            return error_set(error, STATUS_INVALID, "%s is %s", mongo_field_key(field),
+                             there ? "of another type or value than a todo's" : "missing");
+        }
+    }
+    return todo_check(todo, error);
+}
+
+/* Copies the todo out of a document, which dies with its cursor. STATUS_INVALID: it can't be shown. */
+enum status mongo_todo_read(const bson_t *document, struct arena *arena, struct todo *todo, struct error *error)
+{
+    struct todo borrowed;
+    struct error broken = {0};
+    if (fields_read(document, &borrowed, &broken) == STATUS_OK) {
+        todo_copy(todo, &borrowed, arena);
+        return STATUS_OK;
+    }
+    bson_iter_t id;
+    bool named = bson_iter_init_find(&id, document, "_id") && BSON_ITER_HOLDS_UTF8(&id);
+    return error_set(error, STATUS_INVALID, "the stored todo \"%.64s\" can't be read: %.130s",
+                     named ? bson_iter_utf8(&id, NULL) : "(its _id is no string)", broken.text);
+}
+
+static enum status pool_open(struct mongo_server *server, const char *full, struct error *error)
+{
+    bson_error_t failure;
+    mongoc_uri_t *uri = mongoc_uri_new_with_error(full, &failure);
+    if (!uri) {
+        return error_set(error, STATUS_INVALID, "the store's URI can't be read: %.180s", failure.message);
+    }
+    server->database = mem_strdup(mongoc_uri_get_database(uri));
+    server->pool = mongoc_client_pool_new_with_error(uri, &failure);
+    mongoc_uri_destroy(uri);
+    if (!server->pool) {
+        return error_set(error, STATUS_INVALID, "the store's URI can't be used: %.180s", failure.message);
+    }
+    mongoc_client_pool_set_error_api(server->pool, ERROR_API);
+    return STATUS_OK;
+}
+
+enum status mongo_server_init(struct mongo_server *server, const char *uri, uint32_t timeout_ms, uint32_t concurrency,
+                              struct error *error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    char *full;
+    *server = (struct mongo_server){.timeout_ms = timeout_ms};
+    enum status status = mongo_uri_complete(uri, timeout_ms, concurrency, &full, &server->max_time_ms, error);
+    if (status) {
+        return status;
+    }
+    pthread_once(&once, driver_init);
+    status = pool_open(server, full, error);
+    free(full);
+    if (status) {
+        mongo_server_fini(server);
+    }
+    return status;
+}
+
+void mongo_server_fini(struct mongo_server *server)
+{
+    if (server->pool) {
+        mongoc_client_pool_destroy(server->pool);
+    }
+    free(server->database);
+}
+
+enum status mongo_session_open(struct mongo_session *session, struct mongo_server *server, const char *collection_name,
+                               struct error *error)
+{
+    mongoc_client_t *client = mongoc_client_pool_pop(server->pool);
+    if (!client) {
+        return error_set(error, STATUS_BUSY, "mongodb: all its connections are in use");
+    }
+    session->server = server;
+    session->client = client;
+    session->collection = mongoc_client_get_collection(client, server->database, collection_name);
+    session->collection_name = collection_name;
+    return STATUS_OK;
+}
+
+void mongo_session_close(struct mongo_session *session)
+{
+    mongoc_collection_destroy(session->collection);
+    mongoc_client_pool_push(session->server->pool, session->client);
+}
+
+void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command)
+{
+    *batch = (struct mongo_batch){
+        .session = session,
+        .command = command,
+        .array_key = strcmp(command, "update") == 0 ? "updates" : "deletes",
+        .statements = bson_new(),
+    };
+}
+
+void mongo_batch_fini(struct mongo_batch *batch)
+{
+    bson_destroy(batch->statements);
+}
+
+void mongo_batch_add(struct mongo_batch *batch, const bson_t *statement)
+{
+    char room[16];
+    const char *key;
+    size_t len = bson_uint32_to_string(batch->count++, &key, room, sizeof(room));
+    bson_append_document(batch->statements, key, (int)len, statement);
+}
+
+bool mongo_batch_is_full(const struct mongo_batch *batch)
+{
+    return batch->count >= BATCH_MAX_COUNT || batch->statements->len >= BATCH_MAX_BYTES;
+}
+
+/* The first error among the statements', in the form of the driver's own. */
+static bool statements_failed(const bson_t *reply, bson_error_t *failure)
+{
+    bson_iter_t at, code, message;
+    if (!bson_iter_init(&at, reply) || !bson_iter_find_descendant(&at, "writeErrors.0.code", &code)) {
+        return false;
+    }
+    bool told = bson_iter_init(&at, reply) && bson_iter_find_descendant(&at, "writeErrors.0.errmsg", &message) &&
+                BSON_ITER_HOLDS_UTF8(&message);
+    bson_set_error(failure, MONGOC_ERROR_SERVER, (uint32_t)bson_iter_as_int64(&code), "%s",
+                   told ? bson_iter_utf8(&message, NULL) : "no reason given");
+    return true;
+}
+
+enum status mongo_batch_send(struct mongo_batch *batch, const char *action, struct error *error)
+{
+    struct mongo_session *session = batch->session;
+    bson_error_t failure;
+    bson_t reply;
+    if (batch->count == 0) {
+        return STATUS_OK;
+    }
+    bson_t *command = bson_sized_new(batch->statements->len + 256);
+    bson_append_utf8(command, batch->command, -1, session->collection_name, -1);
+    bson_append_array(command, batch->array_key, -1, batch->statements);
+    BSON_APPEND_BOOL(command, "ordered", false);
+    BSON_APPEND_INT64(command, "maxTimeMS", session->server->max_time_ms);
+    bool sent = mongoc_client_write_command_with_opts(session->client, session->server->database, command, NULL, &reply,
+                                                      &failure);
+    bool failed = statements_failed(&reply, &failure) || !sent;
+    enum status status = failed ? mongo_write_failed(action, &reply, &failure, error) : STATUS_OK;
+    bson_destroy(&reply);
+    bson_destroy(command);
+    bson_reinit(batch->statements);
+    batch->count = 0;
+    return status;
+}

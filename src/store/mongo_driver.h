@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What mongo.c needs of libmongoc again and again: a client for one call, todos as documents, batches of update and
+ * delete statements, and what an error says about the outcome. Private to store/mongo*.c.
+ *
+ * The driver's types are declared here, not included, so that its headers stay in the two .c files.
+ * context  pool thread, may block, within the limits that mongo_uri.c put into the URI
+ */
+#ifndef STORE_MONGO_DRIVER_H
+#define STORE_MONGO_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/todo.h"
+
+struct _bson_t;
+struct _bson_error_t;
+struct _mongoc_client_t;
+struct _mongoc_client_pool_t;
+struct _mongoc_collection_t;
+
+struct mongo_server {
+    struct _mongoc_client_pool_t *pool;
+    char *database;
+    int64_t max_time_ms; /* of each operation, on the server */
+    uint32_t timeout_ms; /* of a call */
+};
+
+/* STATUS_INVALID: the URI. Makes no connection yet. */
+enum status mongo_server_init(struct mongo_server *server, const char *uri, uint32_t timeout_ms, uint32_t concurrency,
+                              struct error *error) STATUS_MUST_CHECK;
+void mongo_server_fini(struct mongo_server *server);
+
+/* A client of the pool and a collection of the database, for one call. */
+struct mongo_session {
+    struct mongo_server *server;
+    struct _mongoc_client_t *client;
+    struct _mongoc_collection_t *collection;
+    const char *collection_name; /* borrowed */
+};
+
+/* STATUS_BUSY: no client came back in time. */
+enum status mongo_session_open(struct mongo_session *session, struct mongo_server *server, const char *collection_name,
+                               struct error *error) STATUS_MUST_CHECK;
+void mongo_session_close(struct mongo_session *session);
+
+/* Of an operation that writes nothing, or surely wrote nothing: STATUS_UNAVAILABLE. */
+enum status mongo_read_failed(const char *action, const struct _bson_error_t *failure, struct error *error);
+
+/* Of a write: STATUS_UNKNOWN unless it is certain that nothing was applied. */
+enum status mongo_write_failed(const char *action, const struct _bson_t *reply, const struct _bson_error_t *failure,
+                               struct error *error);
+bool mongo_is_duplicate(uint32_t code);
+
+/* The document's key of a field: "_id" for the id. */
+const char *mongo_field_key(enum todo_field field);
+void mongo_todo_write(struct _bson_t *document, const struct todo *todo);
+
+/* Copies the todo out of a document, which dies with its cursor. STATUS_INVALID: it can't be shown, and why. */
+enum status mongo_todo_read(const struct _bson_t *document, struct arena *arena, struct todo *todo,
+                            struct error *error) STATUS_MUST_CHECK;
+
+/* Statements of one unordered update or delete command, collected until mongo_batch_send(). */
+struct mongo_batch {
+    struct mongo_session *session;
+    const char *command;   /* "update", "delete" */
+    const char *array_key; /* "updates", "deletes" */
+    struct _bson_t *statements;
+    uint32_t count;
+};
+
+void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command);
+void mongo_batch_fini(struct mongo_batch *batch);
+void mongo_batch_add(struct mongo_batch *batch, const struct _bson_t *statement);
+
+/* Whether it holds as much as one command should. */
+bool mongo_batch_is_full(const struct mongo_batch *batch);
+
+/* Runs what was added, and empties the batch. Any statement's error is the call's. Nothing added: STATUS_OK. */
+enum status mongo_batch_send(struct mongo_batch *batch, const char *action, struct error *error) STATUS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One SQLite file, shared by all worker processes and the loader: connections, statements, transactions, and what
+ * sqlite's errors mean. The only place that sees sqlite3; what is asked of the file stands in sqlite_store.c.
+ *
+ * The file is in WAL mode with synchronous=FULL: readers never wait for the writer, and what was committed has been
+ * synced to disk. A process has one connection that writes and a shelf of those that read. A call takes one off its
+ * shelf, waiting at most until its deadline, and puts it back. Statements are prepared once per connection.
+ *
+ * Every write is BEGIN IMMEDIATE .. COMMIT: the lock between processes is taken at the start, where waiting does no
+ * harm, and the one step with a doubtful end is the COMMIT, which stands alone (commit_failed() reads its errors).
+ *
+ * Every wait ends at the call's deadline: the shelf's by a timed wait, another process' lock by the busy handler, a
+ * statement's own work by the progress handler. Only a system call on a disk that hangs can't be cut short.
+ *
+ * Several processes may open a new file at once: it is made by mknod(), which needs no descriptor (closing one would
+ * drop the locks that this process holds on the file, fcntl(2)), and the tables are made under the write lock by whoever
+ * gets it first.
+ *
+ * It does not work on network file systems: WAL needs memory that all its users share.
+ */
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+    PROGRESS_STEPS = 1000, /* virtual machine steps between two looks at the clock */
+    LOCK_RETRY_MS = 5,     /* longest pause between two tries for another process' lock */
+    FILE_MODE = 0640,      /* the WAL and its index get the same from sqlite */
+};
+
+/* The WAL is copied back every 4 MB, and cut if a large batch made it grow. The cache bounds the loader's memory. */
+static const char WRITER_PRAGMAS[] = "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;"
+                                     "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;";
+static const char READER_PRAGMAS[] = "PRAGMA query_only = ON; PRAGMA cache_size = -2048;";
+
+/* Connections that nobody uses at the moment. */
+struct shelf {
+    pthread_mutex_t lock;
+    pthread_cond_t returned;
+    struct sqlite_connection *idle;
+};
+
+struct sqlite_connection {
+    sqlite3 *db;
+    struct sqlite_file *file;
+    struct shelf *shelf;
+    int64_t deadline_ms;   /* when the call under way must have ended; monotonic */
+    sqlite3_stmt *current; /* what sqlite_use() chose; NULL: it could not be prepared */
+    sqlite3_stmt *statements[SQL_COUNT];
+    struct sqlite_connection *next; /* on the shelf */
+};
+
+struct sqlite_file {
+    char *path;
+    uint32_t timeout_ms;
+    struct shelf shelves[2]; /* by lane */
+    size_t connection_count;
+    struct sqlite_connection connections[]; /* the first one writes */
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void sleep_ms(int64_t pause_ms)
+{
+    struct timespec pause = {.tv_nsec = pause_ms * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+/* What a person can do about an error, by sqlite's primary code. */
+static const char *advice_of(int code)
+{
+    switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return "another process holds its lock; is a long job running?";
+    case SQLITE_CANTOPEN:
+        return "does the folder exist, and may this user write there?";
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return "this user must be able to write the file and its folder";
+    case SQLITE_FULL:
+        return "free some disk space";
+    case SQLITE_IOERR:
+        return "check the disk and the kernel's log";
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return "the file is damaged or no database: restore it from a backup";
+    case SQLITE_INTERRUPT:
+        return "it took longer than a store call may";
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        return "refused by the table's rules";
+    default:
+        return "not expected here";
+    }
+}
+
+enum status sqlite_failed(struct sqlite_connection *connection, const char *action, struct error *error)
+{
+    int code = sqlite3_errcode(connection->db) & 0xff;
+    enum status status = code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH ? STATUS_INVALID : STATUS_UNAVAILABLE;
+    return error_set(error, status, "sqlite:%.60s: can't %s: %.60s (%s)", connection->file->path, action,
+                     sqlite3_errmsg(connection->db), advice_of(code));
+}
+
+/*
+ * A COMMIT that found a lock has done nothing and is rolled back. After any other error the pages may be in the WAL,
+ * whole, with only their sync in doubt: whoever recovers the file next could find them valid.
+ */
+static enum status commit_failed(struct sqlite_connection *connection, struct error *error)
+{
+    int code = sqlite3_errcode(connection->db) & 0xff;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        return sqlite_failed(connection, "commit", error);
+    }
+    return error_set(error, STATUS_UNKNOWN, "sqlite:%.60s: the commit's outcome is not known: %.60s (%s)",
+                     connection->file->path, sqlite3_errmsg(connection->db), advice_of(code));
+}
+
+static int on_busy(void *ctx, int tries)
+{
+    struct sqlite_connection *connection = ctx;
+    if (now_ms() >= connection->deadline_ms) {
+        return 0;
+    }
+    sleep_ms(tries < LOCK_RETRY_MS ? tries + 1 : LOCK_RETRY_MS);
+    return 1;
+}
+
+static int on_progress(void *ctx)
+{
+    struct sqlite_connection *connection = ctx;
+    return now_ms() >= connection->deadline_ms;
+}
+
+static void shelf_init(struct shelf *shelf)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&shelf->lock, NULL);
+    pthread_cond_init(&shelf->returned, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static void shelf_fini(struct shelf *shelf)
+{
+    pthread_cond_destroy(&shelf->returned);
+    pthread_mutex_destroy(&shelf->lock);
+}
+
+enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
+                        struct error *error)
+{
+    struct shelf *shelf = &file->shelves[lane];
+    int64_t deadline_ms = now_ms() + file->timeout_ms;
+    struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
+    int timed_out = 0;
+    pthread_mutex_lock(&shelf->lock);
+    while (!shelf->idle && !timed_out) {
+        timed_out = pthread_cond_timedwait(&shelf->returned, &shelf->lock, &until);
+    }
+    *connection = shelf->idle;
+    if (shelf->idle) {
+        shelf->idle = shelf->idle->next;
+    }
+    pthread_mutex_unlock(&shelf->lock);
+    if (!*connection) {
+        return error_set(error, STATUS_BUSY, "sqlite:%.60s: its connections were all in use for %u ms", file->path,
+                         (unsigned)file->timeout_ms);
+    }
+    (*connection)->deadline_ms = deadline_ms;
+    return STATUS_OK;
+}
+
+void sqlite_give_back(struct sqlite_connection *connection)
+{
+    struct shelf *shelf = connection->shelf;
+    sqlite3_reset(connection->current);
+    connection->current = NULL;
+    pthread_mutex_lock(&shelf->lock);
+    connection->next = shelf->idle;
+    shelf->idle = connection;
+    pthread_cond_signal(&shelf->returned);
+    pthread_mutex_unlock(&shelf->lock);
+}
+
+void sqlite_use(struct sqlite_connection *connection, enum sqlite_sql sql)
+{
+    sqlite3_stmt **statement = &connection->statements[sql];
+    sqlite3_reset(connection->current);
+    if (!*statement) {
+        sqlite3_prepare_v3(connection->db, SQLITE_SQL[sql], -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    }
+    connection->current = *statement;
+}
+
+void sqlite_bind_text(struct sqlite_connection *connection, int at, struct slice text)
+{
+    if (connection->current) {
+        sqlite3_bind_text(connection->current, at, text.data ? text.data : "", (int)text.len, SQLITE_STATIC);
+    }
+}
+
+void sqlite_bind_int(struct sqlite_connection *connection, int at, int64_t value)
+{
+    if (connection->current) {
+        sqlite3_bind_int64(connection->current, at, value);
+    }
+}
+
+enum sqlite_step sqlite_step(struct sqlite_connection *connection)
+{
+    int code = connection->current ? sqlite3_step(connection->current) : SQLITE_ERROR;
+    return code == SQLITE_ROW ? STEP_ROW : code == SQLITE_DONE ? STEP_DONE : STEP_FAILED;
+}
+
+struct slice sqlite_column_text(struct sqlite_connection *connection, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(connection->current, at);
+    return (struct slice){.data = text ? text : "", .len = (size_t)sqlite3_column_bytes(connection->current, at)};
+}
+
+int64_t sqlite_column_int(struct sqlite_connection *connection, int at)
+{
+    return sqlite3_column_int64(connection->current, at);
+}
+
+bool sqlite_run(struct sqlite_connection *connection)
+{
+    bool done = sqlite_step(connection) == STEP_DONE;
+    sqlite3_reset(connection->current);
+    return done;
+}
+
+int sqlite_change_count(struct sqlite_connection *connection)
+{
+    return sqlite3_changes(connection->db);
+}
+
+/* Some errors have rolled back already; asking twice would be an error of its own. */
+static void roll_back(struct sqlite_connection *connection)
+{
+    if (sqlite3_get_autocommit(connection->db)) {
+        return;
+    }
+    sqlite_use(connection, SQL_ROLLBACK);
+    if (!sqlite_run(connection)) {
+        log_error(NULL, "sqlite_rollback_failed", "error=\"%s\"", sqlite3_errmsg(connection->db));
+    }
+}
+
+/* The whole transaction on a connection that has been taken. */
+static enum status transact(struct sqlite_connection *connection, sqlite_body_fn body, void *ctx, struct error *error)
+{
+    sqlite_use(connection, SQL_BEGIN);
+    if (!sqlite_run(connection)) {
+        return sqlite_failed(connection, "begin to write", error);
+    }
+    enum status status = body(connection, ctx, error);
+    if (status == STATUS_OK) {
+        sqlite_use(connection, SQL_COMMIT);
+        status = sqlite_run(connection) ? STATUS_OK : commit_failed(connection, error);
+    }
+    roll_back(connection);
+    return status;
+}
+
+enum status sqlite_transact(struct sqlite_file *file, sqlite_body_fn body, void *ctx, struct error *error)
+{
+    struct sqlite_connection *connection;
+    enum status status = sqlite_take(file, LANE_WRITE, &connection, error);
+    if (status == STATUS_OK) {
+        status = transact(connection, body, ctx, error);
+        sqlite_give_back(connection);
+    }
+    return status;
+}
+
+static enum status connection_open(struct sqlite_connection *connection, const char *pragmas, struct error *error)
+{
+    /* One user at a time, so sqlite's own mutexes would be locked for nothing. */
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int code = sqlite3_open_v2(connection->file->path, &connection->db, flags, NULL);
+    bug_unless(connection->db, "sqlite has no memory for a connection");
+    connection->deadline_ms = now_ms() + connection->file->timeout_ms;
+    sqlite3_busy_handler(connection->db, on_busy, connection);
+    sqlite3_progress_handler(connection->db, PROGRESS_STEPS, on_progress, connection);
+    if (code != SQLITE_OK || sqlite3_exec(connection->db, pragmas, NULL, NULL, NULL) != SQLITE_OK) {
+        return sqlite_failed(connection, "open it", error);
+    }
+    return STATUS_OK;
+}
+
+static void connection_close(struct sqlite_connection *connection)
+{
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        sqlite3_finalize(connection->statements[i]);
+    }
+    int code = sqlite3_close(connection->db);
+    bug_unless(code == SQLITE_OK, "a connection was closed under a statement");
+}
+
+/* Two processes that switch a new file over at once don't wait for each other in sqlite, so that is done here. */
+static enum status wal_enable(struct sqlite_connection *connection, struct error *error)
+{
+    int code;
+    for (;;) {
+        sqlite_use(connection, SQL_WAL);
+        enum sqlite_step step = sqlite_step(connection);
+        if (step == STEP_ROW && slice_equal(sqlite_column_text(connection, 0), SLICE("wal"))) {
+            sqlite3_reset(connection->current);
+            return STATUS_OK;
+        }
+        code = sqlite3_errcode(connection->db) & 0xff;
+        if (step == STEP_ROW || code != SQLITE_BUSY || now_ms() >= connection->deadline_ms) {
+            break;
+        }
+        sleep_ms(LOCK_RETRY_MS);
+    }
+    if (code == SQLITE_BUSY || code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_IOERR) {
+        return sqlite_failed(connection, "switch it to WAL mode", error);
+    }
+    return error_set(error, STATUS_UNAVAILABLE,
+                     "sqlite:%.60s: can't switch it to WAL mode; the file must be writable and on a local disk",
+                     connection->file->path);
+}
+
+static enum status schema_make(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    (void)ctx;
+    sqlite_use(connection, SQL_VERSION);
+    if (sqlite_step(connection) != STEP_ROW) {
+        return sqlite_failed(connection, "read its version", error);
+    }
+    int64_t version = sqlite_column_int(connection, 0);
+    sqlite3_reset(connection->current);
+    if (version == SQLITE_SCHEMA_VERSION) {
+        return STATUS_OK;
+    }
+    if (version != 0) {
+        return error_set(error, STATUS_UNAVAILABLE,
+                         "sqlite:%.60s: its tables have version %lld, made by a newer program; this one knows "
+                         "version %d: run the newer one, or name another file",
+                         connection->file->path, (long long)version, SQLITE_SCHEMA_VERSION);
+    }
+    if (sqlite3_exec(connection->db, SQLITE_TABLES, NULL, NULL, NULL) != SQLITE_OK) {
+        return sqlite_failed(connection, "make its tables", error);
+    }
+    return STATUS_OK;
+}
+
+static enum status file_make(const struct sqlite_file *file, struct error *error)
+{
+    if (mknod(file->path, S_IFREG | FILE_MODE, 0) == 0 || errno == EEXIST) {
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_UNAVAILABLE,
+                     "sqlite:%.100s: can't make the file: %s (its folder must exist and be writable)", file->path,
+                     strerror(errno));
+}
+
+static enum status connections_open(struct sqlite_file *file, uint32_t reader_count, struct error *error)
+{
+    for (uint32_t i = 0; i <= reader_count; i++) {
+        bool writes = i == 0;
+        struct sqlite_connection *connection = &file->connections[file->connection_count++];
+        connection->file = file;
+        connection->shelf = &file->shelves[writes ? LANE_WRITE : LANE_READ];
+        enum status status = connection_open(connection, writes ? WRITER_PRAGMAS : READER_PRAGMAS, error);
+        if (status == STATUS_OK && writes) {
+            status = wal_enable(connection, error);
+        }
+        if (status == STATUS_OK && writes) {
+            status = transact(connection, schema_make, NULL, error);
+        }
+        if (status) {
+            return status;
+        }
+        sqlite_give_back(connection);
+    }
+    return STATUS_OK;
+}
+
+enum status sqlite_file_open(struct sqlite_file **file, const char *path, uint32_t reader_count, uint32_t timeout_ms,
+                             struct error *error)
+{
+    struct sqlite_file *opened = mem_zalloc(sizeof(*opened) + (reader_count + 1) * sizeof(opened->connections[0]));
+    opened->path = mem_strdup(path);
+    opened->timeout_ms = timeout_ms;
+    shelf_init(&opened->shelves[LANE_READ]);
+    shelf_init(&opened->shelves[LANE_WRITE]);
+    enum status status = file_make(opened, error);
+    if (status == STATUS_OK) {
+        status = connections_open(opened, reader_count, error);
+    }
+    if (status) {
+        sqlite_file_close(opened);
+        opened = NULL;
+    }
+    *file = opened;
+    return status;
+}
+
+void sqlite_file_close(struct sqlite_file *file)
+{
+    for (size_t i = 0; i < file->connection_count; i++) {
+        connection_close(&file->connections[i]);
+    }
+    shelf_fini(&file->shelves[LANE_READ]);
+    shelf_fini(&file->shelves[LANE_WRITE]);
+    free(file->path);
+    free(file);
+}
