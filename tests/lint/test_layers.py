@@ -20,7 +20,7 @@ BELOW = {
 WALLS = {
     r"fcgi.*\.h": [r"src/server/fcgi\.c"],
     r"hiredis/.*": [r"src/cache/redis\.c"],
-    r"mongoc/.*": [r"src/store/mongo\.c"],
+    r"mongoc/.*": [r"src/store/mongo\w*\.c"],
     r"bson/.*": [r"src/store/mongo\.c", r"src/load/bson_reader\.c"],
     r"sqlite3\.h": [r"src/store/sqlite\.c"],
     r"jansson\.h": [r"src/base/json\.c"],
