@@ -54,11 +54,11 @@ def test_bson_gives_the_same_rows(new_stack, tmp_path, rows):
     assert found == {todo: words(row) for todo, row in rows.items()}
 
 
-def test_second_import_is_refused_row_by_row_and_upsert_is_not(new_stack, tmp_path, rows):
+def test_second_import_is_refused_and_upsert_is_not(new_stack, tmp_path, rows):
     stack = imported(new_stack, tmp_path, "todos-10k.jsonl")
     before = stack.get("/todos/42")
     again = stack.load("import", str(tmp_path / "todos-10k.jsonl"))
-    assert again.returncode == 1, again.stderr
+    assert again.returncode == 2, again.stderr
     assert stack.get("/todos/42").body == before.body
     upsert = stack.load("import", "--upsert", str(tmp_path / "todos-10k.jsonl"))
     assert upsert.returncode == 0, upsert.stderr

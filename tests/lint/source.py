@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 # Made by the build, by tools or by running; never written by a person.
-SKIPPED = re.compile(r"^(build(-.*)?|run|autom4te\.cache|\..*|__pycache__|static)$")
+SKIPPED = re.compile(r"^(build(-.*)?|run|autom4te\.cache|\..*|__pycache__|static|golden)$")
 MADE = {"configure", "configure~", "aclocal.m4", "Makefile.in"}
 
 

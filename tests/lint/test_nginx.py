@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """nginx' templates against the worker: the parameters it reads, the sizes and times that must agree."""
 
+import json
 import re
 
 from source import files, macro_rows, settings, text
@@ -47,15 +48,36 @@ def test_nginx_waits_longer_than_a_worker_may_take():
     assert seconds * 1000 > longest
 
 
+PAGE = re.compile(r"location = /\.error/(\d+) \{[^}]*return \1 '(\{.*\})';\n\}")
+
+
+def problems():
+    """nginx' own problems by status, as they are answered."""
+    pages = PAGE.findall(text("nginx/errors.conf"))
+    return {int(status): json.loads(body.replace("\\'", "'")) for status, body in pages}
+
+
 def test_each_error_page_exists_and_says_its_status():
     pages = re.findall(r"^error_page (\d+) = /\.error/(\d+);", text("nginx/error_pages.conf"), re.M)
-    bodies = dict(
-        re.findall(r'location = /\.error/(\d+) \{[^}]*return \1 \'\{"type":"[^"]*","title":"[^"]*","status":(\d+),', text("nginx/errors.conf"))
-    )
-    for status in "400 404 405 408 413 414 429 494 500 502 503 504".split():
-        assert status in dict(pages)
-    for _, page in pages:
-        assert bodies[page] == page
+    assert set("400 404 405 408 413 414 429 494 500 502 503 504".split()) <= set(dict(pages))
+    assert {int(page) for _, page in pages} == set(problems())
+    for status, problem in problems().items():
+        assert problem["status"] == status
+
+
+def test_problems_of_nginx_and_of_the_workers_are_one_set():
+    rows = macro_rows("src/api/problem.h", "PROBLEMS")
+    workers = {f"/problems/{slug}": (int(status), title) for _, status, slug, title in unquoted(rows)}
+    nginx = {problem["type"]: (problem["status"], problem["title"]) for problem in problems().values()}
+    assert {kind: workers[kind] for kind in workers.keys() & nginx.keys()} == {
+        kind: nginx[kind] for kind in workers.keys() & nginx.keys()
+    }
+    manual = re.findall(r"^\| `(/problems/[\w-]+)` \| (\d+) \|", text("doc/problems.md"), re.M)
+    assert dict(manual) == {kind: str(status) for kind, (status, _) in {**workers, **nginx}.items()}
+
+
+def unquoted(rows):
+    return [[part.strip('"') for part in row] for row in rows]
 
 
 def test_metrics_and_health_are_on_the_internal_server_only():
