@@ -113,14 +113,17 @@ static bool civil_to_ms(const struct civil *civil, int offset_s, int ms, int64_t
     return true;
 }
 
-/* Prints a number of exactly count digits, returns the place behind them. */
-static char *put_digits(char *text, int count, int value)
+/* Prints a number below 100 as two digits, returns the place behind them. */
+static char *put_two(char *text, int value)
 {
-    for (int i = count - 1; i >= 0; i--) {
-        text[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return text + count;
+    text[0] = (char)('0' + value / 10);
+    text[1] = (char)('0' + value % 10);
+    return text + 2;
+}
+
+static char *put_year(char *text, int year)
+{
+    return put_two(put_two(text, year / 100), year % 100);
 }
 
 static char *put_text(char *text, const char *source, size_t len)
@@ -131,11 +134,11 @@ static char *put_text(char *text, const char *source, size_t len)
 
 static char *put_clock(char *text, const struct civil *civil)
 {
-    text = put_digits(text, 2, civil->hour);
+    text = put_two(text, civil->hour);
     *text++ = ':';
-    text = put_digits(text, 2, civil->minute);
+    text = put_two(text, civil->minute);
     *text++ = ':';
-    return put_digits(text, 2, civil->second);
+    return put_two(text, civil->second);
 }
 
 /* Takes one of the characters in any; returns it, or 0 with the scan failed. */
@@ -295,15 +298,17 @@ void date_rfc3339(char text[DATE_RFC3339_LEN + 1], int64_t at_ms)
     bug_unless(at_ms >= 0 && at_ms <= TODO_TIME_MAX_MS, "a time that RFC 3339 can't print");
     struct civil civil;
     civil_from_s(at_ms / MS_PER_S, &civil);
-    text = put_digits(text, 4, civil.year);
+    text = put_year(text, civil.year);
     *text++ = '-';
-    text = put_digits(text, 2, civil.month);
+    text = put_two(text, civil.month);
     *text++ = '-';
-    text = put_digits(text, 2, civil.day);
+    text = put_two(text, civil.day);
     *text++ = 'T';
     text = put_clock(text, &civil);
     *text++ = '.';
-    text = put_digits(text, 3, (int)(at_ms % MS_PER_S));
+    int ms = (int)(at_ms % MS_PER_S);
+    *text++ = (char)('0' + ms / 100);
+    text = put_two(text, ms % 100);
     *text++ = 'Z';
     *text = '\0';
 }
@@ -316,11 +321,11 @@ void date_http(char text[DATE_HTTP_LEN + 1], int64_t at_ms)
     civil_from_s(at_s, &civil);
     text = put_text(text, day_names[at_s / S_PER_DAY % 7], 3);
     text = put_text(text, ", ", 2);
-    text = put_digits(text, 2, civil.day);
+    text = put_two(text, civil.day);
     *text++ = ' ';
     text = put_text(text, month_names[civil.month - 1], 3);
     *text++ = ' ';
-    text = put_digits(text, 4, civil.year);
+    text = put_year(text, civil.year);
     *text++ = ' ';
     text = put_clock(text, &civil);
     put_text(text, " GMT", sizeof " GMT");
