@@ -260,11 +260,13 @@ stop_redis() {
 
 # multiwatch's defaults give a child up that dies three times within 10 s; these never do.
 start_workers() {
-    local group=()
+    local group=() multiwatch
+    # spawn-fcgi does not look along the PATH for what it executes.
+    multiwatch=$(command -v multiwatch) || die "multiwatch is not installed"
     [ "$(id -u)" != 0 ] || group=(-G www-data)
     rm -f "$STACK/todo.sock"
     part_spawn workers spawn-fcgi -s todo.sock -M 0660 ${group[@]+"${group[@]}"} -b 1024 -n -- \
-        multiwatch -f "$WORKERS" -r 1000000 -t 500 -s TERM -- "$BUILD_DIR/todo-fcgi" -c todo.conf
+        "$multiwatch" -f "$WORKERS" -r 1000000 -t 500 -s TERM -- "$BUILD_DIR/todo-fcgi" -c todo.conf
     part_wait workers 10 test -S todo.sock
 }
 
