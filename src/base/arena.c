@@ -3,12 +3,13 @@
  * Memory for things that die together: the texts of one request, one page of todos, one batch of rows.
  *
  * Pieces are cut from chunks one behind the other; giving them back one by one is not possible and not needed. A chunk
- * is twice as large as the one before, up to a bound, so a small request costs one small chunk and a large batch few large
- * ones. arena_reset() keeps the newest chunk, which is the largest or the one that a huge piece needed: an arena in steady
- * use settles on one chunk and allocates no more.
+ * is twice as large as the one before, up to a bound, so a small request costs one small chunk and a large batch few
+ * large ones. arena_reset() keeps the newest chunk, which is the largest or the one that a huge piece needed: an arena
+ * in steady use settles on one chunk and allocates no more.
  *
- * Guarantees: a piece never moves and stays until reset or fini; it is aligned for any type. Under AddressSanitizer what
- * was not handed out, or was taken back by a reset, is poisoned, so that a slice which outlives its request is found.
+ * Guarantees: a piece never moves and stays until reset or fini; it is aligned for any type. Under AddressSanitizer
+ * what was not handed out, or was taken back by a reset, is poisoned, so that a slice which outlives its request is
+ * found.
  *
  * Does not: clear memory, run destructors, serve two threads at once.
  */

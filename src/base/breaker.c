@@ -7,12 +7,12 @@
  *   half open  pause_ms > 0, probing         one call, the probe, is under way; its outcome decides
  *
  * Why: without it each request to a dead Redis or store waits out its own timeout. With it the first few do, and the
- * rest are told at once, while one probe at a time finds out whether the other side is back. Each failed probe doubles the
- * pause, up to a bound. A pause is cut by a random part of up to a quarter, so that workers which saw the same failure
- * don't probe in the same moment, and none waits longer than max_open_ms.
+ * rest are told at once, while one probe at a time finds out whether the other side is back. Each failed probe doubles
+ * the pause, up to a bound. A pause is cut by a random part of up to a quarter, so that workers which saw the same
+ * failure don't probe in the same moment, and none waits longer than max_open_ms.
  *
- * Calls that began before it opened report late. Their failures change nothing, unless a probe is out: then one of them may
- * be taken for it, which costs one pause. A success always closes: the other side did answer.
+ * Calls that began before it opened report late. Their failures change nothing, unless a probe is out: then one of
+ * them may be taken for it, which costs one pause. A success always closes: the other side did answer.
  *
  * Does not: time calls, own timers, count per kind of failure. Who calls decides what a failure is.
  */

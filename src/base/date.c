@@ -3,13 +3,13 @@
  * Dates as text, both ways, without the C library's: strftime() and strptime() know locales and time zones, which are
  * neither wanted here nor cheap, and every answer prints two or three dates.
  *
- * Days become years and months by arithmetic on years that begin in March, so that the leap day is the last (the method
- * of Howard Hinnant's "chrono-compatible low-level date algorithms"). The parsers walk a struct scan: each step takes what
- * it expects or marks the scan as failed, and one look at the end says whether all steps went well.
+ * Days become years and months by arithmetic on years that begin in March, so that the leap day is the last (the
+ * method of Howard Hinnant's "chrono-compatible low-level date algorithms"). The parsers walk a struct scan: each step
+ * takes what it expects or marks the scan as failed, and one look at the end says whether all steps went well.
  *
  * RFC 850's two-digit years have no century. Times before 1970 don't exist here, so 70-99 are 19xx and 00-69 are 20xx;
- * the rule of RFC 9110 ("not more than 50 years ahead") needs a clock, which this file does not have, and agrees with that
- * until 2120 for all dates that a server of this century can have sent.
+ * the rule of RFC 9110 ("not more than 50 years ahead") needs a clock, which this file does not have, and agrees with
+ * that until 2120 for all dates that a server of this century can have sent.
  *
  * A leap second (23:59:60 UTC) is read as the second after it, as POSIX counts. The weekday must be one, but is not
  * held against the date.

@@ -6,8 +6,8 @@
  * text is written once, where the failure is known best, and is passed up unchanged, to a log line, a problem+json
  * body or a terminal; who adds context (a file's name, a line) sets it anew from the old text.
  *
- * Guarantees: text and pointer always end in a NUL and, made of valid UTF-8, stay valid when they are cut, since both may
- * hold what a client sent and end up in JSON. The old text may be among the new one's arguments.
+ * Guarantees: text and pointer always end in a NUL and, made of valid UTF-8, stay valid when they are cut, since both
+ * may hold what a client sent and end up in JSON. The old text may be among the new one's arguments.
  *
  * Does not: translate, keep chains of causes, or decide the HTTP status; api/ maps enum status to that.
  */

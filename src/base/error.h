@@ -31,7 +31,7 @@ struct error {
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Says which member of the input the error is about (cut if too long); returns error->status, INVALID if error is NULL. */
+/* Says which member of the input the error is about, cut if too long; returns error->status, INVALID without error. */
 enum status error_at(struct error *error, const char *pointer);
 
 /* "ok", "not_found", ...: for logs and metrics. */

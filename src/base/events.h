@@ -19,15 +19,15 @@ struct watch;
 struct turn;
 
 struct events {
-    void *loop;                                             /* the implementation's own */
-    int64_t (*now_ms)(void *loop);                          /* monotonic */
+    void *loop;                    /* the implementation's own */
+    int64_t (*now_ms)(void *loop); /* monotonic */
     struct timer *(*timer_new)(void *loop, timer_cb on_time, void *ctx);
     void (*timer_start)(struct timer *timer, uint32_t after_ms); /* once; starting it again moves it */
     void (*timer_stop)(struct timer *timer);
-    void (*timer_free)(struct timer *timer);                /* stops it; NULL is fine */
+    void (*timer_free)(struct timer *timer); /* stops it; NULL is fine */
     struct watch *(*watch_new)(void *loop, int fd, watch_cb on_ready, void *ctx);
-    void (*watch_want)(struct watch *watch, bool read, bool write); /* level-triggered; false, false: pause */
-    void (*watch_free)(struct watch *watch);                /* before fd is closed; NULL is fine */
+    void (*watch_want)(struct watch *watch, bool read, bool write);        /* level-triggered; false, false: pause */
+    void (*watch_free)(struct watch *watch);                               /* before fd is closed; NULL is fine */
     struct turn *(*turn_new)(void *loop, timer_cb before_wait, void *ctx); /* each turn, just before the loop waits */
     void (*turn_free)(struct turn *turn);
 };

@@ -4,18 +4,19 @@
  *
  * Reading. Bodies are the widest door into the program, so the reader takes one JSON object and nothing else. jansson
  * refuses bad UTF-8, NUL, lone surrogates, trailing bytes, numbers out of range and, with JSON_REJECT_DUPLICATES, a
- * name given twice (of which another parser might see the other value). It nests to 2048 levels; how deep text may really
- * be is checked here, on the parsed tree. Its messages quote the input, perhaps cut inside a character; of these only
- * the part before the quote is passed on, with the position.
+ * name given twice (of which another parser might see the other value). It nests to 2048 levels; how deep text may
+ * really be is checked here, on the parsed tree. Its messages quote the input, perhaps cut inside a character; of
+ * these only the part before the quote is passed on, with the position.
  *
  * Writing. A todo's body is written on each hit, so it is a few appends of literals, digits and runs of bytes that
- * need no escape, found eight at a time. Only what RFC 8259 section 7 demands is escaped: quote, backslash, C0 controls.
+ * need no escape, found eight at a time. Only what RFC 8259 section 7 demands is escaped: quote, backslash, C0
+ * controls.
  *
  * Guarantees: what json_write_todo() gives for a todo that passed todo_check() is valid JSON, always the same bytes for
  * the same todo (ETags rest on this), and json_object_read() reads it back to the same values.
  *
- * Does not: stream, take a top-level array, keep JSON trees beyond the call, or check a draft as a whole: whether a name is
- * missing is for who uses the draft.
+ * Does not: stream, take a top-level array, keep JSON trees beyond the call, or check a draft as a whole: whether a
+ * name is missing is for who uses the draft.
  */
 #include "base/json.h"
 

@@ -49,8 +49,8 @@ typedef enum status (*json_member_cb)(void *ctx, const struct json_member *membe
 enum status json_object_read(struct slice text, json_member_cb on_member, void *ctx,
                              struct error *error) STATUS_MUST_CHECK;
 
-/* The string or integer member called name of an OBJECT member's node ({"$oid":"..."}), as text; absent if not there. An
- * integer's digits are borrowed until this thread's next call. */
+/* The string or integer member called name of an OBJECT member's node ({"$oid":"..."}), as text; absent if not there.
+ * An integer's digits are borrowed until this thread's next call. */
 struct slice json_node_string(const void *node, const char *name);
 
 /* The object member called name of an OBJECT member's node, as a node of its own; NULL if there is none. */
@@ -58,14 +58,14 @@ const void *json_node_object(const void *node, const char *name);
 
 /* What a client may send to make a todo: which members were there, and their values, copied into the arena. */
 struct todo_draft {
-    unsigned present;  /* bits 1u << enum todo_field: ID, NAME, DESCRIPTION, DONE only */
+    unsigned present; /* bits 1u << enum todo_field: ID, NAME, DESCRIPTION, DONE only */
     struct todo todo;
 };
 
 /*
  * Reads a request body into a draft: members other than id, name, description, done are refused by name, types are
  * checked, texts are checked by todo_text_check(). A null description is an absent one.
- * errors   STATUS_INVALID: error.pointer "" means that the text is no JSON object (400), else a member is at fault (422)
+ * errors   STATUS_INVALID: pointer "" means that the text is no JSON object (400), else a member is at fault (422)
  */
 enum status json_draft_read(struct slice body, struct arena *arena, struct todo_draft *draft,
                             struct error *error) STATUS_MUST_CHECK;

@@ -6,12 +6,13 @@
  * share a file don't mix: the default sink writes it with one write(2) to the error stream, and a line is shorter than
  * what a pipe takes in one piece (PIPE_BUF). A log call needs no memory, so it works when memory is what is short.
  *
- * Format: time, level, pid, request id if there is one, event, pairs; what follows the event is the caller's. Pairs come
- * often from error texts of libraries, so controls in them, a line break above all, become spaces; a value that a client
- * chose goes through log_value() first, which also keeps it inside its quotes.
+ * Format: time, level, pid, request id if there is one, event, pairs; what follows the event is the caller's. Pairs
+ * come often from error texts of libraries, so controls in them, a line break above all, become spaces; a value that a
+ * client chose goes through log_value() first, which also keeps it inside its quotes.
  *
- * Guarantees: exactly one sink call and one newline per event; a line that is too long is cut between two characters and
- * ends in "...". The clock that is read here is the one look at a clock in base's code: a line's time decides nothing.
+ * Guarantees: exactly one sink call and one newline per event; a line that is too long is cut between two characters
+ * and ends in "...". The clock that is read here is the one look at a clock in base's code: a line's time decides
+ * nothing.
  *
  * Does not: buffer, rotate, or rate-limit; the journal or the program behind stderr does that.
  */

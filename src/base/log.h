@@ -29,9 +29,10 @@ void log_event(enum log_level level, const char *req, const char *event, const c
     __attribute__((format(printf, 4, 5)));
 
 #define log_error(req, event, ...) log_event(LOG_ERROR, (req), (event), __VA_ARGS__)
-#define log_warn(req, event, ...) log_event(LOG_WARN, (req), (event), __VA_ARGS__)
-#define log_info(req, event, ...) log_event(LOG_INFO, (req), (event), __VA_ARGS__)
-#define log_debug(req, event, ...) (log_enabled(LOG_DEBUG) ? log_event(LOG_DEBUG, (req), (event), __VA_ARGS__) : (void)0)
+#define log_warn(req, event, ...)  log_event(LOG_WARN, (req), (event), __VA_ARGS__)
+#define log_info(req, event, ...)  log_event(LOG_INFO, (req), (event), __VA_ARGS__)
+#define log_debug(req, event, ...)                                                                                     \
+    (log_enabled(LOG_DEBUG) ? log_event(LOG_DEBUG, (req), (event), __VA_ARGS__) : (void)0)
 
 /* Copies value into text, quotes, backslashes and controls escaped, cut to size_bytes; returns text. */
 const char *log_value(char *text, size_t size_bytes, struct slice value);

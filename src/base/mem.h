@@ -19,8 +19,7 @@ char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));
  * A bug check that stays in release builds: prints the condition, the place and the message, then aborts. For what only
  * a mistake of ours can cause; never for what a network, a store, a client or a setting can do.
  */
-#define bug_unless(condition, message)                                                                                 \
-    ((condition) ? (void)0 : bug_abort(#condition, __FILE__, __LINE__, (message)))
+#define bug_unless(condition, message) ((condition) ? (void)0 : bug_abort(#condition, __FILE__, __LINE__, (message)))
 void bug_abort(const char *condition, const char *file, int line, const char *message) __attribute__((noreturn));
 
 #endif

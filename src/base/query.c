@@ -3,9 +3,9 @@
  * Query strings: split at '&' and '=', then decoded; in this order, so that an encoded '&' is part of a value.
  *
  * The text is what nginx hands over raw, so anything can be in it. Only two things are refused here, because no later
- * check could see them: an escape that is none (taking "%zz" as it stands would give one value two spellings) and an encoded
- * NUL (which ends a C string early). What names and values mean, and whether a name may come twice, the handler decides,
- * pair by pair.
+ * check could see them: an escape that is none (taking "%zz" as it stands would give one value two spellings) and an
+ * encoded NUL (which ends a C string early). What names and values mean, and whether a name may come twice, the
+ * handler decides, pair by pair.
  *
  * Guarantees: the callback sees pairs in their order, decoded, NUL-terminated, neither absent; it is not called for
  * anything behind the first fault. Decoding never makes text longer.

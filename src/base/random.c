@@ -8,8 +8,8 @@
  *
  * UUIDv7 (RFC 9562 5.7): 48 bits of Unix milliseconds, 12 bits of counter, 62 random bits. The counter is method 1 of
  * section 6.2: it starts each millisecond at a random value below 2048 and goes up by one; when it runs over, or the
- * clock steps back, the time part goes on from where it was. Both parts are one atomic number, so ids made by one process,
- * on any of its threads, only go up, and new rows land at the end of an index.
+ * clock steps back, the time part goes on from where it was. Both parts are one atomic number, so ids made by one
+ * process, on any of its threads, only go up, and new rows land at the end of an index.
  *
  * Guarantees: each thread has its own supply, no locks; bytes are given out once. The kernel's source not working is a
  * broken system, not an error to handle: the process ends.

@@ -3,13 +3,13 @@
  * Settings: one table of rows, and loops over it.
  *
  * The X-macro table of settings_table.h becomes the struct's members (settings.h) and, here, an array of rows that say
- * where a value lies, what it may be and what it means. Parser, dump and help are loops over these rows, so a setting that
- * has a row is complete, and none can be parsed but not printed, or documented but not parsed.
+ * where a value lies, what it may be and what it means. Parser, dump and help are loops over these rows, so a setting
+ * that has a row is complete, and none can be parsed but not printed, or documented but not parsed.
  *
  * Three sources speak the same language, "name = value", and go through one function, reader_set(). It refuses what a
- * person would want to be told about: an unknown name (with the closest known one), a value out of its range, a name that
- * was set before in the same source. Each error begins with the place: "todo.conf:12:", "environment TODO_REDIS:",
- * "option -o redis:". Errors never repeat a text's value, for it may hold a password.
+ * person would want to be told about: an unknown name (with the closest known one), a value out of its range, a name
+ * that was set before in the same source. Each error begins with the place: "todo.conf:12:", "environment
+ * TODO_REDIS:", "option -o redis:". Errors never repeat a text's value, for it may hold a password.
  *
  * Guarantees: after STATUS_OK every member is within its row's bounds; after an error, settings are half read and must
  * not be used. What no row can check alone, settings_check() does.

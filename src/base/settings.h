@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The settings: one table, settings_table.h, from which come the struct below, the parser, --help, --show-config and the
- * manual's chapter; a lint test holds etc/todo.conf against it.
+ * The settings: one table, settings_table.h, from which come the struct below, the parser, --help, --show-config and
+ * the manual's chapter; a lint test holds etc/todo.conf against it.
  *
- * Sources, weakest first: the table's defaults, a file of "name = value" lines ('#' starts a comment line), environment
- * variables TODO_NAME, then -o name=value. An unknown name, a bad value or a name set twice in one source is refused, with
- * the file and line, variable or option that holds it.
+ * Sources, weakest first: the table's defaults, a file of "name = value" lines ('#' starts a comment line),
+ * environment variables TODO_NAME, then -o name=value. An unknown name, a bad value or a name set twice in one source
+ * is refused, with the file and line, variable or option that holds it.
  * context  any (pure): the file's text and the environment come in from above
  */
 #ifndef BASE_SETTINGS_H
@@ -20,9 +20,9 @@
 #include "base/settings_table.h"
 #include "base/slice.h"
 
-#define SETTING_TEXT(name, value, min, max, unit, help) char name[(max) + 1];
-#define SETTING_INT(name, value, min, max, unit, help) int64_t name;
-#define SETTING_BOOL(name, value, min, max, unit, help) bool name;
+#define SETTING_TEXT(name, value, min, max, unit, help)   char name[(max) + 1];
+#define SETTING_INT(name, value, min, max, unit, help)    int64_t name;
+#define SETTING_BOOL(name, value, min, max, unit, help)   bool name;
 #define SETTING_CHOICE(name, value, min, max, unit, help) int name;
 struct settings {
     SETTINGS(SETTING_TEXT, SETTING_INT, SETTING_BOOL, SETTING_CHOICE)

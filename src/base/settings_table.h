@@ -6,7 +6,8 @@
  * value, least is 0, most is the number of values (which the enum's last entry counts), and the unit column lists the
  * words that stand for them in the enum's order.
  *
- * To add one: a row here, an entry in etc/todo.conf, and a paragraph in doc/todo.conf.5; the lint test says what is missing.
+ * To add one: a row here, an entry in etc/todo.conf, and a paragraph in doc/todo.conf.5; the lint test says what is
+ * missing.
  */
 #ifndef BASE_SETTINGS_TABLE_H
 #define BASE_SETTINGS_TABLE_H
@@ -16,35 +17,37 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
 
 #define SETTINGS(TEXT, INT, BOOL, CHOICE)                                                                              \
     TEXT(store, "sqlite:todo.db", 1, 1000, "URI",                                                                      \
-         "The truth behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the database.")  \
+         "The truth behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the "        \
+         "database.")                                                                                                  \
     TEXT(redis, "unix:/run/redis/redis-server.sock", 1, 500, "address",                                                \
-         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT or HOST:PORT/DB.")                  \
-    TEXT(redis_user, "", 0, 100, "name", "ACL user for AUTH; empty: the default user.")                               \
-    TEXT(redis_password_file, "", 0, 500, "file", "File whose first line is the password for AUTH; empty: no AUTH.")  \
+         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT or HOST:PORT/DB.")                                           \
+    TEXT(redis_user, "", 0, 100, "name", "ACL user for AUTH; empty: the default user.")                                \
+    TEXT(redis_password_file, "", 0, 500, "file", "File whose first line is the password for AUTH; empty: no AUTH.")   \
     INT(redis_timeout_ms, 100, 10, 10000, "ms",                                                                        \
-        "A command unanswered for this long means that Redis is away: its connection is dropped, reads go to the store.")  \
-    INT(redis_reconnect_max_ms, 1000, 50, 60000, "ms", "Longest pause between attempts to reconnect to Redis.")       \
+        "A command unanswered for this long means that Redis is away: its connection is dropped, reads go to the "     \
+        "store.")                                                                                                      \
+    INT(redis_reconnect_max_ms, 1000, 50, 60000, "ms", "Longest pause between attempts to reconnect to Redis.")        \
     CHOICE(on_cache_down, CACHE_DOWN_ALLOW, 0, CACHE_DOWN_CHOICES, "allow|refuse",                                     \
            "A write while Redis is away: allow records the invalidation in the store first; refuse answers 503.")      \
-    INT(todo_ttl_s, 300, 1, 604800, "s", "Lifetime of a cached todo; each entry's is jittered by up to 10 % less.")   \
-    INT(negative_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached 'there is no such todo'.")                           \
-    INT(list_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached list page.")                                             \
-    INT(lease_ms, 3000, 100, 60000, "ms", "How long one reader may take to fill an entry before another may try.")    \
+    INT(todo_ttl_s, 300, 1, 604800, "s", "Lifetime of a cached todo; each entry's is jittered by up to 10 % less.")    \
+    INT(negative_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached 'there is no such todo'.")                            \
+    INT(list_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached list page.")                                              \
+    INT(lease_ms, 3000, 100, 60000, "ms", "How long one reader may take to fill an entry before another may try.")     \
     INT(lease_wait_ms, 200, 0, 10000, "ms",                                                                            \
         "How long a reader waits for another's fill before it reads the store itself.")                                \
     INT(write_deadline_ms, 10000, 1000, 120000, "ms",                                                                  \
-        "How long a write's fence lasts if its worker dies; longer than the longest time the store may still apply it.")   \
-    INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                        \
-    INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                          \
-    INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.") \
+        "How long a write's fence lasts if its worker dies; longer than the store may take to apply it.")              \
+    INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
+    INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                           \
+    INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
     INT(body_max_bytes, 65536, 1024, 1048576, "bytes", "Largest request body; nginx' client_max_body_size equals it.") \
-    INT(connections_max, 1024, 1, 65536, "connections", "FastCGI connections that one worker keeps open.")            \
+    INT(connections_max, 1024, 1, 65536, "connections", "FastCGI connections that one worker keeps open.")             \
     INT(idle_timeout_s, 75, 1, 3600, "s",                                                                              \
         "An idle FastCGI connection is closed after this; longer than nginx' keepalive_timeout for the upstream.")     \
-    INT(drain_timeout_ms, 4000, 100, 60000, "ms", "On SIGTERM: longest wait for requests under way.")                 \
+    INT(drain_timeout_ms, 4000, 100, 60000, "ms", "On SIGTERM: longest wait for requests under way.")                  \
     TEXT(stats_file, "", 0, 500, "file",                                                                               \
          "File that the workers share for their counters; empty: each worker counts for itself.")                      \
-    INT(stats_slots, 64, 1, 1024, "slots", "Workers that the counters' file has room for.")                           \
+    INT(stats_slots, 64, 1, 1024, "slots", "Workers that the counters' file has room for.")                            \
     CHOICE(log_level, LOG_LEVEL_INFO, 0, LOG_LEVEL_CHOICES, "error|warn|info|debug", "Least serious event to log.")
 
 #endif

@@ -3,8 +3,8 @@
  * A URI as it may be shown: in --show-config, in the log, in an error.
  *
  * A MongoDB URI can hold secrets in two places: the password before the host, and options in its query (the key file's
- * password, and authMechanismProperties, which carries AWS session tokens). Both become "***"; user, hosts, database and
- * the other options stay, for they are what one looks at when a connection fails.
+ * password, and authMechanismProperties, which carries AWS session tokens). Both become "***"; user, hosts, database
+ * and the other options stay, for they are what one looks at when a connection fails.
  *
  * The URI need not be valid; nobody has parsed it yet. A password whose special characters should have been
  * percent-encoded must not show for that, so everything from the first ':' to the last '@' is taken for it. The price:

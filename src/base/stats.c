@@ -3,8 +3,8 @@
  * Counting, and printing what was counted.
  *
  * Counting is a plain addition to a worker's own slot: no lock, no atomic, no formatting, a few nanoseconds. Printing
- * reads all slots and adds them up; a 64-bit load is whole on the machines we run on, so the worst that a reader meets is
- * a histogram whose sum is one observation behind its buckets. /metrics is asked every few seconds and may be slow.
+ * reads all slots and adds them up; a 64-bit load is whole on the machines we run on, so the worst that a reader meets
+ * is a histogram whose sum is one observation behind its buckets. /metrics is asked every few seconds and may be slow.
  *
  * The text is Prometheus' exposition format 0.0.4. Rows of the tables that belong to one family stand together, so a
  * family's HELP and TYPE are printed where its first row is. Answers are counted by route and status; combinations that

@@ -2,9 +2,9 @@
 /*
  * Counters and latency histograms, and how they read as Prometheus text (exposition format 0.0.4).
  *
- * A slot belongs to one worker, which alone adds to it, so no locks or atomics are needed; readers may see a value that is a
- * moment old. Slots lie in memory that comes from above (server/stats_file.c maps a file that all workers share and that
- * outlives them), and a page is printed by adding them up.
+ * A slot belongs to one worker, which alone adds to it, so no locks or atomics are needed; readers may see a value
+ * that is a moment old. Slots lie in memory that comes from above (server/stats_file.c maps a file that all workers
+ * share and that outlives them), and a page is printed by adding them up.
  *
  * The tables are in stats_table.h; answers are counted apart, by route and status.
  */
@@ -26,11 +26,13 @@ enum stat_time { STATS_HISTOGRAMS(STATS_HISTOGRAM_ENUM) STAT_TIME_COUNT };
 #undef STATS_HISTOGRAM_ENUM
 
 /* Upper bounds in us; one more bucket takes what is longer. */
-#define STATS_BOUNDS_US 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 5000000
+#define STATS_BOUNDS_US                                                                                                \
+    50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000, 5000000
 enum { STATS_BOUND_COUNT = 15 };
 
 /* Answers are counted by route and status; the statuses in use are a list, so that the table stays small. */
-#define STATS_STATUSES 200, 201, 204, 304, 400, 401, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422, 428, 429, 500, 503, 504
+#define STATS_STATUSES                                                                                                 \
+    200, 201, 204, 304, 400, 401, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422, 428, 429, 500, 503, 504
 enum { STATS_STATUS_COUNT = 21, STATS_ROUTE_MAX = 24 };
 
 struct stats_histogram {

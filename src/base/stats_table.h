@@ -24,7 +24,8 @@
     X(FENCE, "todo_fences_total", "kind=\"fence\"", "Marks that writers set and took away, by id.")                    \
     X(UNFENCE, "todo_fences_total", "kind=\"unfence\"", "")                                                            \
     X(FENCE_LOST, "todo_fence_lost_total", "", "Fences that were gone when their writer came to remove them.")         \
-    X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"", "Invalidations that Redis could not take, kept in the store.") \
+    X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"",                                                             \
+      "Invalidations that Redis could not take, kept in the store.")                                                   \
     X(OUTBOX_DRAINED, "todo_outbox_total", "kind=\"drained\"", "")                                                     \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
     X(STORE_GET_OK, "todo_store_calls_total", "call=\"get\",outcome=\"ok\"", "Store calls, by kind and outcome.")      \

@@ -3,13 +3,13 @@
  * The rules that each todo keeps, in one place: the API asks here before it stores, the loader before it imports, and
  * both stores may rely on it.
  *
- * Texts are checked in one pass that validates UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF),
- * refuses NUL and the other C0 controls except TAB, LF and CR, and counts code points, for the limits are in characters.
- * Most text is plain ASCII, so eight bytes at a time are tried first; the decoder sees only what is left. DEL and
- * the C1 controls are characters like others: they do no harm in JSON, Redis or the stores.
+ * Texts are checked in one pass that validates UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing beyond
+ * U+10FFFF), refuses NUL and the other C0 controls except TAB, LF and CR, and counts code points, for the limits are
+ * in characters. Most text is plain ASCII, so eight bytes at a time are tried first; the decoder sees only what is
+ * left. DEL and the C1 controls are characters like others: they do no harm in JSON, Redis or the stores.
  *
- * Guarantees: a text that passed can be written into JSON by escaping quotes, backslashes and controls alone; each error
- * names the member, the rule, and the byte (counted from 0) at which it is broken.
+ * Guarantees: a text that passed can be written into JSON by escaping quotes, backslashes and controls alone; each
+ * error names the member, the rule, and the byte (counted from 0) at which it is broken.
  *
  * Does not: normalise, trim or compare text; "é" in two spellings is two names.
  */

@@ -39,9 +39,9 @@ enum todo_field { TODO_FIELDS(TODO_FIELD_ENUM) TODO_FIELD_COUNT };
 #undef TODO_FIELD_ENUM
 
 struct todo {
-    char id[TODO_ID_MAX + 1];  /* NUL-terminated */
-    struct slice name;         /* borrowed from whoever filled the struct */
-    struct slice description;  /* borrowed; empty where there is none, never absent in a complete todo */
+    char id[TODO_ID_MAX + 1]; /* NUL-terminated */
+    struct slice name;        /* borrowed from whoever filled the struct */
+    struct slice description; /* borrowed; empty where there is none, never absent in a complete todo */
     bool done;
     int64_t v;             /* 1 at birth, +1 at each change */
     int64_t created_at_ms; /* Unix time, UTC */
