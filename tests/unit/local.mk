@@ -64,3 +64,29 @@ tests_unit_test_stats_LDADD = $(UNIT_LIBS)
 tests_unit_test_todo_SOURCES = tests/unit/test_todo.c tests/unit/testing.h
 tests_unit_test_todo_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/unit/golden
+
+# The loader's room: its own library, over fakes of what lies below where a test needs them.
+UNIT_LOAD_LIBS = libload.a $(UNIT_LIBS) $(LOAD_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/test_load_bson \
+	tests/unit/test_load_faker \
+	tests/unit/test_load_flow \
+	tests/unit/test_load_report \
+	tests/unit/test_load_row \
+	tests/unit/test_load_text
+endif
+
+tests_unit_test_load_bson_SOURCES = tests/unit/test_load_bson.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_bson_LDADD = $(UNIT_LOAD_LIBS)
+tests_unit_test_load_faker_SOURCES = tests/unit/test_load_faker.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_faker_LDADD = $(UNIT_LOAD_LIBS)
+tests_unit_test_load_flow_SOURCES = tests/unit/test_load_flow.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_flow_LDADD = $(UNIT_LOAD_LIBS)
+tests_unit_test_load_report_SOURCES = tests/unit/test_load_report.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_report_LDADD = $(UNIT_LOAD_LIBS)
+tests_unit_test_load_row_SOURCES = tests/unit/test_load_row.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_row_LDADD = $(UNIT_LOAD_LIBS)
+tests_unit_test_load_text_SOURCES = tests/unit/test_load_text.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_text_LDADD = $(UNIT_LOAD_LIBS)
