@@ -12,7 +12,9 @@ libcache_a_SOURCES = \
 	src/cache/list_read.c \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
+	src/cache/pending.c src/cache/pending.h \
 	src/cache/redis.c src/cache/redis.h \
+	src/cache/redis_address.c src/cache/redis_address.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c \
 	src/cache/write.c

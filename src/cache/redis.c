@@ -30,26 +30,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "cache/pending.h"
+#include "cache/redis_address.h"
 
-enum { ADDRESS_MAX = 512, RECONNECT_MIN_MS = 20, PENDING_MIN = 256, GREETING_MAX = 3 };
+enum { NAME_MAX_BYTES = 512, RECONNECT_MIN_MS = 20 };
 
 enum state { STATE_WAITING, STATE_CONNECTING, STATE_GREETING, STATE_UP, STATE_FAILING };
 
-struct pending {
-    redis_reply_cb on_reply;
-    void *ctx;
-    int64_t sent_at_us;
-};
-
 struct redis {
     struct redis_options options;
-    char address[ADDRESS_MAX + 1];
-    char user[ADDRESS_MAX + 1];
-    char password_file[ADDRESS_MAX + 1];
+    struct redis_address address;
+    char user[NAME_MAX_BYTES + 1];
+    char password_file[NAME_MAX_BYTES + 1];
     char password[256];
-    char host[ADDRESS_MAX + 1]; /* or the socket's path */
-    int port;                   /* 0: a unix socket */
-    int database;
     enum state state;
     redisAsyncContext *context;
     struct watch *watch;
@@ -61,10 +54,8 @@ struct redis {
     bool was_logged;   /* this outage is in the log */
     bool announced;    /* on_up was called, on_down is owed */
     unsigned greetings_left;
-    struct pending *ring; /* commands sent and unanswered, oldest at head */
-    size_t ring_size, head, count;
-    struct pending *refused; /* commands made while down; they fail at the next turn */
-    size_t refused_size, refused_count;
+    struct pending_queue sent;    /* and unanswered */
+    struct pending_queue refused; /* made while down; they fail at the next turn */
     struct arena replies;
     struct buf command; /* scratch */
 };
@@ -176,51 +167,13 @@ bool redis_reply_ok(const struct redis_reply *reply)
     return reply && redis_reply_type(reply) != REDIS_TYPE_ERROR;
 }
 
-/* ---- What is under way: a ring that grows. ---- */
-
-static void ring_push(struct redis *redis, struct pending pending)
-{
-    if (redis->count == redis->ring_size) {
-        size_t size = redis->ring_size ? 2 * redis->ring_size : PENDING_MIN;
-        struct pending *ring = mem_alloc(size * sizeof(*ring));
-        for (size_t i = 0; i < redis->count; i++)
-            ring[i] = redis->ring[(redis->head + i) % redis->ring_size];
-        free(redis->ring);
-        redis->ring = ring;
-        redis->ring_size = size;
-        redis->head = 0;
-    }
-    redis->ring[(redis->head + redis->count++) % redis->ring_size] = pending;
-}
-
-static struct pending ring_pop(struct redis *redis)
-{
-    bug_unless(redis->count > 0, "Redis answered a command that was not sent");
-    struct pending pending = redis->ring[redis->head];
-    redis->head = (redis->head + 1) % redis->ring_size;
-    redis->count--;
-    return pending;
-}
-
-static void refused_push(struct redis *redis, struct pending pending)
-{
-    if (redis->refused_count == redis->refused_size) {
-        redis->refused_size = redis->refused_size ? 2 * redis->refused_size : PENDING_MIN;
-        redis->refused = mem_resize(redis->refused, redis->refused_size * sizeof(*redis->refused));
-    }
-    redis->refused[redis->refused_count++] = pending;
-}
-
-/* Callbacks may make new commands, which are refused into a fresh list and wait for the next turn. */
+/* Callbacks may make new commands, which are refused as well and wait for the next turn. */
 static void refused_fail(struct redis *redis)
 {
-    struct pending *refused = redis->refused;
-    size_t count = redis->refused_count;
-    redis->refused = NULL;
-    redis->refused_count = redis->refused_size = 0;
-    for (size_t i = 0; i < count; i++)
-        refused[i].on_reply(refused[i].ctx, NULL);
-    free(refused);
+    for (size_t count = redis->refused.count; count > 0; count--) {
+        struct pending pending = pending_pop(&redis->refused);
+        pending.on_reply(pending.ctx, NULL);
+    }
 }
 
 /* ---- Errors in replies ---- */
@@ -250,7 +203,7 @@ static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
     struct redis *redis = context->data;
     const struct redis_reply *reply = raw;
     (void)ctx;
-    struct pending pending = ring_pop(redis);
+    struct pending pending = pending_pop(&redis->sent);
     stats_time(redis->options.stats, STAT_TIME_REDIS, clock_monotonic_us() - pending.sent_at_us);
     if (!reply && redis->state != STATE_WAITING)
         redis->state = STATE_FAILING; /* hiredis empties a dying context: it takes no command that a callback makes */
@@ -271,7 +224,7 @@ static void late_timer_run(struct redis *redis, int64_t after_us)
 
 static int64_t oldest_left_us(const struct redis *redis)
 {
-    return redis->ring[redis->head].sent_at_us + (int64_t)redis->options.timeout_ms * 1000 - clock_monotonic_us();
+    return pending_oldest(&redis->sent)->sent_at_us + (int64_t)redis->options.timeout_ms * 1000 - clock_monotonic_us();
 }
 
 static void on_late_timer(void *ctx)
@@ -282,9 +235,9 @@ static void on_late_timer(void *ctx)
         redis_lose(redis, STAT_REDIS_CONNECT, "no connection in time");
         return;
     }
-    if (redis->count > 0 && oldest_left_us(redis) <= 0 && redis->context)
+    if (redis->sent.count > 0 && oldest_left_us(redis) <= 0 && redis->context)
         redisAsyncHandleRead(redis->context);
-    if (redis->count == 0)
+    if (redis->sent.count == 0)
         return;
     int64_t left_us = oldest_left_us(redis);
     if (left_us > 0)
@@ -356,7 +309,7 @@ static void on_ready(void *ctx, bool readable, bool writable)
 static void on_turn(void *ctx)
 {
     struct redis *redis = ctx;
-    if (redis->refused_count > 0)
+    if (redis->refused.count > 0)
         refused_fail(redis);
     if (!redis->write_wanted || !redis->context || redis->write_watched)
         return;
@@ -390,7 +343,7 @@ static void redis_lose(struct redis *redis, enum stat_counter stat, const char *
     redis->state = STATE_WAITING;
     stats_add(redis->options.stats, stat, 1);
     if (!redis->was_logged)
-        log_warn(NULL, "redis_lost", "address=%s reason=\"%s\"", redis->address, reason);
+        log_warn(NULL, "redis_lost", "address=%s reason=\"%s\"", redis->address.text, reason);
     redis->was_logged = true;
     redis->options.events->timer_stop(redis->late_timer);
     redis->late_timer_runs = false;
@@ -436,7 +389,7 @@ static bool password_read(struct redis *redis)
 
 static void append(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx)
 {
-    ring_push(redis, (struct pending){on_reply, ctx, clock_monotonic_us()});
+    pending_push(&redis->sent, (struct pending){on_reply, ctx, clock_monotonic_us()});
     int sent = redisAsyncFormattedCommand(redis->context, on_hiredis_reply, NULL, command.data, command.len);
     bug_unless(sent == REDIS_OK, "hiredis took no command on a live context");
     if (!redis->late_timer_runs)
@@ -468,7 +421,7 @@ static void greet_all(struct redis *redis)
         struct slice user = slice_of(redis->user[0] ? redis->user : "default");
         greet(redis, (struct slice[]){SLICE("AUTH"), user, slice_of(redis->password)}, 3);
     }
-    snprintf(database, sizeof(database), "%d", redis->database);
+    snprintf(database, sizeof(database), "%d", redis->address.database);
     greet(redis, (struct slice[]){SLICE("SELECT"), slice_of(database)}, 2);
 }
 
@@ -521,8 +474,8 @@ static void redis_connect(struct redis *redis)
         redis_lose(redis, STAT_REDIS_CONNECT, "can't read redis_password_file");
         return;
     }
-    redisAsyncContext *context =
-        redis->port ? redisAsyncConnect(redis->host, redis->port) : redisAsyncConnectUnix(redis->host);
+    redisAsyncContext *context = redis->address.port ? redisAsyncConnect(redis->address.host, redis->address.port)
+                                                     : redisAsyncConnectUnix(redis->address.host);
     if (!context || context->err) {
         char reason[160];
         snprintf(reason, sizeof(reason), "%s", context ? context->errstr : "out of memory");
@@ -539,54 +492,6 @@ static void redis_connect(struct redis *redis)
 static void on_reconnect_timer(void *ctx)
 {
     redis_connect(ctx);
-}
-
-/* ---- Addresses ---- */
-
-static enum status address_invalid(const char *address, struct error *error)
-{
-    return error_set(error, STATUS_INVALID,
-                     "redis = %s: give unix:PATH, unix:PATH?db=N, HOST:PORT or HOST:PORT/DB, with DB 0 to 9999",
-                     address);
-}
-
-/* Cuts text at the last separator, and reads the number behind it; without a separator the number is absent. */
-static bool cut_number(char *text, char separator, int64_t least, int64_t most, int64_t *number)
-{
-    char *at = strrchr(text, separator);
-    if (!at)
-        return false;
-    bool valid = slice_to_int64(slice_of(at + 1), number) && *number >= least && *number <= most;
-    *at = '\0';
-    if (!valid)
-        *number = -1;
-    return true;
-}
-
-static enum status address_parse(struct redis *redis, struct error *error)
-{
-    int64_t database = 0, port = 0;
-    bool is_unix = strncmp(redis->address, "unix:", 5) == 0;
-    snprintf(redis->host, sizeof(redis->host), "%s", redis->address + (is_unix ? 5 : 0));
-    if (is_unix) {
-        char *query = strstr(redis->host, "?db=");
-        if (query) {
-            cut_number(redis->host, '=', 0, 9999, &database);
-            *query = '\0';
-        }
-        if (strlen(redis->host) > 107)
-            return error_set(error, STATUS_INVALID, "redis = %s: a unix socket's path has at most 107 bytes",
-                             redis->address);
-    } else {
-        cut_number(redis->host, '/', 0, 9999, &database);
-        if (!cut_number(redis->host, ':', 1, 65535, &port))
-            return address_invalid(redis->address, error);
-    }
-    if (!redis->host[0] || database < 0 || port < 0)
-        return address_invalid(redis->address, error);
-    redis->database = (int)database;
-    redis->port = (int)port;
-    return STATUS_OK;
 }
 
 /* ---- Public ---- */
@@ -612,7 +517,7 @@ void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_rep
     if (redis->state == STATE_UP)
         append(redis, command, on_reply, ctx);
     else
-        refused_push(redis, (struct pending){on_reply, ctx, 0});
+        pending_push(&redis->refused, (struct pending){on_reply, ctx, 0});
 }
 
 void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx)
@@ -641,10 +546,9 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
 {
     struct redis *redis = mem_zalloc(sizeof(*redis));
     redis->options = *options;
-    snprintf(redis->address, sizeof(redis->address), "%s", options->address);
     snprintf(redis->user, sizeof(redis->user), "%s", options->user);
     snprintf(redis->password_file, sizeof(redis->password_file), "%s", options->password_file);
-    if (address_parse(redis, error) != STATUS_OK) {
+    if (redis_address_parse(&redis->address, options->address, error) != STATUS_OK) {
         free(redis);
         return STATUS_INVALID;
     }
@@ -676,7 +580,7 @@ void redis_free(struct redis *redis)
     events->timer_free(redis->late_timer);
     arena_fini(&redis->replies);
     buf_fini(&redis->command);
-    free(redis->ring);
-    free(redis->refused);
+    pending_fini(&redis->sent);
+    pending_fini(&redis->refused);
     free(redis);
 }
