@@ -58,8 +58,13 @@ enum status error_at(struct error *error, const char *pointer)
 const char *status_name(enum status status)
 {
     static const char *const names[STATUS_COUNT] = {
-        [STATUS_OK] = "ok",           [STATUS_NOT_FOUND] = "not_found", [STATUS_EXISTS] = "exists",
-        [STATUS_INVALID] = "invalid", [STATUS_BUSY] = "busy",           [STATUS_UNAVAILABLE] = "unavailable",
+        [STATUS_OK] = "ok",
+        [STATUS_NOT_FOUND] = "not_found",
+        [STATUS_EXISTS] = "exists",
+        [STATUS_MISMATCH] = "mismatch",
+        [STATUS_INVALID] = "invalid",
+        [STATUS_BUSY] = "busy",
+        [STATUS_UNAVAILABLE] = "unavailable",
         [STATUS_UNKNOWN] = "unknown",
     };
     bug_unless((unsigned)status < STATUS_COUNT, "a status that is not in the enum");

@@ -12,6 +12,7 @@ enum status {
     STATUS_OK,
     STATUS_NOT_FOUND,   /* there is no such todo, file, record */
     STATUS_EXISTS,      /* an insert found the id taken */
+    STATUS_MISMATCH,    /* a condition on the present state doesn't hold; nothing was changed */
     STATUS_INVALID,     /* the input breaks a rule; the text says which, error.pointer where */
     STATUS_BUSY,        /* a bound was reached (queue, concurrency): nothing was started, try again later */
     STATUS_UNAVAILABLE, /* not reachable, or refused; nothing was applied */

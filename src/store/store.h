@@ -26,8 +26,8 @@
 struct store;
 
 struct store_options {
-    const char *uri;     /* borrowed for the call */
-    uint32_t timeout_ms; /* longest time one call may take */
+    const char *uri;      /* borrowed for the call */
+    uint32_t timeout_ms;  /* longest time one call may take */
     uint32_t concurrency; /* calls under way at once: SQLite readers, MongoDB clients */
 };
 
@@ -58,8 +58,8 @@ enum status store_get(struct store *store, const char *id, struct arena *arena, 
 enum store_done_filter { STORE_DONE_ANY, STORE_DONE_NO, STORE_DONE_YES };
 
 struct store_query {
-    uint32_t limit;  /* rows, 1 or more */
-    bool ascending;  /* by (created_at, id); false: newest first */
+    uint32_t limit; /* rows, 1 or more */
+    bool ascending; /* by (created_at, id); false: newest first */
     enum store_done_filter done;
     bool has_after;
     struct cursor after; /* rows behind this place, in the query's order */
@@ -80,6 +80,88 @@ enum status store_list(struct store *store, const struct store_query *query, str
  * by a retried insert).
  */
 enum status store_insert(struct store *store, const struct todo *todo, struct error *error) STATUS_MUST_CHECK;
+
+/* Which life of an id, and which state in it: what an entity tag says. Two lives of one id differ in created_at. */
+struct store_version {
+    int64_t v;
+    int64_t created_at_ms;
+};
+
+struct store_versions {
+    bool given;
+    bool any;                          /* "*": whatever is there */
+    const struct store_version *items; /* borrowed for the call */
+    size_t count;
+};
+
+/* What must hold for a change to be made, in RFC 9110 13.2.2's order. All zero but unmodified_since_s: nothing is asked. */
+struct store_condition {
+    struct store_versions match;      /* If-Match: the todo exists and is one of these */
+    int64_t unmodified_since_s;       /* If-Unmodified-Since, Unix time; -1: not asked; looked at only without match */
+    struct store_versions none_match; /* If-None-Match: the todo doesn't exist, or is none of these */
+};
+
+/* Whether current (NULL: there is no such todo) meets the condition. For the stores, and for reads. */
+bool store_condition_holds(const struct store_condition *condition, const struct todo *current);
+
+enum store_change_kind {
+    STORE_REPLACE, /* name, description, done become the todo's; creates it if there is none */
+    STORE_MERGE,   /* those of the three that fields names */
+    STORE_DELETE,
+};
+
+struct store_change {
+    enum store_change_kind kind;
+    unsigned fields;         /* MERGE: bits 1u << TODO_NAME, TODO_DESCRIPTION, TODO_DONE */
+    const struct todo *todo; /* id; the values; updated_at_ms: now. Complete, as for store_insert, if it may create */
+    struct store_condition condition;
+};
+
+struct store_changed {
+    bool created;
+    struct todo todo; /* as it is now (DELETE: as it was), texts in the arena */
+};
+
+/*
+ * Changes one todo, deciding the condition in the same operation: of two changes under one If-Match, one is made.
+ * A change gives v + 1 and updated_at_ms; created_at stays.
+ *
+ * errors  STATUS_MISMATCH: the condition doesn't hold; STATUS_NOT_FOUND: MERGE or DELETE of what isn't there
+ */
+enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                         struct store_changed *changed, struct error *error) STATUS_MUST_CHECK;
+
+enum { STORE_KEY_MAX = 255, STORE_FINGERPRINT_LEN = 32 };
+
+/*
+ * The first answer to a request with an Idempotency-Key, kept beside the data (draft-ietf-httpapi-idempotency-key-header).
+ * A record is running from begin to end; past its deadline a running one may be taken over by the same request.
+ */
+struct store_answer {
+    char key[STORE_KEY_MAX + 1];
+    char fingerprint[STORE_FINGERPRINT_LEN + 1]; /* of the request */
+    char id[TODO_ID_MAX + 1];                    /* of the todo that it makes: a request that is taken over keeps it */
+    int64_t deadline_at_ms;                      /* while running */
+    int64_t expires_at_ms;                       /* then the record is as if it had never been */
+    int http_status;                             /* 0: running */
+    struct slice body, etag;                     /* of the answer; in the arena when read */
+};
+
+/*
+ * Begins: writes answer as a running record if its key is new (or expired), or takes over a running one past its deadline, whose
+ * id then replaces answer->id: STATUS_OK.
+ * errors  STATUS_EXISTS: there is an answer already, and answer holds it; STATUS_BUSY: it is still running;
+ *         STATUS_MISMATCH: the key was used for another request
+ */
+enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
+                               struct error *error) STATUS_MUST_CHECK;
+
+/* Ends: keeps the answer. */
+enum status store_answer_end(struct store *store, const struct store_answer *answer,
+                             struct error *error) STATUS_MUST_CHECK;
+
+/* Forgets a running record: nothing was done, the request may come again. */
+enum status store_answer_forget(struct store *store, const char *key, struct error *error) STATUS_MUST_CHECK;
 
 enum store_load_mode {
     STORE_LOAD_INSERT, /* STATUS_EXISTS for a taken id */
@@ -120,7 +202,7 @@ enum status store_outbox_remove(struct store *store, const struct store_fence *f
 
 enum { STORE_RUN_ID_MAX = 40 };
 
-/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/epoch.c). One record. */
+/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/link.c). One record. */
 struct store_meta {
     int64_t epoch; /* 0: never set */
     char cache_run_id[STORE_RUN_ID_MAX + 1];
