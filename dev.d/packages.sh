@@ -15,7 +15,7 @@ PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellche
 # A Java of any version is good enough.
 package_missing() {
     case $1 in
-    default-jre-headless) ! command -v java >/dev/null ;;
+    default-jdk-headless) ! command -v javac >/dev/null ;;
     *) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" != installed ] ;;
     esac
 }

@@ -286,7 +286,7 @@ stop_nginx() {
     part_stop nginx QUIT 5
 }
 
-# A real GET through all of it.
+# A real GET through all of it; and every worker has made friends with Redis, so that the second GET can be a hit.
 stack_wait_answer() {
     local url="http://127.0.0.1:$PORT/todos?limit=1" deadline=$((SECONDS + 30))
     until curl -fsS --max-time 3 -o /dev/null "$url" 2>"$STACK/tmp/curl.log"; do
@@ -295,6 +295,19 @@ stack_wait_answer() {
             part_failed workers
         fi
         sleep 0.1
+    done
+    deadline=$((SECONDS + 5))
+    until stack_workers_trust_redis || [ "$SECONDS" -ge "$deadline" ]; do
+        sleep 0.05
+    done
+}
+
+# What the log says of each worker. Redis is allowed to be away, and the log to be terse, so nobody waits for this for long.
+stack_workers_trust_redis() {
+    local pid
+    part_running workers || return 1
+    for pid in $(cat "/proc/$PART_PID/task/$PART_PID/children"); do
+        grep -q " pid=$pid event=redis_trusted" "$STACK/logs/workers.log" || return 1
     done
 }
 

@@ -34,7 +34,7 @@ command_test() {
 # Where there is no MongoDB, tests/store/mongodb.sh starts a stand-in that is written in Java.
 test_packages_mongodb() {
     if [ -z "${MONGODB_URI-}" ] && ! command -v mongod >/dev/null; then
-        printf '%s\n' default-jre-headless maven
+        printf '%s\n' default-jdk-headless maven
     fi
 }
 

@@ -35,7 +35,7 @@ def mongodb(tmp_path_factory):
     if result.returncode == 77:
         pytest.skip("no MongoDB: " + result.stderr.strip())
     assert result.returncode == 0, result.stdout + result.stderr
-    yield result.stdout.strip().splitlines()[-1]
+    yield dict(line.split(" ", 1) for line in result.stdout.splitlines())["uri"]
     subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
 
 

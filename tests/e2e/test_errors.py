@@ -35,7 +35,7 @@ LONG = "a" * 5000
         ("PATCH", "/todos/a", 405),
         ("DELETE", "/todos/a", 405),
         ("FOO", "/todos", 405),
-        ("get", "/todos", 405),
+        ("get", "/todos", 400),
         ("TRACE", "/todos", 405),
         ("OPTIONS", "/todos", 405),
         ("POST", "/", 405),

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: MIT
+"""todo-load as a person uses it: formats, bad rows, exit statuses, interruption, and a service that runs beside it."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import pty
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from stack import ROOT, WORKER_BUILD, wait_until
+from tiny_bson import Mongo, archive, encode
+
+SAMPLE = ROOT / "data/todos.jsonl"
+TEN_THOUSAND = Path(__file__).parent / "data"
+MONGODB = ROOT / "tests/store/mongodb.sh"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return [json.loads(line) for line in SAMPLE.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("redis")
+    command = ["redis-server", "--port", "0", "--unixsocket", "redis.sock", "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (folder / "redis.sock").exists(), what="Redis")
+        yield f"unix:{folder}/redis.sock"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Loader:
+    """todo-load on a SQLite file of its own."""
+
+    def __init__(self, folder, redis):
+        self.file = folder / "todos.db"
+        self.folder = folder
+        self.command = [WORKER_BUILD / "todo-load", "-o", f"store=sqlite:{self.file}", "-o", f"redis={redis}"]
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
+
+    def run(self, *words, **options):
+        command = [*self.command, *map(str, words)]
+        return subprocess.run(command, env=self.environment, cwd=self.folder, capture_output=True, timeout=120, **options)
+
+    def start(self, *words, **options):
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.Popen([*self.command, *map(str, words)], env=self.environment, cwd=self.folder, **pipes)
+
+    def select(self, sql):
+        connection = sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def count(self):
+        try:
+            return self.select("SELECT count(*) FROM todos")[0][0]
+        except sqlite3.OperationalError:
+            return 0  # not made yet
+
+    def todos(self):
+        return {row[0]: row[1:] for row in self.select("SELECT id, name, description, done FROM todos")}
+
+
+@pytest.fixture
+def loader(tmp_path, redis):
+    return Loader(tmp_path, redis)
+
+
+def wanted(rows):
+    return {row["id"]: (row["name"], row["description"], 0) for row in rows}
+
+
+def summary(result):
+    return result.stdout.decode().partition(" s, ")[0].rpartition(",")[0]
+
+
+# --- formats ---
+
+
+def as_csv(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["description", "name", "id"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def as_bson(rows):
+    return b"".join(encode({"_id": bytes(12), **row}) for row in rows)
+
+
+def as_archive(rows):
+    others = [{"_id": i, "name": "not ours"} for i in range(250)]
+    return archive({"admin.system.version": [{"_id": "x"}], "app.other": others, "app.todos": rows})
+
+
+def as_json_lines(rows):
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("make", [as_json_lines, as_csv, as_bson, as_archive])
+def test_each_format_gives_the_same_rows_from_file_and_stdin(loader, rows, make, packed):
+    data = gzip.compress(make(rows)) if packed else make(rows)
+    (loader.folder / "todos.txt").write_bytes(data)  # the name must play no part
+    result = loader.run("import", "todos.txt")
+    assert (result.returncode, summary(result)) == (0, "1,000 rows are in, 0 rejected"), result
+    assert loader.todos() == wanted(rows)
+    result = loader.run("import", "-", "--upsert", input=data)
+    assert (result.returncode, summary(result)) == (0, "1,000 rows are in, 0 rejected"), result
+    assert loader.select("SELECT DISTINCT v FROM todos") == [(2,)]
+    assert loader.todos() == wanted(rows)
+
+
+@pytest.mark.parametrize("name", ["todos-10k.jsonl.gz", "todos-10k.bson.gz"])
+def test_ten_thousand_rows_come_in_unchanged(loader, name):
+    lines = gzip.decompress((TEN_THOUSAND / "todos-10k.jsonl.gz").read_bytes()).decode().splitlines()
+    result = loader.run("import", TEN_THOUSAND / name)
+    assert result.returncode == 0, result
+    assert loader.todos() == wanted(map(json.loads, lines))
+
+
+def test_archive_without_a_clear_choice_is_refused(loader):
+    (loader.folder / "dump").write_bytes(archive({"app.jobs": [], "app.tasks": []}))
+    result = loader.run("import", "dump")
+    assert result.returncode == 2
+    assert b"app.jobs, app.tasks" in result.stderr
+
+
+def test_damaged_archive_keeps_what_came_before_and_says_so(loader, rows):
+    data = bytearray(as_archive(rows))
+    data[-40] ^= 1  # in the check sum's header
+    (loader.folder / "dump").write_bytes(data[:-200])
+    result = loader.run("import", "dump")
+    assert result.returncode == 1 and b"--upsert completes it" in result.stderr, result
+
+
+# --- bad rows ---
+
+
+def test_bad_rows_are_told_kept_and_can_be_mended(loader):
+    lines = [
+        '{"id":"1","name":"good","priority":1}',
+        '{"id":"2","name":',
+        '{"id":"no spaces","name":"n"}',
+        '{"_id":{"$oid":"65f000000000000000000001"},"title":"old","completed":true}',
+        '{"id":"3","name":"' + "x" * 201 + '"}',
+    ]
+    (loader.folder / "in.jsonl").write_text("\n".join(lines))
+    result = loader.run("import", "in.jsonl", "--reject", "bad.jsonl")
+    assert (result.returncode, summary(result)) == (1, "2 rows are in, 3 rejected")
+    told = result.stderr.decode()
+    assert told.count("priority") == 1
+    for number, word in ((2, "JSON"), (3, "no spaces"), (5, "name")):
+        assert any(line.startswith(f"row {number}: ") and word in line for line in told.splitlines()), told
+    bad = (loader.folder / "bad.jsonl").read_text().splitlines()
+    assert bad == [lines[1], lines[2], lines[4]]
+    (loader.folder / "mended.jsonl").write_text(
+        bad[0] + '"two"}\n' + bad[1].replace("no spaces", "4") + "\n" + bad[2].replace("x" * 201, "three")
+    )
+    assert loader.run("import", "mended.jsonl").returncode == 0
+    names = {todo: row[0] for todo, row in loader.todos().items()}
+    assert names == {"1": "good", "65f000000000000000000001": "old", "2": "two", "4": "n", "3": "three"}
+
+
+def test_rejected_csv_and_bson_can_be_imported_again(loader, rows):
+    for make in (as_csv, as_bson):
+        assert loader.run("import", "-", "--upsert", input=make(rows[:5])).returncode == 0
+        result = loader.run("import", "-", "--reject", "bad", input=make(rows[:7]))
+        assert (result.returncode, summary(result)) == (1, "2 rows are in, 5 rejected")
+        result = loader.run("import", "bad", "--upsert")
+        assert (result.returncode, summary(result)) == (0, "5 rows are in, 0 rejected")
+        loader.file.unlink()
+
+
+def test_only_the_first_ten_bad_rows_are_shown(loader):
+    result = loader.run("import", "-", input=b'{"name":""}\n' * 50)
+    assert (result.returncode, summary(result)) == (2, "0 rows are in, 50 rejected")
+    assert result.stderr.count(b"row ") == 10
+
+
+def test_reject_file_must_not_be_the_input(loader):
+    file = loader.folder / "in.jsonl"
+    file.write_text('{"id":"1","name":"n"}\n')
+    assert loader.run("import", "in.jsonl", "--reject", "in.jsonl").returncode == 2
+    assert file.read_text() == '{"id":"1","name":"n"}\n'
+
+
+# --- seed ---
+
+
+def test_seed_makes_the_same_rows_whole_or_in_parts(loader):
+    assert loader.run("seed", "-n", 3000).returncode == 0
+    whole = loader.select("SELECT * FROM todos ORDER BY id")
+    assert {int(row[0]) for row in whole} == set(range(1, 3001))
+    loader.file.unlink()
+    assert loader.run("seed", "-n", 1500, "--start", 1501, "--seed", 1).returncode == 0
+    assert loader.run("seed", "-n", 1500).returncode == 0
+    assert loader.select("SELECT * FROM todos ORDER BY id") == whole
+    loader.file.unlink()
+    assert loader.run("seed", "-n", 3000, "--seed", 2).returncode == 0
+    assert loader.select("SELECT * FROM todos ORDER BY id") != whole
+
+
+def test_what_is_there_is_refused_and_upsert_replaces_it(loader):
+    assert loader.run("seed", "-n", 100).returncode == 0
+    result = loader.run("seed", "-n", 150)
+    assert (result.returncode, summary(result)) == (1, "50 rows are in, 100 rejected")
+    result = loader.run("seed", "-n", 150)
+    assert (result.returncode, summary(result)) == (2, "0 rows are in, 150 rejected")
+    assert loader.run("seed", "-n", 150, "--upsert", "--seed", 9).returncode == 0
+    assert loader.select("SELECT DISTINCT v FROM todos") == [(2,)]
+
+
+# --- command line ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["plant"],
+        ["seed"],
+        ["seed", "-n", "0"],
+        ["seed", "-n", "1e6"],
+        ["seed", "-n", "5", "file"],
+        ["seed", "-n", "5", "--reject", "x"],
+        ["import"],
+        ["import", "a", "b"],
+        ["import", "a", "-n", "5"],
+        ["import", "missing.jsonl"],
+        ["import", "."],
+        ["-o", "colour=red", "seed", "-n", "1"],
+        ["-o", "store=sqlite:missing/todos.db", "seed", "-n", "1"],
+        ["--what"],
+    ],
+)
+def test_what_cannot_be_done_ends_with_2_and_a_reason(loader, words):
+    result = loader.run(*words)
+    assert result.returncode == 2
+    assert result.stderr.startswith(b"todo-load: ") or b"todo-load: " in result.stderr
+    assert loader.count() == 0
+
+
+def test_dry_run_checks_and_leaves_no_trace(loader, rows):
+    result = loader.run("import", SAMPLE, "--dry-run")
+    assert result.returncode == 0 and result.stdout.startswith(b"1,000 rows are good"), result
+    assert loader.run("import", "-", "--dry-run", input=b'{"id":"1"}\n').returncode == 2
+    assert loader.run("seed", "-n", 10, "--dry-run").returncode == 0
+    assert not loader.file.exists()
+
+
+def test_help_and_version_go_to_stdout(loader):
+    for word, want in (("--help", b"Usage: todo-load"), ("--version", b"todo-load ")):
+        result = loader.run(word)
+        assert result.returncode == 0 and result.stdout.startswith(want) and result.stderr == b""
+
+
+# --- interruption and progress ---
+
+
+def test_interrupted_it_says_how_far_it_got_and_upsert_completes_it(loader):
+    count = 40000
+    load = loader.start("seed", "-n", count)
+    wait_until(lambda: loader.count() >= 2000, seconds=60, what="the first rows")
+    load.send_signal(signal.SIGINT)
+    out, told = load.communicate(timeout=60)
+    rows_in = loader.count()
+    assert load.returncode == 1, (out, told)
+    assert 2000 <= rows_in < count and out.startswith(f"{rows_in:,} rows are in, 0 rejected".encode())
+    assert f"all rows up to row {rows_in:,} are dealt with".encode() in told
+    assert loader.select("SELECT max(CAST(id AS INTEGER)) FROM todos") == [(rows_in,)]
+    assert loader.run("seed", "-n", count, "--upsert").returncode == 0
+    assert loader.count() == count
+
+
+def test_interrupted_while_it_waits_for_a_pipe_it_ends(loader):
+    load = loader.start("import", "-", stdin=subprocess.PIPE)
+    load.stdin.write(b'{"id":"1","name":"n"}\n' * 3)
+    load.stdin.flush()
+    time.sleep(1)
+    load.send_signal(signal.SIGTERM)
+    started = time.monotonic()
+    assert load.wait(20) == 2
+    assert time.monotonic() - started < 10
+    load.communicate()
+
+
+def test_lines_tell_progress_where_there_is_no_terminal(loader):
+    load = loader.start("import", "-", stdin=subprocess.PIPE)
+    load.stdin.write(as_json_lines([{"id": str(i), "name": "n" * 200} for i in range(6000)]))
+    load.stdin.flush()
+    time.sleep(5)
+    _, told = load.communicate(timeout=60)
+    assert load.returncode == 0
+    assert any(line.endswith("/s") and " rows, " in line for line in told.decode().splitlines()), told
+
+
+def test_a_bar_is_drawn_on_a_terminal(loader):
+    ours, theirs = pty.openpty()
+    load = loader.start("seed", "-n", 20000, stderr=theirs)
+    os.close(theirs)
+    seen = []
+
+    def read():
+        try:
+            while piece := os.read(ours, 4096):
+                seen.append(piece)
+        except OSError:
+            pass  # the other side is closed
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert load.wait(60) == 0
+    load.communicate()
+    reader.join(10)
+    os.close(ours)
+    drawn = b"".join(seen).decode()
+    assert "\r\033[K[#" in drawn and "/s" in drawn and "left" in drawn
+    assert drawn.endswith("\r\033[K")
+
+
+# --- beside a service ---
+
+
+def test_without_redis_workers_leave_what_they_had(stack, tmp_path, new_id):
+    todo = new_id()
+    stack.post({"id": todo, "name": "before"})
+    stack.get(f"/todos/{todo}")
+    assert "hit" in stack.get(f"/todos/{todo}").cache
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"id": todo, "name": "after"}) + "\n")
+    result = stack.load("-o", "redis=unix:/nowhere/redis.sock", "import", "--upsert", str(file))
+    assert result.returncode == 0, result.stderr
+    time.sleep(2)  # a second, and what a busy machine needs
+    answers = [stack.get(f"/todos/{todo}").json["name"] for _ in range(20)]
+    assert answers == ["after"] * 20
+
+
+def test_without_redis_nothing_is_written_if_that_is_refused(loader):
+    result = loader.run("-o", "redis=unix:/nowhere/redis.sock", "-o", "on_cache_down=refuse", "seed", "-n", 5)
+    assert result.returncode == 2 and b"on_cache_down" in result.stderr
+    assert loader.count() == 0
+
+
+# --- MongoDB ---
+
+
+@pytest.fixture(scope="module")
+def mongodb_uri(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mongodb")
+    started = subprocess.run([MONGODB, "start", folder], capture_output=True, text=True, timeout=300)
+    if started.returncode == 77:
+        pytest.skip("no MongoDB: " + started.stderr.strip())
+    assert started.returncode == 0, started.stderr
+    uri = dict(line.split(" ", 1) for line in started.stdout.splitlines())["uri"]
+    yield uri
+    mongo = Mongo(uri)
+    mongo.run({"dropDatabase": 1})
+    mongo.close()
+    subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
+
+
+def test_mongodb_gets_the_same_rows(loader, rows, mongodb_uri):
+    loader.command += ["-o", f"store={mongodb_uri}"]
+    loader.command = [word for word in loader.command if not str(word).startswith("store=sqlite")]
+    loader.command.remove("-o")
+    result = loader.run("import", "-", input=as_archive(rows))
+    assert (result.returncode, summary(result)) == (0, "1,000 rows are in, 0 rejected"), result
+    mongo = Mongo(mongodb_uri)
+    found = {row["_id"]: (row["name"], row["description"], int(row["done"])) for row in mongo.find_all("todos")}
+    assert found == wanted(rows)
+    result = loader.run("import", "-", input=as_json_lines(rows + [{"id": "new", "name": "n"}]))
+    assert (result.returncode, summary(result)) == (1, "1 rows are in, 1,000 rejected"), result
+    assert loader.run("import", "-", "--upsert", input=as_csv(rows)).returncode == 0
+    assert {row["v"] for row in mongo.find_all("todos") if row["_id"] != "new"} == {2}
+    mongo.close()
