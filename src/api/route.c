@@ -19,21 +19,35 @@
 
 enum { GET = 1u << METHOD_GET | 1u << METHOD_HEAD, POST = 1u << METHOD_POST };
 
-struct route {
-    const char *name; /* for metrics */
+/* What requests are counted under; several rows may share one. */
+#define ROUTES(X)                                                                                                      \
+    X(TODO_GET, "todo_get")                                                                                            \
+    X(TODO_LIST, "todo_list")                                                                                          \
+    X(TODO_INSERT, "todo_insert")                                                                                      \
+    X(HEALTHZ, "healthz")                                                                                              \
+    X(READYZ, "readyz")                                                                                                \
+    X(METRICS, "metrics")                                                                                              \
+    X(NONE, "none") /* no such path or method */
+
+#define ROUTE_ENUM(upper, name) ROUTE_##upper,
+enum route { ROUTES(ROUTE_ENUM) ROUTE_COUNT };
+#undef ROUTE_ENUM
+
+struct route_row {
+    enum route route;
     unsigned methods;
     const char *pattern;
     handler_fn handler;
 };
 
-static const struct route routes[] = {
-    {"todo_get", GET, "/todos/{id}", todo_get}, /* most frequent first */
-    {"todo_list", GET, "/todos", todo_list},       {"todo_insert", POST, "/todos", todo_insert},
-    {"todo_insert", POST, "/todos/", todo_insert}, {"healthz", GET, "/healthz", health_get},
-    {"readyz", GET, "/readyz", ready_get},         {"metrics", GET, "/metrics", metrics_get},
+static const struct route_row rows[] = {
+    {ROUTE_TODO_GET, GET, "/todos/{id}", todo_get}, /* most frequent first */
+    {ROUTE_TODO_LIST, GET, "/todos", todo_list},       {ROUTE_TODO_INSERT, POST, "/todos", todo_insert},
+    {ROUTE_TODO_INSERT, POST, "/todos/", todo_insert}, {ROUTE_HEALTHZ, GET, "/healthz", health_get},
+    {ROUTE_READYZ, GET, "/readyz", ready_get},         {ROUTE_METRICS, GET, "/metrics", metrics_get},
 };
 
-enum { ROUTE_COUNT = sizeof(routes) / sizeof(*routes), ROUTE_NONE = ROUTE_COUNT };
+enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 
 /* Whether path fits pattern; id is what stands for {id}. */
 static bool path_matches(const char *pattern, struct slice path, struct slice *id)
@@ -77,17 +91,17 @@ void api_handle(struct services *services, struct request *request)
     unsigned methods = 0;
     request->route = ROUTE_NONE;
     request->stats = services->stats;
-    for (unsigned i = 0; i < ROUTE_COUNT; i++) {
-        const struct route *route = &routes[i];
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        const struct route_row *row = &rows[i];
         struct slice id;
-        if (!path_matches(route->pattern, request->path, &id))
+        if (!path_matches(row->pattern, request->path, &id))
             continue;
-        methods |= route->methods;
-        if (!(route->methods & 1u << request->method))
+        methods |= row->methods;
+        if (!(row->methods & 1u << request->method))
             continue;
-        request->route = i;
+        request->route = row->route;
         if (body_is_whole(services, request))
-            route->handler(services, request, id);
+            row->handler(services, request, id);
         return;
     }
     if (methods)
@@ -116,10 +130,9 @@ uint32_t services_retry_after_s(const struct services *services)
 
 const char *const *api_route_names(size_t *count)
 {
-    static const char *names[ROUTE_COUNT + 1];
-    for (size_t i = 0; i < ROUTE_COUNT; i++)
-        names[i] = routes[i].name;
-    names[ROUTE_NONE] = "none";
-    *count = ROUTE_COUNT + 1;
+#define ROUTE_NAME(upper, name) name,
+    static const char *const names[ROUTE_COUNT] = {ROUTES(ROUTE_NAME)};
+#undef ROUTE_NAME
+    *count = ROUTE_COUNT;
     return names;
 }
