@@ -7,8 +7,8 @@
  *                                          `-----answer at once--> ANSWERED ----------^
  *
  * Why blocking reads and writes are right here: nginx sends a request only when it has all of it, and reads an answer as
- * fast as it comes. A peer that stops in mid-request holds the loop for up to 2 s per read (SO_RCVTIMEO); the socket's mode,
- * 0660, keeps such peers out.
+ * fast as it comes. A peer that stops in mid-request holds the loop for 2 s per read (SO_RCVTIMEO), and libfcgi tries a
+ * read that failed once more: 4 s. The socket's mode, 0660, keeps such peers out.
  *
  * Two descriptors per connection. libfcgi closes the one that it was given when a request fails, and libuv forbids to close a
  * descriptor under an active poll. Stopping the poll around each request would cost three epoll_ctl calls per request, half as

@@ -90,3 +90,11 @@ tests_unit_test_load_row_SOURCES = tests/unit/test_load_row.c tests/unit/load_te
 tests_unit_test_load_row_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_text_SOURCES = tests/unit/test_load_text.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_text_LDADD = $(UNIT_LOAD_LIBS)
+
+# The server's room, over an API that tells what reached it.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_fcgi
+endif
+
+tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c tests/unit/fcgi_client.h tests/unit/testing.h
+tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)

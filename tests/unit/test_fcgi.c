@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server/'s loop, listener and FastCGI connections, with an API that tells what reached it in place of the real one.
+ *
+ * Each test runs a worker in a child process, listening on a socket of its own, and is its peer. The child ends by SIGTERM
+ * as a worker does; a child that doesn't exit with 0 fails the test.
+ *
+ * Paths: /later answers after 100 ms, /big with 100 KB, /count with the number of requests so far; all others with
+ * "METHOD PATH BODY_LENGTH BODY_STATE".
+ */
+#include "testing.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "api/api.h"
+#include "base/mem.h"
+#include "fcgi_client.h"
+#include "server/fcgi.h"
+#include "server/listen_socket.h"
+#include "server/listener.h"
+#include "server/loop.h"
+
+enum { BODY_MAX = 65536, LATER_MS = 100, BIG_BYTES = 100000, EXIT_MAX_MS = 5000 };
+
+/* --- the worker: runs in the child --- */
+
+static struct loop *child_loop;
+static struct listener *child_listener;
+static struct timer *child_timer;
+static unsigned child_requests;
+
+struct later {
+    struct timer *timer;
+    struct request *request;
+};
+
+void request_begin(struct request *request, int64_t now_us)
+{
+    request->started_at_us = now_us;
+}
+
+static void respond(struct request *request)
+{
+    static const char *const states[] = {"whole", "too_large", "broken"};
+    buf_append_text(&request->out, "Status: 200\r\n\r\n");
+    if (slice_equal(request->path, SLICE("/count"))) {
+        buf_append_int(&request->out, child_requests);
+    } else if (slice_equal(request->path, SLICE("/big"))) {
+        memset(buf_reserve(&request->out, BIG_BYTES), 'x', BIG_BYTES);
+        buf_advance(&request->out, BIG_BYTES);
+    } else {
+        buf_append_slice(&request->out, request->method_text);
+        buf_append_char(&request->out, ' ');
+        buf_append_slice(&request->out, request->path);
+        buf_printf(&request->out, " %zu %s", request->body.len, states[request->body_state]);
+    }
+    request->answered = true;
+    request->answer(request);
+}
+
+static void on_later(void *ctx)
+{
+    struct later *later = ctx;
+    loop_events(child_loop)->timer_free(later->timer);
+    respond(later->request);
+    free(later);
+}
+
+void api_handle(struct services *services, struct request *request)
+{
+    const struct events *events = loop_events(child_loop);
+    (void)services;
+    child_requests++;
+    if (!slice_equal(request->path, SLICE("/later"))) {
+        respond(request);
+        return;
+    }
+    struct later *later = mem_zalloc(sizeof *later);
+    later->request = request;
+    later->timer = events->timer_new(events->loop, on_later, later);
+    events->timer_start(later->timer, LATER_MS);
+}
+
+static void on_tick(void *ctx)
+{
+    struct services *services = ctx;
+    listener_expire_idle(child_listener);
+    if (services->draining && listener_connection_count(child_listener) == 0)
+        loop_stop(child_loop);
+    else
+        loop_events(child_loop)->timer_start(child_timer, 20);
+}
+
+static void on_signal(void *ctx, int signal_number)
+{
+    struct services *services = ctx;
+    (void)signal_number;
+    services->draining = true;
+    listener_drain(child_listener);
+}
+
+/*
+ * The child must never come back into the tests: cmocka catches a crash and goes on with the next test, which would start
+ * workers of its own, and so on without end. And it must not outlive a test that failed before stopping it.
+ */
+static void child_leave_tests(void)
+{
+    static const int caught_by_cmocka[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
+    for (size_t i = 0; i < COUNT_OF(caught_by_cmocka); i++)
+        signal(caught_by_cmocka[i], SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static int child_run(int listen_fd, struct settings *settings)
+{
+    struct error error;
+    struct stats *stats = mem_zalloc(sizeof *stats);
+    struct services services = {.settings = settings, .stats = stats};
+    fcgi_setup();
+    if (loop_new(&child_loop, 1, &error) != STATUS_OK)
+        return 1;
+    const struct events *events = loop_events(child_loop);
+    child_listener = listener_new(events, listen_fd, &services);
+    child_timer = events->timer_new(events->loop, on_tick, &services);
+    events->timer_start(child_timer, 0);
+    loop_on_signal(child_loop, on_signal, &services);
+    loop_run(child_loop);
+    listener_free(child_listener);
+    events->timer_free(child_timer);
+    loop_free(child_loop);
+    free(stats);
+    close(listen_fd);
+    return 0;
+}
+
+/* --- the peer: the tests' process --- */
+
+static pid_t tests_pid;
+
+struct worker {
+    pid_t pid;
+    char folder[64];
+    char path[80];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct worker worker_start(int64_t connections_max, int64_t idle_timeout_s)
+{
+    struct worker worker = {.folder = "/tmp/test_fcgi.XXXXXX"};
+    struct error error;
+    int listen_fd;
+    if (getpid() != tests_pid)
+        _exit(EXIT_FAILURE); /* a child in the tests, whatever brought it there */
+    assert_non_null(mkdtemp(worker.folder));
+    snprintf(worker.path, sizeof worker.path, "%s/socket", worker.folder);
+    assert_int_equal(listen_socket_open(worker.path, &listen_fd, &error), STATUS_OK);
+    fflush(NULL);
+    worker.pid = fork();
+    assert_true(worker.pid >= 0);
+    if (worker.pid == 0) {
+        child_leave_tests();
+        struct settings settings = {
+            .connections_max = connections_max, .idle_timeout_s = idle_timeout_s, .body_max_bytes = BODY_MAX};
+        exit(child_run(listen_fd, &settings));
+    }
+    close(listen_fd);
+    return worker;
+}
+
+/* Waits for the end that a SIGTERM of ours began; returns how long it took. */
+static int64_t worker_join(struct worker *worker, int64_t began_at_ms)
+{
+    int wait_status = -1;
+    while (waitpid(worker->pid, &wait_status, WNOHANG) == 0) {
+        if (now_ms() - began_at_ms > EXIT_MAX_MS) {
+            kill(worker->pid, SIGKILL);
+            fail_msg("the worker runs on after SIGTERM");
+        }
+        poll(NULL, 0, 5);
+    }
+    unlink(worker->path);
+    rmdir(worker->folder);
+    assert_true(WIFEXITED(wait_status));
+    assert_int_equal(WEXITSTATUS(wait_status), 0);
+    return now_ms() - began_at_ms;
+}
+
+static int64_t worker_stop(struct worker *worker)
+{
+    int64_t began_at_ms = now_ms();
+    kill(worker->pid, SIGTERM);
+    return worker_join(worker, began_at_ms);
+}
+
+static void send_request(int fd, const char *method, const char *path, const char *body, size_t body_len)
+{
+    struct buf bytes;
+    buf_init(&bytes);
+    request_append(&bytes, method, path, body, body_len, true);
+    client_send(fd, &bytes);
+    buf_fini(&bytes);
+}
+
+static void expect_answer(int fd, const char *want)
+{
+    struct client_answer answer;
+    struct buf whole;
+    buf_init(&whole);
+    buf_printf(&whole, "Status: 200\r\n\r\n%s", want);
+    client_read(fd, &answer);
+    assert_true(answer.ended);
+    assert_text(want, buf_slice(&answer.out), buf_slice(&whole));
+    answer_fini(&answer);
+    buf_fini(&whole);
+}
+
+static void expect_exchange(int fd, const char *method, const char *path, const char *want)
+{
+    send_request(fd, method, path, "", 0);
+    expect_answer(fd, want);
+}
+
+static char *zeros(size_t len)
+{
+    return mem_zalloc(len);
+}
+
+/* --- tests --- */
+
+static void a_kept_connection_answers_many_requests(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    for (int i = 0; i < 100; i++)
+        expect_exchange(fd, "GET", "/todos/1", "GET /todos/1 0 whole");
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void a_connection_without_keep_is_closed_after_its_answer(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    struct buf bytes;
+    buf_init(&bytes);
+    request_append(&bytes, "GET", "/", "", 0, false);
+    client_send(fd, &bytes);
+    expect_answer(fd, "GET / 0 whole");
+    assert_int_equal(client_peek(fd, 500), 0);
+    close(fd);
+    buf_fini(&bytes);
+    worker_stop(&worker);
+}
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    struct buf bytes;
+    buf_init(&bytes);
+    request_append(&bytes, "POST", "/todos", "hello", 5, true);
+    for (size_t i = 0; i < bytes.len; i++)
+        assert_int_equal(send(fd, bytes.data + i, 1, 0), 1);
+    expect_answer(fd, "POST /todos 5 whole");
+    buf_fini(&bytes);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void the_first_of_two_equal_params_counts(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    const unsigned char begin[8] = {0, 1, 1};
+    struct buf params, bytes;
+    buf_init(&params);
+    buf_init(&bytes);
+    param_append(&params, "REQUEST_METHODX", "wrong");
+    param_append(&params, "REQUEST_METHOD", "GET");
+    param_append(&params, "DOCUMENT_URI", "/first");
+    param_append(&params, "DOCUMENT_URI", "/second");
+    param_append(&params, "REQUEST_METHOD", "DELETE");
+    record_append(&bytes, RECORD_BEGIN, begin, sizeof begin);
+    record_append(&bytes, RECORD_PARAMS, params.data, params.len);
+    record_append(&bytes, RECORD_PARAMS, "", 0);
+    record_append(&bytes, RECORD_STDIN, "", 0);
+    client_send(fd, &bytes);
+    expect_answer(fd, "GET /first 0 whole");
+    buf_fini(&params);
+    buf_fini(&bytes);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void bodies_are_whole_up_to_the_limit_and_drained_beyond(void **state)
+{
+    static const struct {
+        size_t len;
+        const char *want;
+    } rows[] = {
+        {0, "POST /todos 0 whole"},
+        {8192, "POST /todos 8192 whole"},
+        {BODY_MAX, "POST /todos 65536 whole"},
+        {BODY_MAX + 1, "POST /todos 0 too_large"},
+        {1 << 20, "POST /todos 0 too_large"},
+    };
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    char *body = zeros(1 << 20);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        send_request(fd, "POST", "/todos", body, rows[i].len);
+        expect_answer(fd, rows[i].want);
+    }
+    expect_exchange(fd, "GET", "/after", "GET /after 0 whole");
+    free(body);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void a_body_beyond_all_measure_costs_the_connection(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    size_t len = 9 << 20;
+    char *body = zeros(len);
+    send_request(fd, "POST", "/todos", body, len);
+    free(body);
+    struct client_answer answer;
+    client_read(fd, &answer); /* it may get through or be lost with the connection; nothing comes behind it */
+    answer_fini(&answer);
+    assert_int_not_equal(client_peek(fd, 3000), 1);
+    close(fd);
+
+    fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/count", "2");
+    close(fd);
+    worker_stop(&worker);
+}
+
+/* Whatever the offset, records inside a body are a body. Above libfcgi's buffer of 8 KB is where unread ones would run. */
+static void records_inside_a_body_are_not_run(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    struct buf body;
+    unsigned sent = 0;
+    buf_init(&body);
+    for (size_t offset = 7900; offset < 8400; offset += 7) {
+        buf_reset(&body);
+        memset(buf_reserve(&body, offset), 'x', offset);
+        buf_advance(&body, offset);
+        for (int i = 0; i < 20; i++)
+            request_append(&body, "DELETE", "/todos/1", "", 0, true);
+        send_request(fd, "PUT", "/todos/1", body.data, body.len);
+        struct client_answer answer;
+        client_read(fd, &answer);
+        assert_true(answer.ended);
+        assert_int_equal(strncmp(answer.out.data, "Status: 200\r\n\r\nPUT /todos/1 ", 28), 0);
+        answer_fini(&answer);
+        sent++;
+    }
+    assert_int_equal(client_peek(fd, 100), -1);
+    char count[16];
+    snprintf(count, sizeof count, "%u", sent + 1);
+    expect_exchange(fd, "GET", "/count", count);
+    buf_fini(&body);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void a_large_answer_comes_whole(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    struct client_answer answer;
+    send_request(fd, "GET", "/big", "", 0);
+    client_read(fd, &answer);
+    assert_true(answer.ended);
+    assert_int_equal(answer.out.len, BIG_BYTES + strlen("Status: 200\r\n\r\n"));
+    answer_fini(&answer);
+    expect_exchange(fd, "GET", "/after", "GET /after 0 whole");
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void a_late_answer_holds_nobody_else_up(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int slow = client_connect(worker.path);
+    int fast = client_connect(worker.path);
+    send_request(slow, "GET", "/later", "", 0);
+    expect_exchange(fast, "GET", "/fast", "GET /fast 0 whole");
+    assert_int_equal(client_peek(slow, 0), -1);
+    expect_answer(slow, "GET /later 0 whole");
+    expect_exchange(slow, "GET", "/again", "GET /again 0 whole");
+    close(slow);
+    close(fast);
+    worker_stop(&worker);
+}
+
+static void a_peer_may_leave_at_any_stage(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    struct buf bytes;
+    buf_init(&bytes);
+    request_append(&bytes, "POST", "/later", "hello", 5, true);
+    size_t whole = bytes.len;
+    for (size_t len = 0; len <= whole; len++) {
+        int fd = client_connect(worker.path);
+        bytes.len = len;
+        client_send(fd, &bytes);
+        close(fd);
+    }
+    poll(NULL, 0, 2 * LATER_MS);
+    int fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/alive", "GET /alive 0 whole");
+    close(fd);
+    buf_fini(&bytes);
+    worker_stop(&worker);
+}
+
+static void a_peer_that_half_closes_gets_its_answer(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    send_request(fd, "GET", "/later", "", 0);
+    shutdown(fd, SHUT_WR);
+    expect_answer(fd, "GET /later 0 whole");
+    assert_int_equal(client_peek(fd, 500), 0);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void silence_in_mid_request_holds_the_others_up_for_four_seconds_at_most(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int half = client_connect(worker.path);
+    int other = client_connect(worker.path);
+    struct buf bytes;
+    buf_init(&bytes);
+    request_append(&bytes, "GET", "/half", "", 0, false);
+    bytes.len -= 12;
+    int64_t began_at_ms = now_ms();
+    client_send(half, &bytes);
+    poll(NULL, 0, 50);
+    expect_exchange(other, "GET", "/other", "GET /other 0 whole");
+    int64_t took_ms = now_ms() - began_at_ms;
+    assert_in_range(took_ms, 0, 4500);
+    assert_int_equal(client_peek(half, 1000), 0);
+    buf_fini(&bytes);
+    close(half);
+    close(other);
+    worker_stop(&worker);
+}
+
+static void garbage_closes_the_connection(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    struct buf bytes;
+    buf_init(&bytes);
+    buf_append_text(&bytes, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client_send(fd, &bytes);
+    assert_int_equal(client_peek(fd, 3000), 0);
+    close(fd);
+    fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/count", "1");
+    buf_fini(&bytes);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void connections_beyond_the_limit_wait_for_a_place(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(2, 60);
+    int first = client_connect(worker.path);
+    int second = client_connect(worker.path);
+    expect_exchange(first, "GET", "/1", "GET /1 0 whole");
+    expect_exchange(second, "GET", "/2", "GET /2 0 whole");
+    int third = client_connect(worker.path);
+    send_request(third, "GET", "/3", "", 0);
+    assert_int_equal(client_peek(third, 200), -1);
+    close(first);
+    expect_answer(third, "GET /3 0 whole");
+    close(second);
+    close(third);
+    worker_stop(&worker);
+}
+
+static void an_idle_connection_is_first_asked_and_then_closed(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 1);
+    int fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/1", "GET /1 0 whole");
+    assert_int_equal(client_peek(fd, 2000), 1);
+    struct client_answer answer;
+    client_read(fd, &answer);
+    assert_false(answer.ended);
+    assert_int_equal(answer.stderr_records, 1);
+    assert_int_equal(answer.out.len, 0);
+    answer_fini(&answer);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void a_request_that_crosses_the_question_is_answered(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/1", "GET /1 0 whole");
+    int64_t began_at_ms = now_ms();
+    kill(worker.pid, SIGTERM);
+    assert_int_equal(client_peek(fd, 1000), 1);
+    send_request(fd, "POST", "/2", "hello", 5);
+    expect_answer(fd, "POST /2 5 whole");
+    assert_int_equal(client_peek(fd, 500), 1); /* asked again */
+    close(fd);
+    assert_in_range(worker_join(&worker, began_at_ms), 0, 900);
+}
+
+static void sigterm_waits_for_the_answer_and_a_second_one_changes_nothing(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    send_request(fd, "GET", "/later", "", 0);
+    poll(NULL, 0, LATER_MS / 4);
+    int64_t began_at_ms = now_ms();
+    kill(worker.pid, SIGTERM);
+    poll(NULL, 0, LATER_MS / 4);
+    kill(worker.pid, SIGTERM);
+    expect_answer(fd, "GET /later 0 whole");
+    close(fd);
+    assert_in_range(worker_join(&worker, began_at_ms), 0, 900);
+}
+
+static void sigterm_ends_idle_connections_of_a_deaf_peer(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/1", "GET /1 0 whole");
+    assert_in_range(worker_stop(&worker), 900, 2000);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_connection_answers_many_requests),
+        cmocka_unit_test(a_connection_without_keep_is_closed_after_its_answer),
+        cmocka_unit_test(a_request_may_come_byte_by_byte),
+        cmocka_unit_test(the_first_of_two_equal_params_counts),
+        cmocka_unit_test(bodies_are_whole_up_to_the_limit_and_drained_beyond),
+        cmocka_unit_test(a_body_beyond_all_measure_costs_the_connection),
+        cmocka_unit_test(records_inside_a_body_are_not_run),
+        cmocka_unit_test(a_large_answer_comes_whole),
+        cmocka_unit_test(a_late_answer_holds_nobody_else_up),
+        cmocka_unit_test(a_peer_may_leave_at_any_stage),
+        cmocka_unit_test(a_peer_that_half_closes_gets_its_answer),
+        cmocka_unit_test(silence_in_mid_request_holds_the_others_up_for_four_seconds_at_most),
+        cmocka_unit_test(garbage_closes_the_connection),
+        cmocka_unit_test(connections_beyond_the_limit_wait_for_a_place),
+        cmocka_unit_test(an_idle_connection_is_first_asked_and_then_closed),
+        cmocka_unit_test(a_request_that_crosses_the_question_is_answered),
+        cmocka_unit_test(sigterm_waits_for_the_answer_and_a_second_one_changes_nothing),
+        cmocka_unit_test(sigterm_ends_idle_connections_of_a_deaf_peer),
+    };
+    tests_pid = getpid();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
