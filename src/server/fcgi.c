@@ -7,8 +7,8 @@
  *                                          `-----answer at once--> ANSWERED ----------^
  *
  * Why blocking reads and writes are right here: nginx sends a request only when it has all of it, and reads an answer as
- * fast as it comes. A peer that stops in mid-request holds the loop for 2 s per read (SO_RCVTIMEO), and libfcgi tries a
- * read that failed once more: 4 s. The socket's mode, 0660, keeps such peers out.
+ * fast as it comes. A peer that stops in mid-request holds the loop for 2 s (SO_RCVTIMEO); the socket's mode, 0660,
+ * keeps such peers out.
  *
  * Two descriptors per connection. libfcgi closes the one that it was given when a request fails, and libuv forbids to close a
  * descriptor under an active poll. Stopping the poll around each request would cost three epoll_ctl calls per request, half as
@@ -245,7 +245,27 @@ static void connection_read_body(struct fcgi_connection *connection)
         request->body_state == BODY_WHOLE ? buf_slice(&connection->body) : (struct slice){.data = "", .len = 0};
 }
 
-/* The peer left, or what it sent is no request: libfcgi has closed its descriptor. Leaving between requests is no fault. */
+/*
+ * Lets libfcgi read a request up to its body. Its own word isn't enough: params that break off count as their end for it,
+ * and a write without the condition that it came with must not run. On false libfcgi has closed its descriptor.
+ */
+static bool connection_read_request(struct fcgi_connection *connection)
+{
+    FCGX_Request *codec = &connection->codec;
+    int fd = codec->ipcFd;
+    FCGX_InitRequest(codec, -1, 0); /* no listening socket: it can't accept by itself */
+    codec->ipcFd = fd;
+    codec->keepConnection = 1;
+    if (FCGX_Accept_r(codec) < 0)
+        return false;
+    if (FCGX_GetError(codec->in) == 0)
+        return true;
+    codec->keepConnection = 1; /* as in connection_finish() */
+    FCGX_Free(codec, 1);
+    return false;
+}
+
+/* The peer left, or what it sent is no request. Leaving between requests is no fault. */
 static void connection_lost(struct fcgi_connection *connection)
 {
     if (connection->codec.isBeginProcessed)
@@ -256,14 +276,8 @@ static void connection_lost(struct fcgi_connection *connection)
 static void connection_serve(struct fcgi_connection *connection)
 {
     struct fcgi *fcgi = connection->fcgi;
-    FCGX_Request *codec = &connection->codec;
-    int fd = codec->ipcFd;
     int64_t now_us = clock_monotonic_us();
-
-    FCGX_InitRequest(codec, -1, 0);
-    codec->ipcFd = fd;
-    codec->keepConnection = 1;
-    if (FCGX_Accept_r(codec) < 0) {
+    if (!connection_read_request(connection)) {
         connection_lost(connection);
         return;
     }
@@ -271,7 +285,7 @@ static void connection_serve(struct fcgi_connection *connection)
     fcgi->busy_count++;
 
     struct request *request = &connection->request;
-    request_read_params(request, codec->envp);
+    request_read_params(request, connection->codec.envp);
     request_begin(request, now_us);
     connection_read_body(connection);
     api_handle(fcgi->services, request);
