@@ -13,7 +13,8 @@
  * Every wait ends at the call's deadline: the shelf's by a timed wait, another process' lock by the busy handler, a
  * statement's own work by the progress handler. Only a system call on a disk that hangs can't be cut short.
  *
- * Several processes may open a new file at once: it is made by mknod(), which needs no descriptor (closing one would
+ * The file is opened by the first call that needs it, and if that fails by the next one: a disk that is mounted late is a
+ * store that is away for a while, not a reason to end. Several processes may open a new file at once: it is made by mknod(), which needs no descriptor (closing one would
  * drop the locks that this process holds on the file, fcntl(2)), and the tables are made under the write lock by whoever
  * gets it first.
  *
@@ -63,6 +64,9 @@ struct sqlite_connection {
 struct sqlite_file {
     char *path;
     uint32_t timeout_ms;
+    uint32_t reader_count;
+    pthread_mutex_t opening; /* guards the next two */
+    bool is_open;
     struct shelf shelves[2]; /* by lane */
     size_t connection_count;
     struct sqlite_connection connections[]; /* the first one writes */
@@ -164,9 +168,15 @@ static void shelf_fini(struct shelf *shelf)
     pthread_mutex_destroy(&shelf->lock);
 }
 
+static enum status file_ensure_open(struct sqlite_file *file, struct error *error);
+
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
                         struct error *error)
 {
+    enum status status = file_ensure_open(file, error);
+    if (status) {
+        return status;
+    }
     struct shelf *shelf = &file->shelves[lane];
     int64_t deadline_ms = now_ms() + file->timeout_ms;
     struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
@@ -375,9 +385,9 @@ static enum status file_make(const struct sqlite_file *file, struct error *error
                      strerror(errno));
 }
 
-static enum status connections_open(struct sqlite_file *file, uint32_t reader_count, struct error *error)
+static enum status connections_open(struct sqlite_file *file, struct error *error)
 {
-    for (uint32_t i = 0; i <= reader_count; i++) {
+    for (uint32_t i = 0; i <= file->reader_count; i++) {
         bool writes = i == 0;
         struct sqlite_connection *connection = &file->connections[file->connection_count++];
         connection->file = file;
@@ -392,38 +402,59 @@ static enum status connections_open(struct sqlite_file *file, uint32_t reader_co
         if (status) {
             return status;
         }
-        sqlite_give_back(connection);
+    }
+    for (size_t i = 0; i < file->connection_count; i++) {
+        sqlite_give_back(&file->connections[i]);
     }
     return STATUS_OK;
 }
 
-enum status sqlite_file_open(struct sqlite_file **file, const char *path, uint32_t reader_count, uint32_t timeout_ms,
-                             struct error *error)
-{
-    struct sqlite_file *opened = mem_zalloc(sizeof(*opened) + (reader_count + 1) * sizeof(opened->connections[0]));
-    opened->path = mem_strdup(path);
-    opened->timeout_ms = timeout_ms;
-    shelf_init(&opened->shelves[LANE_READ]);
-    shelf_init(&opened->shelves[LANE_WRITE]);
-    enum status status = file_make(opened, error);
-    if (status == STATUS_OK) {
-        status = connections_open(opened, reader_count, error);
-    }
-    if (status) {
-        sqlite_file_close(opened);
-        opened = NULL;
-    }
-    *file = opened;
-    return status;
-}
-
-void sqlite_file_close(struct sqlite_file *file)
+static void connections_close(struct sqlite_file *file)
 {
     for (size_t i = 0; i < file->connection_count; i++) {
         connection_close(&file->connections[i]);
+        file->connections[i] = (struct sqlite_connection){0};
     }
+    file->connection_count = 0;
+}
+
+/* Opens what isn't open yet: all connections or, to be tried again by the next call, none. */
+static enum status file_ensure_open(struct sqlite_file *file, struct error *error)
+{
+    enum status status = STATUS_OK;
+    pthread_mutex_lock(&file->opening);
+    if (!file->is_open) {
+        status = file_make(file, error);
+        if (status == STATUS_OK) {
+            status = connections_open(file, error);
+        }
+        if (status) {
+            connections_close(file);
+        }
+        file->is_open = status == STATUS_OK;
+    }
+    pthread_mutex_unlock(&file->opening);
+    return status;
+}
+
+struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uint32_t timeout_ms)
+{
+    struct sqlite_file *file = mem_zalloc(sizeof(*file) + (reader_count + 1) * sizeof(file->connections[0]));
+    file->path = mem_strdup(path);
+    file->reader_count = reader_count;
+    file->timeout_ms = timeout_ms;
+    pthread_mutex_init(&file->opening, NULL);
+    shelf_init(&file->shelves[LANE_READ]);
+    shelf_init(&file->shelves[LANE_WRITE]);
+    return file;
+}
+
+void sqlite_file_free(struct sqlite_file *file)
+{
+    connections_close(file);
     shelf_fini(&file->shelves[LANE_READ]);
     shelf_fini(&file->shelves[LANE_WRITE]);
+    pthread_mutex_destroy(&file->opening);
     free(file->path);
     free(file);
 }

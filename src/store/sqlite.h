@@ -24,12 +24,11 @@ struct sqlite_connection;
 enum sqlite_lane { LANE_READ, LANE_WRITE };
 enum sqlite_step { STEP_ROW, STEP_DONE, STEP_FAILED };
 
-/* Opens path with reader_count connections to read and one to write; makes file and tables if they are missing. */
-enum status sqlite_file_open(struct sqlite_file **file, const char *path, uint32_t reader_count, uint32_t timeout_ms,
-                             struct error *error) STATUS_MUST_CHECK;
-void sqlite_file_close(struct sqlite_file *file);
+/* Opens nothing yet: the first call does, with reader_count connections to read and one to write; it makes what is missing. */
+struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uint32_t timeout_ms);
+void sqlite_file_free(struct sqlite_file *file);
 
-/* STATUS_BUSY: no connection came back in time. */
+/* STATUS_BUSY: no connection came back in time; STATUS_UNAVAILABLE: the file can't be opened. */
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
                         struct error *error) STATUS_MUST_CHECK;
 

@@ -38,7 +38,7 @@ static struct sqlite_file *file_of(struct store *store)
 
 static void sqlite_close(struct store *store)
 {
-    sqlite_file_close(file_of(store));
+    sqlite_file_free(file_of(store));
     free(store);
 }
 
@@ -366,14 +366,9 @@ enum status sqlite_open(struct store **store, const struct store_options *option
                          "sqlite: needs a file's name behind it, such as sqlite:/var/lib/todo/todo.db; a database in "
                          "memory can't be shared by workers");
     }
-    struct sqlite_file *file;
-    enum status status = sqlite_file_open(&file, path, options->concurrency, options->timeout_ms, error);
-    if (status) {
-        return status;
-    }
     struct sqlite_store *opened = mem_zalloc(sizeof(*opened));
     opened->store.ops = &SQLITE_OPS;
-    opened->file = file;
+    opened->file = sqlite_file_new(path, options->concurrency, options->timeout_ms);
     *store = &opened->store;
     return STATUS_OK;
 }

@@ -32,9 +32,9 @@ struct store_options {
 };
 
 /*
- * Opens the store that the URI names. SQLite: creates file and tables. MongoDB: makes no connection yet, so a server that is
- * away is no error here.
- * errors  STATUS_INVALID: the URI, with what is wrong in it; STATUS_UNAVAILABLE: the file can't be opened
+ * Makes ready for the store that the URI names. Nothing is connected or opened yet, so a server that is away, or a file that
+ * can't be opened, is no error here: calls fail until it is there.
+ * errors  STATUS_INVALID: the URI, with what is wrong in it
  */
 enum status store_open(struct store **store, const struct store_options *options,
                        struct error *error) STATUS_MUST_CHECK;
