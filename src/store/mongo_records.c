@@ -187,11 +187,11 @@ enum status mongo_epoch_get(struct mongo_server *server, struct store_meta *meta
     return status;
 }
 
-static bool reply_counts_one(const bson_t *reply)
+/* The new record, asked for by RETURN_NEW, is null if nothing matched and nothing was inserted. */
+static bool reply_has_record(const bson_t *reply)
 {
-    bson_iter_t at, n;
-    return bson_iter_init(&at, reply) && bson_iter_find_descendant(&at, "lastErrorObject.n", &n) &&
-           bson_iter_as_int64(&n) == 1;
+    bson_iter_t value;
+    return bson_iter_init_find(&value, reply, "value") && BSON_ITER_HOLDS_DOCUMENT(&value);
 }
 
 enum status mongo_epoch_swap(struct mongo_server *server, int64_t expected_epoch, const struct store_meta *meta,
@@ -209,12 +209,11 @@ enum status mongo_epoch_swap(struct mongo_server *server, int64_t expected_epoch
         BCON_NEW("$set", "{", "epoch", BCON_INT64(meta->epoch), "cache_run_id", BCON_UTF8(meta->cache_run_id), "}");
     mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
     mongoc_find_and_modify_opts_set_update(options, update);
+    mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW |
+                                                       (expected_epoch == 0 ? MONGOC_FIND_AND_MODIFY_UPSERT : 0));
     mongoc_find_and_modify_opts_set_max_time_ms(options, (uint32_t)server->max_time_ms);
-    if (expected_epoch == 0) {
-        mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_UPSERT);
-    }
     if (mongoc_collection_find_and_modify_with_opts(session.collection, filter, options, &reply, &failure)) {
-        *swapped = reply_counts_one(&reply);
+        *swapped = reply_has_record(&reply);
     } else if (!mongo_is_duplicate(failure.code)) {
         status = mongo_write_failed("move the epoch on", &reply, &failure, error);
     }
