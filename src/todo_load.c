@@ -275,12 +275,15 @@ static void run_new_load(struct run *run)
     run->load = load_new(&options);
 }
 
-/* Each step needs those before it. The threads are the store's, and one for reading. */
+/*
+ * Each step needs those before it. The first bytes of a pipe may be long in coming: they are waited for before the loop takes
+ * Ctrl-C for itself. The threads are the store's, and one for reading.
+ */
 static enum status run_open(struct run *run, struct error *error)
 {
-    enum status status = loop_new(&run->loop, (unsigned)run->settings->store_concurrency + 1, error);
+    enum status status = run_open_reader(run, error);
     if (status == STATUS_OK)
-        status = run_open_reader(run, error);
+        status = loop_new(&run->loop, (unsigned)run->settings->store_concurrency + 1, error);
     if (status == STATUS_OK)
         status = run_open_rejects(run, error);
     if (status == STATUS_OK && !run->line->dry_run)
@@ -353,7 +356,7 @@ static int report(const struct run *run)
     if (early && result->settled_row > 0)
         fprintf(stderr, "%s: it ended early: all rows up to row %s are dealt with, none behind it\n", PROGRAM,
                 progress_number(number, result->settled_row));
-    if (early && !run->line->dry_run)
+    if (early && result->in_count > 0 && !run->line->dry_run)
         fprintf(stderr, "%s: the same command with --upsert completes it\n", PROGRAM);
     if (result->in_count == 0 && (early || result->reject_count > 0))
         return EXIT_NOTHING;

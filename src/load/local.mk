@@ -17,3 +17,4 @@ libload_a_SOURCES = \
 	src/load/rejects.c src/load/rejects.h \
 	src/load/row.c src/load/row.h \
 	src/load/source.c src/load/source.h
+dist_man_MANS += doc/todo-load.1

@@ -22,13 +22,27 @@
 #include "load/csv_reader.h"
 #include "load/jsonl_reader.h"
 
-static bool reader_skip_blank(struct slice *text)
+enum {
+    RECOGNISED_BYTES = 5,   /* enough to tell binary formats and byte order marks */
+    BLANK_MAX_BYTES = 4096, /* white space that is looked past */
+};
+
+/* The first character that is not white space, 0 if there is none. It asks for no byte more than it needs: what is behind
+ * them may be long in coming through a pipe. */
+static enum status reader_first_character(struct source *source, char *character, struct error *error)
 {
-    if (text->len == 0 || !memchr(" \t\r\n", text->data[0], 4))
-        return false;
-    text->data++;
-    text->len--;
-    return true;
+    for (size_t len = 1; len <= BLANK_MAX_BYTES; len++) {
+        struct slice window;
+        enum status status = source_peek(source, len, &window, error);
+        *character = '\0';
+        if (status != STATUS_OK || window.len < len)
+            return status;
+        *character = window.data[len - 1];
+        if (!memchr(" \t\r\n", *character, 4))
+            return STATUS_OK;
+    }
+    *character = '\0';
+    return STATUS_OK;
 }
 
 static bool reader_is_utf16(struct slice window)
@@ -40,24 +54,22 @@ static bool reader_is_utf16(struct slice window)
 static enum status reader_new_text(struct reader **reader, struct source *source, struct slice window,
                                    struct error *error)
 {
-    if (window.len >= 3 && memcmp(window.data, "\xef\xbb\xbf", 3) == 0) {
+    if (window.len >= 3 && memcmp(window.data, "\xef\xbb\xbf", 3) == 0)
         source_skip(source, 3);
-        window = (struct slice){.data = window.data + 3, .len = window.len - 3};
-    }
-    while (reader_skip_blank(&window))
-        continue;
-    if (window.len > 0 && window.data[0] == '[')
+    char first;
+    enum status status = reader_first_character(source, &first, error);
+    if (status != STATUS_OK)
+        return status;
+    if (first == '[')
         return error_set(error, STATUS_INVALID,
                          "this is a JSON array; one object per line is needed: jq -c '.[]' FILE makes that of it");
-    if (window.len == 0 || window.data[0] == '{')
-        return jsonl_reader_new(reader);
-    return csv_reader_new(reader, source, error);
+    return first == '{' || first == '\0' ? jsonl_reader_new(reader) : csv_reader_new(reader, source, error);
 }
 
 static enum status reader_new(struct reader **reader, struct source *source, struct error *error)
 {
     struct slice window;
-    enum status status = source_peek(source, 4096, &window, error);
+    enum status status = source_peek(source, RECOGNISED_BYTES, &window, error);
     if (status != STATUS_OK)
         return status;
     if (archive_recognise(window))

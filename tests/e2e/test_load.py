@@ -42,12 +42,13 @@ def redis(tmp_path_factory):
 
 
 class Loader:
-    """todo-load on a SQLite file of its own."""
+    """todo-load in a folder of its own, where its SQLite file is as well."""
 
-    def __init__(self, folder, redis):
+    def __init__(self, folder, redis, store=None):
         self.file = folder / "todos.db"
         self.folder = folder
-        self.command = [WORKER_BUILD / "todo-load", "-o", f"store=sqlite:{self.file}", "-o", f"redis={redis}"]
+        store = store or f"sqlite:{self.file}"
+        self.command = [WORKER_BUILD / "todo-load", "-o", f"store={store}", "-o", f"redis={redis}"]
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TODO_")}
 
     def run(self, *words, **options):
@@ -245,7 +246,6 @@ def test_what_is_there_is_refused_and_upsert_replaces_it(loader):
         ["import", "missing.jsonl"],
         ["import", "."],
         ["-o", "colour=red", "seed", "-n", "1"],
-        ["-o", "store=sqlite:missing/todos.db", "seed", "-n", "1"],
         ["--what"],
     ],
 )
@@ -254,6 +254,12 @@ def test_what_cannot_be_done_ends_with_2_and_a_reason(loader, words):
     assert result.returncode == 2
     assert result.stderr.startswith(b"todo-load: ") or b"todo-load: " in result.stderr
     assert loader.count() == 0
+
+
+def test_store_that_cannot_be_opened_ends_with_2(tmp_path, redis):
+    for store in (f"sqlite:{tmp_path}/missing/todos.db", "mongodb://127.0.0.1:1/todo", "postgres://somewhere"):
+        result = Loader(tmp_path, redis, store).run("seed", "-n", 5)
+        assert result.returncode == 2 and b"\ntodo-load: " in b"\n" + result.stderr, result
 
 
 def test_dry_run_checks_and_leaves_no_trace(loader, rows):
@@ -290,14 +296,15 @@ def test_interrupted_it_says_how_far_it_got_and_upsert_completes_it(loader):
 
 def test_interrupted_while_it_waits_for_a_pipe_it_ends(loader):
     load = loader.start("import", "-", stdin=subprocess.PIPE)
-    load.stdin.write(b'{"id":"1","name":"n"}\n' * 3)
+    load.stdin.write(as_json_lines([{"id": "1", "name": "n"}, {"id": "2", "name": "n"}]))
     load.stdin.flush()
     time.sleep(1)
     load.send_signal(signal.SIGTERM)
     started = time.monotonic()
-    assert load.wait(20) == 2
+    out = load.stdout.read(), load.stderr.read()  # not communicate(): it would close the pipe that is waited for
+    assert load.wait(20) == 2, out
     assert time.monotonic() - started < 10
-    load.communicate()
+    load.stdin.close()
 
 
 def test_lines_tell_progress_where_there_is_no_terminal(loader):
@@ -351,8 +358,9 @@ def test_without_redis_workers_leave_what_they_had(stack, tmp_path, new_id):
     assert answers == ["after"] * 20
 
 
-def test_without_redis_nothing_is_written_if_that_is_refused(loader):
-    result = loader.run("-o", "redis=unix:/nowhere/redis.sock", "-o", "on_cache_down=refuse", "seed", "-n", 5)
+def test_without_redis_nothing_is_written_if_that_is_refused(tmp_path):
+    loader = Loader(tmp_path, "unix:/nowhere/redis.sock")
+    result = loader.run("-o", "on_cache_down=refuse", "seed", "-n", 5)
     assert result.returncode == 2 and b"on_cache_down" in result.stderr
     assert loader.count() == 0
 
@@ -375,10 +383,8 @@ def mongodb_uri(tmp_path_factory):
     subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
 
 
-def test_mongodb_gets_the_same_rows(loader, rows, mongodb_uri):
-    loader.command += ["-o", f"store={mongodb_uri}"]
-    loader.command = [word for word in loader.command if not str(word).startswith("store=sqlite")]
-    loader.command.remove("-o")
+def test_mongodb_gets_the_same_rows(tmp_path, redis, rows, mongodb_uri):
+    loader = Loader(tmp_path, redis, mongodb_uri)
     result = loader.run("import", "-", input=as_archive(rows))
     assert (result.returncode, summary(result)) == (0, "1,000 rows are in, 0 rejected"), result
     mongo = Mongo(mongodb_uri)
