@@ -3,13 +3,21 @@ noinst_LIBRARIES += libstore.a
 libstore_a_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 STORE_LIBS = $(MONGOC_LIBS) $(BSON_LIBS) $(SQLITE_LIBS) $(UV_LIBS)
 libstore_a_SOURCES = \
+	src/store/answer.c \
 	src/store/condition.c \
 	src/store/mongo.c \
+	src/store/mongo_answers.c src/store/mongo_answers.h \
+	src/store/mongo_change.c src/store/mongo_change.h \
+	src/store/mongo_document.c src/store/mongo_document.h \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
+	src/store/mongo_indexes.c src/store/mongo_indexes.h \
 	src/store/mongo_records.c src/store/mongo_records.h \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \
+	src/store/sqlite_answers.c src/store/sqlite_answers.h \
+	src/store/sqlite_change.c src/store/sqlite_change.h \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
 	src/store/sqlite_store.c \
+	src/store/sqlite_todo.c src/store/sqlite_todo.h \
 	src/store/store.c src/store/store.h src/store/store_ops.h

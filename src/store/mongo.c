@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MongoDB behind the seam: what is asked of the collection todos. The cache's own records are in mongo_records.c, how
- * documents, commands and errors look in mongo_driver.c, how long things may take in mongo_uri.c.
+ * MongoDB behind the seam: what is asked of the collection todos. Changes under a condition are in mongo_change.c, kept
+ * answers in mongo_answers.c, the cache's own records in mongo_records.c, indexes in mongo_indexes.c; how documents,
+ * commands and errors look in mongo_document.c and mongo_driver.c, how long things may take in mongo_uri.c.
  *
  * Most calls are one round trip, and every operation carries maxTimeMS, so that the server stops working on what
  * nobody waits for any more; a fence's deadline rests on that. Inserts go by the driver's CRUD calls, and the swap by
  * findAndModify, because the driver repeats these after a failover.
  *
- * So a taken id may be our own doing, and an insert that hears of one reads the stored document: EXISTS is said only if it
- * differs from its own. A load tells taken ids by their code and goes on; every row must be accounted for.
+ * A taken id may be the caller's own doing, by a try whose answer got lost: an insert that hears of one reads the stored
+ * document, and EXISTS is said only if it differs from its own. A load tells taken ids by their code and goes on; every
+ * row must be accounted for.
  *
  * A list is a range of the index that it names (hint): the server must not choose another plan, whatever else the
  * collection holds. It sees only documents whose created_at is a date and whose _id is a string; others have no place
@@ -26,7 +28,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/mongo_answers.h"
+#include "store/mongo_change.h"
+#include "store/mongo_document.h"
 #include "store/mongo_driver.h"
+#include "store/mongo_indexes.h"
 #include "store/mongo_records.h"
 #include "store/store_ops.h"
 
@@ -54,58 +60,6 @@ static void mongo_close(struct store *store)
     free(store);
 }
 
-static void index_append(bson_t *indexes, const char *at, const char *name, const char *const *keys)
-{
-    bson_t index, key;
-    BSON_APPEND_DOCUMENT_BEGIN(indexes, at, &index);
-    BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &key);
-    for (; *keys; keys++) {
-        BSON_APPEND_INT32(&key, *keys, 1);
-    }
-    bson_append_document_end(&index, &key);
-    BSON_APPEND_UTF8(&index, "name", name);
-    bson_append_document_end(indexes, &index);
-}
-
-/* Without maxTimeMS: an index that is cut short is begun anew each time; one that is left alone gets done. */
-static enum status indexes_make(struct mongo_session *session, bson_t *command, struct error *error)
-{
-    bson_t reply;
-    bson_error_t failure;
-    enum status status = STATUS_OK;
-    if (!mongoc_client_write_command_with_opts(session->client, session->server->database, command, NULL, &reply,
-                                               &failure)) {
-        status = mongo_read_failed("make its indexes", &failure, error);
-    }
-    bson_destroy(&reply);
-    return status;
-}
-
-static enum status todos_indexes_make(struct mongo_session *session, struct error *error)
-{
-    bson_t *command = BCON_NEW("createIndexes", BCON_UTF8("todos"));
-    bson_t indexes;
-    BSON_APPEND_ARRAY_BEGIN(command, "indexes", &indexes);
-    index_append(&indexes, "0", "todos_by_time", (const char *[]){"created_at", "_id", NULL});
-    index_append(&indexes, "1", "todos_by_done_and_time", (const char *[]){"done", "created_at", "_id", NULL});
-    bson_append_array_end(command, &indexes);
-    enum status status = indexes_make(session, command, error);
-    bson_destroy(command);
-    return status;
-}
-
-static enum status outbox_indexes_make(struct mongo_session *session, struct error *error)
-{
-    bson_t *command = BCON_NEW("createIndexes", BCON_UTF8("outbox"));
-    bson_t indexes;
-    BSON_APPEND_ARRAY_BEGIN(command, "indexes", &indexes);
-    index_append(&indexes, "0", "outbox_by_age", (const char *[]){"added_at", "_id", NULL});
-    bson_append_array_end(command, &indexes);
-    enum status status = indexes_make(session, command, error);
-    bson_destroy(command);
-    return status;
-}
-
 /* Asks the primary for its pulse: what takes writes is what must be there. */
 static enum status server_ping(struct mongo_session *session, struct error *error)
 {
@@ -128,40 +82,11 @@ static enum status mongo_prepare(struct store *store, struct error *error)
     if (atomic_load(&mongo->prepared)) {
         status = server_ping(&session, error);
     } else {
-        status = todos_indexes_make(&session, error);
-        status = status ? status : outbox_indexes_make(&session, error);
+        status = mongo_indexes_make(&session, error);
         atomic_store(&mongo->prepared, status == STATUS_OK);
     }
     mongo_session_close(&session);
     return status;
-}
-
-static void find_options(bson_t *options, const struct mongo_server *server, int64_t limit)
-{
-    bson_t projection;
-    BSON_APPEND_INT64(options, "limit", limit);
-    BSON_APPEND_INT64(options, "batchSize", limit); /* else a single batch ends after 101 */
-    BSON_APPEND_BOOL(options, "singleBatch", true);
-    BSON_APPEND_INT64(options, "maxTimeMS", server->max_time_ms);
-    BSON_APPEND_DOCUMENT_BEGIN(options, "projection", &projection);
-    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
-        BSON_APPEND_INT32(&projection, mongo_field_key(field), 1);
-    }
-    bson_append_document_end(options, &projection);
-}
-
-static enum status cursor_read_one(mongoc_cursor_t *cursor, const char *id, struct arena *arena, struct todo *todo,
-                                   struct error *error)
-{
-    const bson_t *document;
-    bson_error_t failure;
-    if (mongoc_cursor_next(cursor, &document)) {
-        return mongo_todo_read(document, arena, todo, error);
-    }
-    if (mongoc_cursor_error(cursor, &failure)) {
-        return mongo_read_failed("read a todo", &failure, error);
-    }
-    return error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", id);
 }
 
 static enum status mongo_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
@@ -172,14 +97,7 @@ static enum status mongo_get(struct store *store, const char *id, struct arena *
     if (status) {
         return status;
     }
-    bson_t *filter = BCON_NEW("_id", BCON_UTF8(id));
-    bson_t options = BSON_INITIALIZER;
-    find_options(&options, session.server, 1);
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, &options, NULL);
-    status = cursor_read_one(cursor, id, arena, todo, error);
-    mongoc_cursor_destroy(cursor);
-    bson_destroy(filter);
-    bson_destroy(&options);
+    status = mongo_todo_find(&session, id, arena, todo, error);
     mongo_session_close(&session);
     return status;
 }
@@ -221,7 +139,7 @@ static bson_t *list_filter(const struct store_query *query, const struct place *
 static void list_options(bson_t *options, const struct listing *listing, int64_t limit)
 {
     int32_t direction = listing->query->ascending ? 1 : -1;
-    find_options(options, listing->session->server, limit);
+    mongo_find_options(options, listing->session->server, limit);
     BCON_APPEND(options, "sort", "{", "created_at", BCON_INT32(direction), "_id", BCON_INT32(direction), "}");
     BSON_APPEND_UTF8(options, "hint",
                      listing->query->done == STORE_DONE_ANY ? "todos_by_time" : "todos_by_done_and_time");
@@ -350,20 +268,12 @@ static enum status mongo_insert(struct store *store, const struct todo *todo, st
     if (status) {
         return status;
     }
-    bson_t document = BSON_INITIALIZER, reply;
-    bson_error_t failure;
-    bson_t *options = BCON_NEW("maxTimeMS", BCON_INT64(session.server->max_time_ms));
+    bson_t document = BSON_INITIALIZER;
     mongo_todo_write(&document, todo);
-    bool inserted = mongoc_collection_insert_one(session.collection, &document, options, &reply, &failure);
-    bool taken = !inserted && mongo_is_duplicate(failure.code) && !bson_has_field(&reply, "writeConcernErrors");
-    if (!inserted && !taken) {
-        status = mongo_write_failed("insert a todo", &reply, &failure, error);
-    }
-    bson_destroy(&reply);
+    status = mongo_insert_one(&session, &document, session.server->max_time_ms, "insert a todo", error);
     bson_destroy(&document);
-    bson_destroy(options);
     mongo_session_close(&session);
-    return taken ? insert_settle(store, todo, error) : status;
+    return status == STATUS_EXISTS ? insert_settle(store, todo, error) : status;
 }
 
 /* Marks the taken ids; returns how many errors there were, or -1 if one of them was of another kind. */
@@ -514,6 +424,29 @@ static enum status mongo_meta_swap(struct store *store, int64_t expected_epoch, 
     return mongo_epoch_swap(server_of(store), expected_epoch, meta, swapped, error);
 }
 
+static enum status mongo_store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                                      struct store_changed *changed, struct error *error)
+{
+    return mongo_change(server_of(store), change, arena, changed, error);
+}
+
+static enum status mongo_store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
+                                            struct error *error)
+{
+    return mongo_answer_begin(server_of(store), answer, arena, error);
+}
+
+static enum status mongo_store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    return mongo_answer_end(server_of(store), answer, error);
+}
+
+static enum status mongo_store_answer_forget(struct store *store, const struct store_answer *answer,
+                                             struct error *error)
+{
+    return mongo_answer_forget(server_of(store), answer, error);
+}
+
 static const struct store_ops MONGO_OPS = {
     .kind = "mongodb",
     .close = mongo_close,
@@ -521,6 +454,10 @@ static const struct store_ops MONGO_OPS = {
     .get = mongo_get,
     .list = mongo_list,
     .insert = mongo_insert,
+    .change = mongo_store_change,
+    .answer_begin = mongo_store_answer_begin,
+    .answer_end = mongo_store_answer_end,
+    .answer_forget = mongo_store_answer_forget,
     .load = mongo_load,
     .outbox_put = mongo_outbox_put,
     .outbox_list = mongo_outbox_list,

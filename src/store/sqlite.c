@@ -360,17 +360,16 @@ static enum status schema_make(struct sqlite_connection *connection, void *ctx, 
     }
     int64_t version = sqlite_column_int(connection, 0);
     sqlite3_reset(connection->current);
-    if (version == SQLITE_SCHEMA_VERSION) {
-        return STATUS_OK;
-    }
-    if (version != 0) {
+    if (version < 0 || version > SQLITE_SCHEMA_VERSION) {
         return error_set(error, STATUS_UNAVAILABLE,
                          "sqlite:%.60s: its tables have version %lld, made by a newer program; this one knows "
                          "version %d: run the newer one, or name another file",
                          connection->file->path, (long long)version, SQLITE_SCHEMA_VERSION);
     }
-    if (sqlite3_exec(connection->db, SQLITE_TABLES, NULL, NULL, NULL) != SQLITE_OK) {
-        return sqlite_failed(connection, "make its tables", error);
+    for (; version < SQLITE_SCHEMA_VERSION; version++) {
+        if (sqlite3_exec(connection->db, SQLITE_STEPS[version], NULL, NULL, NULL) != SQLITE_OK) {
+            return sqlite_failed(connection, "make its tables", error);
+        }
     }
     return STATUS_OK;
 }

@@ -14,7 +14,9 @@
  * sqlite turns into one range of the index, in both directions; there is no LIMIT, for the reader stops stepping when
  * its page is full, and skips what it can't read without asking again.
  *
- * A change here needs SQLITE_SCHEMA_VERSION one higher, and a step in sqlite.c from the old tables to the new ones.
+ * A step that has been released never changes: files that went through it are out there. What must change needs a
+ * step of its own and SQLITE_SCHEMA_VERSION one higher. A new file goes through all of them, so that old and new ones
+ * are alike.
  */
 #include "store/sqlite_sql.h"
 
@@ -31,43 +33,53 @@
 
 #define TIME_RULES(column) "typeof(" column ") = 'integer' AND " column " BETWEEN 0 AND 253402300799999"
 
-const char SQLITE_TABLES[] =
+/* Laid out as SQL. clang-format would fold the lines at the macros. */
+/* clang-format off */
+static const char TODOS_OUTBOX_META[] =
     "CREATE TABLE todos ("
     " id TEXT PRIMARY KEY NOT NULL CHECK (" ID_RULES "),"
-    " name TEXT NOT NULL CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 200" TEXT_RULES(
-        "name") "),"
-                " description TEXT NOT NULL DEFAULT '' CHECK (typeof(description) = 'text' AND length(description) <= "
-                "4000" TEXT_RULES(
-                    "description") "),"
-                                   " done INTEGER NOT NULL DEFAULT 0 CHECK (typeof(done) = 'integer' AND done IN (0, "
-                                   "1)),"
-                                   " v INTEGER NOT NULL DEFAULT 1 CHECK (typeof(v) = 'integer' AND v >= 1),"
-                                   " created_at INTEGER NOT NULL CHECK (" TIME_RULES(
-                                       "created_at") "),"
-                                                     " updated_at INTEGER NOT NULL CHECK (" TIME_RULES(
-                                                         "updated_at") ")"
-                                                                       ") STRICT, WITHOUT ROWID;"
-                                                                       "CREATE INDEX todos_by_time ON todos "
-                                                                       "(created_at, id);"
-                                                                       "CREATE INDEX todos_by_done_and_time ON todos "
-                                                                       "(done, created_at, id);"
-                                                                       "CREATE TABLE outbox ("
-                                                                       " seq INTEGER PRIMARY KEY,"
-                                                                       " token TEXT NOT NULL CHECK (length(token) = "
-                                                                       "32),"
-                                                                       " id TEXT NOT NULL CHECK (" ID_RULES "),"
-                                                                       " deadline_at INTEGER NOT NULL,"
-                                                                       " settled INTEGER NOT NULL CHECK (settled IN "
-                                                                       "(0, 1)),"
-                                                                       " UNIQUE (token, id)"
-                                                                       ") STRICT;"
-                                                                       "CREATE TABLE meta ("
-                                                                       " one INTEGER PRIMARY KEY CHECK (one = 1),"
-                                                                       " epoch INTEGER NOT NULL,"
-                                                                       " cache_run_id TEXT NOT NULL CHECK "
-                                                                       "(length(cache_run_id) <= 40)"
-                                                                       ") STRICT;"
-                                                                       "PRAGMA user_version = 1;";
+    " name TEXT NOT NULL CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 200" TEXT_RULES("name") "),"
+    " description TEXT NOT NULL DEFAULT ''"
+    "  CHECK (typeof(description) = 'text' AND length(description) <= 4000" TEXT_RULES("description") "),"
+    " done INTEGER NOT NULL DEFAULT 0 CHECK (typeof(done) = 'integer' AND done IN (0, 1)),"
+    " v INTEGER NOT NULL DEFAULT 1 CHECK (typeof(v) = 'integer' AND v >= 1),"
+    " created_at INTEGER NOT NULL CHECK (" TIME_RULES("created_at") "),"
+    " updated_at INTEGER NOT NULL CHECK (" TIME_RULES("updated_at") ")"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX todos_by_time ON todos (created_at, id);"
+    "CREATE INDEX todos_by_done_and_time ON todos (done, created_at, id);"
+    "CREATE TABLE outbox ("
+    " seq INTEGER PRIMARY KEY,"
+    " token TEXT NOT NULL CHECK (length(token) = 32),"
+    " id TEXT NOT NULL CHECK (" ID_RULES "),"
+    " deadline_at INTEGER NOT NULL,"
+    " settled INTEGER NOT NULL CHECK (settled IN (0, 1)),"
+    " UNIQUE (token, id)"
+    ") STRICT;"
+    "CREATE TABLE meta ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " epoch INTEGER NOT NULL,"
+    " cache_run_id TEXT NOT NULL CHECK (length(cache_run_id) <= 40)"
+    ") STRICT;"
+    "PRAGMA user_version = 1;";
+
+/* With a rowid: a body may be long, and only the index is to be searched. */
+static const char ANSWERS[] =
+    "CREATE TABLE answers ("
+    " key TEXT PRIMARY KEY NOT NULL CHECK (length(CAST(key AS BLOB)) BETWEEN 1 AND 255),"
+    " fingerprint TEXT NOT NULL CHECK (length(fingerprint) BETWEEN 1 AND 32),"
+    " id TEXT NOT NULL CHECK (" ID_RULES "),"
+    " deadline_at INTEGER NOT NULL,"
+    " expires_at INTEGER NOT NULL,"
+    " http_status INTEGER NOT NULL DEFAULT 0,"
+    " body TEXT NOT NULL DEFAULT '',"
+    " etag TEXT NOT NULL DEFAULT ''"
+    ") STRICT;"
+    "CREATE INDEX answers_by_expiry ON answers (expires_at);"
+    "PRAGMA user_version = 2;";
+/* clang-format on */
+
+const char *const SQLITE_STEPS[SQLITE_SCHEMA_VERSION] = {TODOS_OUTBOX_META, ANSWERS};
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -92,6 +104,17 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_UPSERT] = "INSERT INTO todos (" TODO_COLUMNS ") VALUES (?1, ?2, ?3, ?4, 1, ?6, ?7)"
                    " ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description,"
                    " done = excluded.done, updated_at = excluded.updated_at, v = v + 1",
+    [SQL_UPDATE] = "UPDATE todos SET name = ?2, description = ?3, done = ?4, v = ?5, updated_at = ?7 WHERE id = ?1",
+    [SQL_DELETE] = "DELETE FROM todos WHERE id = ?1",
+    [SQL_ANSWER_GET] = "SELECT fingerprint, id, deadline_at, expires_at, http_status, body, etag FROM answers"
+                       " WHERE key = ?1",
+    [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers (key, fingerprint, id, deadline_at, expires_at)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_ANSWER_END] = "UPDATE answers SET expires_at = ?3, http_status = ?4, body = ?5, etag = ?6"
+                       " WHERE key = ?1 AND fingerprint = ?2 AND http_status = 0",
+    [SQL_ANSWER_FORGET] = "DELETE FROM answers WHERE key = ?1 AND deadline_at = ?2 AND http_status = 0",
+    [SQL_ANSWER_SWEEP] = "DELETE FROM answers WHERE key IN"
+                         " (SELECT key FROM answers WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
     /* A replaced record keeps its place in the order. */
     [SQL_OUTBOX_PUT] = "INSERT INTO outbox (token, id, deadline_at, settled) VALUES (?1, ?2, ?3, ?4)"
                        " ON CONFLICT (token, id) DO UPDATE SET deadline_at = excluded.deadline_at,"

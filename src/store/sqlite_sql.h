@@ -7,7 +7,7 @@
 #ifndef STORE_SQLITE_SQL_H
 #define STORE_SQLITE_SQL_H
 
-enum { SQLITE_SCHEMA_VERSION = 1 }; /* PRAGMA user_version; 0 is a new file */
+enum { SQLITE_SCHEMA_VERSION = 2 }; /* PRAGMA user_version; 0 is a new file */
 
 enum sqlite_sql {
     SQL_BEGIN,
@@ -23,7 +23,14 @@ enum sqlite_sql {
     SQL_INSERT,
     SQL_SAME, /* one row if the stored todo is this very one */
     SQL_UPSERT,
-    SQL_OUTBOX_PUT, /* token, id, deadline_at, settled */
+    SQL_UPDATE, /* all but created_at */
+    SQL_DELETE,
+    SQL_ANSWER_GET,
+    SQL_ANSWER_PUT,    /* key, fingerprint, id, deadline_at, expires_at: running, in place of whatever was there */
+    SQL_ANSWER_END,    /* key, fingerprint, expires_at, http_status, body, etag */
+    SQL_ANSWER_FORGET, /* key, deadline_at */
+    SQL_ANSWER_SWEEP,  /* now, how many at most */
+    SQL_OUTBOX_PUT,    /* token, id, deadline_at, settled */
     SQL_OUTBOX_LIST,
     SQL_OUTBOX_REMOVE,
     SQL_META_GET,
@@ -33,7 +40,7 @@ enum sqlite_sql {
 
 extern const char *const SQLITE_SQL[SQL_COUNT];
 
-/* Makes all tables in a new file and sets its version; runs inside a transaction. */
-extern const char SQLITE_TABLES[];
+/* From version n of the tables to n + 1: step n, run inside a transaction, which also sets user_version. */
+extern const char *const SQLITE_STEPS[SQLITE_SCHEMA_VERSION];
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedded store: what the seam asks for, on one SQLite file (sqlite.c), in the words of sqlite_sql.c.
+ * The embedded store: what the seam asks for, on one SQLite file (sqlite.c), in the words of sqlite_sql.c. Changes under
+ * a condition are in sqlite_change.c, answers kept for a retry in sqlite_answers.c.
  *
  * Why: a system that runs with nothing installed beside it, behind the same seam as MongoDB; several worker processes
  * and the loader use the file at once.
@@ -24,6 +25,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/sqlite.h"
+#include "store/sqlite_answers.h"
+#include "store/sqlite_change.h"
+#include "store/sqlite_todo.h"
 #include "store/store_ops.h"
 
 struct sqlite_store {
@@ -40,39 +44,6 @@ static void sqlite_close(struct store *store)
 {
     sqlite_file_free(file_of(store));
     free(store);
-}
-
-static void bind_todo(struct sqlite_connection *connection, const struct todo *todo)
-{
-    sqlite_bind_text(connection, 1, slice_of(todo->id));
-    sqlite_bind_text(connection, 2, todo->name);
-    sqlite_bind_text(connection, 3, todo->description);
-    sqlite_bind_int(connection, 4, todo->done);
-    sqlite_bind_int(connection, 5, todo->v);
-    sqlite_bind_int(connection, 6, todo->created_at_ms);
-    sqlite_bind_int(connection, 7, todo->updated_at_ms);
-}
-
-/* Copies the present row out; STATUS_INVALID: it can't be shown, and the text says why. */
-static enum status row_read(struct sqlite_connection *connection, struct arena *arena, struct todo *todo,
-                            struct error *error)
-{
-    struct slice id = sqlite_column_text(connection, 0);
-    if (!todo_id_valid(id)) {
-        return error_set(error, STATUS_INVALID, "a stored todo has the id \"%.80s\", which is none", id.data);
-    }
-    todo_set_id(todo, id);
-    todo->name = arena_copy(arena, sqlite_column_text(connection, 1));
-    todo->description = arena_copy(arena, sqlite_column_text(connection, 2));
-    todo->done = sqlite_column_int(connection, 3) != 0;
-    todo->v = sqlite_column_int(connection, 4);
-    todo->created_at_ms = sqlite_column_int(connection, 5);
-    todo->updated_at_ms = sqlite_column_int(connection, 6);
-    struct error broken = {0};
-    if (todo_check(todo, &broken) == STATUS_OK) {
-        return STATUS_OK;
-    }
-    return error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", todo->id, broken.text);
 }
 
 /* Reading a table is also the check that the file is still there and sound. */
@@ -94,7 +65,7 @@ static enum status sqlite_get(struct store *store, const char *id, struct arena 
     sqlite_bind_text(connection, 1, slice_of(id));
     switch (sqlite_step(connection)) {
     case STEP_ROW:
-        status = row_read(connection, arena, todo, error);
+        status = sqlite_todo_read(connection, arena, todo, error);
         break;
     case STEP_DONE:
         status = error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", id);
@@ -132,7 +103,7 @@ static enum sqlite_step list_fill(struct sqlite_connection *connection, uint32_t
     page->todos = arena_alloc(arena, limit * sizeof(*page->todos));
     while (!page->more && (step = sqlite_step(connection)) == STEP_ROW) {
         struct todo todo;
-        if (row_read(connection, arena, &todo, &unreadable)) {
+        if (sqlite_todo_read(connection, arena, &todo, &unreadable)) {
             skipped_count++;
             continue;
         }
@@ -177,7 +148,7 @@ static enum status load_body(struct sqlite_connection *connection, void *ctx, st
     struct load_work *work = ctx;
     sqlite_use(connection, work->mode == STORE_LOAD_UPSERT ? SQL_UPSERT : SQL_INSERT);
     for (size_t i = 0; i < work->count; i++) {
-        bind_todo(connection, &work->todos[i]);
+        sqlite_todo_bind(connection, &work->todos[i]);
         if (!sqlite_run(connection)) {
             char action[TODO_ID_MAX + 32];
             snprintf(action, sizeof(action), "write the todo \"%s\"", work->todos[i].id);
@@ -203,7 +174,7 @@ static enum status insert_body(struct sqlite_connection *connection, void *ctx, 
         return status;
     }
     sqlite_use(connection, SQL_SAME);
-    bind_todo(connection, work->todos);
+    sqlite_todo_bind(connection, work->todos);
     switch (sqlite_step(connection)) {
     case STEP_ROW:
         *work->results = STATUS_OK;
@@ -343,6 +314,29 @@ static enum status sqlite_meta_swap(struct store *store, int64_t expected_epoch,
     return status;
 }
 
+static enum status sqlite_store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                                       struct store_changed *changed, struct error *error)
+{
+    return sqlite_change(file_of(store), change, arena, changed, error);
+}
+
+static enum status sqlite_store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
+                                             struct error *error)
+{
+    return sqlite_answer_begin(file_of(store), answer, arena, error);
+}
+
+static enum status sqlite_store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    return sqlite_answer_end(file_of(store), answer, error);
+}
+
+static enum status sqlite_store_answer_forget(struct store *store, const struct store_answer *answer,
+                                              struct error *error)
+{
+    return sqlite_answer_forget(file_of(store), answer, error);
+}
+
 static const struct store_ops SQLITE_OPS = {
     .kind = "sqlite",
     .close = sqlite_close,
@@ -350,6 +344,10 @@ static const struct store_ops SQLITE_OPS = {
     .get = sqlite_get,
     .list = sqlite_list,
     .insert = sqlite_insert,
+    .change = sqlite_store_change,
+    .answer_begin = sqlite_store_answer_begin,
+    .answer_end = sqlite_store_answer_end,
+    .answer_forget = sqlite_store_answer_forget,
     .load = sqlite_load,
     .outbox_put = sqlite_outbox_put,
     .outbox_list = sqlite_outbox_list,

@@ -29,6 +29,7 @@ static const struct {
 };
 
 enum { SCHEME_COUNT = sizeof(SCHEMES) / sizeof(SCHEMES[0]) };
+enum { CHANGEABLE = 1u << TODO_NAME | 1u << TODO_DESCRIPTION | 1u << TODO_DONE };
 
 /* The URI's scheme alone goes into the text: what follows may hold a password. */
 static enum status scheme_unknown(const char *uri, struct error *error)
@@ -84,6 +85,41 @@ enum status store_insert(struct store *store, const struct todo *todo, struct er
 {
     bug_unless(todo_id_valid(slice_of(todo->id)), "an invalid id reached the store");
     return store->ops->insert(store, todo, error);
+}
+
+enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                         struct store_changed *changed, struct error *error)
+{
+    bug_unless(todo_id_valid(slice_of(change->todo->id)), "an invalid id reached the store");
+    bug_unless((change->fields & ~CHANGEABLE) == 0, "a field that never changes reached the store");
+    *changed = (struct store_changed){0};
+    return store->ops->change(store, change, arena, changed, error);
+}
+
+static void answer_check(const struct store_answer *answer)
+{
+    bug_unless(answer->key[0] && answer->fingerprint[0], "an answer without a key reached the store");
+    bug_unless(todo_id_valid(slice_of(answer->id)), "an invalid id reached the store");
+}
+
+enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
+                               struct error *error)
+{
+    answer_check(answer);
+    return store->ops->answer_begin(store, answer, arena, error);
+}
+
+enum status store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    answer_check(answer);
+    bug_unless(answer->http_status > 0, "an answer without a status reached the store");
+    return store->ops->answer_end(store, answer, error);
+}
+
+enum status store_answer_forget(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    answer_check(answer);
+    return store->ops->answer_forget(store, answer, error);
 }
 
 enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,

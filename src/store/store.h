@@ -126,7 +126,9 @@ struct store_changed {
  * Changes one todo, deciding the condition in the same operation: of two changes under one If-Match, one is made.
  * A change gives v + 1 and updated_at_ms; created_at stays.
  *
- * errors  STATUS_MISMATCH: the condition doesn't hold; STATUS_NOT_FOUND: MERGE or DELETE of what isn't there
+ * errors  STATUS_MISMATCH: the condition doesn't hold; STATUS_NOT_FOUND: MERGE or DELETE of what isn't there;
+ *         STATUS_INVALID: what is stored there can't be read, or its v can't grow;
+ *         STATUS_BUSY: others changed it all the time
  */
 enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
                          struct store_changed *changed, struct error *error) STATUS_MUST_CHECK;
@@ -156,12 +158,19 @@ struct store_answer {
 enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
                                struct error *error) STATUS_MUST_CHECK;
 
-/* Ends: keeps the answer. */
+/*
+ * Ends: keeps the answer, until the expires_at_ms that it has now. The first end counts.
+ * errors  STATUS_NOT_FOUND: no such request is running (another ended it after a take-over, or it expired)
+ */
 enum status store_answer_end(struct store *store, const struct store_answer *answer,
                              struct error *error) STATUS_MUST_CHECK;
 
-/* Forgets a running record: nothing was done, the request may come again. */
-enum status store_answer_forget(struct store *store, const char *key, struct error *error) STATUS_MUST_CHECK;
+/*
+ * Forgets a running record: nothing was done, the request may come again. Only one's own, which its deadline tells:
+ * one that was taken over meanwhile stays, and that is no error.
+ */
+enum status store_answer_forget(struct store *store, const struct store_answer *answer,
+                                struct error *error) STATUS_MUST_CHECK;
 
 enum store_load_mode {
     STORE_LOAD_INSERT, /* STATUS_EXISTS for a taken id */

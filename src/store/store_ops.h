@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a kind of store fills in; store.c dispatches to it. Only store.c, mongo.c and sqlite.c include this.
+ * What a kind of store fills in; store.c dispatches to it. Private to store/.
  *
  * Contracts are those of store.h, function by function. A store's own struct begins with struct store.
  */
@@ -18,22 +18,35 @@ struct store_ops {
     enum status (*list)(struct store *store, const struct store_query *query, struct arena *arena,
                         struct store_page *page, struct error *error);
     enum status (*insert)(struct store *store, const struct todo *todo, struct error *error);
+    enum status (*change)(struct store *store, const struct store_change *change, struct arena *arena,
+                          struct store_changed *changed, struct error *error);
+    enum status (*answer_begin)(struct store *store, struct store_answer *answer, struct arena *arena,
+                                struct error *error);
+    enum status (*answer_end)(struct store *store, const struct store_answer *answer, struct error *error);
+    enum status (*answer_forget)(struct store *store, const struct store_answer *answer, struct error *error);
     enum status (*load)(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
                         enum status *results, struct error *error);
-    enum status (*outbox_put)(struct store *store, const struct store_fence *fences, size_t count,
-                              struct error *error);
+    enum status (*outbox_put)(struct store *store, const struct store_fence *fences, size_t count, struct error *error);
     enum status (*outbox_list)(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
                                struct error *error);
     enum status (*outbox_remove)(struct store *store, const struct store_fence *fences, size_t count,
                                  struct error *error);
     enum status (*meta_get)(struct store *store, struct store_meta *meta, struct error *error);
-    enum status (*meta_swap)(struct store *store, int64_t expected_epoch, const struct store_meta *meta,
-                             bool *swapped, struct error *error);
+    enum status (*meta_swap)(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
+                             struct error *error);
 };
 
 struct store {
     const struct store_ops *ops;
 };
+
+/*
+ * What becomes of a begun request whose key has a record. STATUS_OK: asked, with the id that it is to have, may be
+ * written over the record, if that is still as it was read; else what store_answer_begin() is to answer, asked then
+ * holding the answer.
+ */
+enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
+                               struct error *error) STATUS_MUST_CHECK;
 
 /* The two kinds; uri is what store_options gave, its scheme already recognised. */
 enum status sqlite_open(struct store **store, const struct store_options *options,

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a kept answer means to the next request with its key (draft-ietf-httpapi-idempotency-key-header, 2.6).
+ *
+ *   expired                       as if it had never been: begin anew
+ *   of another request            STATUS_MISMATCH (422): a key is for one request
+ *   ended                         STATUS_EXISTS: the first answer is the answer to all of them
+ *   running, before its deadline  STATUS_BUSY (409): somebody works on it
+ *   running, past its deadline    its worker is gone: go on in its place, with its todo's id
+ *
+ * The last row is why the id is kept from the start: the worker that is gone may have made its todo. Who takes over
+ * makes the same one, under the same id, and a store that has it already says so.
+ *
+ * Both stores judge by these rules what they have read, and then write only if it is still so: SQLite under its write
+ * lock, MongoDB by a filter on the fields that were read.
+ */
+#include <string.h>
+
+#include "store/store_ops.h"
+
+enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
+                               struct error *error)
+{
+    if (stored->expires_at_ms <= now_ms) {
+        return STATUS_OK;
+    }
+    if (strcmp(stored->fingerprint, asked->fingerprint) != 0) {
+        return error_set(error, STATUS_MISMATCH, "the key \"%.60s\" belongs to another request", asked->key);
+    }
+    if (stored->http_status != 0) {
+        *asked = *stored;
+        return error_set(error, STATUS_EXISTS, "the request \"%.60s\" has been answered", asked->key);
+    }
+    if (stored->deadline_at_ms > now_ms) {
+        return error_set(error, STATUS_BUSY, "the request \"%.60s\" is still running", asked->key);
+    }
+    memcpy(asked->id, stored->id, sizeof(asked->id));
+    return STATUS_OK;
+}

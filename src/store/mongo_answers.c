@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kept answers in MongoDB: the collection answers, a document per Idempotency-Key, which is its _id; judged by
+ * answer.c.
+ *
+ * A begin is an insert: the unique _id lets one of several be the first. Who finds the key taken reads the record and
+ * judges it. Where it may be written over (it expired, or its worker is gone) that is one findAndModify filtered on
+ * all that was read of it, so that of several who read the same exactly one writes; the others find nothing, begin
+ * again, and read the winner's. Each writer sets a later deadline and expiry than it found, so a record never looks
+ * as it did before.
+ *
+ * Expired records are deleted by the TTL index that mongo_indexes.c makes, late if the server is busy; judging looks at
+ * expires_at itself, and an expired record that is still there is written over.
+ *
+ * Bodies and tags are kept as text: what this service answers is JSON in UTF-8. A record that lost a field, or got
+ * one of another type, is told of as damaged, and not guessed at.
+ */
+#include "store/mongo_answers.h"
+
+#include <mongoc/mongoc.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "store/mongo_document.h"
+#include "store/store_ops.h"
+
+enum { TRY_MAX = 8 };
+
+static const char COLLECTION[] = "answers";
+
+static void running_append(bson_t *document, const struct store_answer *answer)
+{
+    BSON_APPEND_UTF8(document, "fingerprint", answer->fingerprint);
+    BSON_APPEND_UTF8(document, "id", answer->id);
+    BSON_APPEND_DATE_TIME(document, "deadline_at", answer->deadline_at_ms);
+    BSON_APPEND_DATE_TIME(document, "expires_at", answer->expires_at_ms);
+    BSON_APPEND_INT32(document, "http_status", 0);
+    BSON_APPEND_UTF8(document, "body", "");
+    BSON_APPEND_UTF8(document, "etag", "");
+}
+
+/* STATUS_EXISTS: there is a record of this key. */
+static enum status running_insert(struct mongo_session *session, const struct store_answer *answer, struct error *error)
+{
+    bson_t *document = BCON_NEW("_id", BCON_UTF8(answer->key));
+    running_append(document, answer);
+    enum status status =
+        mongo_insert_one(session, document, session->server->max_time_ms, "note a running request", error);
+    bson_destroy(document);
+    return status;
+}
+
+/* Writes answer over the record that was read; STATUS_NOT_FOUND: it is no longer as it was. */
+static enum status running_replace(struct mongo_session *session, const struct store_answer *stored,
+                                   const struct store_answer *answer, struct error *error)
+{
+    bson_t found, set;
+    bson_t update = BSON_INITIALIZER;
+    bson_t *filter =
+        BCON_NEW("_id", BCON_UTF8(stored->key), "fingerprint", BCON_UTF8(stored->fingerprint), "http_status",
+                 BCON_INT32(stored->http_status), "deadline_at", BCON_DATE_TIME(stored->deadline_at_ms), "expires_at",
+                 BCON_DATE_TIME(stored->expires_at_ms));
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+    running_append(&set, answer);
+    bson_append_document_end(&update, &set);
+    struct mongo_modification modification = {.filter = filter,
+                                              .update = &update,
+                                              .max_time_ms = session->server->max_time_ms,
+                                              .action = "take over a request"};
+    enum status status = mongo_modify_one(session, &modification, &found, error);
+    bson_destroy(&found);
+    bson_destroy(&update);
+    bson_destroy(filter);
+    return status;
+}
+
+static bool text_read(const bson_t *document, const char *key, struct slice *text)
+{
+    bson_iter_t value;
+    uint32_t len = 0;
+    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value)) {
+        return false;
+    }
+    text->data = bson_iter_utf8(&value, &len);
+    text->len = len;
+    return true;
+}
+
+static bool time_read(const bson_t *document, const char *key, int64_t *at_ms)
+{
+    bson_iter_t value;
+    bool there = bson_iter_init_find(&value, document, key) && BSON_ITER_HOLDS_DATE_TIME(&value);
+    *at_ms = there ? bson_iter_date_time(&value) : 0;
+    return there;
+}
+
+/* The record's fields; stored's texts are copied into the arena. */
+static bool fields_read(const bson_t *document, struct arena *arena, struct store_answer *stored)
+{
+    bson_iter_t http_status;
+    struct slice fingerprint, id;
+    bool whole = text_read(document, "fingerprint", &fingerprint) && fingerprint.len <= STORE_FINGERPRINT_LEN &&
+                 text_read(document, "id", &id) && todo_id_valid(id) &&
+                 time_read(document, "deadline_at", &stored->deadline_at_ms) &&
+                 time_read(document, "expires_at", &stored->expires_at_ms) &&
+                 text_read(document, "body", &stored->body) && text_read(document, "etag", &stored->etag) &&
+                 bson_iter_init_find(&http_status, document, "http_status") && BSON_ITER_HOLDS_INT(&http_status);
+    if (whole) {
+        snprintf(stored->fingerprint, sizeof(stored->fingerprint), "%s", fingerprint.data);
+        snprintf(stored->id, sizeof(stored->id), "%s", id.data);
+        stored->http_status = (int)bson_iter_as_int64(&http_status);
+        stored->body = arena_copy(arena, stored->body);
+        stored->etag = arena_copy(arena, stored->etag);
+    }
+    return whole;
+}
+
+static enum status cursor_read(mongoc_cursor_t *cursor, struct arena *arena, struct store_answer *stored,
+                               struct error *error)
+{
+    const bson_t *document;
+    bson_error_t failure;
+    if (!mongoc_cursor_next(cursor, &document)) {
+        return mongoc_cursor_error(cursor, &failure) ? mongo_read_failed("read a kept answer", &failure, error)
+                                                     : STATUS_NOT_FOUND;
+    }
+    if (!fields_read(document, arena, stored)) {
+        return error_set(error, STATUS_INVALID, "mongodb: the record \"%.80s\" in answers is damaged; remove it",
+                         stored->key);
+    }
+    return STATUS_OK;
+}
+
+static enum status answer_read(struct mongo_session *session, struct arena *arena, struct store_answer *stored,
+                               struct error *error)
+{
+    bson_t *filter = BCON_NEW("_id", BCON_UTF8(stored->key));
+    bson_t *options = BCON_NEW("limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true), "maxTimeMS",
+                               BCON_INT64(session->server->max_time_ms));
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, filter, options, NULL);
+    enum status status = cursor_read(cursor, arena, stored, error);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(filter);
+    bson_destroy(options);
+    return status;
+}
+
+/* One round; STATUS_NOT_FOUND: what was read is no longer there, another round finds what is. */
+static enum status begin_try(struct mongo_session *session, struct store_answer *answer, struct arena *arena,
+                             struct error *error)
+{
+    struct store_answer stored = *answer;
+    enum status status = running_insert(session, answer, error);
+    if (status != STATUS_EXISTS) {
+        return status;
+    }
+    status = answer_read(session, arena, &stored, error);
+    if (status == STATUS_OK) {
+        status = store_answer_judge(&stored, answer, clock_wall_ms(), error);
+    }
+    return status == STATUS_OK ? running_replace(session, &stored, answer, error) : status;
+}
+
+enum status mongo_answer_begin(struct mongo_server *server, struct store_answer *answer, struct arena *arena,
+                               struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, server, COLLECTION, error);
+    if (status) {
+        return status;
+    }
+    unsigned try_count = 0;
+    int64_t begun_at_us = clock_monotonic_us();
+    do {
+        status = begin_try(&session, answer, arena, error);
+    } while (status == STATUS_NOT_FOUND && ++try_count < TRY_MAX &&
+             (clock_monotonic_us() - begun_at_us) / 1000 < server->max_time_ms);
+    mongo_session_close(&session);
+    if (status == STATUS_NOT_FOUND) {
+        return error_set(error, STATUS_BUSY, "others began the request \"%.60s\" at the same time", answer->key);
+    }
+    return status;
+}
+
+/* STATUS_NOT_FOUND: no record matches. */
+static enum status answer_modify(struct mongo_server *server, const bson_t *filter, const bson_t *update,
+                                 struct error *error)
+{
+    struct mongo_session session;
+    bson_t found;
+    enum status status = mongo_session_open(&session, server, COLLECTION, error);
+    if (status) {
+        return status;
+    }
+    struct mongo_modification modification = {.filter = filter,
+                                              .update = update,
+                                              .max_time_ms = server->max_time_ms,
+                                              .action = update ? "keep an answer" : "forget a request"};
+    status = mongo_modify_one(&session, &modification, &found, error);
+    bson_destroy(&found);
+    mongo_session_close(&session);
+    return status;
+}
+
+enum status mongo_answer_end(struct mongo_server *server, const struct store_answer *answer, struct error *error)
+{
+    bson_t set;
+    bson_t update = BSON_INITIALIZER;
+    bson_t *filter = BCON_NEW("_id", BCON_UTF8(answer->key), "fingerprint", BCON_UTF8(answer->fingerprint),
+                              "http_status", BCON_INT32(0));
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+    BSON_APPEND_DATE_TIME(&set, "expires_at", answer->expires_at_ms);
+    BSON_APPEND_INT32(&set, "http_status", answer->http_status);
+    bson_append_utf8(&set, "body", -1, answer->body.data ? answer->body.data : "", (int)answer->body.len);
+    bson_append_utf8(&set, "etag", -1, answer->etag.data ? answer->etag.data : "", (int)answer->etag.len);
+    bson_append_document_end(&update, &set);
+    enum status status = answer_modify(server, filter, &update, error);
+    bson_destroy(&update);
+    bson_destroy(filter);
+    if (status == STATUS_NOT_FOUND) {
+        return error_set(error, STATUS_NOT_FOUND, "no request with the key \"%.60s\" is running", answer->key);
+    }
+    return status;
+}
+
+enum status mongo_answer_forget(struct mongo_server *server, const struct store_answer *answer, struct error *error)
+{
+    bson_t *filter = BCON_NEW("_id", BCON_UTF8(answer->key), "deadline_at", BCON_DATE_TIME(answer->deadline_at_ms),
+                              "http_status", BCON_INT32(0));
+    enum status status = answer_modify(server, filter, NULL, error);
+    bson_destroy(filter);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Replaces, merges and deletes one todo under a condition, in MongoDB.
+ *
+ * The condition goes into the filter of one findAndModify: the server holds it against the very document that it
+ * changes, and of two changes under one If-Match the second one no longer finds what it asks for. Nothing is read
+ * first.
+ *
+ *   If-Match, a list         $or of (v, created_at)
+ *   If-None-Match, a list    $nor of the same
+ *   If-Unmodified-Since      updated_at before the next second
+ *   "*"                      nothing: what is found exists, what exists is not inserted
+ *
+ * Where nothing matched there are three cases. A replacement that asks for no version is then an insert; the _id's
+ * unique index decides among several. Else a read tells why: the todo is absent, or not as the condition wants it, by
+ * the same rules as everywhere (condition.c). Or, third, it meets the condition now: somebody changed it in between,
+ * and all is tried again, some times and within the time of one call, so that a fence outlives what the last try may
+ * still write.
+ *
+ * "If-None-Match: *" begins with the insert, for nothing that exists meets it. That its own insert took the id can't
+ * be: mongo_document.c tells why. So of equal todos, sent at once, one alone is told that it made the todo.
+ *
+ * The filter also asks for a v that can grow by one and for a date in updated_at: $inc on anything else would be the
+ * server's error. Whoever wrote such a document hears of it as in a read (STATUS_INVALID).
+ */
+#include "store/mongo_change.h"
+
+#include <mongoc/mongoc.h>
+
+#include "base/clock.h"
+#include "store/mongo_document.h"
+
+enum { TRY_MAX = 8 };
+
+static const char ACTION[] = "change a todo";
+
+struct change_call {
+    struct mongo_session *session;
+    const struct store_change *change;
+    struct arena *arena;
+    struct store_changed *changed;
+    int64_t begun_at_us;
+    unsigned try_count;
+};
+
+/* What is left of the server's time for all tries together; 0: nothing. */
+static int64_t left_ms(const struct change_call *call)
+{
+    int64_t left = call->session->server->max_time_ms - (clock_monotonic_us() - call->begun_at_us) / 1000;
+    return left > 0 ? left : 0;
+}
+
+/* maxTimeMS of the next operation: 0 would be no limit. */
+static int64_t operation_max_ms(const struct change_call *call)
+{
+    int64_t left = left_ms(call);
+    return left > 0 ? left : 1;
+}
+
+/* Whether a todo that exists could meet the condition at all. */
+static bool may_update(const struct store_condition *condition)
+{
+    const struct store_versions *match = &condition->match;
+    return !condition->none_match.any && !(match->given && !match->any && match->count == 0);
+}
+
+static bool may_create(const struct store_change *change)
+{
+    return change->kind == STORE_REPLACE && !change->condition.match.given;
+}
+
+static void versions_append(bson_t *filter, const char *operation, const struct store_versions *versions)
+{
+    bson_t list, each;
+    if (!versions->given || versions->any || versions->count == 0) {
+        return;
+    }
+    bson_append_array_begin(filter, operation, -1, &list);
+    for (size_t i = 0; i < versions->count; i++) {
+        char room[16];
+        const char *at;
+        bson_uint32_to_string((uint32_t)i, &at, room, sizeof(room));
+        bson_append_document_begin(&list, at, -1, &each);
+        BSON_APPEND_INT64(&each, "v", versions->items[i].v);
+        BSON_APPEND_DATE_TIME(&each, "created_at", versions->items[i].created_at_ms);
+        bson_append_document_end(&list, &each);
+    }
+    bson_append_array_end(filter, &list);
+}
+
+static bson_t *filter_new(const struct store_change *change)
+{
+    const struct store_condition *condition = &change->condition;
+    int64_t v_max = change->kind == STORE_DELETE ? INT64_MAX : INT64_MAX - 1;
+    int64_t updated_max_ms = TODO_TIME_MAX_MS;
+    int64_t since_s = condition->unmodified_since_s;
+    if (!condition->match.given && since_s >= 0 && since_s < TODO_TIME_MAX_MS / 1000) {
+        updated_max_ms = since_s * 1000 + 999;
+    }
+    bson_t *filter =
+        BCON_NEW("_id", BCON_UTF8(change->todo->id), "v", "{", "$gte", BCON_INT64(1), "$lte", BCON_INT64(v_max), "}",
+                 "updated_at", "{", "$gte", BCON_DATE_TIME(0), "$lte", BCON_DATE_TIME(updated_max_ms), "}");
+    versions_append(filter, "$or", &condition->match);
+    versions_append(filter, "$nor", &condition->none_match);
+    return filter;
+}
+
+static void text_append(bson_t *document, const char *key, struct slice text)
+{
+    bson_append_utf8(document, key, -1, text.data ? text.data : "", (int)text.len);
+}
+
+static bson_t *update_new(const struct store_change *change)
+{
+    const struct todo *todo = change->todo;
+    bool all = change->kind == STORE_REPLACE;
+    bson_t set;
+    bson_t *update = BCON_NEW("$inc", "{", "v", BCON_INT64(1), "}");
+    BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
+    if (all || change->fields & 1u << TODO_NAME) {
+        text_append(&set, mongo_field_key(TODO_NAME), todo->name);
+    }
+    if (all || change->fields & 1u << TODO_DESCRIPTION) {
+        text_append(&set, mongo_field_key(TODO_DESCRIPTION), todo->description);
+    }
+    if (all || change->fields & 1u << TODO_DONE) {
+        BSON_APPEND_BOOL(&set, mongo_field_key(TODO_DONE), todo->done);
+    }
+    BSON_APPEND_DATE_TIME(&set, mongo_field_key(TODO_UPDATED_AT), todo->updated_at_ms);
+    bson_append_document_end(update, &set);
+    return update;
+}
+
+/* STATUS_NOT_FOUND: no document matched. */
+static enum status update_try(struct change_call *call, struct error *error)
+{
+    const struct store_change *change = call->change;
+    bson_t *filter = filter_new(change);
+    bson_t *update = change->kind == STORE_DELETE ? NULL : update_new(change);
+    bson_t found;
+    struct mongo_modification modification = {
+        .filter = filter, .update = update, .max_time_ms = operation_max_ms(call), .action = ACTION};
+    enum status status = mongo_modify_one(call->session, &modification, &found, error);
+    if (status == STATUS_OK) {
+        status = mongo_todo_read(&found, call->arena, &call->changed->todo, error);
+    }
+    bson_destroy(&found);
+    bson_destroy(update);
+    bson_destroy(filter);
+    return status;
+}
+
+/* STATUS_EXISTS: the id was taken. */
+static enum status create_try(struct change_call *call, struct error *error)
+{
+    bson_t document = BSON_INITIALIZER;
+    struct todo *todo = &call->changed->todo;
+    todo_copy(todo, call->change->todo, call->arena);
+    todo->v = 1;
+    mongo_todo_write(&document, todo);
+    enum status status = mongo_insert_one(call->session, &document, operation_max_ms(call), ACTION, error);
+    call->changed->created = status == STATUS_OK;
+    bson_destroy(&document);
+    return status;
+}
+
+/* Why nothing was done; STATUS_BUSY: no reason any more. */
+static enum status reason_read(struct change_call *call, struct error *error)
+{
+    const struct store_change *change = call->change;
+    const char *id = change->todo->id;
+    struct todo current;
+    enum status status = mongo_todo_find(call->session, id, call->arena, &current, error);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    if (!store_condition_holds(&change->condition, status == STATUS_OK ? &current : NULL)) {
+        return error_set(error, STATUS_MISMATCH, "the todo \"%s\" is not as the condition wants it", id);
+    }
+    if (status == STATUS_NOT_FOUND && !may_create(change)) {
+        return status;
+    }
+    if (status == STATUS_OK && change->kind != STORE_DELETE && current.v == INT64_MAX) {
+        return error_set(error, STATUS_INVALID, "the todo \"%s\" has had all versions that can be counted", id);
+    }
+    return error_set(error, STATUS_BUSY, "the todo \"%s\" was changed by others all the time; try again", id);
+}
+
+/* One round; STATUS_BUSY: another may succeed. */
+static enum status change_try(struct change_call *call, struct error *error)
+{
+    enum status status = STATUS_NOT_FOUND;
+    if (may_update(&call->change->condition)) {
+        status = update_try(call, error);
+    }
+    if (status == STATUS_NOT_FOUND && may_create(call->change) && left_ms(call) > 0) {
+        status = create_try(call, error);
+    }
+    return status == STATUS_NOT_FOUND || status == STATUS_EXISTS ? reason_read(call, error) : status;
+}
+
+enum status mongo_change(struct mongo_server *server, const struct store_change *change, struct arena *arena,
+                         struct store_changed *changed, struct error *error)
+{
+    struct mongo_session session;
+    struct change_call call = {.session = &session, .change = change, .arena = arena, .changed = changed};
+    enum status status = mongo_session_open(&session, server, "todos", error);
+    if (status) {
+        return status;
+    }
+    call.begun_at_us = clock_monotonic_us();
+    do {
+        status = change_try(&call, error);
+    } while (status == STATUS_BUSY && ++call.try_count < TRY_MAX && left_ms(&call) > 0);
+    mongo_session_close(&session);
+    return status;
+}

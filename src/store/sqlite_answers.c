@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kept answers in the embedded store: one table, a row per Idempotency-Key, judged by answer.c.
+ *
+ * A begin is one transaction under the file's write lock: read the row, judge it, write. So of two that find a record
+ * past its deadline the second one reads the first one's new deadline, and is told that the request is running.
+ *
+ * Nobody else removes rows, so each begin of a new request also deletes a few that have expired: more than the one it
+ * adds, so that the table shrinks again after a busy day, and a bounded number, so that no request pays for that day.
+ * An expired row that is still there counts as none.
+ *
+ * A record's deadline names who runs it: a take-over sets a later one. An end needs no such check, for who took over
+ * makes the same todo; it must only be the first.
+ */
+#include "store/sqlite_answers.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "store/store_ops.h"
+
+enum { SWEEP_COUNT = 8 }; /* expired rows that one begin deletes at most */
+
+struct begin_work {
+    struct store_answer *answer;
+    struct arena *arena;
+};
+
+static void text_copy(char *text, size_t size_bytes, struct slice source)
+{
+    snprintf(text, size_bytes, "%.*s", (int)source.len, source.data);
+}
+
+/* Reads the record of the key; STATUS_NOT_FOUND is not an error here. */
+static enum status answer_read(struct sqlite_connection *connection, struct begin_work *work,
+                               struct store_answer *stored, struct error *error)
+{
+    *stored = *work->answer;
+    sqlite_use(connection, SQL_ANSWER_GET);
+    sqlite_bind_text(connection, 1, slice_of(work->answer->key));
+    switch (sqlite_step(connection)) {
+    case STEP_ROW:
+        break;
+    case STEP_DONE:
+        return STATUS_NOT_FOUND;
+    case STEP_FAILED:
+        return sqlite_failed(connection, "read a kept answer", error);
+    }
+    text_copy(stored->fingerprint, sizeof(stored->fingerprint), sqlite_column_text(connection, 0));
+    text_copy(stored->id, sizeof(stored->id), sqlite_column_text(connection, 1));
+    stored->deadline_at_ms = sqlite_column_int(connection, 2);
+    stored->expires_at_ms = sqlite_column_int(connection, 3);
+    stored->http_status = (int)sqlite_column_int(connection, 4);
+    stored->body = arena_copy(work->arena, sqlite_column_text(connection, 5));
+    stored->etag = arena_copy(work->arena, sqlite_column_text(connection, 6));
+    return STATUS_OK;
+}
+
+static enum status answer_write(struct sqlite_connection *connection, const struct store_answer *answer,
+                                int64_t now_at_ms, struct error *error)
+{
+    sqlite_use(connection, SQL_ANSWER_SWEEP);
+    sqlite_bind_int(connection, 1, now_at_ms);
+    sqlite_bind_int(connection, 2, SWEEP_COUNT);
+    if (!sqlite_run(connection)) {
+        return sqlite_failed(connection, "delete expired answers", error);
+    }
+    sqlite_use(connection, SQL_ANSWER_PUT);
+    sqlite_bind_text(connection, 1, slice_of(answer->key));
+    sqlite_bind_text(connection, 2, slice_of(answer->fingerprint));
+    sqlite_bind_text(connection, 3, slice_of(answer->id));
+    sqlite_bind_int(connection, 4, answer->deadline_at_ms);
+    sqlite_bind_int(connection, 5, answer->expires_at_ms);
+    return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "note a running request", error);
+}
+
+static enum status begin_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    struct begin_work *work = ctx;
+    struct store_answer stored;
+    int64_t now_at_ms = clock_wall_ms();
+    enum status status = answer_read(connection, work, &stored, error);
+    if (status == STATUS_OK) {
+        status = store_answer_judge(&stored, work->answer, now_at_ms, error);
+    }
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+        return status;
+    }
+    return answer_write(connection, work->answer, now_at_ms, error);
+}
+
+enum status sqlite_answer_begin(struct sqlite_file *file, struct store_answer *answer, struct arena *arena,
+                                struct error *error)
+{
+    struct begin_work work = {.answer = answer, .arena = arena};
+    return sqlite_transact(file, begin_body, &work, error);
+}
+
+static enum status end_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    const struct store_answer *answer = *(const struct store_answer **)ctx;
+    sqlite_use(connection, SQL_ANSWER_END);
+    sqlite_bind_text(connection, 1, slice_of(answer->key));
+    sqlite_bind_text(connection, 2, slice_of(answer->fingerprint));
+    sqlite_bind_int(connection, 3, answer->expires_at_ms);
+    sqlite_bind_int(connection, 4, answer->http_status);
+    sqlite_bind_text(connection, 5, answer->body);
+    sqlite_bind_text(connection, 6, answer->etag);
+    if (!sqlite_run(connection)) {
+        return sqlite_failed(connection, "keep an answer", error);
+    }
+    if (sqlite_change_count(connection) == 0) {
+        return error_set(error, STATUS_NOT_FOUND, "no request with the key \"%.60s\" is running", answer->key);
+    }
+    return STATUS_OK;
+}
+
+enum status sqlite_answer_end(struct sqlite_file *file, const struct store_answer *answer, struct error *error)
+{
+    return sqlite_transact(file, end_body, &answer, error);
+}
+
+static enum status forget_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    const struct store_answer *answer = *(const struct store_answer **)ctx;
+    sqlite_use(connection, SQL_ANSWER_FORGET);
+    sqlite_bind_text(connection, 1, slice_of(answer->key));
+    sqlite_bind_int(connection, 2, answer->deadline_at_ms);
+    return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "forget a request", error);
+}
+
+enum status sqlite_answer_forget(struct sqlite_file *file, const struct store_answer *answer, struct error *error)
+{
+    return sqlite_transact(file, forget_body, &answer, error);
+}
