@@ -1,1 +1,31 @@
-# Tests of kind store.
+# Tests of kind store: one suite over both stores, each store's own cases, and the pool.
+STORE_TEST_LDADD = libstore.a libbase.a $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS) -lpthread
+STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite
+
+# These two need a MongoDB, which run.sh looks for.
+EXTRA_PROGRAMS += tests/store/test_store tests/store/test_mongo
+TESTS += tests/store/run.sh
+tests/store/run.log: tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
+endif
+
+tests_store_test_pool_SOURCES = tests/store/test_pool.c
+tests_store_test_pool_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_pool_LDADD = $(STORE_TEST_LDADD)
+
+tests_store_test_sqlite_SOURCES = tests/store/test_sqlite.c tests/store/fixture.c tests/store/fixture.h
+tests_store_test_sqlite_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_sqlite_LDADD = $(STORE_TEST_LDADD)
+
+tests_store_test_store_SOURCES = tests/store/test_store.c tests/store/test_store_lists.c tests/store/test_store_lists.h \
+	tests/store/fixture.c tests/store/fixture.h
+tests_store_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
+
+tests_store_test_mongo_SOURCES = tests/store/test_mongo.c tests/store/fixture.c tests/store/fixture.h
+tests_store_test_mongo_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_mongo_LDADD = $(STORE_TEST_LDADD)
+
+EXTRA_DIST += tests/store/run.sh tests/store/mongodb.sh tests/store/pom.xml tests/store/StandIn.java

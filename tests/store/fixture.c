@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stores for tests. Each test gets one that is empty and its own: a new SQLite file, or a new database on the MongoDB
+ * that was given, so that tests neither see each other's rows nor anybody's real ones. Teardown drops it again.
+ *
+ * libmongoc is used directly for what the seam, rightly, can't do: dropping a database, and writing documents that break
+ * the rules of a todo, as foreign programs do.
+ */
+#include "fixture.h"
+
+#include <mongoc/mongoc.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+
+static const char *base_uri;
+static unsigned store_number;
+
+static bool is_sqlite(const char *uri)
+{
+    return strncmp(uri, "sqlite:", strlen("sqlite:")) == 0;
+}
+
+void fixture_use(const char *uri)
+{
+    base_uri = uri;
+}
+
+static void next_uri(char *uri, size_t size_bytes)
+{
+    store_number++;
+    if (is_sqlite(base_uri)) {
+        snprintf(uri, size_bytes, "%s-%u.db", base_uri, store_number);
+        return;
+    }
+    size_t name_end = strcspn(base_uri, "?");
+    snprintf(uri, size_bytes, "%.*s_%u%s", (int)name_end, base_uri, store_number, base_uri + name_end);
+}
+
+struct store *fixture_open(const struct fixture *fixture, uint32_t timeout_ms)
+{
+    struct error error = {0};
+    struct store *store;
+    struct store_options options = {.uri = fixture->uri, .timeout_ms = timeout_ms, .concurrency = FIXTURE_CONCURRENCY};
+    if (store_open(&store, &options, &error) != STATUS_OK || store_prepare(store, &error) != STATUS_OK) {
+        fail_msg("%s: %s", fixture->uri, error.text);
+    }
+    return store;
+}
+
+int fixture_setup(void **state)
+{
+    struct fixture *fixture = mem_zalloc(sizeof(*fixture));
+    arena_init(&fixture->arena);
+    next_uri(fixture->uri, sizeof(fixture->uri));
+    fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
+    *state = fixture;
+    return 0;
+}
+
+static void files_remove(const char *path)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        char name[1100];
+        snprintf(name, sizeof(name), "%s%s", path, endings[i]);
+        unlink(name);
+    }
+}
+
+int fixture_teardown(void **state)
+{
+    struct fixture *fixture = *state;
+    store_close(fixture->store);
+    if (is_sqlite(fixture->uri)) {
+        files_remove(fixture->uri + strlen("sqlite:"));
+    } else {
+        fixture_mongo_drop(fixture->uri);
+    }
+    arena_fini(&fixture->arena);
+    free(fixture);
+    return 0;
+}
+
+struct todo fixture_todo(struct arena *arena, unsigned number)
+{
+    struct todo todo = {
+        .done = number % 3 == 0,
+        .v = 1,
+        .created_at_ms = INT64_C(1700000000000) + number / 4 * 1000, /* four share a moment */
+        .updated_at_ms = INT64_C(1700000001000) + number,
+    };
+    char text[120];
+    snprintf(todo.id, sizeof(todo.id), "t%u", number);
+    snprintf(text, sizeof(text), "name %u", number);
+    todo.name = arena_copy(arena, slice_of(text));
+    snprintf(text, sizeof(text), "line one of %u\nline \"two\" – äöü 漢字 🚀", number);
+    todo.description = arena_copy(arena, slice_of(text));
+    return todo;
+}
+
+void assert_stored(struct fixture *fixture, const struct todo *wanted)
+{
+    struct error error = {0};
+    struct todo got;
+    if (store_get(fixture->store, wanted->id, &fixture->arena, &got, &error) != STATUS_OK) {
+        fail_msg("%s: %s", wanted->id, error.text);
+    }
+    assert_string_equal(got.id, wanted->id);
+    assert_int_equal(got.name.len, wanted->name.len);
+    assert_memory_equal(got.name.data, wanted->name.data, wanted->name.len);
+    assert_int_equal(got.description.len, wanted->description.len);
+    assert_memory_equal(got.description.data, wanted->description.data, wanted->description.len);
+    assert_int_equal(got.done, wanted->done);
+    assert_int_equal(got.v, wanted->v);
+    assert_int_equal(got.created_at_ms, wanted->created_at_ms);
+    assert_int_equal(got.updated_at_ms, wanted->updated_at_ms);
+}
+
+void fixture_mongo_drop(const char *uri)
+{
+    mongoc_uri_t *parsed = mongoc_uri_new(uri);
+    mongoc_client_t *client = mongoc_client_new_from_uri(parsed);
+    mongoc_database_t *database = mongoc_client_get_database(client, mongoc_uri_get_database(parsed));
+    bson_error_t failure;
+    if (!mongoc_database_drop(database, &failure)) {
+        print_error("%s was not dropped: %s\n", mongoc_uri_get_database(parsed), failure.message);
+    }
+    mongoc_database_destroy(database);
+    mongoc_client_destroy(client);
+    mongoc_uri_destroy(parsed);
+}
+
+void fixture_mongo_write(const char *uri, const char *collection_name, const char *json)
+{
+    bson_error_t failure;
+    mongoc_uri_t *parsed = mongoc_uri_new(uri);
+    mongoc_client_t *client = mongoc_client_new_from_uri(parsed);
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(client, mongoc_uri_get_database(parsed), collection_name);
+    bson_t *document = bson_new_from_json((const uint8_t *)json, -1, &failure);
+    if (!document || !mongoc_collection_insert_one(collection, document, NULL, NULL, &failure)) {
+        fail_msg("%s: %s", json, failure.message);
+    }
+    bson_destroy(document);
+    mongoc_collection_destroy(collection);
+    mongoc_client_destroy(client);
+    mongoc_uri_destroy(parsed);
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Runs the conformance suite over both stores, and MongoDB's own cases. Called by "make check" in the build folder; by
+# hand: tests/store/run.sh [FOLDER OF THE BUILD]. mongodb.sh says which server MongoDB is played by. Without any, SQLite
+# is run all the same, and the end is a skip (77), or with CI=true a failure.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+build=${1:-.}
+room=$(mktemp -d)
+trap '"$here/mongodb.sh" stop "$room/mongodb"; rm -rf "$room"' EXIT
+trap 'exit 1' INT TERM HUP
+
+skipped=0
+"$here/mongodb.sh" start "$room/mongodb" >"$room/server" || skipped=$?
+uri=$(sed -n 's/^uri //p' "$room/server")
+server=$(sed -n 's/^server //p' "$room/server")
+echo "SQLite: $room/sqlite-*.db"
+echo "MongoDB: ${server:-none, its cases are SKIPPED}"
+
+TODO_TEST_STORES="sqlite:$room/sqlite $uri"
+TODO_TEST_MONGODB=$uri
+TODO_TEST_SERVER=$server
+export TODO_TEST_STORES TODO_TEST_MONGODB TODO_TEST_SERVER
+"$build/tests/store/test_store"
+[ -z "$uri" ] || "$build/tests/store/test_mongo"
+exit $skipped

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only MongoDB does to a store: documents from foreign hands, servers that are gone, that hang, that swallow an
+ * answer, and URIs. run.sh names the server in TODO_TEST_MONGODB.
+ *
+ * The server that swallows answers is a proxy in a thread of this test. It needs a server without TLS and passwords; with
+ * another kind its case says so and is skipped.
+ */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "fixture.h"
+#include "store/mongo_uri.h"
+
+#define GOOD_TAIL                                                                                                      \
+    "\"done\":false,\"v\":{\"$numberLong\":\"1\"},\"created_at\":{\"$date\":{\"$numberLong\":\"1700000000000\"}},"     \
+    "\"updated_at\":{\"$date\":{\"$numberLong\":\"1700000000000\"}}}"
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void test_a_get_names_the_field_that_it_can_not_read(void **state)
+{
+    static const struct {
+        const char *id, *json, *field;
+    } cases[] = {
+        {"a", "{\"_id\":\"a\"," GOOD_TAIL, "name"},
+        {"b", "{\"_id\":\"b\",\"name\":5," GOOD_TAIL, "name"},
+        {"c", "{\"_id\":\"c\",\"name\":\"\"," GOOD_TAIL, "name"},
+        {"d", "{\"_id\":\"d\",\"name\":\"n\",\"description\":[1]," GOOD_TAIL, "description"},
+        {"e", "{\"_id\":\"e\",\"name\":\"n\"}", "done"},
+        {"f", "{\"_id\":\"f\",\"name\":\"n\",\"done\":true,\"v\":1.5}", "v"},
+        {"g", "{\"_id\":\"g\",\"name\":\"n\",\"done\":true,\"v\":1,\"created_at\":\"now\"}", "created_at"},
+        {"h", "{\"_id\":\"h\",\"name\":\"a\\u0001b\"," GOOD_TAIL, "name"},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct todo todo;
+        struct error error = {0};
+        fixture_mongo_write(fixture->uri, "todos", cases[i].json);
+        assert_int_equal(store_get(fixture->store, cases[i].id, &fixture->arena, &todo, &error), STATUS_INVALID);
+        assert_non_null(strstr(error.text, cases[i].id));
+        assert_non_null(strstr(error.text, cases[i].field));
+    }
+}
+
+static void test_numbers_of_other_types_and_no_description_are_read(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture_mongo_write(fixture->uri, "todos",
+                        "{\"_id\":\"x\",\"name\":\"n\",\"done\":true,\"v\":{\"$numberDouble\":\"3.0\"},\"other\":1,"
+                        "\"created_at\":{\"$date\":{\"$numberLong\":\"5\"}},"
+                        "\"updated_at\":{\"$date\":{\"$numberLong\":\"6\"}}}");
+    struct todo wanted = {.id = "x",
+                          .name = SLICE("n"),
+                          .description = SLICE(""),
+                          .done = true,
+                          .v = 3,
+                          .created_at_ms = 5,
+                          .updated_at_ms = 6};
+    assert_stored(fixture, &wanted);
+}
+
+static void test_lists_pass_over_what_they_can_not_read_and_go_on(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct todo todo = fixture_todo(&fixture->arena, i * 100);
+        char json[200];
+        assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+        for (unsigned j = 0; j < 5; j++) { /* more in a row than a page has rows */
+            snprintf(json, sizeof(json), "{\"_id\":\"%s.%u\",\"created_at\":{\"$date\":{\"$numberLong\":\"%lld\"}}}",
+                     todo.id, j, (long long)todo.created_at_ms + j);
+            fixture_mongo_write(fixture->uri, "todos", json);
+        }
+    }
+    fixture_mongo_write(fixture->uri, "todos",
+                        "{\"_id\":{\"$oid\":\"0123456789abcdef01234567\"},\"name\":\"n\"," GOOD_TAIL);
+    fixture_mongo_write(fixture->uri, "todos", "{\"_id\":\"no-date\",\"name\":\"n\"}");
+    for (unsigned ascending = 0; ascending < 2; ascending++) {
+        struct store_query query = {.limit = 3, .ascending = ascending};
+        struct store_page page = {.more = true};
+        unsigned seen_count = 0;
+        while (page.more) {
+            assert_int_equal(store_list(fixture->store, &query, &fixture->arena, &page, NULL), STATUS_OK);
+            assert_true(page.count > 0);
+            seen_count += page.count;
+            query.has_after = true;
+            query.after.created_at_ms = page.todos[page.count - 1].created_at_ms;
+            strcpy(query.after.id, page.todos[page.count - 1].id);
+        }
+        assert_int_equal(seen_count, 8);
+    }
+}
+
+/* A port of 127.0.0.1 on which something listens and nobody accepts. */
+static int listen_anywhere(unsigned *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bug_unless(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 16) == 0, "no free port");
+    getsockname(fd, (struct sockaddr *)&address, &len);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static struct store *open_at(unsigned port, uint32_t timeout_ms)
+{
+    char uri[128];
+    struct store *store;
+    struct error error = {0};
+    snprintf(uri, sizeof(uri), "mongodb://127.0.0.1:%u/todo_test?retryWrites=false", port);
+    struct store_options options = {.uri = uri, .timeout_ms = timeout_ms, .concurrency = 2};
+    if (store_open(&store, &options, &error) != STATUS_OK) {
+        fail_msg("%s", error.text);
+    }
+    return store;
+}
+
+static void assert_away(unsigned port)
+{
+    struct store *store = open_at(port, 1000);
+    struct todo todo = {.id = "a", .name = SLICE("a"), .description = SLICE(""), .v = 1};
+    struct error error = {0};
+    struct arena arena;
+    arena_init(&arena);
+    int64_t began_ms = now_ms();
+    assert_int_equal(store_insert(store, &todo, &error), STATUS_UNAVAILABLE);
+    assert_true(now_ms() - began_ms < 1500);
+    assert_int_equal(store_get(store, "a", &arena, &todo, &error), STATUS_UNAVAILABLE);
+    assert_int_equal(store_prepare(store, &error), STATUS_UNAVAILABLE);
+    assert_true(now_ms() - began_ms < 4500);
+    assert_true(strlen(error.text) > 20);
+    arena_fini(&arena);
+    store_close(store);
+}
+
+static void test_a_server_that_is_gone_is_told_in_time(void **state)
+{
+    (void)state;
+    unsigned port;
+    close(listen_anywhere(&port));
+    assert_away(port);
+}
+
+static void test_a_server_that_hangs_is_told_in_time(void **state)
+{
+    (void)state;
+    unsigned port;
+    int fd = listen_anywhere(&port);
+    assert_away(port);
+    close(fd);
+}
+
+/* ---- a proxy that can swallow what the server answers ---- */
+
+struct proxy {
+    int listen_fd;
+    unsigned port;
+    struct sockaddr_in server;
+    atomic_bool mute;
+    atomic_bool stop;
+    int fds[32]; /* pairs: client, server */
+    size_t fd_count;
+    pthread_t thread;
+};
+
+static void proxy_accept(struct proxy *proxy)
+{
+    int client = accept(proxy->listen_fd, NULL, NULL);
+    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bug_unless(client >= 0 && proxy->fd_count + 2 <= 32, "the proxy has no room");
+    bug_unless(connect(server, (struct sockaddr *)&proxy->server, sizeof(proxy->server)) == 0, "the server went away");
+    proxy->fds[proxy->fd_count++] = client;
+    proxy->fds[proxy->fd_count++] = server;
+}
+
+/* Even fds are clients; what comes from an odd one, a server, is an answer. */
+static void proxy_forward(struct proxy *proxy, size_t at)
+{
+    char bytes[65536];
+    ssize_t len = read(proxy->fds[at], bytes, sizeof(bytes));
+    if (len <= 0) {
+        shutdown(proxy->fds[at ^ 1], SHUT_RDWR);
+        close(proxy->fds[at]);
+        proxy->fds[at] = -1;
+    } else if ((at % 2 == 0 || !atomic_load(&proxy->mute)) && proxy->fds[at ^ 1] >= 0) {
+        len = send(proxy->fds[at ^ 1], bytes, (size_t)len, MSG_NOSIGNAL);
+    }
+}
+
+static void *proxy_run(void *ctx)
+{
+    struct proxy *proxy = ctx;
+    while (!atomic_load(&proxy->stop)) {
+        struct pollfd polls[33] = {{.fd = proxy->listen_fd, .events = POLLIN}};
+        size_t count = proxy->fd_count;
+        for (size_t i = 0; i < count; i++) {
+            polls[i + 1] = (struct pollfd){.fd = proxy->fds[i], .events = POLLIN};
+        }
+        poll(polls, count + 1, 20);
+        for (size_t i = 0; i < count; i++) {
+            if (polls[i + 1].revents && proxy->fds[i] >= 0) {
+                proxy_forward(proxy, i);
+            }
+        }
+        if (polls[0].revents) {
+            proxy_accept(proxy);
+        }
+    }
+    return NULL;
+}
+
+static bool proxy_start(struct proxy *proxy, const char *uri)
+{
+    char host[100], port[8];
+    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    if (strchr(uri, '@') || strchr(uri, ',') || sscanf(uri, "mongodb://%99[^:/]:%7[0-9]", host, port) != 2 ||
+        getaddrinfo(host, port, &hints, &found) != 0) {
+        return false;
+    }
+    memcpy(&proxy->server, found->ai_addr, sizeof(proxy->server));
+    freeaddrinfo(found);
+    proxy->listen_fd = listen_anywhere(&proxy->port);
+    return pthread_create(&proxy->thread, NULL, proxy_run, proxy) == 0;
+}
+
+static void proxy_stop(struct proxy *proxy)
+{
+    atomic_store(&proxy->stop, true);
+    pthread_join(proxy->thread, NULL);
+    for (size_t i = 0; i < proxy->fd_count; i++) {
+        if (proxy->fds[i] >= 0) {
+            close(proxy->fds[i]);
+        }
+    }
+    close(proxy->listen_fd);
+}
+
+static struct store *open_through(const struct proxy *proxy, const struct fixture *fixture)
+{
+    struct fixture through = {0};
+    snprintf(through.uri, sizeof(through.uri), "mongodb://127.0.0.1:%u%s%sdirectConnection=true", proxy->port,
+             strchr(fixture->uri + strlen("mongodb://"), '/'), strchr(fixture->uri, '?') ? "&" : "?");
+    return fixture_open(&through, 1000);
+}
+
+static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **state)
+{
+    struct fixture *fixture = *state;
+    struct proxy proxy = {0};
+    if (!proxy_start(&proxy, fixture->uri)) {
+        print_message("SKIPPED: no proxy can stand before %s\n", fixture->uri);
+        skip();
+    }
+    struct store *store = open_through(&proxy, fixture);
+    struct todo todo = fixture_todo(&fixture->arena, 1);
+    struct todo other = fixture_todo(&fixture->arena, 2);
+    struct error error = {0};
+    enum status result;
+    bool swapped;
+    struct store_meta next = {.epoch = 1};
+    assert_int_equal(store_insert(store, &other, &error), STATUS_OK);
+    atomic_store(&proxy.mute, true);
+    int64_t began_ms = now_ms();
+    assert_int_equal(store_insert(store, &todo, &error), STATUS_UNKNOWN);
+    assert_true(now_ms() - began_ms < 1500);
+    assert_stored(fixture, &todo); /* it was applied */
+    atomic_store(&proxy.mute, false);
+    usleep(100000);
+    while (store_prepare(store, &error) != STATUS_OK) { /* the driver finds the server again */
+        assert_true(now_ms() - began_ms < 20000);
+    }
+    assert_int_equal(store_insert(store, &todo, &error), STATUS_OK); /* it is our own */
+    atomic_store(&proxy.mute, true);
+    assert_int_equal(store_load(store, &other, 1, STORE_LOAD_UPSERT, &result, &error), STATUS_UNKNOWN);
+    atomic_store(&proxy.mute, false);
+    while (store_prepare(store, &error) != STATUS_OK) {
+        assert_true(now_ms() - began_ms < 20000);
+    }
+    atomic_store(&proxy.mute, true);
+    assert_int_equal(store_meta_swap(store, 0, &next, &swapped, &error), STATUS_UNKNOWN);
+    store_close(store);
+    proxy_stop(&proxy);
+}
+
+static void test_the_uri_is_completed_but_never_overruled(void **state)
+{
+    (void)state;
+    char *full;
+    int64_t max_time_ms;
+    struct error error = {0};
+    assert_int_equal(
+        mongo_uri_complete("mongodb://u:p@h1,h2:7/db?W=1&sockettimeoutms=77", 2000, 8, &full, &max_time_ms, &error),
+        STATUS_OK);
+    assert_non_null(strstr(full, "mongodb://u:p@h1,h2:7/db?W=1&sockettimeoutms=77&serverSelectionTimeoutMS="));
+    assert_null(strstr(full, "w=majority"));
+    assert_null(strstr(full, "socketTimeoutMS"));
+    assert_non_null(strstr(full, "&maxPoolSize=8&"));
+    assert_non_null(strstr(full, "&readConcernLevel=majority"));
+    assert_true(max_time_ms > 0 && max_time_ms < 2000);
+    free(full);
+    assert_int_equal(mongo_uri_complete("mongodb://h/db", 50, 1, &full, &max_time_ms, &error), STATUS_OK);
+    assert_non_null(strstr(full, "mongodb://h/db?serverSelectionTimeoutMS="));
+    assert_true(max_time_ms > 0);
+    free(full);
+}
+
+static void test_uris_that_break_promises_are_refused_with_a_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *uri, *reason;
+    } cases[] = {
+        {"mongodb://127.0.0.1", "database"},
+        {"mongodb://127.0.0.1:27017/", "database"},
+        {"mongodb://127.0.0.1/?w=1", "database"},
+        {"mongodb://127.0.0.1/todos?w=0", "w=0"},
+        {"mongodb://127.0.0.1/todos?readPreference=secondary", "secondary"},
+        {"mongodb://127.0.0.1:99999/todos", "URI"},
+        {"mongodb://secret:pa%zzss@h/todos", "URI"},
+        {"redis://127.0.0.1", "redis"},
+        {"todos.db", "sqlite:FILE"},
+        {"sqlite:", "file"},
+        {"sqlite::memory:", "memory"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct store *store;
+        struct error error = {0};
+        struct store_options options = {.uri = cases[i].uri, .timeout_ms = 500, .concurrency = 1};
+        assert_int_equal(store_open(&store, &options, &error), STATUS_INVALID);
+        assert_null(store);
+        assert_non_null(strstr(error.text, cases[i].reason));
+        assert_null(strstr(error.text, "secret"));
+    }
+}
+
+#define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_EMPTY_STORE(test_a_get_names_the_field_that_it_can_not_read),
+        ON_EMPTY_STORE(test_numbers_of_other_types_and_no_description_are_read),
+        ON_EMPTY_STORE(test_lists_pass_over_what_they_can_not_read_and_go_on),
+        ON_EMPTY_STORE(test_a_write_whose_answer_is_lost_has_an_unknown_outcome),
+        cmocka_unit_test(test_a_server_that_is_gone_is_told_in_time),
+        cmocka_unit_test(test_a_server_that_hangs_is_told_in_time),
+        cmocka_unit_test(test_the_uri_is_completed_but_never_overruled),
+        cmocka_unit_test(test_uris_that_break_promises_are_refused_with_a_reason),
+    };
+    const char *uri = getenv("TODO_TEST_MONGODB");
+    const char *server = getenv("TODO_TEST_SERVER");
+    if (!uri || !*uri) {
+        printf("SKIPPED: tests/store/run.sh names a MongoDB in TODO_TEST_MONGODB\n");
+        return 77;
+    }
+    printf("store: %s (%s)\n", uri, server ? server : "a server that nobody named");
+    fflush(stdout);
+    fixture_use(uri);
+    return cmocka_run_group_tests_name("store, MongoDB alone", tests, NULL, NULL);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The conformance suite: what store.h promises, run over every store that TODO_TEST_STORES names (run.sh sets it), or
+ * over SQLite in a folder of its own. A case that holds on one store and not on the other is a bug in one of them.
+ *
+ * Each case gets an empty store. Threads only note what they got; the asserts are made by the test's own thread.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "fixture.h"
+#include "test_store_lists.h"
+
+static void test_a_todo_reads_back_as_it_was_inserted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 7);
+    struct error error = {0};
+    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_stored(fixture, &todo);
+}
+
+static struct slice repeat(struct arena *arena, const char *character, size_t count)
+{
+    size_t len = strlen(character);
+    char *text = arena_alloc(arena, len * count + 1);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(text + i * len, character, len);
+    }
+    text[len * count] = '\0';
+    return (struct slice){.data = text, .len = len * count};
+}
+
+static void test_texts_and_times_may_be_as_long_as_the_rules_allow(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 1);
+    struct error error = {0};
+    memset(todo.id, '~', TODO_ID_MAX);
+    todo.id[TODO_ID_MAX] = '\0';
+    todo.name = repeat(&fixture->arena, "🚀", TODO_NAME_MAX);
+    todo.description = repeat(&fixture->arena, "漢", TODO_DESCRIPTION_MAX);
+    todo.created_at_ms = TODO_TIME_MAX_MS;
+    todo.updated_at_ms = TODO_TIME_MAX_MS;
+    todo.v = INT64_MAX;
+    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_stored(fixture, &todo);
+}
+
+static void test_texts_and_times_may_be_as_small_as_the_rules_allow(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = {.id = "_", .name = SLICE("\t"), .description = SLICE(""), .v = 1};
+    struct error error = {0};
+    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_stored(fixture, &todo);
+}
+
+static void test_quotes_newlines_and_del_are_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 2);
+    struct error error = {0};
+    todo.name = SLICE("it's \"quoted\" \\ $where {\"a\":1} -- ; DROP");
+    todo.description = SLICE("\r\n\ttab\n\nend \x7f %s %n \xc2\x85");
+    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_stored(fixture, &todo);
+}
+
+static void test_an_unknown_id_is_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo;
+    struct error error = {0};
+    assert_int_equal(store_get(fixture->store, "nobody", &fixture->arena, &todo, &error), STATUS_NOT_FOUND);
+}
+
+static void test_ids_differ_by_case_and_digits(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const ids[] = {"a", "A", "1", "01", "1.0", "a.", "a-"};
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        struct todo todo = fixture_todo(&fixture->arena, (unsigned)i);
+        snprintf(todo.id, sizeof(todo.id), "%s", ids[i]);
+        assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+        assert_stored(fixture, &todo);
+    }
+}
+
+static void test_a_taken_id_is_refused_and_its_todo_stays(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo first = fixture_todo(&fixture->arena, 3);
+    struct todo second = first;
+    struct error error = {0};
+    second.done = !second.done;
+    assert_int_equal(store_insert(fixture->store, &first, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &second, &error), STATUS_EXISTS);
+    assert_non_null(strstr(error.text, "t3"));
+    assert_stored(fixture, &first);
+}
+
+static void test_the_same_insert_again_is_its_own_success(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 4);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    todo.updated_at_ms++;
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_EXISTS);
+}
+
+static void test_a_load_tells_of_each_taken_id_and_inserts_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todos[6];
+    enum status results[6];
+    struct error error = {0};
+    for (unsigned i = 0; i < 6; i++) {
+        todos[i] = fixture_todo(&fixture->arena, i);
+    }
+    snprintf(todos[5].id, sizeof(todos[5].id), "t2"); /* twice in one batch */
+    struct todo old = fixture_todo(&fixture->arena, 3);
+    old.done = !old.done;
+    assert_int_equal(store_insert(fixture->store, &old, NULL), STATUS_OK);
+    assert_int_equal(store_load(fixture->store, todos, 6, STORE_LOAD_INSERT, results, &error), STATUS_OK);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(results[i], i == 3 || i == 5 ? STATUS_EXISTS : STATUS_OK);
+    }
+    assert_stored(fixture, &todos[2]);
+    assert_stored(fixture, &old);
+    assert_stored(fixture, &todos[4]);
+}
+
+static void test_an_upsert_changes_what_is_there_and_inserts_the_rest(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todos[2] = {fixture_todo(&fixture->arena, 1), fixture_todo(&fixture->arena, 2)};
+    enum status results[2];
+    struct error error = {0};
+    assert_int_equal(store_insert(fixture->store, &todos[0], NULL), STATUS_OK);
+    struct todo changed = todos[0];
+    changed.name = SLICE("new name");
+    changed.description = SLICE("");
+    changed.done = !changed.done;
+    changed.updated_at_ms += 5;
+    todos[0] = changed;
+    todos[0].created_at_ms += 1000;
+    assert_int_equal(store_load(fixture->store, todos, 2, STORE_LOAD_UPSERT, results, &error), STATUS_OK);
+    assert_int_equal(results[0], STATUS_OK);
+    assert_int_equal(results[1], STATUS_OK);
+    changed.v = 2;
+    assert_stored(fixture, &changed);
+    assert_stored(fixture, &todos[1]);
+}
+
+static void test_a_large_load_is_whole(void **state)
+{
+    enum { COUNT = 5000 };
+    struct fixture *fixture = *state;
+    struct todo *todos = mem_alloc(COUNT * sizeof(*todos));
+    enum status *results = mem_alloc(COUNT * sizeof(*results));
+    struct slice long_text = repeat(&fixture->arena, "long enough for several commands. ", 100);
+    struct error error = {0};
+    for (unsigned i = 0; i < COUNT; i++) {
+        todos[i] = fixture_todo(&fixture->arena, i);
+        todos[i].description = long_text;
+    }
+    assert_int_equal(store_load(fixture->store, todos, COUNT, STORE_LOAD_INSERT, results, &error), STATUS_OK);
+    assert_int_equal(store_load(fixture->store, todos, COUNT, STORE_LOAD_UPSERT, results, &error), STATUS_OK);
+    for (unsigned i = 0; i < COUNT; i += 499) {
+        assert_int_equal(results[i], STATUS_OK);
+        todos[i].v = 2;
+        assert_stored(fixture, &todos[i]);
+    }
+    assert_int_equal(store_load(fixture->store, todos, COUNT, STORE_LOAD_INSERT, results, &error), STATUS_OK);
+    for (unsigned i = 0; i < COUNT; i++) {
+        assert_int_equal(results[i], STATUS_EXISTS);
+    }
+    free(results);
+    free(todos);
+}
+
+static struct store_fence fence_of(unsigned token, const char *id, bool settled)
+{
+    struct store_fence fence = {.deadline_at_ms = 1700000000000 + token, .settled = settled};
+    snprintf(fence.token.text, sizeof(fence.token.text), "%032u", token);
+    snprintf(fence.id, sizeof(fence.id), "%s", id);
+    return fence;
+}
+
+static void assert_outbox(struct fixture *fixture, size_t limit, const struct store_fence *wanted, size_t count)
+{
+    struct store_fence got[8];
+    size_t got_count;
+    struct error error = {0};
+    assert_int_equal(store_outbox_list(fixture->store, got, limit, &got_count, &error), STATUS_OK);
+    assert_int_equal(got_count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(got[i].token.text, wanted[i].token.text);
+        assert_string_equal(got[i].id, wanted[i].id);
+        assert_int_equal(got[i].deadline_at_ms, wanted[i].deadline_at_ms);
+        assert_int_equal(got[i].settled, wanted[i].settled);
+    }
+}
+
+static void test_the_outbox_keeps_records_oldest_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_fence fences[] = {fence_of(9, "a", false), fence_of(5, "b", false), fence_of(7, "a", true)};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(store_outbox_put(fixture->store, &fences[i], 1, NULL), STATUS_OK);
+        usleep(3000); /* a later millisecond */
+    }
+    assert_outbox(fixture, 8, fences, 3);
+    assert_outbox(fixture, 2, fences, 2);
+    fences[0].settled = true;
+    fences[0].deadline_at_ms++;
+    assert_int_equal(store_outbox_put(fixture->store, &fences[0], 1, NULL), STATUS_OK);
+    assert_outbox(fixture, 8, fences, 3);
+}
+
+static void test_the_outbox_removes_exactly_what_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_fence fences[] = {fence_of(1, "a", false), fence_of(1, "b", false), fence_of(2, "a", false)};
+    struct store_fence other = fence_of(3, "c", false);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(store_outbox_put(fixture->store, &fences[i], 1, NULL), STATUS_OK);
+        usleep(3000);
+    }
+    struct store_fence gone[] = {fences[1], other};
+    assert_int_equal(store_outbox_remove(fixture->store, gone, 2, NULL), STATUS_OK);
+    struct store_fence left[] = {fences[0], fences[2]};
+    assert_outbox(fixture, 8, left, 2);
+    assert_int_equal(store_outbox_remove(fixture->store, left, 2, NULL), STATUS_OK);
+    assert_outbox(fixture, 8, NULL, 0);
+    assert_int_equal(store_outbox_remove(fixture->store, left, 2, NULL), STATUS_OK);
+}
+
+static void test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    struct store_meta next = {.epoch = 1, .cache_run_id = "0123456789012345678901234567890123456789"};
+    bool swapped;
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, 0);
+    assert_string_equal(meta.cache_run_id, "");
+    assert_int_equal(store_meta_swap(fixture->store, 5, &next, &swapped, NULL), STATUS_OK);
+    assert_false(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, 0, &next, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, 0, &next, &swapped, NULL), STATUS_OK);
+    assert_false(swapped);
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, 1);
+    assert_string_equal(meta.cache_run_id, next.cache_run_id);
+}
+
+enum { RACER_COUNT = 16, EPOCH_COUNT = 30 };
+
+struct racer {
+    struct store *store;
+    pthread_barrier_t *barrier;
+    unsigned number;
+    enum status status;
+    bool won[EPOCH_COUNT];
+    unsigned failed_count;
+};
+
+static void race(struct fixture *fixture, unsigned count, void *(*run)(void *), struct racer *racers)
+{
+    pthread_t threads[RACER_COUNT];
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, count);
+    for (unsigned i = 0; i < count; i++) {
+        racers[i] = (struct racer){.store = fixture->store, .barrier = &barrier, .number = i};
+        bug_unless(pthread_create(&threads[i], NULL, run, &racers[i]) == 0, "no threads left");
+    }
+    for (unsigned i = 0; i < count; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    pthread_barrier_destroy(&barrier);
+}
+
+static void *swap_each_epoch(void *ctx)
+{
+    struct racer *racer = ctx;
+    for (int64_t epoch = 0; epoch < EPOCH_COUNT; epoch++) {
+        struct store_meta next = {.epoch = epoch + 1};
+        pthread_barrier_wait(racer->barrier);
+        if (store_meta_swap(racer->store, epoch, &next, &racer->won[epoch], NULL) != STATUS_OK) {
+            racer->failed_count++;
+        }
+    }
+    return NULL;
+}
+
+static void test_of_eight_that_move_the_epoch_one_wins_each_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct racer racers[8];
+    race(fixture, 8, swap_each_epoch, racers);
+    for (unsigned epoch = 0; epoch < EPOCH_COUNT; epoch++) {
+        unsigned winner_count = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            winner_count += racers[i].won[epoch];
+            assert_int_equal(racers[i].failed_count, 0);
+        }
+        assert_int_equal(winner_count, 1);
+    }
+}
+
+static void *insert_the_same_id(void *ctx)
+{
+    struct racer *racer = ctx;
+    char name[24];
+    snprintf(name, sizeof(name), "racer %u", racer->number);
+    struct todo todo = {.id = "wanted", .name = slice_of(name), .description = SLICE(""), .v = 1};
+    pthread_barrier_wait(racer->barrier);
+    racer->status = store_insert(racer->store, &todo, NULL);
+    return NULL;
+}
+
+static void test_of_sixteen_that_insert_one_id_one_succeeds(void **state)
+{
+    struct fixture *fixture = *state;
+    struct racer racers[RACER_COUNT];
+    race(fixture, RACER_COUNT, insert_the_same_id, racers);
+    unsigned winner_count = 0;
+    unsigned winner = 0;
+    for (unsigned i = 0; i < RACER_COUNT; i++) {
+        assert_true(racers[i].status == STATUS_OK || racers[i].status == STATUS_EXISTS);
+        winner_count += racers[i].status == STATUS_OK;
+        winner = racers[i].status == STATUS_OK ? i : winner;
+    }
+    assert_int_equal(winner_count, 1);
+    char name[24];
+    snprintf(name, sizeof(name), "racer %u", winner);
+    struct todo wanted = {.id = "wanted", .name = slice_of(name), .description = SLICE(""), .v = 1};
+    assert_stored(fixture, &wanted);
+}
+
+static void test_another_opening_sees_the_same_rows(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 11);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    struct store *first = fixture->store;
+    fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
+    assert_stored(fixture, &todo);
+    store_close(first);
+    assert_int_equal(store_prepare(fixture->store, NULL), STATUS_OK);
+    assert_stored(fixture, &todo);
+}
+
+#define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+
+static int run_suite(const char *uri)
+{
+    const struct CMUnitTest tests[] = {
+        ON_EMPTY_STORE(test_a_todo_reads_back_as_it_was_inserted),
+        ON_EMPTY_STORE(test_texts_and_times_may_be_as_long_as_the_rules_allow),
+        ON_EMPTY_STORE(test_texts_and_times_may_be_as_small_as_the_rules_allow),
+        ON_EMPTY_STORE(test_quotes_newlines_and_del_are_kept),
+        ON_EMPTY_STORE(test_an_unknown_id_is_not_found),
+        ON_EMPTY_STORE(test_ids_differ_by_case_and_digits),
+        ON_EMPTY_STORE(test_a_taken_id_is_refused_and_its_todo_stays),
+        ON_EMPTY_STORE(test_the_same_insert_again_is_its_own_success),
+        ON_EMPTY_STORE(test_lists_go_both_ways_by_time_then_id),
+        ON_EMPTY_STORE(test_a_list_may_be_of_done_or_open_todos_only),
+        ON_EMPTY_STORE(test_a_full_page_says_whether_there_is_more),
+        ON_EMPTY_STORE(test_an_empty_store_has_an_empty_page),
+        ON_EMPTY_STORE(test_pages_show_each_row_once_while_rows_are_inserted),
+        ON_EMPTY_STORE(test_a_load_tells_of_each_taken_id_and_inserts_the_rest),
+        ON_EMPTY_STORE(test_an_upsert_changes_what_is_there_and_inserts_the_rest),
+        ON_EMPTY_STORE(test_a_large_load_is_whole),
+        ON_EMPTY_STORE(test_the_outbox_keeps_records_oldest_first),
+        ON_EMPTY_STORE(test_the_outbox_removes_exactly_what_is_named),
+        ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),
+        ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
+        ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),
+        ON_EMPTY_STORE(test_another_opening_sees_the_same_rows),
+    };
+    bool sqlite = strncmp(uri, "sqlite:", strlen("sqlite:")) == 0;
+    const char *server = getenv("TODO_TEST_SERVER");
+    printf("store: %s (%s)\n", uri, sqlite ? "embedded" : server ? server : "a server that nobody named");
+    fflush(stdout);
+    fixture_use(uri);
+    return cmocka_run_group_tests_name(sqlite ? "store, on SQLite" : "store, on MongoDB", tests, NULL, NULL);
+}
+
+int main(void)
+{
+    char folder[] = "/tmp/test_store.XXXXXX";
+    const char *named = getenv("TODO_TEST_STORES");
+    char *uris = mem_strdup(named ? named : "");
+    int failed_count = 0;
+    if (!named) {
+        bug_unless(mkdtemp(folder), "no folder for temporary files");
+        free(uris);
+        uris = mem_zalloc(64);
+        snprintf(uris, 64, "sqlite:%s/todo", folder);
+        printf("MongoDB is not run: tests/store/run.sh looks for one\n");
+    }
+    char *rest = NULL;
+    for (char *uri = strtok_r(uris, " ", &rest); uri; uri = strtok_r(NULL, " ", &rest)) {
+        failed_count += run_suite(uri);
+    }
+    if (!named) {
+        rmdir(folder);
+    }
+    free(uris);
+    return failed_count > 0;
+}
