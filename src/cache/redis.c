@@ -48,14 +48,14 @@ struct redis {
     struct watch *watch;
     bool reading, write_wanted, write_watched;
     struct turn *turn;
-    struct timer *reconnect_timer, *late_timer;
+    struct timer *reconnect_timer, *late_timer, *refused_timer;
     bool late_timer_runs;
     uint32_t pause_ms; /* before the next attempt */
     bool was_logged;   /* this outage is in the log */
     bool announced;    /* on_up was called, on_down is owed */
     unsigned greetings_left;
     struct pending_queue sent;    /* and unanswered */
-    struct pending_queue refused; /* made while down; they fail at the next turn */
+    struct pending_queue refused; /* made while down; a timer of no time fails them */
     struct arena replies;
     struct buf command; /* scratch */
 };
@@ -167,18 +167,33 @@ bool redis_reply_ok(const struct redis_reply *reply)
     return reply && redis_reply_type(reply) != REDIS_TYPE_ERROR;
 }
 
-/* Callbacks may make new commands, which are refused as well and wait for the next turn. */
-static void refused_fail(struct redis *redis)
+/*
+ * From a timer, not from on_turn(): a command may be refused while that runs (a write finds the peer gone), and the loop would
+ * then sleep over it. Callbacks may make new commands, which are refused as well and wait for the timer's next time.
+ */
+static void on_refused_timer(void *ctx)
 {
+    struct redis *redis = ctx;
     for (size_t count = redis->refused.count; count > 0; count--) {
         struct pending pending = pending_pop(&redis->refused);
         pending.on_reply(pending.ctx, NULL);
     }
+    if (redis->refused.count > 0)
+        redis->options.events->timer_start(redis->refused_timer, 0);
 }
 
 /* ---- Errors in replies ---- */
 
-static void count_error(struct redis *redis, struct slice text)
+bool redis_reply_is_error(const struct redis_reply *reply, const char *word)
+{
+    if (!reply || redis_reply_type(reply) != REDIS_TYPE_ERROR)
+        return false;
+    struct slice text = redis_reply_text(reply);
+    size_t len = strlen(word);
+    return text.len >= len && memcmp(text.data, word, len) == 0;
+}
+
+static void count_error(struct redis *redis, const struct redis_reply *reply)
 {
     static const struct {
         const char *word;
@@ -187,14 +202,10 @@ static void count_error(struct redis *redis, struct slice text)
         {"NOSCRIPT", STAT_REDIS_NOSCRIPT}, {"OOM", STAT_REDIS_OOM},   {"READONLY", STAT_REDIS_READONLY},
         {"LOADING", STAT_REDIS_LOADING},   {"BUSY", STAT_REDIS_BUSY}, {"WRONGTYPE", STAT_REDIS_WRONGTYPE},
     };
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-        size_t len = strlen(kinds[i].word);
-        if (text.len >= len && memcmp(text.data, kinds[i].word, len) == 0) {
-            stats_add(redis->options.stats, kinds[i].stat, 1);
-            return;
-        }
-    }
-    stats_add(redis->options.stats, STAT_REDIS_OTHER, 1);
+    size_t i = 0;
+    while (i < sizeof(kinds) / sizeof(*kinds) && !redis_reply_is_error(reply, kinds[i].word))
+        i++;
+    stats_add(redis->options.stats, i < sizeof(kinds) / sizeof(*kinds) ? kinds[i].stat : STAT_REDIS_OTHER, 1);
 }
 
 /* hiredis calls this for each reply in order, and with NULL for each command left when the context goes. */
@@ -208,7 +219,7 @@ static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
     if (!reply && redis->state != STATE_WAITING)
         redis->state = STATE_FAILING; /* hiredis empties a dying context: it takes no command that a callback makes */
     if (reply && redis_reply_type(reply) == REDIS_TYPE_ERROR)
-        count_error(redis, redis_reply_text(reply));
+        count_error(redis, reply);
     pending.on_reply(pending.ctx, reply);
     if (reply)
         arena_reset(&redis->replies);
@@ -309,8 +320,6 @@ static void on_ready(void *ctx, bool readable, bool writable)
 static void on_turn(void *ctx)
 {
     struct redis *redis = ctx;
-    if (redis->refused.count > 0)
-        refused_fail(redis);
     if (!redis->write_wanted || !redis->context || redis->write_watched)
         return;
     if (redis->state != STATE_CONNECTING) {
@@ -514,10 +523,13 @@ void redis_encode(struct buf *command, struct slice arg)
 
 void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx)
 {
-    if (redis->state == STATE_UP)
+    if (redis->state == STATE_UP) {
         append(redis, command, on_reply, ctx);
-    else
-        pending_push(&redis->refused, (struct pending){on_reply, ctx, 0});
+        return;
+    }
+    if (redis->refused.count == 0)
+        redis->options.events->timer_start(redis->refused_timer, 0);
+    pending_push(&redis->refused, (struct pending){on_reply, ctx, 0});
 }
 
 void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx)
@@ -557,6 +569,7 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
     redis->turn = events->turn_new(events->loop, on_turn, redis);
     redis->reconnect_timer = events->timer_new(events->loop, on_reconnect_timer, redis);
     redis->late_timer = events->timer_new(events->loop, on_late_timer, redis);
+    redis->refused_timer = events->timer_new(events->loop, on_refused_timer, redis);
     arena_init(&redis->replies);
     buf_init(&redis->command);
     *out = redis;
@@ -573,11 +586,13 @@ void redis_free(struct redis *redis)
     redis->context = NULL;
     if (context)
         redisAsyncFree(context);
-    refused_fail(redis);
+    while (redis->refused.count > 0)
+        on_refused_timer(redis);
     const struct events *events = redis->options.events;
     events->turn_free(redis->turn);
     events->timer_free(redis->reconnect_timer);
     events->timer_free(redis->late_timer);
+    events->timer_free(redis->refused_timer);
     arena_fini(&redis->replies);
     buf_fini(&redis->command);
     pending_fini(&redis->sent);

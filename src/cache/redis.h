@@ -75,4 +75,7 @@ const struct redis_reply *redis_reply_item(const struct redis_reply *reply, size
 /* Whether an answer came and is no error. */
 bool redis_reply_ok(const struct redis_reply *reply);
 
+/* Whether an error came that begins with word: "NOSCRIPT", "WRONGTYPE". */
+bool redis_reply_is_error(const struct redis_reply *reply, const char *word);
+
 #endif

@@ -59,19 +59,10 @@ static void on_eval_reply(void *ctx, const struct redis_reply *reply)
     call_end(ctx, reply);
 }
 
-static bool is_noscript(const struct redis_reply *reply)
-{
-    struct slice word = SLICE("NOSCRIPT");
-    if (!reply || redis_reply_type(reply) != REDIS_TYPE_ERROR)
-        return false;
-    struct slice text = redis_reply_text(reply);
-    return text.len >= word.len && memcmp(text.data, word.data, word.len) == 0;
-}
-
 static void on_evalsha_reply(void *ctx, const struct redis_reply *reply)
 {
     struct script_call *call = ctx;
-    if (is_noscript(reply))
+    if (redis_reply_is_error(reply, "NOSCRIPT"))
         call_send(call, SLICE("EVAL"), scripts[call->script].text, on_eval_reply);
     else
         call_end(call, reply);
