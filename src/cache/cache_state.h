@@ -24,7 +24,8 @@ struct cache {
     struct flight_state *flights; /* flight.c: by name */
     int64_t epoch;                /* in all keys; 0: not known yet */
     bool trusted;
-    int64_t generation_ms; /* lifetime of a list's generation */
+    uint64_t distrust_count; /* times that trust was withdrawn, or a connection was lost before there was any */
+    int64_t generation_ms;   /* lifetime of a list's generation */
 };
 
 static inline void cache_count(struct cache *cache, enum stat_counter stat)
@@ -39,14 +40,27 @@ void link_on_up(struct link *link);   /* Redis is there: find out which */
 void link_on_down(struct link *link); /* it is gone: trust nothing until it is known again */
 void link_tend(struct link *link);    /* once a second: has somebody moved the epoch on? */
 
+/* Redis answers, but refuses an invalidation: trust nothing until it takes it. */
+void link_distrust(struct link *link, const char *reason);
+
 /* outbox.c */
-typedef void (*outbox_drained_cb)(void *ctx, bool drained);
+enum drain_result {
+    DRAIN_DONE,
+    DRAIN_UNFINISHED, /* the store is away, Redis was lost, or open records hide others: some may be left */
+    DRAIN_REFUSED,    /* Redis answered with an error: it holds entries that are not true */
+};
+
+typedef void (*outbox_drained_cb)(void *ctx, enum drain_result result);
 struct outbox *outbox_new(struct cache *cache);
 void outbox_free(struct outbox *outbox);
 
-/* Takes what the outbox holds to Redis, as far as it goes; done tells whether nothing settled is left. May not be called twice at once. */
+/* Takes what the outbox holds to Redis. May not be called twice at once. */
 void outbox_drain(struct outbox *outbox, outbox_drained_cb done, void *ctx);
 bool outbox_is_idle(const struct outbox *outbox);
+
+/* A write of this process has settled its records; whether one has since the last drain took its listing. */
+void outbox_note_settled(struct outbox *outbox);
+bool outbox_has_news(const struct outbox *outbox);
 
 /* Keeps a settled fence that could be brought neither to Redis nor to the store, and tries the store again at each tend. */
 void outbox_owe(struct outbox *outbox, const struct token *token, const char *const *ids, size_t id_count);

@@ -38,7 +38,7 @@ struct flight_state {
     bool fetching; /* from here on who comes is a joiner */
     bool granted;  /* a lease or generation is held */
     bool filled, found;
-    int64_t epoch; /* when it took off */
+    uint64_t distrust_count; /* the cache's, when it took off */
     struct timer *timer;
     uint32_t wait_ms;
     int64_t patience_until_ms; /* loop time */
@@ -60,6 +60,15 @@ static struct flight_state *flight_find(const struct cache *cache, const struct 
 static const struct events *flight_events(const struct flight *flight)
 {
     return flight->cache->options.events;
+}
+
+/*
+ * Whether Redis has been trusted all the time since take-off. If not, readers may have boarded without asking it first, and
+ * what it had or took says nothing about their writes.
+ */
+static bool flight_was_trusted(const struct flight *flight)
+{
+    return flight->cache->trusted && flight->cache->distrust_count == flight->state->distrust_count;
 }
 
 static void readers_push(struct cache_reader **list, struct cache_reader *reader)
@@ -108,6 +117,8 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
     enum flight_grant grant = redis_reply_ok(reply) ? flight->kind->granted(flight, reply) : GRANT_BYPASS;
+    if (grant == GRANT_FOUND && !flight_was_trusted(flight))
+        grant = GRANT_BYPASS;
     switch (grant) {
     case GRANT_FILL:
         flight->state->granted = true;
@@ -144,12 +155,20 @@ static enum status fetch_work(struct pool_job *job, struct error *error)
     return status;
 }
 
+static void count_fetch(const struct flight *flight)
+{
+    const struct flight_kind *kind = flight->kind;
+    bool is_absent = flight->status == STATUS_NOT_FOUND;
+    cache_count(flight->cache, flight->status == STATUS_OK ? kind->ok : is_absent ? kind->absent : kind->failed);
+}
+
 static void on_fetched(struct pool_job *job, enum status status, const struct error *error)
 {
     struct flight_state *state = (struct flight_state *)((char *)job - offsetof(struct flight_state, job));
     struct flight *flight = state->flight;
     flight->status = status;
     bool has_value = status == STATUS_OK || status == STATUS_NOT_FOUND;
+    count_fetch(flight);
     if (!has_value)
         flight->error = *error;
     if (has_value && state->granted) {
@@ -173,9 +192,9 @@ static void on_filled(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
     struct cache *cache = flight->cache;
-    bool is_same_redis = cache->trusted && cache->epoch == flight->state->epoch;
-    flight->state->filled = is_same_redis && redis_reply_ok(reply) && redis_reply_integer(reply) == 1;
-    if (flight->state->filled)
+    bool is_stored = redis_reply_ok(reply) && redis_reply_integer(reply) == 1;
+    flight->state->filled = is_stored && flight_was_trusted(flight);
+    if (is_stored)
         cache_count(cache, STAT_FILL);
     else
         cache_count(cache, redis_reply_ok(reply) ? STAT_FILL_REFUSED : STAT_FILL_FAILED);
@@ -275,7 +294,7 @@ void flight_start(struct flight *flight, struct cache_reader *readers)
     struct flight_state *state = mem_zalloc(sizeof(*state));
     state->flight = flight;
     state->owners = readers;
-    state->epoch = cache->epoch;
+    state->distrust_count = cache->distrust_count;
     flight->state = state;
     bug_unless(!flight_find(cache, &flight->name), "two flights of one name");
     HASH_ADD_KEYPTR(hh, cache->flights, flight->name.text, flight->name.len, state);

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/stats.h"
 #include "cache/cache.h"
 #include "cache/keys.h"
 #include "cache/redis.h"
@@ -40,6 +41,7 @@ struct flight_kind {
     void (*deliver)(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace);
     void (*destroy)(struct flight *flight);
     int64_t (*ttl_ms)(const struct flight *flight); /* of what was filled or found, counted from at_ms */
+    enum stat_counter ok, absent, failed;           /* where its store calls are counted */
 };
 
 struct flight {

@@ -13,11 +13,13 @@
  * Until a worker knows the epoch it reads from the store and sends its writes' fences to the outbox. What the outbox holds
  * goes to Redis before the first read is trusted: these are the invalidations that Redis missed while it was away.
  *
- * Once a second the record is read again: if another worker has moved the epoch on, this one is connected to a Redis that is
- * no longer the right one, or has lost its connection without noticing, and asks anew. A store that is away at that moment
- * changes nothing: hits go on.
+ * Once a second the record is read again. If the epoch has moved on and names another Redis, this worker is connected to one
+ * that is no longer the right one: it connects anew, for the address may lead elsewhere by now. If it names the same one, it
+ * asks anew. A store that is away at that moment changes nothing: hits go on.
  *
- * A Redis that is a replica is refused: writes to it fail, and reads from it are late.
+ * A Redis that is a replica is refused: writes to it fail, and reads from it are late. One that answers an invalidation with
+ * an error (it was made a replica, or wants more replicas than it has) still holds the entry: it isn't trusted until it has
+ * taken all that the outbox holds.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,7 @@
 #include "base/mem.h"
 #include "cache/cache_state.h"
 
-enum { SWAP_TRIES = 5 };
+enum { SWAP_TRIES = 5, DRAINS_MOST = 5 };
 
 enum link_state {
     LINK_DOWN,     /* no connection */
@@ -43,12 +45,14 @@ struct link {
     char run_id[STORE_RUN_ID_MAX + 1];
     struct store_meta meta; /* of the job */
     bool moved;
-    bool was_logged; /* this failure is in the log */
+    unsigned drains_left; /* writes that end meanwhile make it drain again, but not for ever */
+    bool was_logged;      /* this failure is in the log */
     struct pool_job job;
     bool job_runs;
 };
 
 static void link_ask(struct link *link);
+static void link_drain(struct link *link);
 
 static struct link *link_of_job(struct pool_job *job)
 {
@@ -60,6 +64,13 @@ static void link_run(struct link *link, pool_work_fn work, pool_done_cb done)
     link->job_runs = true;
     link->job = (struct pool_job){.work = work, .done = done};
     pool_run(link->cache->options.pool, &link->job);
+}
+
+static void link_withdraw(struct link *link, enum link_state state)
+{
+    link->state = state;
+    link->cache->trusted = false;
+    link->cache->distrust_count++;
 }
 
 /* ---- Trusted at last ---- */
@@ -82,12 +93,14 @@ static void link_fail(struct link *link, const char *reason)
     link->was_logged = true;
 }
 
-static void on_drained(void *ctx, bool drained)
+static void on_drained(void *ctx, enum drain_result result)
 {
     struct link *link = ctx;
     if (link->state != LINK_DRAINING)
         return; /* the connection was lost meanwhile */
-    if (drained)
+    if (result == DRAIN_DONE && outbox_has_news(link->cache->outbox) && link->drains_left > 0)
+        link_drain(link);
+    else if (result == DRAIN_DONE)
         link_trust(link);
     else
         link_fail(link, "the outbox could not be drained");
@@ -96,6 +109,7 @@ static void on_drained(void *ctx, bool drained)
 static void link_drain(struct link *link)
 {
     link->state = LINK_DRAINING;
+    link->drains_left--;
     if (outbox_is_idle(link->cache->outbox))
         outbox_drain(link->cache->outbox, on_drained, link);
     else
@@ -146,6 +160,7 @@ static void on_checked(struct pool_job *job, enum status status, const struct er
                  (long long)link->meta.epoch, link->run_id);
     }
     cache->epoch = link->meta.epoch;
+    link->drains_left = DRAINS_MOST;
     link_drain(link);
 }
 
@@ -178,29 +193,29 @@ static void info_value(struct slice info, const char *name, char *value, size_t 
 static void on_info(void *ctx, const struct redis_reply *reply)
 {
     struct link *link = ctx;
-    char role[16];
+    char run_id[sizeof(link->run_id)], role[16];
     if (!reply || link->state != LINK_ASKING)
         return; /* on_down has been, or will be told */
     struct slice info = redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE("");
-    info_value(info, "run_id", link->run_id, sizeof(link->run_id));
+    info_value(info, "run_id", run_id, sizeof(run_id));
     info_value(info, "role", role, sizeof(role));
-    if (!link->run_id[0] || strcmp(role, "master") != 0) {
+    if (!run_id[0] || strcmp(role, "master") != 0) {
         redis_drop(link->cache->redis,
-                   link->run_id[0] ? "it is a replica: give the primary's address" : "it doesn't tell its run id");
+                   run_id[0] ? "it is a replica: give the primary's address" : "it doesn't tell its run id");
         return;
     }
     if (link->job_runs) {
         link_fail(link, "an earlier check is still under way");
         return;
     }
+    memcpy(link->run_id, run_id, sizeof(run_id)); /* not before: that job reads it */
     link->state = LINK_CHECKING;
     link_run(link, check_work, on_checked);
 }
 
 static void link_ask(struct link *link)
 {
-    link->state = LINK_ASKING;
-    link->cache->trusted = false;
+    link_withdraw(link, LINK_ASKING);
     redis_call(link->cache->redis, (struct slice[]){SLICE("INFO")}, 1, on_info, link);
 }
 
@@ -213,9 +228,10 @@ static enum status peek_work(struct pool_job *job, struct error *error)
     return store_meta_get(link->cache->options.store, &link->meta, error);
 }
 
-static void on_tend_drained(void *ctx, bool drained)
+static void on_tend_drained(void *ctx, enum drain_result result)
 {
-    (void)ctx, (void)drained; /* what is left is there a second later */
+    if (result == DRAIN_REFUSED)
+        link_distrust(ctx, "it refuses an invalidation");
 }
 
 static void on_peeked(struct pool_job *job, enum status status, const struct error *error)
@@ -228,11 +244,14 @@ static void on_peeked(struct pool_job *job, enum status status, const struct err
         return;
     if (link->meta.epoch != cache->epoch) {
         log_info(NULL, "epoch_changed", "from=%lld to=%lld", (long long)cache->epoch, (long long)link->meta.epoch);
-        link_ask(link);
+        if (strcmp(link->meta.cache_run_id, link->run_id) == 0)
+            link_ask(link);
+        else
+            redis_drop(cache->redis, "the cache is in another Redis now");
         return;
     }
     if (outbox_is_idle(cache->outbox))
-        outbox_drain(cache->outbox, on_tend_drained, NULL);
+        outbox_drain(cache->outbox, on_tend_drained, link);
 }
 
 void link_tend(struct link *link)
@@ -252,8 +271,15 @@ void link_on_up(struct link *link)
 
 void link_on_down(struct link *link)
 {
-    link->state = LINK_DOWN;
-    link->cache->trusted = false;
+    link_withdraw(link, LINK_DOWN);
+}
+
+void link_distrust(struct link *link, const char *reason)
+{
+    if (link->state != LINK_TRUSTED)
+        return;
+    link_withdraw(link, LINK_FAILED);
+    link_fail(link, reason);
 }
 
 struct link *link_new(struct cache *cache)

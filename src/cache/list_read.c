@@ -161,6 +161,9 @@ static const struct flight_kind list_kind = {
     .deliver = list_deliver,
     .destroy = list_destroy,
     .ttl_ms = list_flight_ttl_ms,
+    .ok = STAT_STORE_LIST_OK,
+    .absent = STAT_STORE_LIST_OK, /* a list may be empty, never absent */
+    .failed = STAT_STORE_LIST_FAILED,
 };
 
 /* ---- The hit path ---- */

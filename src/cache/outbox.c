@@ -12,8 +12,10 @@
  * Every worker drains; doing it twice does no harm. If one worker fences from an old listing what another has already unfenced,
  * that mark runs out at its deadline, and readers go past the cache until then: slower, never stale.
  *
- * Guarantees: a record is removed only after Redis answered both of its scripts, on the connection that was asked, under
- * the epoch that was current. What is owed (the store refused the record of a write that Redis couldn't unfence) lives
+ * Guarantees: a record is removed only after Redis answered both of its scripts, on the connection that was there when the
+ * drain began, under the epoch that still stands in the store after that. So a worker that is late to learn of another epoch
+ * can't take a record away before those whom it concerns have had it. Open records are fenced but stay; if they alone fill a
+ * listing, others may be hidden behind them, and the drain counts as unfinished until they are settled or past their deadline. What is owed (the store refused the record of a write that Redis couldn't unfence) lives
  * in this process only, until the store takes it.
  */
 #include <stdlib.h>
@@ -37,16 +39,18 @@ struct outbox {
     struct store_fence fences[DRAIN_MOST];
     size_t count;
     size_t settled_count; /* of fences, moved to the front */
-    int64_t epoch;        /* when the scripts were sent */
+    int64_t epoch;        /* these two: when the drain began */
+    uint64_t distrust_count;
     unsigned replies_left;
-    bool scripts_failed;
+    bool refused, unanswered; /* scripts */
     bool drains;
+    bool has_news; /* since the last listing began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
     struct owed *owed;
+    struct owed *paying; /* taken from the list, for the job that runs; NULL: none does */
     struct pool_job owed_job;
-    bool owed_job_runs;
 };
 
 static void outbox_list(struct outbox *outbox);
@@ -62,10 +66,17 @@ static void outbox_run(struct outbox *outbox, pool_work_fn work, pool_done_cb do
     pool_run(outbox->cache->options.pool, &outbox->job);
 }
 
-static void outbox_end(struct outbox *outbox, bool drained)
+static void outbox_end(struct outbox *outbox, enum drain_result result)
 {
     outbox->drains = false;
-    outbox->done(outbox->ctx, drained);
+    outbox->done(outbox->ctx, result);
+}
+
+/* Whether Redis has been the same all the time: what an earlier connection took says nothing about this one. */
+static bool outbox_is_current(const struct outbox *outbox)
+{
+    const struct cache *cache = outbox->cache;
+    return redis_is_up(cache->redis) && cache->distrust_count == outbox->distrust_count;
 }
 
 /* ---- The steps, last to first ---- */
@@ -74,15 +85,24 @@ static void outbox_end(struct outbox *outbox, bool drained)
 static enum status remove_work(struct pool_job *job, struct error *error)
 {
     struct outbox *outbox = outbox_of_job(job);
-    return store_outbox_remove(outbox->cache->options.store, outbox->fences, outbox->settled_count, error);
+    struct store *store = outbox->cache->options.store;
+    struct store_meta meta;
+    enum status status = store_meta_get(store, &meta, error);
+    if (status != STATUS_OK)
+        return status;
+    if (meta.epoch != outbox->epoch)
+        return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
+    return store_outbox_remove(store, outbox->fences, outbox->settled_count, error);
 }
 
 static void on_removed(struct pool_job *job, enum status status, const struct error *error)
 {
     struct outbox *outbox = outbox_of_job(job);
     if (status != STATUS_OK) {
+        /* Unless the epoch has moved, they have been taken to Redis all the same. */
+        bool is_done = status != STATUS_BUSY && outbox->count < DRAIN_MOST;
         log_warn(NULL, "outbox_not_removed", "error=\"%s\"", error->text);
-        outbox_end(outbox, true); /* they have been taken to Redis all the same */
+        outbox_end(outbox, is_done ? DRAIN_DONE : DRAIN_UNFINISHED);
         return;
     }
     stats_add(outbox->cache->options.stats, STAT_OUTBOX_DRAINED, outbox->settled_count);
@@ -90,24 +110,28 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
     if (outbox->count == DRAIN_MOST)
         outbox_list(outbox);
     else
-        outbox_end(outbox, true);
+        outbox_end(outbox, DRAIN_DONE);
 }
 
 static void outbox_remove(struct outbox *outbox)
 {
-    if (outbox->scripts_failed || outbox->epoch != outbox->cache->epoch)
-        outbox_end(outbox, false);
+    if (!outbox_is_current(outbox) || outbox->unanswered)
+        outbox_end(outbox, DRAIN_UNFINISHED);
+    else if (outbox->refused)
+        outbox_end(outbox, DRAIN_REFUSED);
     else if (outbox->settled_count > 0)
         outbox_run(outbox, remove_work, on_removed);
     else
-        outbox_end(outbox, true);
+        outbox_end(outbox, outbox->count < DRAIN_MOST ? DRAIN_DONE : DRAIN_UNFINISHED);
 }
 
 static void on_script_reply(void *ctx, const struct redis_reply *reply)
 {
     struct outbox *outbox = ctx;
-    if (!redis_reply_ok(reply))
-        outbox->scripts_failed = true;
+    if (!reply)
+        outbox->unanswered = true;
+    else if (!redis_reply_ok(reply))
+        outbox->refused = true;
     if (--outbox->replies_left == 0)
         outbox_remove(outbox);
 }
@@ -168,16 +192,15 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
 {
     struct outbox *outbox = outbox_of_job(job);
     (void)error;
-    if (status != STATUS_OK || !redis_is_up(outbox->cache->redis)) {
-        outbox_end(outbox, false);
+    if (status != STATUS_OK || !outbox_is_current(outbox)) {
+        outbox_end(outbox, DRAIN_UNFINISHED);
         return;
     }
     if (outbox->count == 0) {
-        outbox_end(outbox, true);
+        outbox_end(outbox, DRAIN_DONE);
         return;
     }
-    outbox->epoch = outbox->cache->epoch;
-    outbox->scripts_failed = false;
+    outbox->refused = outbox->unanswered = false;
     outbox->replies_left = 0;
     outbox->settled_count = settled_first(outbox->fences, outbox->count);
     send_all(outbox, outbox->fences, outbox->settled_count, true);
@@ -193,6 +216,7 @@ static enum status list_work(struct pool_job *job, struct error *error)
 
 static void outbox_list(struct outbox *outbox)
 {
+    outbox->has_news = false;
     outbox_run(outbox, list_work, on_listed);
 }
 
@@ -202,12 +226,24 @@ void outbox_drain(struct outbox *outbox, outbox_drained_cb done, void *ctx)
     outbox->drains = true;
     outbox->done = done;
     outbox->ctx = ctx;
+    outbox->epoch = outbox->cache->epoch;
+    outbox->distrust_count = outbox->cache->distrust_count;
     outbox_list(outbox);
 }
 
 bool outbox_is_idle(const struct outbox *outbox)
 {
     return !outbox->drains;
+}
+
+void outbox_note_settled(struct outbox *outbox)
+{
+    outbox->has_news = true;
+}
+
+bool outbox_has_news(const struct outbox *outbox)
+{
+    return outbox->has_news;
 }
 
 /* ---- What is owed ---- */
@@ -234,28 +270,31 @@ void outbox_owe(struct outbox *outbox, const struct token *token, const char *co
 static enum status owed_work(struct pool_job *job, struct error *error)
 {
     struct outbox *outbox = outbox_of_owed_job(job);
-    struct owed *owed = outbox->owed;
+    const struct owed *owed = outbox->paying;
     return store_outbox_put(outbox->cache->options.store, owed->fences, owed->count, error);
 }
 
 static void on_owed_put(struct pool_job *job, enum status status, const struct error *error)
 {
     struct outbox *outbox = outbox_of_owed_job(job);
+    struct owed *owed = outbox->paying;
     (void)error;
-    outbox->owed_job_runs = false;
-    if (status != STATUS_OK)
-        return;
-    struct owed *owed = outbox->owed;
-    outbox->owed = owed->next;
-    free(owed);
-    outbox_tend(outbox);
+    outbox->paying = NULL;
+    if (status == STATUS_OK) {
+        free(owed);
+        outbox_tend(outbox);
+    } else {
+        owed->next = outbox->owed;
+        outbox->owed = owed;
+    }
 }
 
 void outbox_tend(struct outbox *outbox)
 {
-    if (!outbox->owed || outbox->owed_job_runs)
+    if (!outbox->owed || outbox->paying)
         return;
-    outbox->owed_job_runs = true;
+    outbox->paying = outbox->owed;
+    outbox->owed = outbox->owed->next;
     outbox->owed_job = (struct pool_job){.work = owed_work, .done = on_owed_put};
     pool_run(outbox->cache->options.pool, &outbox->owed_job);
 }
@@ -271,7 +310,7 @@ void outbox_free(struct outbox *outbox)
 {
     if (!outbox)
         return;
-    bug_unless(!outbox->owed_job_runs, "the outbox is freed while a job of its runs");
+    bug_unless(!outbox->paying, "the outbox is freed while a job of its runs");
     while (outbox->owed) {
         struct owed *owed = outbox->owed;
         outbox->owed = owed->next;

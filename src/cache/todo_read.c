@@ -9,7 +9,7 @@
  * write of that id removes it like any other.
  *
  * A broken entry (another type, fields missing) can't be one of ours. It is deleted, for acquire would hand it out again, and
- * the read goes on as a miss.
+ * the read goes on as a miss. Other errors (LOADING, BUSY) say nothing about the entry and are a miss alone.
  */
 #include <stdlib.h>
 
@@ -178,6 +178,9 @@ static const struct flight_kind todo_kind = {
     .deliver = todo_deliver,
     .destroy = todo_destroy,
     .ttl_ms = todo_flight_ttl_ms,
+    .ok = STAT_STORE_GET_OK,
+    .absent = STAT_STORE_GET_ABSENT,
+    .failed = STAT_STORE_GET_FAILED,
 };
 
 /* ---- The hit path ---- */
@@ -220,7 +223,7 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
             get_hit(get, &entry);
             return;
         }
-        if (found == ENTRY_BROKEN)
+        if (found == ENTRY_BROKEN && (redis_reply_ok(reply) || redis_reply_is_error(reply, "WRONGTYPE")))
             entry_discard(get->reader.cache, get->id);
     }
     get_miss(get);

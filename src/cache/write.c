@@ -11,7 +11,8 @@
  * step for Redis; todo and list are two calls, because they live in different slots.
  *
  * If Redis can't take the fence, the store's outbox takes it, before the write and beside it; outbox.c brings it to Redis
- * later. If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it
+ * later. Should Redis be trusted again by the time the store has answered, its entries go before the answer does. A Redis that
+ * answers a fence with an error is trusted no longer: it still has the entry. If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it
  * either, this process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and
  * a worker killed anywhere leaves at worst a mark that runs out.
  *
@@ -57,6 +58,8 @@ static void on_fence_reply(void *ctx, const struct redis_reply *reply)
     struct cache_write *write = ctx;
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
+    if (reply && !redis_reply_ok(reply) && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
+        link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
         return;
     write->fenced = !write->scripts_failed && is_same_redis(write);
@@ -67,7 +70,7 @@ static void write_fence(struct cache_write *write)
 {
     struct fence_call call = write_call(write);
     write->replies_left = 2;
-    cache_count(write->cache, STAT_FENCE);
+    stats_add(write->cache->options.stats, STAT_FENCE, write->id_count);
     fence_send(write->cache, &call, on_fence_reply, on_fence_reply, write);
 }
 
@@ -133,6 +136,21 @@ static void count_outcome(struct cache *cache, enum status status)
     }
 }
 
+/*
+ * The outbox has the record. But if reads have begun to trust Redis since this write began, then perhaps after a drain that
+ * could not see the record yet: the entry goes now. If they are about to, the drain is told to look again.
+ */
+static void write_catch_up(struct cache_write *write)
+{
+    struct cache *cache = write->cache;
+    outbox_note_settled(cache->outbox);
+    write->epoch = cache->epoch;
+    if (cache->trusted)
+        write_unfence(write);
+    else
+        write_answer(write);
+}
+
 static void on_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct cache_write *write = write_of_job(job);
@@ -142,8 +160,10 @@ static void on_stored(struct pool_job *job, enum status status, const struct err
         write->error = *error;
     if (write->fenced && status != STATUS_UNKNOWN)
         write_unfence(write);
+    else if (!write->fenced && status == STATUS_OK)
+        write_catch_up(write);
     else
-        write_answer(write); /* the outbox has it, or the fence must run out */
+        write_answer(write); /* the fence must run out, or there is nothing to hide */
 }
 
 static void on_refuse(void *ctx)
@@ -171,7 +191,7 @@ static void write_store(struct cache_write *write)
         return;
     }
     if (!write->fenced)
-        cache_count(cache, STAT_OUTBOX_ADDED);
+        stats_add(cache->options.stats, STAT_OUTBOX_ADDED, write->id_count);
     write->job = (struct pool_job){.work = write->fenced ? store_work : outbox_work, .done = on_stored};
     pool_run(cache->options.pool, &write->job);
 }
@@ -185,14 +205,16 @@ static void on_settled(struct pool_job *job, enum status status, const struct er
 {
     struct cache_write *write = write_of_job(job);
     (void)error;
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        outbox_note_settled(write->cache->outbox);
+    else
         outbox_owe(write->cache->outbox, &write->token, write->ids, write->id_count);
     write_answer(write);
 }
 
 static void write_settle(struct cache_write *write)
 {
-    cache_count(write->cache, STAT_OUTBOX_ADDED);
+    stats_add(write->cache->options.stats, STAT_OUTBOX_ADDED, write->id_count);
     write->job = (struct pool_job){.work = settle_work, .done = on_settled};
     pool_run(write->cache->options.pool, &write->job);
 }
@@ -214,7 +236,7 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
 static void on_unfence_todos_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
-    if (redis_reply_ok(reply) && redis_reply_integer(reply) > 0)
+    if (write->fenced && redis_reply_ok(reply) && redis_reply_integer(reply) > 0)
         stats_add(write->cache->options.stats, STAT_FENCE_LOST, (uint64_t)redis_reply_integer(reply));
     on_unfence_reply(ctx, reply);
 }
@@ -228,7 +250,7 @@ static void write_unfence(struct cache_write *write)
     struct fence_call call = write_call(write);
     write->replies_left = 2;
     write->scripts_failed = false;
-    cache_count(write->cache, STAT_UNFENCE);
+    stats_add(write->cache->options.stats, STAT_UNFENCE, write->id_count);
     unfence_send(write->cache, &call, on_unfence_todos_reply, on_unfence_reply, write);
 }
 
