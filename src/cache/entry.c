@@ -20,6 +20,12 @@ enum { TODO_BITS = (1u << TODO_FIELD_COUNT) - 1 };
 #define FIELD_NAME(upper, name) SLICE(name),
 static const struct slice field_names[] = {TODO_FIELDS(FIELD_NAME)};
 
+/* Numbers out of their range would be a bug further on: what Redis holds must never be one. */
+static bool take_time(int64_t *at_ms, struct slice value)
+{
+    return slice_to_int64(value, at_ms) && *at_ms >= 0 && *at_ms <= TODO_TIME_MAX_MS;
+}
+
 /* Returns the field's bit if it is known and its value is sound, else 0. */
 static unsigned take_todo_field(struct entry *entry, enum todo_field field, struct slice value)
 {
@@ -42,13 +48,13 @@ static unsigned take_todo_field(struct entry *entry, enum todo_field field, stru
         todo->done = sound && value.data[0] == '1';
         break;
     case TODO_V:
-        sound = slice_to_int64(value, &todo->v);
+        sound = slice_to_int64(value, &todo->v) && todo->v >= 1;
         break;
     case TODO_CREATED_AT:
-        sound = slice_to_int64(value, &todo->created_at_ms);
+        sound = take_time(&todo->created_at_ms, value);
         break;
     case TODO_UPDATED_AT:
-        sound = slice_to_int64(value, &todo->updated_at_ms);
+        sound = take_time(&todo->updated_at_ms, value);
         break;
     case TODO_FIELD_COUNT:
         return 0;
@@ -62,7 +68,7 @@ static unsigned take_field(struct entry *entry, struct slice name, struct slice 
         if (slice_equal(name, field_names[field]))
             return take_todo_field(entry, field, value);
     if (slice_equal(name, SLICE("at")))
-        return slice_to_int64(value, &entry->at_ms) ? BIT_AT : 0;
+        return take_time(&entry->at_ms, value) ? BIT_AT : 0;
     if (slice_equal(name, SLICE("cost")))
         return slice_to_int64(value, &entry->cost_ms) ? BIT_COST : 0;
     if (slice_equal(name, SLICE("none")))

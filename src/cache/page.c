@@ -5,6 +5,8 @@
  * A page is kept as the bytes that were answered, not as rows, so that its ETag stays true and a hit costs a copy. The
  * query it answers is kept beside it and compared: the key holds only a hash of it.
  *
+ * A page is read back with suspicion: a hash that is no whole page of ours for this query is a miss.
+ *
  * The next page's cursor is the last row's place in the order, and there is one only if the store saw a row behind it.
  */
 #include "cache/page.h"
@@ -55,6 +57,18 @@ static unsigned take_field(struct cached_page *page, struct slice name, struct s
     return 0;
 }
 
+/* What becomes header fields: a page that can't be ours must not end the worker that reads it. */
+static bool page_is_sound(const struct cached_page *page)
+{
+    const struct slice texts[] = {page->page.etag, page->page.next};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        for (size_t at = 0; at < texts[i].len; at++)
+            if (texts[i].data[at] <= ' ' || texts[i].data[at] > '~')
+                return false;
+    return page->page.etag.len > 0 && page->page.etag.len <= ETAG_MAX && page->page.next.len <= CURSOR_TEXT_MAX &&
+           page->at_ms >= 0 && page->at_ms <= TODO_TIME_MAX_MS;
+}
+
 bool page_parse(struct cached_page *page, struct slice query, const struct redis_reply *reply)
 {
     if (redis_reply_type(reply) != REDIS_TYPE_ARRAY)
@@ -63,7 +77,7 @@ bool page_parse(struct cached_page *page, struct slice query, const struct redis
     for (size_t i = 0; i + 1 < redis_reply_count(reply); i += 2)
         seen |= take_field(page, redis_reply_text(redis_reply_item(reply, i)),
                            redis_reply_text(redis_reply_item(reply, i + 1)));
-    return seen == BITS && slice_equal(page->query, query);
+    return seen == BITS && slice_equal(page->query, query) && page_is_sound(page);
 }
 
 void page_print(struct slice args[PAGE_ARGS], char numbers[2][INT64_TEXT_MAX + 1], const struct cached_page *page)
