@@ -98,3 +98,31 @@ endif
 
 tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c tests/unit/fcgi_client.h tests/unit/testing.h
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
+
+# The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
+# as objects in place of redis.c, pool.c and the stores; --wrap puts the code under test on the fakes' clock.
+FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
+FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
+	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
+	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
+	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
+	tests/unit/testing.h
+UNIT_CACHE_LIBS = libcache.a $(UNIT_LIBS)
+FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+
+if HAVE_CMOCKA
+check_PROGRAMS += \
+	tests/unit/test_flight \
+	tests/unit/test_link \
+	tests/unit/test_write
+endif
+
+tests_unit_test_flight_SOURCES = tests/unit/test_flight.c $(FAKES)
+tests_unit_test_flight_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_flight_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
+tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
+tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)

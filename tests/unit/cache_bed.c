@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Putting the fakes together, and readers and writers that note what they were told.
+ *
+ * The log is thrown away: tests look at answers, counters and what lies in Redis and in the store.
+ */
+#include "cache_bed.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "cache/cache_state.h"
+
+enum { STEPS_MAX = 200000 };
+
+static void drop_line(const char *line, size_t len)
+{
+    (void)line, (void)len;
+}
+
+int bed_begin_idle(void **state)
+{
+    struct bed *bed = mem_zalloc(sizeof *bed);
+    log_init(LOG_ERROR, drop_line);
+    fake_journal_reset();
+    bed->events = fake_events_begin();
+    settings_init(&bed->settings);
+    memcpy(bed->settings.redis, "fake:a", sizeof "fake:a");
+    bed->server = fake_server_new("fake:a", "run-a");
+    bed->store = fake_store_new();
+    *state = bed;
+    return 0;
+}
+
+static void worker_start(struct bed *bed, struct worker *worker)
+{
+    worker->stats = (struct stats){0};
+    worker->pool = fake_pool_new();
+    struct cache_options options = {.events = bed->events,
+                                    .settings = &bed->settings,
+                                    .store = bed->store,
+                                    .pool = worker->pool,
+                                    .stats = &worker->stats};
+    struct error error;
+    assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
+}
+
+void bed_start_workers(struct bed *bed)
+{
+    for (int i = 0; i < BED_WORKERS; i++)
+        worker_start(bed, &bed->workers[i]);
+}
+
+void bed_stop_workers(struct bed *bed)
+{
+    for (int i = 0; i < BED_WORKERS; i++) {
+        cache_free(bed->workers[i].cache);
+        pool_free(bed->workers[i].pool);
+        bed->workers[i].cache = NULL;
+        bed->workers[i].pool = NULL;
+    }
+}
+
+int bed_begin(void **state)
+{
+    bed_begin_idle(state);
+    struct bed *bed = *state;
+    bed_start_workers(bed);
+    bed_settle(bed);
+    assert_true(cache_is_trusted(bed->workers[0].cache));
+    assert_true(cache_is_trusted(bed->workers[1].cache));
+    fake_journal_reset();
+    return 0;
+}
+
+/* A test that failed on its way has left readers on a stack that is no more: nothing may move then. */
+static bool bed_is_at_rest(const struct bed *bed)
+{
+    for (int i = 0; i < BED_WORKERS; i++) {
+        const struct worker *worker = &bed->workers[i];
+        if (worker->cache && (!flight_table_is_empty(worker->cache) || pool_busy_count(worker->pool) > 0))
+            return false;
+    }
+    return true;
+}
+
+int bed_end(void **state)
+{
+    struct bed *bed = *state;
+    if (!bed_is_at_rest(bed))
+        return -1;
+    bed_settle(bed);
+    bed_stop_workers(bed);
+    fake_server_free(bed->server);
+    fake_store_free(bed->store);
+    assert_int_equal(fake_timer_count(), 0);
+    free(bed);
+    return 0;
+}
+
+struct redis *bed_connection(struct worker *worker)
+{
+    return worker->cache->redis;
+}
+
+static bool bed_step(struct bed *bed)
+{
+    if (fake_timer_fire())
+        return true;
+    for (int i = 0; i < BED_WORKERS; i++) {
+        struct worker *worker = &bed->workers[i];
+        if (worker->cache && (fake_redis_step(worker->cache->redis) || fake_pool_step(worker->pool)))
+            return true;
+    }
+    return false;
+}
+
+void bed_settle(struct bed *bed)
+{
+    int steps = 0;
+    while (bed_step(bed))
+        assert_true(++steps < STEPS_MAX);
+}
+
+void bed_pass(struct bed *bed, int64_t ms)
+{
+    bed_settle(bed);
+    while (ms > 0) {
+        int64_t next_ms = fake_timer_next_ms();
+        int64_t step_ms = next_ms < 0 || next_ms > ms ? ms : next_ms;
+        fake_clock_move(step_ms);
+        ms -= step_ms;
+        bed_settle(bed);
+    }
+}
+
+void bed_tend(struct bed *bed)
+{
+    for (int i = 0; i < BED_WORKERS; i++)
+        cache_tend(bed->workers[i].cache);
+    bed_settle(bed);
+}
+
+void bed_hold(struct worker *worker, bool held)
+{
+    fake_redis_hold(worker->cache->redis, held);
+    fake_pool_hold(worker->pool, held);
+}
+
+void bed_execute(struct worker *worker)
+{
+    assert_true(fake_redis_execute(worker->cache->redis));
+}
+
+void bed_deliver(struct worker *worker)
+{
+    assert_true(fake_redis_deliver(worker->cache->redis));
+}
+
+void bed_work(struct worker *worker)
+{
+    assert_true(fake_pool_work(worker->pool));
+}
+
+void bed_done(struct worker *worker)
+{
+    assert_true(fake_pool_done(worker->pool));
+}
+
+void bed_redis(struct worker *worker)
+{
+    bed_execute(worker);
+    bed_deliver(worker);
+}
+
+void bed_store(struct worker *worker)
+{
+    bed_work(worker);
+    bed_done(worker);
+}
+
+/* ---- Readers ---- */
+
+static void on_read(void *ctx, const struct cache_answer *answer)
+{
+    struct reader *reader = ctx;
+    reader->answers++;
+    reader->status = answer->status;
+    reader->v = answer->status == STATUS_OK ? answer->todo->v : 0;
+    reader->trace = answer->trace;
+    if (answer->status == STATUS_OK)
+        assert_text("id", slice_of(answer->todo->id), slice_of(reader->get.id));
+}
+
+void reader_start(struct reader *reader, struct worker *worker, const char *id)
+{
+    *reader = (struct reader){.get = {.done = on_read, .ctx = reader}};
+    memcpy(reader->get.id, id, strlen(id) + 1);
+    cache_get(worker->cache, &reader->get);
+    assert_int_equal(reader->answers, 0); /* never before the starter has returned */
+}
+
+int64_t bed_read(struct bed *bed, struct worker *worker, const char *id)
+{
+    struct reader reader;
+    reader_start(&reader, worker, id);
+    bed_settle(bed);
+    assert_int_equal(reader.answers, 1);
+    assert_true(reader.status == STATUS_OK || reader.status == STATUS_NOT_FOUND);
+    return reader.v;
+}
+
+/* ---- Writers ---- */
+
+static enum status writer_work(struct cache_write *write, struct store *store, struct error *error)
+{
+    struct todo todos[4] = {0};
+    enum status results[4];
+    for (size_t i = 0; i < write->id_count; i++) {
+        todos[i] = (struct todo){.name = SLICE("written"), .description = SLICE(""), .v = 1};
+        todos[i].created_at_ms = todos[i].updated_at_ms = fake_now_ms();
+        todo_set_id(&todos[i], slice_of(write->ids[i]));
+    }
+    return store_load(store, todos, write->id_count, STORE_LOAD_UPSERT, results, error);
+}
+
+static void on_written(struct cache_write *write, enum status status, const struct error *error)
+{
+    struct writer *writer = (struct writer *)((char *)write - offsetof(struct writer, write));
+    writer->answers++;
+    writer->status = status;
+    if (status != STATUS_OK)
+        memcpy(writer->error, error->text, sizeof error->text);
+}
+
+void writer_start_many(struct writer *writer, struct worker *worker, const char *const *ids, size_t count)
+{
+    *writer = (struct writer){.write = {.id_count = count, .work = writer_work, .done = on_written}};
+    memcpy(writer->ids, ids, count * sizeof *ids);
+    writer->write.ids = writer->ids;
+    cache_write_run(worker->cache, &writer->write);
+    assert_int_equal(writer->answers, 0);
+}
+
+void writer_start(struct writer *writer, struct worker *worker, const char *id)
+{
+    writer_start_many(writer, worker, &id, 1);
+}
+
+enum status bed_write(struct bed *bed, struct worker *worker, const char *id)
+{
+    struct writer writer;
+    writer_start(&writer, worker, id);
+    bed_settle(bed);
+    assert_int_equal(writer.answers, 1);
+    return writer.status;
+}
+
+uint64_t bed_counter(const struct worker *worker, enum stat_counter stat)
+{
+    return worker->stats.counter[stat];
+}

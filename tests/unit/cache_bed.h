@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache's real code over fakes: one Redis, one store, and two workers with a cache, a connection and a pool each.
+ *
+ * bed_settle() lets everything happen that can happen at this moment; a worker that is held takes no step by itself, so a test
+ * can move it through an interleaving with bed_execute(), bed_deliver(), bed_work() and bed_done(), while the other runs freely.
+ */
+#ifndef TESTS_UNIT_CACHE_BED_H
+#define TESTS_UNIT_CACHE_BED_H
+
+#include "testing.h"
+
+#include "cache/cache.h"
+#include "fake_events.h"
+#include "fake_journal.h"
+#include "fake_pool.h"
+#include "fake_redis.h"
+#include "fake_server.h"
+#include "fake_store.h"
+
+enum { BED_WORKERS = 2 };
+
+struct worker {
+    struct cache *cache;
+    struct pool *pool;
+    struct stats stats;
+};
+
+struct bed {
+    const struct events *events;
+    struct settings settings;
+    struct fake_server *server;
+    struct store *store;
+    struct worker workers[BED_WORKERS];
+};
+
+/* Sets up and settles: both workers trust Redis, in epoch 1. state is cmocka's; *state becomes the bed. */
+int bed_begin(void **state);
+int bed_end(void **state);
+
+/* The same without the workers, for tests that prepare something before bed_start_workers(). */
+int bed_begin_idle(void **state);
+void bed_start_workers(struct bed *bed);
+void bed_stop_workers(struct bed *bed);
+
+/* Everything that can happen now; bed_pass() also moves the clock, firing timers in their time. */
+void bed_settle(struct bed *bed);
+void bed_pass(struct bed *bed, int64_t ms);
+
+/* cache_tend() for every worker, then what comes of it: a second of a janitor's life. */
+void bed_tend(struct bed *bed);
+
+void bed_hold(struct worker *worker, bool held);
+
+/* One step of one worker; each fails the test if there is none to take. */
+void bed_execute(struct worker *worker);
+void bed_deliver(struct worker *worker);
+void bed_work(struct worker *worker);
+void bed_done(struct worker *worker);
+
+/* bed_execute() and bed_deliver(), or bed_work() and bed_done(). */
+void bed_redis(struct worker *worker);
+void bed_store(struct worker *worker);
+
+struct redis *bed_connection(struct worker *worker);
+
+#define assert_journal(want) assert_text("journal", fake_journal(), slice_of(want))
+
+/* A read and what came of it. */
+struct reader {
+    struct cache_get get;
+    unsigned answers;
+    enum status status;
+    int64_t v; /* 0: no todo */
+    struct cache_trace trace;
+};
+
+void reader_start(struct reader *reader, struct worker *worker, const char *id);
+
+/* start and settle; returns v, 0 for "not found"; any other status fails the test. */
+int64_t bed_read(struct bed *bed, struct worker *worker, const char *id);
+
+/* A write of one or more todos: each gets its next version. */
+struct writer {
+    struct cache_write write;
+    const char *ids[4];
+    unsigned answers;
+    enum status status;
+    char error[240];
+};
+
+void writer_start(struct writer *writer, struct worker *worker, const char *id);
+void writer_start_many(struct writer *writer, struct worker *worker, const char *const *ids, size_t count);
+
+/* start and settle; returns its status. */
+enum status bed_write(struct bed *bed, struct worker *worker, const char *id);
+
+uint64_t bed_counter(const struct worker *worker, enum stat_counter stat);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection's side of the fake: queues of commands and answers, coming up and going down as redis.c does.
+ *
+ * What it promises is what redis.h promises, the order of callbacks included: when a connection breaks, commands under way are
+ * answered NULL first, and on_down comes after them, except for redis_drop() from inside a callback. Commands that were made
+ * while it is down are answered NULL at the next step, never at once.
+ */
+#include "fake_redis.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "fake_reply.h"
+#include "fake_server.h"
+
+struct command {
+    struct command *next;
+    struct slice *args; /* owned, with their bytes */
+    size_t count;
+    redis_reply_cb on_reply;
+    void *ctx;
+    int64_t sent_at_ms;
+    struct redis_reply *reply; /* NULL until it was executed */
+};
+
+struct redis {
+    struct redis_options options;
+    char address[32];
+    struct fake_server *server; /* while up */
+    struct redis *next;         /* of the server's connections */
+    struct command *commands;   /* oldest first: executed ones, then sent ones */
+    struct command *refused;
+    struct timer *connect_timer, *late_timer;
+    bool up, held, delivers, dropped;
+    unsigned lose_after; /* commands; 0: none is lost */
+};
+
+static int64_t now_ms(const struct redis *redis)
+{
+    return redis->options.events->now_ms(redis->options.events->loop);
+}
+
+/* ---- Commands ---- */
+
+static void command_push(struct command **list, struct command *command)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = command;
+}
+
+static void command_end(struct command *command)
+{
+    struct redis_reply *reply = command->reply;
+    command->on_reply(command->ctx, reply);
+    fake_reply_free(reply);
+    for (size_t i = 0; i < command->count; i++)
+        free((char *)command->args[i].data);
+    free(command->args);
+    free(command);
+}
+
+static bool refused_fail_one(struct redis *redis)
+{
+    struct command *command = redis->refused;
+    if (!command)
+        return false;
+    redis->refused = command->next;
+    command_end(command);
+    return true;
+}
+
+/* "\r\n"-terminated number behind a type byte; moves *at behind it. */
+static size_t take_number(const char **at, char type)
+{
+    bug_unless(**at == type, "a command isn't RESP2");
+    char *end;
+    size_t number = strtoull(*at + 1, &end, 10);
+    bug_unless(end[0] == '\r' && end[1] == '\n', "a command isn't RESP2");
+    *at = end + 2;
+    return number;
+}
+
+static struct command *command_decode(struct slice text)
+{
+    struct command *command = mem_zalloc(sizeof *command);
+    const char *at = text.data;
+    command->count = take_number(&at, '*');
+    command->args = mem_alloc(command->count * sizeof *command->args);
+    for (size_t i = 0; i < command->count; i++) {
+        size_t len = take_number(&at, '$');
+        char *copy = mem_zalloc(len + 1);
+        memcpy(copy, at, len);
+        command->args[i] = (struct slice){copy, len};
+        at += len + 2;
+    }
+    bug_unless(at == text.data + text.len, "a command's count of arguments is wrong");
+    return command;
+}
+
+/* ---- Up and down ---- */
+
+static void late_timer_set(struct redis *redis)
+{
+    if (!redis->commands) {
+        redis->options.events->timer_stop(redis->late_timer);
+        return;
+    }
+    int64_t left_ms = redis->commands->sent_at_ms + redis->options.timeout_ms - now_ms(redis);
+    redis->options.events->timer_start(redis->late_timer, left_ms > 0 ? (uint32_t)left_ms : 0);
+}
+
+static void fail_all(struct redis *redis)
+{
+    while (redis->commands) {
+        struct command *command = redis->commands;
+        redis->commands = command->next;
+        fake_reply_free(command->reply);
+        command->reply = NULL;
+        command_end(command);
+    }
+    late_timer_set(redis);
+}
+
+static void server_leave(struct redis *redis)
+{
+    struct redis **at = &redis->server->connections;
+    while (*at != redis)
+        at = &(*at)->next;
+    *at = redis->next;
+    redis->server = NULL;
+}
+
+static void go_down(struct redis *redis)
+{
+    if (!redis->up)
+        return;
+    redis->up = false;
+    redis->lose_after = 0;
+    server_leave(redis);
+    redis->options.events->timer_start(redis->connect_timer, FAKE_RECONNECT_MS);
+    redis->dropped = redis->delivers;
+    if (!redis->delivers)
+        fail_all(redis);
+    redis->options.on_down(redis->options.ctx);
+}
+
+static void on_connect_time(void *ctx)
+{
+    struct redis *redis = ctx;
+    struct fake_server *server = fake_server_find(redis->address);
+    if (!server || server->away) {
+        redis->options.events->timer_start(redis->connect_timer, FAKE_RECONNECT_MS);
+        return;
+    }
+    redis->server = server;
+    redis->next = server->connections;
+    server->connections = redis;
+    redis->up = true;
+    redis->options.on_up(redis->options.ctx);
+}
+
+static void on_late(void *ctx)
+{
+    struct redis *redis = ctx;
+    if (redis->commands && redis->commands->sent_at_ms + redis->options.timeout_ms <= now_ms(redis)) {
+        stats_add(redis->options.stats, STAT_REDIS_TIMEOUT, 1);
+        go_down(redis);
+    } else {
+        late_timer_set(redis);
+    }
+}
+
+/* ---- What tests do ---- */
+
+void fake_redis_hold(struct redis *redis, bool held)
+{
+    redis->held = held;
+}
+
+bool fake_redis_execute(struct redis *redis)
+{
+    struct command *command = redis->commands;
+    while (command && command->reply)
+        command = command->next;
+    if (!command || redis->server->frozen)
+        return false;
+    command->reply = fake_server_run(redis->server, command->args, command->count);
+    if (redis->lose_after > 0 && --redis->lose_after == 0)
+        go_down(redis);
+    return true;
+}
+
+bool fake_redis_deliver(struct redis *redis)
+{
+    struct command *command = redis->commands;
+    if (!command || !command->reply)
+        return false;
+    redis->commands = command->next;
+    late_timer_set(redis);
+    redis->delivers = true;
+    command_end(command);
+    redis->delivers = false;
+    if (redis->dropped) {
+        redis->dropped = false;
+        fail_all(redis);
+    }
+    return true;
+}
+
+bool fake_redis_step(struct redis *redis)
+{
+    if (refused_fail_one(redis))
+        return true;
+    return !redis->held && (fake_redis_execute(redis) || fake_redis_deliver(redis));
+}
+
+void fake_redis_cut(struct redis *redis)
+{
+    go_down(redis);
+}
+
+void fake_redis_cut_all(struct fake_server *server)
+{
+    while (server->connections)
+        go_down(server->connections);
+}
+
+void fake_redis_lose_reply(struct redis *redis, unsigned n)
+{
+    redis->lose_after = n;
+}
+
+size_t fake_redis_sent_count(const struct redis *redis)
+{
+    size_t count = 0;
+    for (const struct command *command = redis->commands; command; command = command->next)
+        count += command->reply ? 0 : 1;
+    return count;
+}
+
+/* ---- cache/redis.h ---- */
+
+enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
+{
+    if (options->address[0] == '\0')
+        return error_set(error, STATUS_INVALID, "redis = : no address");
+    struct redis *redis = mem_zalloc(sizeof *redis);
+    redis->options = *options;
+    memcpy(redis->address, options->address, strlen(options->address) + 1);
+    redis->connect_timer = options->events->timer_new(options->events->loop, on_connect_time, redis);
+    redis->late_timer = options->events->timer_new(options->events->loop, on_late, redis);
+    options->events->timer_start(redis->connect_timer, 0);
+    *out = redis;
+    return STATUS_OK;
+}
+
+void redis_free(struct redis *redis)
+{
+    if (!redis)
+        return;
+    if (redis->up)
+        server_leave(redis);
+    redis->up = false;
+    fail_all(redis);
+    while (refused_fail_one(redis))
+        continue;
+    redis->options.events->timer_free(redis->connect_timer);
+    redis->options.events->timer_free(redis->late_timer);
+    free(redis);
+}
+
+bool redis_is_up(const struct redis *redis)
+{
+    return redis->up;
+}
+
+void redis_drop(struct redis *redis, const char *reason)
+{
+    (void)reason;
+    go_down(redis);
+}
+
+void redis_accept(struct redis *redis)
+{
+    (void)redis;
+}
+
+void redis_send(struct redis *redis, struct slice text, redis_reply_cb on_reply, void *ctx)
+{
+    struct command *command = command_decode(text);
+    command->on_reply = on_reply;
+    command->ctx = ctx;
+    command->sent_at_ms = now_ms(redis);
+    command_push(redis->up ? &redis->commands : &redis->refused, command);
+    if (redis->up && redis->commands == command)
+        late_timer_set(redis);
+}
+
+void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx)
+{
+    struct buf command;
+    buf_init(&command);
+    redis_encode_count(&command, count);
+    for (size_t i = 0; i < count; i++)
+        redis_encode(&command, args[i]);
+    redis_send(redis, buf_slice(&command), on_reply, ctx);
+    buf_fini(&command);
+}
+
+void redis_encode_count(struct buf *command, size_t count)
+{
+    buf_printf(command, "*%zu\r\n", count);
+}
+
+void redis_encode(struct buf *command, struct slice arg)
+{
+    buf_printf(command, "$%zu\r\n", arg.len);
+    buf_append_slice(command, arg);
+    buf_append(command, "\r\n", 2);
+}

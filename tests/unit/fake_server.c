@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keys and commands of the fake Redis.
+ *
+ * All three types of value are a list of pairs: a hash has names and values, a sorted set names and scores, a string one pair.
+ * Each script is a C function that says the same as its .lua file; both have the contract at the top of that file. A key that has
+ * run out is removed when somebody looks at it.
+ */
+#include "fake_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "cache/scripts_embedded.h"
+#include "fake_events.h"
+#include "fake_journal.h"
+#include "fake_redis.h"
+#include "fake_reply.h"
+
+enum { KEY_NAME_MAX = 128 };
+
+enum fake_type { FAKE_TEXT, FAKE_HASH, FAKE_SET };
+
+struct fake_pair {
+    char *name, *value; /* owned */
+    size_t value_len;
+    int64_t score;
+};
+
+struct fake_key {
+    struct fake_key *next;
+    char name[KEY_NAME_MAX];
+    enum fake_type type;
+    struct fake_pair *pairs;
+    size_t count;
+    int64_t expires_at_ms; /* 0: never */
+};
+
+static struct fake_server *servers;
+
+/* ---- Keys ---- */
+
+static void pair_free(struct fake_pair *pair)
+{
+    free(pair->name);
+    free(pair->value);
+}
+
+static bool key_remove(struct fake_server *server, const char *name)
+{
+    for (struct fake_key **at = &server->keys; *at; at = &(*at)->next) {
+        struct fake_key *key = *at;
+        if (strcmp(key->name, name) != 0)
+            continue;
+        *at = key->next;
+        for (size_t i = 0; i < key->count; i++)
+            pair_free(&key->pairs[i]);
+        free(key->pairs);
+        free(key);
+        return true;
+    }
+    return false;
+}
+
+static struct fake_key *key_find(struct fake_server *server, const char *name)
+{
+    struct fake_key *key = server->keys;
+    while (key && strcmp(key->name, name) != 0)
+        key = key->next;
+    if (key && key->expires_at_ms && key->expires_at_ms <= fake_now_ms()) {
+        key_remove(server, name);
+        return NULL;
+    }
+    return key;
+}
+
+static struct fake_key *key_make(struct fake_server *server, const char *name, enum fake_type type)
+{
+    struct fake_key *key = key_find(server, name);
+    if (key)
+        return key;
+    bug_unless(strlen(name) < KEY_NAME_MAX, "a key's name is longer than the fake has room for");
+    key = mem_zalloc(sizeof *key);
+    snprintf(key->name, sizeof key->name, "%s", name);
+    key->type = type;
+    key->next = server->keys;
+    server->keys = key;
+    return key;
+}
+
+static struct fake_pair *pair_find(const struct fake_key *key, const char *name)
+{
+    for (size_t i = 0; key && i < key->count; i++)
+        if (strcmp(key->pairs[i].name, name) == 0)
+            return &key->pairs[i];
+    return NULL;
+}
+
+static struct fake_pair *pair_make(struct fake_key *key, const char *name)
+{
+    struct fake_pair *pair = pair_find(key, name);
+    if (pair)
+        return pair;
+    key->pairs = mem_resize(key->pairs, (key->count + 1) * sizeof *key->pairs);
+    pair = &key->pairs[key->count++];
+    *pair = (struct fake_pair){.name = mem_strdup(name)};
+    return pair;
+}
+
+static void pair_set(struct fake_pair *pair, struct slice value)
+{
+    free(pair->value);
+    pair->value = mem_zalloc(value.len + 1);
+    memcpy(pair->value, value.data, value.len);
+    pair->value_len = value.len;
+}
+
+static bool pair_remove(struct fake_server *server, struct fake_key *key, const char *name)
+{
+    struct fake_pair *pair = pair_find(key, name);
+    if (!pair)
+        return false;
+    pair_free(pair);
+    *pair = key->pairs[--key->count];
+    if (key->count == 0)
+        key_remove(server, key->name);
+    return true;
+}
+
+static struct slice pair_value(const struct fake_pair *pair)
+{
+    return pair ? (struct slice){.data = pair->value, .len = pair->value_len} : (struct slice){0};
+}
+
+static void text_set(struct fake_server *server, const char *name, struct slice value, int64_t ttl_ms)
+{
+    key_remove(server, name);
+    struct fake_key *key = key_make(server, name, FAKE_TEXT);
+    pair_set(pair_make(key, ""), value);
+    key->expires_at_ms = ttl_ms ? fake_now_ms() + ttl_ms : 0;
+}
+
+/* ---- Scripts: texts of KEYS and ARGV are NUL-terminated copies. ---- */
+
+struct call {
+    struct fake_server *server;
+    char **keys;
+    size_t key_count;
+    char **args;
+    const struct slice *raw_args; /* the same, for values that may hold anything */
+    size_t arg_count;
+};
+
+static struct redis_reply *hash_reply(const struct fake_key *key)
+{
+    struct redis_reply *reply = fake_reply_array();
+    for (size_t i = 0; key && i < key->count; i++) {
+        fake_reply_add(reply, fake_reply_text(slice_of(key->pairs[i].name)));
+        fake_reply_add(reply, fake_reply_text(pair_value(&key->pairs[i])));
+    }
+    return reply;
+}
+
+static struct redis_reply *wrong_type(void)
+{
+    return fake_reply_error("WRONGTYPE Operation against a key holding the wrong kind of value");
+}
+
+static struct redis_reply *out_of_memory(void)
+{
+    return fake_reply_error("OOM command not allowed when used memory > 'maxmemory'.");
+}
+
+static bool has_writers(struct fake_server *server, const char *name)
+{
+    const struct fake_key *key = key_find(server, name);
+    for (size_t i = 0; key && i < key->count; i++)
+        if (key->pairs[i].score > fake_now_ms())
+            return true;
+    return false;
+}
+
+static void writers_add(struct fake_server *server, const char *name, const char *token, int64_t window_ms)
+{
+    struct fake_key *key = key_make(server, name, FAKE_SET);
+    for (size_t i = key->count; i > 0; i--) {
+        if (key->pairs[i - 1].score > fake_now_ms())
+            continue;
+        pair_free(&key->pairs[i - 1]);
+        key->pairs[i - 1] = key->pairs[--key->count];
+    }
+    pair_make(key, token)->score = fake_now_ms() + window_ms;
+    int64_t last_ms = 0;
+    for (size_t i = 0; i < key->count; i++)
+        last_ms = key->pairs[i].score > last_ms ? key->pairs[i].score : last_ms;
+    key->expires_at_ms = last_ms + 1000;
+}
+
+static struct redis_reply *run_acquire(const struct call *call)
+{
+    struct fake_server *server = call->server;
+    const struct fake_key *entry = key_find(server, call->keys[0]);
+    if (entry)
+        return entry->type == FAKE_HASH ? hash_reply(entry) : wrong_type();
+    if (has_writers(server, call->keys[2]))
+        return fake_reply_text(SLICE("BYPASS"));
+    if (server->full)
+        return out_of_memory();
+    if (key_find(server, call->keys[1]))
+        return fake_reply_text(SLICE("WAIT"));
+    text_set(server, call->keys[1], call->raw_args[0], atoll(call->args[1]));
+    return fake_reply_text(SLICE("FILL"));
+}
+
+static struct redis_reply *run_fence(const struct call *call)
+{
+    for (size_t i = 0; i < call->key_count; i += 3) {
+        key_remove(call->server, call->keys[i]);
+        key_remove(call->server, call->keys[i + 1]);
+        writers_add(call->server, call->keys[i + 2], call->args[0], atoll(call->args[1]));
+    }
+    return fake_reply_integer((int64_t)call->key_count / 3);
+}
+
+static struct redis_reply *run_unfence(const struct call *call)
+{
+    int64_t lost = 0;
+    for (size_t i = 0; i < call->key_count; i += 3) {
+        key_remove(call->server, call->keys[i]);
+        key_remove(call->server, call->keys[i + 1]);
+        struct fake_key *writers = key_find(call->server, call->keys[i + 2]);
+        lost += pair_remove(call->server, writers, call->args[0]) ? 0 : 1;
+    }
+    return fake_reply_integer(lost);
+}
+
+static void hash_fill(const struct call *call)
+{
+    struct fake_key *key = key_make(call->server, call->keys[0], FAKE_HASH);
+    for (size_t i = 2; i + 1 < call->arg_count; i += 2)
+        pair_set(pair_make(key, call->args[i]), call->raw_args[i + 1]);
+    key->expires_at_ms = fake_now_ms() + atoll(call->args[1]);
+}
+
+static bool text_is(struct fake_server *server, const char *name, const char *value)
+{
+    return slice_equal(pair_value(pair_find(key_find(server, name), "")), slice_of(value)) && key_find(server, name);
+}
+
+static struct redis_reply *run_fill(const struct call *call)
+{
+    if (!text_is(call->server, call->keys[1], call->args[0]))
+        return fake_reply_integer(0);
+    if (call->server->full)
+        return out_of_memory();
+    hash_fill(call);
+    key_remove(call->server, call->keys[1]);
+    return fake_reply_integer(1);
+}
+
+static struct redis_reply *run_release(const struct call *call)
+{
+    if (!text_is(call->server, call->keys[0], call->args[0]))
+        return fake_reply_integer(0);
+    return fake_reply_integer(key_remove(call->server, call->keys[0]));
+}
+
+static struct redis_reply *run_list_acquire(const struct call *call)
+{
+    struct fake_server *server = call->server;
+    if (has_writers(server, call->keys[1]))
+        return fake_reply_text(SLICE("BYPASS"));
+    struct fake_key *generation = key_find(server, call->keys[0]);
+    if (!generation && server->full)
+        return out_of_memory();
+    if (!generation)
+        text_set(server, call->keys[0], call->raw_args[0], atoll(call->args[1]));
+    generation = key_find(server, call->keys[0]);
+    generation->expires_at_ms = fake_now_ms() + atoll(call->args[1]);
+    return fake_reply_text(pair_value(pair_find(generation, "")));
+}
+
+static struct redis_reply *run_list_fence(const struct call *call)
+{
+    writers_add(call->server, call->keys[1], call->args[0], atoll(call->args[1]));
+    text_set(call->server, call->keys[0], call->raw_args[2], atoll(call->args[3]));
+    return fake_reply_integer(1);
+}
+
+static struct redis_reply *run_list_unfence(const struct call *call)
+{
+    struct fake_key *writers = key_find(call->server, call->keys[1]);
+    bool removed = pair_remove(call->server, writers, call->args[0]);
+    text_set(call->server, call->keys[0], call->raw_args[1], atoll(call->args[2]));
+    return fake_reply_integer(removed);
+}
+
+static struct redis_reply *run_list_fill(const struct call *call)
+{
+    if (!text_is(call->server, call->keys[1], call->args[0]) || has_writers(call->server, call->keys[2]))
+        return fake_reply_integer(0);
+    if (call->server->full)
+        return out_of_memory();
+    hash_fill(call);
+    return fake_reply_integer(1);
+}
+
+#define FAKE_SCRIPT(upper, lower) [SCRIPT_##upper] = {#upper, run_##lower}
+static const struct {
+    const char *name;
+    struct redis_reply *(*run)(const struct call *call);
+} scripts[SCRIPT_COUNT] = {
+    FAKE_SCRIPT(ACQUIRE, acquire),           FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire), FAKE_SCRIPT(LIST_FENCE, list_fence), FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence), FAKE_SCRIPT(RELEASE, release),       FAKE_SCRIPT(UNFENCE, unfence),
+};
+
+/* ---- Commands ---- */
+
+static struct redis_reply *run_script(struct fake_server *server, enum script script, const struct slice *args,
+                                      char **texts, size_t count)
+{
+    size_t key_count = (size_t)atoll(texts[2]);
+    bug_unless(count >= 3 + key_count, "a script was called with fewer keys than announced");
+    struct call call = {.server = server,
+                        .keys = texts + 3,
+                        .key_count = key_count,
+                        .args = texts + 3 + key_count,
+                        .raw_args = args + 3 + key_count,
+                        .arg_count = count - 3 - key_count};
+    return scripts[script].run(&call);
+}
+
+/* SCRIPT_COUNT: it is no script's. */
+static enum script script_of(struct slice verb, struct slice name)
+{
+#define FAKE_SCRIPT_ROW(upper, sha, text) {SLICE(sha), SLICE(text)},
+    static const struct {
+        struct slice sha, text;
+    } rows[] = {SCRIPTS(FAKE_SCRIPT_ROW)};
+    size_t script = 0;
+    while (script < SCRIPT_COUNT &&
+           !slice_equal(name, slice_equal(verb, SLICE("EVAL")) ? rows[script].text : rows[script].sha))
+        script++;
+    return (enum script)script;
+}
+
+static struct redis_reply *run_hgetall(struct fake_server *server, const char *name)
+{
+    const struct fake_key *key = key_find(server, name);
+    return key && key->type != FAKE_HASH ? wrong_type() : hash_reply(key);
+}
+
+static struct redis_reply *run_get(struct fake_server *server, const char *name)
+{
+    const struct fake_key *key = key_find(server, name);
+    if (key && key->type != FAKE_TEXT)
+        return wrong_type();
+    return key ? fake_reply_text(pair_value(pair_find(key, ""))) : fake_reply_nil();
+}
+
+static struct redis_reply *run_info(const struct fake_server *server)
+{
+    char info[200];
+    int len =
+        snprintf(info, sizeof info, "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n# Replication\r\nrole:%s\r\n",
+                 server->run_id, server->is_replica ? "slave" : "master");
+    return fake_reply_text((struct slice){info, (size_t)len});
+}
+
+static struct redis_reply *run_command(struct fake_server *server, const struct slice *args, char **texts, size_t count)
+{
+    bool is_eval = strcmp(texts[0], "EVAL") == 0, is_evalsha = strcmp(texts[0], "EVALSHA") == 0;
+    enum script script = is_eval || is_evalsha ? script_of(args[0], args[1]) : SCRIPT_COUNT;
+    const char *word = script < SCRIPT_COUNT ? scripts[script].name : texts[0];
+    bool is_unknown = is_evalsha && !(script < SCRIPT_COUNT && server->loaded[script]);
+    fake_journal_add(is_unknown ? "NOSCRIPT" : word);
+    if (is_unknown)
+        return fake_reply_error("NOSCRIPT No matching script. Please use EVAL.");
+    if (strcmp(word, server->refused_word) == 0)
+        return fake_reply_error(server->refusal);
+    if (script < SCRIPT_COUNT) {
+        server->loaded[script] = true;
+        return run_script(server, script, args, texts, count);
+    }
+    if (strcmp(word, "HGETALL") == 0)
+        return run_hgetall(server, texts[1]);
+    if (strcmp(word, "GET") == 0)
+        return run_get(server, texts[1]);
+    if (strcmp(word, "DEL") == 0)
+        return fake_reply_integer(key_remove(server, texts[1]));
+    if (strcmp(word, "INFO") == 0)
+        return run_info(server);
+    return fake_reply_error("ERR unknown command");
+}
+
+struct redis_reply *fake_server_run(struct fake_server *server, const struct slice *args, size_t count)
+{
+    char **texts = mem_alloc((count + 1) * sizeof *texts);
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = mem_zalloc(args[i].len + 1);
+        memcpy(texts[i], args[i].data, args[i].len);
+    }
+    server->command_count++;
+    struct redis_reply *reply = run_command(server, args, texts, count);
+    for (size_t i = 0; i < count; i++)
+        free(texts[i]);
+    free(texts);
+    return reply;
+}
+
+/* ---- What tests do to it ---- */
+
+struct fake_server *fake_server_new(const char *address, const char *run_id)
+{
+    struct fake_server *server = mem_zalloc(sizeof *server);
+    snprintf(server->address, sizeof server->address, "%s", address);
+    snprintf(server->run_id, sizeof server->run_id, "%s", run_id);
+    memset(server->loaded, true, sizeof server->loaded);
+    server->next = servers;
+    servers = server;
+    return server;
+}
+
+void fake_server_free(struct fake_server *server)
+{
+    struct fake_server **at = &servers;
+    while (*at != server)
+        at = &(*at)->next;
+    *at = server->next;
+    fake_server_flush(server);
+    free(server);
+}
+
+struct fake_server *fake_server_find(const char *address)
+{
+    struct fake_server *server = servers;
+    while (server && strcmp(server->address, address) != 0)
+        server = server->next;
+    return server;
+}
+
+void fake_server_leave(struct fake_server *server)
+{
+    server->away = true;
+    fake_redis_cut_all(server);
+}
+
+void fake_server_restart(struct fake_server *server, const char *run_id, bool keeps_data)
+{
+    fake_server_leave(server);
+    server->away = server->frozen = false;
+    snprintf(server->run_id, sizeof server->run_id, "%s", run_id);
+    fake_server_forget_scripts(server);
+    if (!keeps_data)
+        fake_server_flush(server);
+}
+
+void fake_server_refuse(struct fake_server *server, const char *word, const char *error)
+{
+    snprintf(server->refused_word, sizeof server->refused_word, "%s", error ? word : "");
+    snprintf(server->refusal, sizeof server->refusal, "%s", error ? error : "");
+}
+
+void fake_server_evict(struct fake_server *server, const char *key)
+{
+    bool was_there = key_remove(server, key);
+    bug_unless(was_there, "a key was to be evicted that isn't there");
+}
+
+void fake_server_flush(struct fake_server *server)
+{
+    while (server->keys)
+        key_remove(server, server->keys->name);
+}
+
+void fake_server_forget_scripts(struct fake_server *server)
+{
+    memset(server->loaded, false, sizeof server->loaded);
+}
+
+bool fake_server_has(struct fake_server *server, const char *key)
+{
+    return key_find(server, key) != NULL;
+}
+
+struct slice fake_server_field(struct fake_server *server, const char *key, const char *field)
+{
+    return pair_value(pair_find(key_find(server, key), field));
+}
+
+struct slice fake_server_text(struct fake_server *server, const char *key)
+{
+    return fake_server_field(server, key, "");
+}
+
+size_t fake_server_members(struct fake_server *server, const char *key)
+{
+    const struct fake_key *found = key_find(server, key);
+    return found ? found->count : 0;
+}
+
+int64_t fake_server_ttl_ms(struct fake_server *server, const char *key)
+{
+    const struct fake_key *found = key_find(server, key);
+    return found && found->expires_at_ms ? found->expires_at_ms - fake_now_ms() : -1;
+}
+
+void fake_server_set_text(struct fake_server *server, const char *key, const char *value)
+{
+    text_set(server, key, slice_of(value), 0);
+}
+
+void fake_server_set_field(struct fake_server *server, const char *key, const char *field, const char *value)
+{
+    pair_set(pair_make(key_make(server, key, FAKE_HASH), field), slice_of(value));
+}

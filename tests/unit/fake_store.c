@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store of a few rows, with what its callers must be able to cope with: it goes away, and one call of a kind fails.
+ *
+ * It keeps the contract of store.h, conformance is tested on the real ones (tests/store). Every call is noted in the journal
+ * by its name.
+ */
+#include "fake_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "fake_events.h"
+#include "fake_journal.h"
+
+enum { ROWS_MAX = 300, FENCES_MAX = 2000, TEXT_MAX = 64 };
+
+static const char *const names[FAKE_CALLS] = {"prepare",    "get",         "list",          "insert",   "load",
+                                              "outbox_put", "outbox_list", "outbox_remove", "meta_get", "meta_swap"};
+
+struct row {
+    struct todo todo;
+    char name[TEXT_MAX], description[TEXT_MAX];
+};
+
+struct store {
+    struct row rows[ROWS_MAX];
+    size_t row_count;
+    struct store_fence fences[FENCES_MAX];
+    size_t fence_count;
+    struct store_meta meta;
+    bool away;
+    unsigned calls[FAKE_CALLS];
+    enum fake_call fails;
+    unsigned fails_after;
+    enum status fails_with; /* STATUS_OK: none is to fail */
+};
+
+/* Notes the call; any status but STATUS_OK is its end, STATUS_UNKNOWN after it was applied. */
+static enum status call_begin(struct store *store, enum fake_call call, struct error *error)
+{
+    fake_journal_add(names[call]);
+    store->calls[call]++;
+    if (store->away)
+        return error_set(error, STATUS_UNAVAILABLE, "the fake store is away");
+    if (store->fails_with == STATUS_OK || store->fails != call || store->fails_after-- > 0)
+        return STATUS_OK;
+    enum status status = store->fails_with;
+    store->fails_with = STATUS_OK;
+    return error_set(error, status, "this call was to fail");
+}
+
+static struct row *row_find(const struct store *store, const char *id)
+{
+    for (size_t i = 0; i < store->row_count; i++)
+        if (strcmp(store->rows[i].todo.id, id) == 0)
+            return (struct row *)&store->rows[i];
+    return NULL;
+}
+
+static void row_set(struct store *store, const struct todo *todo)
+{
+    struct row *row = row_find(store, todo->id);
+    bug_unless(row || store->row_count < ROWS_MAX, "the fake store is full");
+    if (!row)
+        row = &store->rows[store->row_count++];
+    row->todo = *todo;
+    snprintf(row->name, TEXT_MAX, "%.*s", (int)todo->name.len, todo->name.data);
+    snprintf(row->description, TEXT_MAX, "%.*s", (int)todo->description.len, todo->description.data);
+    row->todo.name = slice_of(row->name);
+    row->todo.description = slice_of(row->description);
+}
+
+/* ---- store.h ---- */
+
+const char *store_kind(const struct store *store)
+{
+    (void)store;
+    return "fake";
+}
+
+enum status store_prepare(struct store *store, struct error *error)
+{
+    return call_begin(store, FAKE_PREPARE, error);
+}
+
+enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_GET, error);
+    if (status != STATUS_OK)
+        return status;
+    const struct row *row = row_find(store, id);
+    if (!row)
+        return STATUS_NOT_FOUND;
+    todo_copy(todo, &row->todo, arena);
+    return STATUS_OK;
+}
+
+static int order(const struct todo *a, int64_t created_at_ms, const char *id)
+{
+    if (a->created_at_ms != created_at_ms)
+        return a->created_at_ms < created_at_ms ? -1 : 1;
+    return strcmp(a->id, id);
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+    const struct row *left = a, *right = b;
+    return order(&left->todo, right->todo.created_at_ms, right->todo.id);
+}
+
+static bool row_is_wanted(const struct store_query *query, const struct todo *todo)
+{
+    if (query->done != STORE_DONE_ANY && todo->done != (query->done == STORE_DONE_YES))
+        return false;
+    int side = query->has_after ? order(todo, query->after.created_at_ms, query->after.id) : 0;
+    return !query->has_after || (query->ascending ? side > 0 : side < 0);
+}
+
+enum status store_list(struct store *store, const struct store_query *query, struct arena *arena,
+                       struct store_page *page, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_LIST, error);
+    if (status != STATUS_OK)
+        return status;
+    struct row sorted[ROWS_MAX];
+    memcpy(sorted, store->rows, store->row_count * sizeof *sorted);
+    qsort(sorted, store->row_count, sizeof *sorted, compare_rows);
+    *page = (struct store_page){.todos = arena_alloc(arena, query->limit * sizeof *page->todos)};
+    for (size_t i = 0; i < store->row_count && !page->more; i++) {
+        const struct todo *todo = &sorted[query->ascending ? i : store->row_count - 1 - i].todo;
+        if (!row_is_wanted(query, todo))
+            continue;
+        page->more = page->count == query->limit;
+        if (!page->more)
+            todo_copy(&page->todos[page->count++], todo, arena);
+    }
+    return STATUS_OK;
+}
+
+enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_INSERT, error);
+    if (status != STATUS_OK && status != STATUS_UNKNOWN)
+        return status;
+    if (row_find(store, todo->id))
+        return STATUS_EXISTS;
+    row_set(store, todo);
+    return status;
+}
+
+enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
+                       enum status *results, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_LOAD, error);
+    if (status != STATUS_OK && status != STATUS_UNKNOWN)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = row_find(store, todos[i].id);
+        results[i] = row && mode == STORE_LOAD_INSERT ? STATUS_EXISTS : STATUS_OK;
+        struct todo todo = todos[i];
+        if (row)
+            todo.v = row->todo.v + 1;
+        if (results[i] == STATUS_OK)
+            row_set(store, &todo);
+    }
+    return status;
+}
+
+static struct store_fence *fence_find(struct store *store, const struct store_fence *wanted)
+{
+    for (size_t i = 0; i < store->fence_count; i++) {
+        struct store_fence *fence = &store->fences[i];
+        if (strcmp(fence->token.text, wanted->token.text) == 0 && strcmp(fence->id, wanted->id) == 0)
+            return fence;
+    }
+    return NULL;
+}
+
+enum status store_outbox_put(struct store *store, const struct store_fence *fences, size_t count, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_OUTBOX_PUT, error);
+    if (status != STATUS_OK && status != STATUS_UNKNOWN)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        fake_store_outbox_add(store, &fences[i]);
+    return status;
+}
+
+enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
+                              struct error *error)
+{
+    enum status status = call_begin(store, FAKE_OUTBOX_LIST, error);
+    *count = 0;
+    if (status != STATUS_OK)
+        return status;
+    *count = store->fence_count < limit ? store->fence_count : limit;
+    memcpy(fences, store->fences, *count * sizeof *fences);
+    return STATUS_OK;
+}
+
+enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                struct error *error)
+{
+    enum status status = call_begin(store, FAKE_OUTBOX_REMOVE, error);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++) {
+        struct store_fence *fence = fence_find(store, &fences[i]);
+        if (!fence)
+            continue;
+        size_t behind = store->fence_count - (size_t)(fence - store->fences) - 1;
+        memmove(fence, fence + 1, behind * sizeof *fence);
+        store->fence_count--;
+    }
+    return STATUS_OK;
+}
+
+enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_META_GET, error);
+    if (status == STATUS_OK)
+        *meta = store->meta;
+    return status;
+}
+
+enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
+                            struct error *error)
+{
+    enum status status = call_begin(store, FAKE_META_SWAP, error);
+    *swapped = status == STATUS_OK && store->meta.epoch == expected_epoch;
+    if (*swapped)
+        store->meta = *meta;
+    return status;
+}
+
+/* ---- What tests do to it ---- */
+
+struct store *fake_store_new(void)
+{
+    return mem_zalloc(sizeof(struct store));
+}
+
+void fake_store_free(struct store *store)
+{
+    free(store);
+}
+
+void fake_store_set_away(struct store *store, bool away)
+{
+    store->away = away;
+}
+
+void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, enum status status)
+{
+    store->fails = call;
+    store->fails_after = skip;
+    store->fails_with = status;
+}
+
+unsigned fake_store_calls(const struct store *store, enum fake_call call)
+{
+    return store->calls[call];
+}
+
+void fake_store_put(struct store *store, const char *id, int64_t v)
+{
+    char name[TEXT_MAX];
+    snprintf(name, sizeof name, "name %lld", (long long)v);
+    struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = v};
+    todo_set_id(&todo, slice_of(id));
+    const struct row *row = row_find(store, id);
+    todo.created_at_ms = row ? row->todo.created_at_ms : fake_now_ms();
+    todo.updated_at_ms = fake_now_ms();
+    row_set(store, &todo);
+}
+
+int64_t fake_store_v(const struct store *store, const char *id)
+{
+    const struct row *row = row_find(store, id);
+    return row ? row->todo.v : 0;
+}
+
+size_t fake_store_outbox_count(const struct store *store, bool settled)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < store->fence_count; i++)
+        count += store->fences[i].settled == settled ? 1 : 0;
+    return count;
+}
+
+void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
+{
+    struct store_fence *old = fence_find(store, fence);
+    bug_unless(old || store->fence_count < FENCES_MAX, "the fake store's outbox is full");
+    *(old ? old : &store->fences[store->fence_count++]) = *fence;
+}
+
+struct store_meta *fake_store_meta(struct store *store)
+{
+    return &store->meta;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store/store.h in memory, linked in place of the real one. Calls never block: when a call is made is fake_pool.h's business.
+ */
+#ifndef TESTS_UNIT_FAKE_STORE_H
+#define TESTS_UNIT_FAKE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "store/store.h"
+
+enum fake_call {
+    FAKE_PREPARE,
+    FAKE_GET,
+    FAKE_LIST,
+    FAKE_INSERT,
+    FAKE_LOAD,
+    FAKE_OUTBOX_PUT,
+    FAKE_OUTBOX_LIST,
+    FAKE_OUTBOX_REMOVE,
+    FAKE_META_GET,
+    FAKE_META_SWAP,
+    FAKE_CALLS
+};
+
+struct store *fake_store_new(void);
+void fake_store_free(struct store *store);
+
+/* While it is away, every call ends with STATUS_UNAVAILABLE. */
+void fake_store_set_away(struct store *store, bool away);
+
+/* After skip more calls of this kind, one ends with status; with STATUS_UNKNOWN the write is applied all the same. */
+void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, enum status status);
+
+unsigned fake_store_calls(const struct store *store, enum fake_call call);
+
+/* Puts a todo in, as somebody else's write would: v, and "name N" for its name. */
+void fake_store_put(struct store *store, const char *id, int64_t v);
+int64_t fake_store_v(const struct store *store, const char *id); /* 0: it isn't there */
+
+size_t fake_store_outbox_count(const struct store *store, bool settled);
+void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
+struct store_meta *fake_store_meta(struct store *store);
+
+#endif
