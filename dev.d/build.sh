@@ -3,7 +3,9 @@
 #
 # autogen, configure and make, out of tree. A folder is configured anew if configure or its flags have changed.
 
+# With BUILD=no what is in the folder is taken as it is.
 build_default() {
+    [ "${BUILD-}" != no ] || return 0
     build_into "$BUILD_DIR" "--enable-werror"
 }
 
@@ -49,7 +51,7 @@ build_configure() {
     [ "$(dirname "$dir")" != "$ROOT" ] || configure=../configure
     # Flags are words to be split.
     # shellcheck disable=SC2086
-    build_in "$dir" "$configure" $flags CFLAGS="-O2 -g" >"$dir/configure.log" 2>&1 || build_failed "$dir/configure.log"
+    build_in "$dir" "$configure" $flags CFLAGS="${CFLAGS:--O2 -g}" >"$dir/configure.log" 2>&1 || build_failed "$dir/configure.log"
     printf '%s\n' "$flags" >"$dir/.flags"
 }
 

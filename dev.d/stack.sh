@@ -263,6 +263,8 @@ start_workers() {
     local group=() multiwatch
     # spawn-fcgi does not look along the PATH for what it executes.
     multiwatch=$(command -v multiwatch) || die "multiwatch is not installed"
+    # Wrong settings are told now and once, not by every worker that multiwatch starts.
+    (cd -- "$STACK" && "$BUILD_DIR/todo-fcgi" -c todo.conf --show-config >/dev/null 2>>logs/workers.log) || return 1
     [ "$(id -u)" != 0 ] || group=(-G www-data)
     rm -f "$STACK/todo.sock"
     part_spawn workers spawn-fcgi -s todo.sock -M 0660 ${group[@]+"${group[@]}"} -b 1024 -n -- \
@@ -304,9 +306,10 @@ stack_wait_answer() {
 
 # What the log says of each worker. Redis is allowed to be away, and the log to be terse, so nobody waits for this for long.
 stack_workers_trust_redis() {
-    local pid
+    local pid pids
     part_running workers || return 1
-    for pid in $(cat "/proc/$PART_PID/task/$PART_PID/children"); do
+    read -r -a pids < <(cat "/proc/$PART_PID/task/$PART_PID/children"; echo)
+    for pid in "${pids[@]}"; do
         grep -q " pid=$pid event=redis_trusted" "$STACK/logs/workers.log" || return 1
     done
 }

@@ -34,6 +34,6 @@ EXTRA_DIST += src/cache/scripts/embed.sh $(CACHE_LUA)
 BUILT_SOURCES += src/cache/scripts_embedded.h
 CLEANFILES += src/cache/scripts_embedded.h
 src/cache/scripts_embedded.h: $(CACHE_LUA) src/cache/scripts/embed.sh
-	$(AM_V_GEN)$(MKDIR_P) src/cache && cd $(srcdir) && \
-	  sh src/cache/scripts/embed.sh $(CACHE_LUA) > "$(abs_builddir)/$@.new" && mv "$(abs_builddir)/$@.new" "$(abs_builddir)/$@"
+	$(AM_V_GEN)$(MKDIR_P) src/cache && \
+	  sh $(srcdir)/src/cache/scripts/embed.sh $(srcdir) $(CACHE_LUA) > $@.new && mv $@.new $@
 src/cache/libcache_a-scripts.$(OBJEXT): src/cache/scripts_embedded.h

@@ -27,16 +27,31 @@ def store(request):
     return request.param
 
 
+class MongoDB:
+    """The session's one server, started by who first asks for it."""
+
+    def __init__(self, folder):
+        self.folder, self.uri = folder, None
+
+    def start(self):
+        if self.uri is None:
+            result = subprocess.run([MONGODB, "start", self.folder], capture_output=True, text=True, timeout=300)
+            if result.returncode == 77:
+                pytest.skip("no MongoDB: " + result.stderr.strip())
+            assert result.returncode == 0, result.stdout + result.stderr
+            self.uri = dict(line.split(" ", 1) for line in result.stdout.splitlines())["uri"]
+        return self.uri
+
+    def stop(self):
+        if self.uri is not None:
+            subprocess.run([MONGODB, "stop", self.folder], check=True, timeout=60)
+
+
 @pytest.fixture(scope="session")
 def mongodb(tmp_path_factory):
-    """The server part of a URI, "mongodb://HOST:PORT", and its options."""
-    folder = tmp_path_factory.mktemp("mongodb")
-    result = subprocess.run([MONGODB, "start", folder], capture_output=True, text=True, timeout=300)
-    if result.returncode == 77:
-        pytest.skip("no MongoDB: " + result.stderr.strip())
-    assert result.returncode == 0, result.stdout + result.stderr
-    yield dict(line.split(" ", 1) for line in result.stdout.splitlines())["uri"]
-    subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
+    server = MongoDB(tmp_path_factory.mktemp("mongodb"))
+    yield server
+    server.stop()
 
 
 def database_uri(uri):
@@ -48,18 +63,17 @@ def database_uri(uri):
 
 
 @pytest.fixture(scope="session")
-def make_stack(tmp_path_factory, request):
-    """Makes stacks; finish() stops one and fails if it has complaints, and keeps its logs if the test failed."""
-
+def make_stack(tmp_path_factory, mongodb):
     def make(store, **options):
         if store == "mongodb" and "store_uri" not in options:
-            options["store_uri"] = database_uri(request.getfixturevalue("mongodb"))
+            options["store_uri"] = database_uri(mongodb.start())
         return Stack(tmp_path_factory.mktemp("stack"), **options)
 
     return make
 
 
 def finish(stack, failed):
+    """Stops a stack and fails if there are complaints; the logs of what failed are kept."""
     complaints = stack.close()
     if (failed or complaints) and os.environ.get("E2E_LOGS"):
         kept = Path(os.environ["E2E_LOGS"], stack.folder.name)
@@ -108,14 +122,14 @@ class StoreAway:
 @pytest.fixture
 def mongodb_proxy(store, mongodb):
     """mongodb_proxy() is a proxy in front of MongoDB, open, with a database of its own in its uri."""
-    if store != "mongodb":
-        pytest.fail("only MongoDB is behind a network")
+    assert store == "mongodb", "only MongoDB is behind a network"
     proxies = []
 
     def new():
-        server = urlsplit(mongodb)
+        uri = mongodb.start()
+        server = urlsplit(uri)
         proxy = Proxy(server.hostname, server.port)
-        proxy.uri = database_uri(mongodb.replace(server.netloc.rpartition("@")[2], f"127.0.0.1:{proxy.port}"))
+        proxy.uri = database_uri(uri.replace(server.netloc.rpartition("@")[2], f"127.0.0.1:{proxy.port}"))
         proxy.open()
         proxies.append(proxy)
         return proxy
@@ -126,13 +140,10 @@ def mongodb_proxy(store, mongodb):
 
 
 @pytest.fixture
-def make_store_away(store, request, tmp_path):
-    def new():
-        if store == "mongodb":
-            proxy = request.getfixturevalue("mongodb_proxy")()
-            proxy.cut()
-            return StoreAway(proxy.uri, proxy.open)
-        folder = tmp_path / "not-mounted-yet"
-        return StoreAway(f"sqlite:{folder}/todos.db", folder.mkdir)
-
-    return new
+def store_away(store, request, tmp_path):
+    if store == "mongodb":
+        proxy = request.getfixturevalue("mongodb_proxy")()
+        proxy.cut()
+        return StoreAway(proxy.uri, proxy.open)
+    folder = tmp_path / "not-mounted-yet"
+    return StoreAway(f"sqlite:{folder}/todos.db", folder.mkdir)

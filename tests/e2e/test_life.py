@@ -148,9 +148,8 @@ def test_write_is_refused_without_redis_if_so_set(new_stack):
     assert stack.get("/todos/no").status == 404
 
 
-def test_store_that_is_not_there_at_start_is_waited_for(make_store_away, new_stack):
-    away = make_store_away()
-    stack = new_stack(prepared_only=True, store_uri=away.uri)
+def test_store_that_is_not_there_at_start_is_waited_for(store_away, new_stack):
+    stack = new_stack(prepared_only=True, store_uri=store_away.uri)
     stack.start("redis", "workers", "nginx")
     answer = wait_until(lambda: stack.get("/todos/a"), what="an answer at all")
     answer.problem(503)
@@ -158,7 +157,7 @@ def test_store_that_is_not_there_at_start_is_waited_for(make_store_away, new_sta
     ready = stack.internal.get("/readyz")
     assert ready.status == 503 and b"store" in ready.body
     assert stack.internal.get("/healthz").status == 200
-    away.come()
+    store_away.come()
     wait_until(lambda: stack.get("/todos/a").status == 404, 20, "the store")
     wait_until(lambda: stack.internal.get("/readyz").status == 200, 10, "readiness")
     assert stack.post({"id": "a", "name": "x"}).status == 201
@@ -191,4 +190,6 @@ def test_restarted_workers_find_the_cache_warm(new_stack):
     stack.stop("workers")
     stack.start("workers")
     stack.wait_answer()
-    assert all(stack.get(f"/todos/{todo}").cache.get("hit") for todo in ids)
+    with stack.counted() as count:
+        wait_until(lambda: all(stack.get(f"/todos/{todo}").cache.get("hit") for todo in ids), 5, "hits")
+    assert 'todo_fills_total{result="stored"}' not in count, "what was cached before was found again"

@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Prints a C header with one row per script: its name, its SHA-1 (what EVALSHA wants) and its text.
-# usage: embed.sh FILE.lua ... > scripts_embedded.h
+# usage: embed.sh FOLDER FILE.lua ... > scripts_embedded.h; the files are named from the folder on
 set -e
+folder=$1
+shift
 echo '/* Made by embed.sh from the .lua files; not to be edited. A row: name in C, SHA-1, text. */'
 echo '#define SCRIPTS(X) \'
 for file in "$@"; do
     name=$(basename "$file" .lua | tr '[:lower:]' '[:upper:]')
-    sha=$(sha1sum < "$file" | cut -d ' ' -f 1)
+    sha=$(sha1sum < "$folder/$file" | cut -d ' ' -f 1)
     printf '    X(%s, "%s", ' "$name" "$sha"
-    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/\\n"/' "$file" | tr '\n' ' '
+    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/\\n"/' "$folder/$file" | tr '\n' ' '
     printf ') \\\n'
 done
 echo
