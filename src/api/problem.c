@@ -6,10 +6,12 @@
  * pointer, so that it can be mended. What is wrong behind the service (addresses, files, the database's own words) is logged
  * with the request's id and stays here; the client learns that it may come again, and when.
  *
- * Errors are never stored: Cache-Control says so, because a cache may keep a 404 or 405 on its own account (RFC 9111 4.2.2).
+ * Errors are not to be stored, and Cache-Control says so, because a cache may keep a 404 or 405 on its own account (RFC 9111
+ * 4.2.2). The one exception, a todo's 404 behind a CDN that is purged, is the handler's to make.
  */
 #include "api/problem.h"
 
+#include "api/handlers.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -43,14 +45,20 @@ static void write_body(struct buf *body, const struct problem_row *row, const ch
     buf_append_char(body, '}');
 }
 
+struct problem_text {
+    const char *detail;
+    const char *pointer;       /* NULL or "": none */
+    const char *cache_control;
+};
+
 /* The status line is there, more headers may be: the rest of the answer. */
-static void finish(struct request *request, const struct problem_row *row, const char *detail, const char *pointer)
+static void finish(struct request *request, const struct problem_row *row, const struct problem_text *text)
 {
     struct buf body;
     buf_init(&body);
-    write_body(&body, row, detail, pointer);
+    write_body(&body, row, text->detail, text->pointer);
     response_header(request, "Content-Type", "application/problem+json");
-    response_header(request, "Cache-Control", "no-store");
+    response_header(request, "Cache-Control", text->cache_control);
     response_body(request, buf_slice(&body));
     buf_fini(&body);
     request_answer(request);
@@ -63,7 +71,12 @@ void problem_begin(struct request *request, enum problem problem)
 
 void problem_finish(struct request *request, enum problem problem, const char *detail)
 {
-    finish(request, &rows[problem], detail, NULL);
+    problem_finish_cached(request, problem, detail, "no-store");
+}
+
+void problem_finish_cached(struct request *request, enum problem problem, const char *detail, const char *cache_control)
+{
+    finish(request, &rows[problem], &(struct problem_text){.detail = detail, .cache_control = cache_control});
 }
 
 void problem_answer(struct request *request, enum problem problem, const char *detail)
@@ -72,10 +85,16 @@ void problem_answer(struct request *request, enum problem problem, const char *d
     problem_finish(request, problem, detail);
 }
 
+void problem_finish_error(struct request *request, enum problem problem, const struct error *error)
+{
+    const struct problem_text text = {.detail = error->text, .pointer = error->pointer, .cache_control = "no-store"};
+    finish(request, &rows[problem], &text);
+}
+
 void problem_answer_error(struct request *request, enum problem problem, const struct error *error)
 {
-    response_begin(request, rows[problem].status);
-    finish(request, &rows[problem], error->text, error->pointer);
+    problem_begin(request, problem);
+    problem_finish_error(request, problem, error);
 }
 
 void problem_answer_unavailable(struct request *request, enum status status, const struct error *error,
@@ -94,13 +113,14 @@ void problem_answer_unavailable(struct request *request, enum status status, con
              log_value(text, sizeof(text), slice_of(error->text)));
     response_begin(request, rows[problem].status);
     response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s));
-    finish(request, &rows[problem], details[is_known ? status : STATUS_UNAVAILABLE], NULL);
+    problem_finish(request, problem, details[is_known ? status : STATUS_UNAVAILABLE]);
 }
 
-void problem_answer_method(struct request *request, const char *allow)
+void problem_answer_uncached(const struct services *services, struct request *request, enum status status,
+                             const struct error *error)
 {
-    response_begin(request, rows[PROBLEM_METHOD_NOT_ALLOWED].status);
-    response_header(request, "Allow", allow);
-    finish(request, &rows[PROBLEM_METHOD_NOT_ALLOWED], "See the Allow header for the methods that this resource has.",
-           NULL);
+    if (status == STATUS_MISMATCH)
+        problem_answer(request, PROBLEM_NOT_CACHED, "only-if-cached was asked for, and the cache has no answer that fits.");
+    else
+        problem_answer_unavailable(request, status, error, services_retry_after_s(services));
 }

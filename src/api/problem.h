@@ -13,19 +13,28 @@
 #include <stdint.h>
 
 #include "api/request.h"
+#include "api/services.h"
 #include "base/error.h"
 
 /* name in C, status, last part of the type URI, title */
 #define PROBLEMS(X)                                                                                                    \
     X(BAD_REQUEST, 400, "bad-request", "The request is malformed")                                                     \
+    X(UNAUTHORIZED, 401, "unauthorized", "Writing needs a token")                                                      \
     X(NOT_FOUND, 404, "not-found", "There is nothing here")                                                            \
     X(METHOD_NOT_ALLOWED, 405, "method-not-allowed", "This method is not for this resource")                           \
+    X(NOT_ACCEPTABLE, 406, "not-acceptable", "There is no representation that the client accepts")                     \
     X(EXISTS, 409, "exists", "The id is taken")                                                                        \
+    X(STILL_RUNNING, 409, "still-running", "The first request with this key is not finished")                          \
+    X(CONDITION_FAILED, 412, "condition-failed", "The todo is not in the state that the request asks for")             \
     X(TOO_LARGE, 413, "too-large", "The request body is too large")                                                    \
     X(UNSUPPORTED_TYPE, 415, "unsupported-type", "The body's media type is not supported")                             \
     X(INVALID, 422, "invalid", "A member of the body breaks a rule")                                                   \
+    X(KEY_REUSED, 422, "key-reused", "The idempotency key was used for another request")                               \
+    X(CONDITION_REQUIRED, 428, "condition-required", "The change must name the version it is made to")                 \
+    X(TOO_MANY_REQUESTS, 429, "too-many-requests", "Too many requests from this client")                               \
     X(UNAVAILABLE, 503, "unavailable", "The service can't do this now")                                                \
-    X(UNKNOWN_OUTCOME, 503, "unknown-outcome", "It is not known whether the write was applied")
+    X(UNKNOWN_OUTCOME, 503, "unknown-outcome", "It is not known whether the write was applied")                        \
+    X(NOT_CACHED, 504, "not-cached", "The cache has no answer that fits")
 
 #define PROBLEM_ENUM(upper, status, slug, title) PROBLEM_##upper,
 enum problem { PROBLEMS(PROBLEM_ENUM) PROBLEM_COUNT };
@@ -38,6 +47,9 @@ void problem_answer(struct request *request, enum problem problem, const char *d
 void problem_begin(struct request *request, enum problem problem);
 void problem_finish(struct request *request, enum problem problem, const char *detail);
 
+/* As problem_finish, for a problem that caches may keep. */
+void problem_finish_cached(struct request *request, enum problem problem, const char *detail, const char *cache_control);
+
 /* As above, for bad input: the detail is the error's text, and its JSON pointer, if any, goes along. */
 void problem_answer_error(struct request *request, enum problem problem, const struct error *error);
 
@@ -45,7 +57,11 @@ void problem_answer_error(struct request *request, enum problem problem, const s
 void problem_answer_unavailable(struct request *request, enum status status, const struct error *error,
                                 uint32_t retry_after_s);
 
-/* 405 with Allow, a list as RFC 9110 10.2.1 has it. */
-void problem_answer_method(struct request *request, const char *allow);
+/* The end of an answer that problem_begin() began, with an error's text and pointer. */
+void problem_finish_error(struct request *request, enum problem problem, const struct error *error);
+
+/* For reads: as above, and 504 for STATUS_MISMATCH, which means that only-if-cached found nothing. */
+void problem_answer_uncached(const struct services *services, struct request *request, enum status status,
+                             const struct error *error);
 
 #endif

@@ -9,7 +9,8 @@
  * another one. All values are ours or come from validated ids, so a bad one is a bug and ends the process rather than reach a
  * client.
  *
- * The request's id comes from nginx ($request_id); if it isn't 1-32 hex digits, one is made, so that a log line always has one.
+ * The request's id is the trace's, if the client sent a traceparent; else nginx' own ($request_id); and if that isn't 1-32
+ * hex digits, one is made. It is in the answer (Request-Id) and in each log line about the request.
  */
 #include "api/request.h"
 
@@ -18,14 +19,18 @@
 #include "base/random.h"
 #include "base/slice.h"
 
+enum { TRACEPARENT_LEN = 55, TRACE_ID_LEN = 32 };
+
 static enum method method_parse(struct slice text)
 {
-    if (slice_equal(text, SLICE("GET")))
-        return METHOD_GET;
-    if (slice_equal(text, SLICE("HEAD")))
-        return METHOD_HEAD;
-    if (slice_equal(text, SLICE("POST")))
-        return METHOD_POST;
+    static const struct slice names[] = {
+        [METHOD_GET] = SLICE("GET"),       [METHOD_HEAD] = SLICE("HEAD"),     [METHOD_POST] = SLICE("POST"),
+        [METHOD_PUT] = SLICE("PUT"),       [METHOD_PATCH] = SLICE("PATCH"),   [METHOD_DELETE] = SLICE("DELETE"),
+        [METHOD_OPTIONS] = SLICE("OPTIONS"),
+    };
+    for (enum method method = METHOD_GET; method < METHOD_OTHER; method++)
+        if (slice_equal(text, names[method]))
+            return method;
     return METHOD_OTHER;
 }
 
@@ -37,6 +42,30 @@ static bool is_hex(struct slice text)
     return text.len > 0;
 }
 
+/* The trace-id of a traceparent (W3C Trace Context 3.2): version-traceid-parentid-flags, not all zeros; else absent. */
+static struct slice trace_id_of(struct slice traceparent)
+{
+    struct slice id = {traceparent.data + 3, TRACE_ID_LEN};
+    bool is_sound = traceparent.len >= TRACEPARENT_LEN && is_hex((struct slice){traceparent.data, 2}) &&
+                    traceparent.data[2] == '-' && is_hex(id) && traceparent.data[3 + TRACE_ID_LEN] == '-' &&
+                    !slice_equal(id, SLICE("00000000000000000000000000000000"));
+    return is_sound ? id : (struct slice){0};
+}
+
+static void request_identify(struct request *request)
+{
+    struct slice id = trace_id_of(request->traceparent);
+    if (!id.data && request->request_id.len < sizeof(request->id) && is_hex(request->request_id))
+        id = request->request_id;
+    struct token made;
+    if (!id.data) {
+        made = token_new();
+        id = slice_of(made.text);
+    }
+    memcpy(request->id, id.data, id.len);
+    request->id[id.len] = '\0';
+}
+
 void request_begin(struct request *request, int64_t now_us)
 {
     request->method = method_parse(request->method_text);
@@ -44,15 +73,10 @@ void request_begin(struct request *request, int64_t now_us)
     request->status = 0;
     request->route = 0;
     request->answered = false;
+    request->waiter = NULL;
+    request->limit = (struct limit_verdict){0};
     buf_reset(&request->out);
-    struct slice id = request->request_id;
-    if (id.len < sizeof(request->id) && is_hex(id)) {
-        memcpy(request->id, id.data, id.len);
-        request->id[id.len] = '\0';
-    } else {
-        struct token token = token_new();
-        memcpy(request->id, token.text, sizeof(request->id));
-    }
+    request_identify(request);
 }
 
 void response_begin(struct request *request, int status)
@@ -62,6 +86,8 @@ void response_begin(struct request *request, int status)
     request->status = status;
     buf_append_text(&request->out, "Status: ");
     buf_append_slice(&request->out, slice_of_int64(text, status));
+    buf_append_text(&request->out, "\r\nRequest-Id: ");
+    buf_append_text(&request->out, request->id);
     buf_append(&request->out, "\r\n", 2);
 }
 
@@ -104,6 +130,8 @@ void request_answer(struct request *request)
     bug_unless(!request->answered, "a request was answered twice");
     bug_unless(request->status != 0, "a request was answered without a status");
     request->answered = true;
+    if (request->waiter)
+        *request->waiter = NULL;
     stats_request(request->stats, request->route, request->status, clock_monotonic_us() - request->started_at_us);
     request->answer(request);
 }

@@ -18,8 +18,18 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "base/stats.h"
+#include "cache/limit.h"
 
-enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
+enum method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_PATCH,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_OTHER,
+};
 
 /* member of struct request, FastCGI parameter */
 #define REQUEST_PARAMS(X)                                                                                              \
@@ -27,7 +37,17 @@ enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
     X(path, "DOCUMENT_URI")  /* decoded and merged by nginx; the only thing that routes */                             \
     X(query, "QUERY_STRING") /* raw */                                                                                 \
     X(content_type, "CONTENT_TYPE")                                                                                    \
+    X(if_match, "HTTP_IF_MATCH")                                                                                       \
     X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
+    X(if_modified_since, "HTTP_IF_MODIFIED_SINCE")                                                                     \
+    X(if_unmodified_since, "HTTP_IF_UNMODIFIED_SINCE")                                                                 \
+    X(accept, "HTTP_ACCEPT")                                                                                           \
+    X(authorization, "HTTP_AUTHORIZATION")                                                                             \
+    X(cache_control, "HTTP_CACHE_CONTROL")                                                                             \
+    X(idempotency_key, "HTTP_IDEMPOTENCY_KEY")                                                                         \
+    X(todo_version, "HTTP_TODO_VERSION")                                                                               \
+    X(traceparent, "HTTP_TRACEPARENT")                                                                                 \
+    X(remote_address, "REMOTE_ADDR")                                                                                   \
     X(request_id, "REQUEST_ID")
 
 enum body_state {
@@ -56,6 +76,8 @@ struct request {
     struct buf out;           /* header block and body, one run of bytes, as a FastCGI responder sends them */
     request_answer_fn answer; /* the owner's: sends out */
     bool answered;
+    struct limit_verdict limit; /* what is known of the client's standing */
+    struct request **waiter;    /* where somebody who may outlive the request points to it; set to NULL by the answer */
 };
 
 /* Fills in what the method's and the id's texts say; made by the owner once the params are in. */

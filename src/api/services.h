@@ -22,6 +22,7 @@ struct services {
     struct stats *stats; /* this worker's */
     services_metrics_fn metrics;
     void *metrics_ctx;
+    struct slice write_token; /* that writes must show; absent: anybody may write */
     bool draining; /* SIGTERM came: /readyz says so */
 };
 

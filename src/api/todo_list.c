@@ -2,21 +2,23 @@
 /*
  * GET and HEAD /todos: a page of todos, newest first.
  *
- * limit (1-200, default 50), order (desc, asc) and cursor choose the page. The cursor is the last row's place in the order, so
+ * limit (1-200, default 50), order (desc, asc), done (true, false) and cursor choose the page. The cursor is the last row's place in the order, so
  * page 10,000 costs what the first one does, and rows that come or go meanwhile neither repeat nor hide others. A cursor
- * holds for the order it was made in. Unknown or repeated keys are refused: a typing mistake must not read as "all".
+ * holds for the order and filter it was made in. Unknown or repeated keys are refused: a typing mistake must not read as "all".
  *
  * The page comes from the cache as bytes, with the ETag that was made over them. The next page is in the body ("next") and in
- * a Link header (RFC 8288), which repeats the query's limit and order.
+ * a Link header (RFC 8288) beside the first one, which repeat the query's limit, order and filter. There is no count and no
+ * last page: both would cost a walk over everything.
  */
+#include "api/freshness.h"
 #include "api/handlers.h"
+#include "api/limit.h"
 #include "api/problem.h"
-#include "base/condition.h"
 #include "base/query.h"
 #include "cache/page.h"
 
 enum { LIMIT_DEFAULT = 50, LIMIT_MAX = 200 };
-enum { KEY_LIMIT = 1, KEY_ORDER = 2, KEY_CURSOR = 4 };
+enum { KEY_LIMIT = 1, KEY_ORDER = 2, KEY_CURSOR = 4, KEY_DONE = 8 };
 
 struct todo_listing {
     struct services *services;
@@ -43,6 +45,14 @@ static enum status take_order(struct todo_listing *self, struct slice value, str
     return error_set(error, STATUS_INVALID, "order must be asc or desc.");
 }
 
+static enum status take_done(struct todo_listing *self, struct slice value, struct error *error)
+{
+    self->list.query.done = slice_equal(value, SLICE("true")) ? STORE_DONE_YES : STORE_DONE_NO;
+    if (self->list.query.done == STORE_DONE_YES || slice_equal(value, SLICE("false")))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "done must be true or false.");
+}
+
 /* Looked into when the order is known: it may come later in the query. */
 static enum status take_cursor(struct todo_listing *self, struct slice value, struct error *error)
 {
@@ -60,6 +70,7 @@ static enum status on_pair(void *ctx, struct slice name, struct slice value, str
     } keys[] = {
         {SLICE("limit"), KEY_LIMIT, take_limit},
         {SLICE("order"), KEY_ORDER, take_order},
+        {SLICE("done"), KEY_DONE, take_done},
         {SLICE("cursor"), KEY_CURSOR, take_cursor},
     };
     struct todo_listing *self = ctx;
@@ -71,7 +82,7 @@ static enum status on_pair(void *ctx, struct slice name, struct slice value, str
         self->seen |= keys[i].bit;
         return keys[i].take(self, value, error);
     }
-    return error_set(error, STATUS_INVALID, "The query knows limit, order and cursor, nothing else.");
+    return error_set(error, STATUS_INVALID, "The query knows limit, order, done and cursor, nothing else.");
 }
 
 static enum status query_take(struct todo_listing *self, struct error *error)
@@ -86,50 +97,79 @@ static enum status query_take(struct todo_listing *self, struct error *error)
     if (query->has_after)
         return STATUS_OK;
     return error_set(error, STATUS_INVALID,
-                     "This cursor can't be read, or is not for this order. Take it whole from \"next\" of a page.");
+                     "This cursor can't be read, or is not for this order and filter. Take it whole from \"next\" of a page.");
 }
 
+static void append_link(struct buf *link, const struct store_query *query)
+{
+    static const char *const filters[] = {
+        [STORE_DONE_ANY] = "", [STORE_DONE_NO] = "&done=false", [STORE_DONE_YES] = "&done=true"};
+    buf_printf(link, "</todos?limit=%u%s%s", query->limit, query->ascending ? "&order=asc" : "", filters[query->done]);
+}
+
+/* The cursor's alphabet needs no escaping in a URL. */
 static void response_link(struct request *request, const struct store_query *query, struct slice next)
 {
-    if (next.len == 0)
+    struct buf *link = &request->scratch;
+    buf_reset(link);
+    append_link(link, query);
+    buf_append_text(link, ">; rel=\"first\"");
+    if (next.len > 0) {
+        buf_append_text(link, ", ");
+        append_link(link, query);
+        buf_append_text(link, "&cursor=");
+        buf_append_slice(link, next);
+        buf_append_text(link, ">; rel=\"next\"");
+    }
+    response_header_slice(request, "Link", buf_slice(link));
+}
+
+static void answer_page(struct todo_listing *self, const struct cache_page_answer *answer)
+{
+    struct request *request = self->request;
+    const struct cache_page *page = answer->page;
+    enum condition_outcome outcome = request_condition(request, page->etag, -1);
+    if (outcome == CONDITION_FAILED) {
+        problem_begin(request, PROBLEM_CONDITION_FAILED);
+        response_trace(self->services, request, &answer->trace);
+        problem_finish(request, PROBLEM_CONDITION_FAILED, "The page has changed.");
         return;
-    buf_reset(&request->scratch);
-    buf_printf(&request->scratch, "</todos?limit=%u%s&cursor=%.*s>; rel=\"next\"", query->limit,
-               query->ascending ? "&order=asc" : "", (int)next.len, next.data);
-    response_header_slice(request, "Link", buf_slice(&request->scratch));
+    }
+    response_begin(request, outcome == CONDITION_NOT_MODIFIED ? 304 : 200);
+    if (outcome == CONDITION_HOLDS)
+        response_header(request, "Content-Type", "application/json");
+    response_header_slice(request, "ETag", page->etag);
+    freshness_of_list(self->services, request);
+    response_link(request, &self->list.query, page->next);
+    response_trace(self->services, request, &answer->trace);
+    response_body(request, page->body);
+    request_answer(request);
 }
 
 static void on_listed(void *ctx, const struct cache_page_answer *answer)
 {
     struct todo_listing *self = ctx;
-    struct request *request = self->request;
-    if (answer->status != STATUS_OK) {
-        problem_answer_unavailable(request, answer->status, answer->error, services_retry_after_s(self->services));
+    if (!limit_admits(self->services, self->request))
         return;
-    }
-    const struct cache_page *page = answer->page;
-    bool is_known = condition_none_match_hits(request->if_none_match, page->etag);
-    response_begin(request, is_known ? 304 : 200);
-    if (!is_known)
-        response_header(request, "Content-Type", "application/json");
-    response_header_slice(request, "ETag", page->etag);
-    response_header(request, "Cache-Control", "no-cache");
-    response_link(request, &self->list.query, page->next);
-    response_trace(request, &answer->trace);
-    response_body(request, page->body);
-    request_answer(request);
+    if (answer->status == STATUS_OK)
+        answer_page(self, answer);
+    else
+        problem_answer_uncached(self->services, self->request, answer->status, answer->error);
 }
 
 void todo_list(struct services *services, struct request *request, struct slice id)
 {
     (void)id;
     struct error error;
+    if (!request_accepts_json(request))
+        return;
     struct todo_listing *self = arena_alloc(&request->arena, sizeof(*self));
     *self = (struct todo_listing){.services = services, .request = request};
     if (query_take(self, &error) != STATUS_OK) {
         problem_answer_error(request, PROBLEM_BAD_REQUEST, &error);
         return;
     }
+    self->list.demand = request_demand(request, NULL);
     self->list.done = on_listed;
     self->list.ctx = self;
     cache_list(services->cache, &self->list);

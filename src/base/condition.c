@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preconditions.
+ * Conditional requests.
  *
- * An If-None-Match field is "*" or a list of entity tags: optional "W/", then a quoted string without quotes inside, set
- * apart by commas and white space (RFC 9110 5.6.1, 8.8.3). Tags may hold commas, so the list is walked tag by tag instead of
- * being split. What comes after something that is no tag is not looked at: a client that sends such a field gets the whole
- * answer, never a wrong 304.
+ * If-Match and If-None-Match are "*" or a list of entity tags: optional "W/", then a quoted string without quotes inside, set
+ * apart by commas and white space (RFC 9110 5.6.1, 8.8.3). Tags may hold commas, so the list is walked tag by tag instead
+ * of being split. What comes after something that is no tag is not looked at: a client that sends such a field gets the
+ * whole answer, or 412, never a wrong 304 or a wrong write.
  *
- * Not here: what the answer is then; that is for the handlers (api/).
+ * Dates are compared in whole seconds, and only where no tags are given: If-Unmodified-Since without If-Match,
+ * If-Modified-Since without If-None-Match (RFC 9110 13.1.3, 13.1.4).
+ *
+ * Not here: conditions of writes, which the stores decide (store/condition.c).
  */
 #include "base/condition.h"
 
-static void skip_space(struct slice *rest)
+#include "base/date.h"
+
+static void skip_separators(struct slice *rest)
 {
     while (rest->len > 0 && (*rest->data == ' ' || *rest->data == '\t' || *rest->data == ',')) {
         rest->data++;
@@ -19,30 +24,52 @@ static void skip_space(struct slice *rest)
     }
 }
 
-/* Takes one entity tag off the front, without its W/; absent if there is none. */
-static struct slice take_tag(struct slice *rest)
+struct slice condition_take_tag(struct slice *field)
 {
-    skip_space(rest);
-    if (rest->len >= 2 && memcmp(rest->data, "W/", 2) == 0)
-        *rest = (struct slice){rest->data + 2, rest->len - 2};
-    if (rest->len < 2 || *rest->data != '"')
+    skip_separators(field);
+    if (field->len >= 2 && memcmp(field->data, "W/", 2) == 0)
+        *field = (struct slice){field->data + 2, field->len - 2};
+    if (field->len < 2 || *field->data != '"')
         return (struct slice){0};
-    const char *end = memchr(rest->data + 1, '"', rest->len - 1);
+    const char *end = memchr(field->data + 1, '"', field->len - 1);
     if (!end)
         return (struct slice){0};
-    struct slice tag = {rest->data, (size_t)(end + 1 - rest->data)};
-    *rest = (struct slice){end + 1, rest->len - tag.len};
+    struct slice tag = {field->data, (size_t)(end + 1 - field->data)};
+    *field = (struct slice){end + 1, field->len - tag.len};
     return tag;
 }
 
-bool condition_none_match_hits(struct slice field, struct slice etag)
+bool condition_lists(struct slice field, struct slice etag)
 {
     if (!field.data)
         return false;
     if (slice_equal(field, SLICE("*")))
         return true;
-    for (struct slice tag = take_tag(&field); tag.data; tag = take_tag(&field))
+    for (struct slice tag = condition_take_tag(&field); tag.data; tag = condition_take_tag(&field))
         if (slice_equal(tag, etag))
             return true;
     return false;
+}
+
+/* Whether the representation changed after the field's date; unknown is what a field that can't be compared counts as. */
+static bool modified_after(struct slice field, int64_t modified_at_ms, bool unknown)
+{
+    int64_t since_ms;
+    if (!field.data || modified_at_ms < 0 || !date_http_parse(field, &since_ms))
+        return unknown;
+    return modified_at_ms / 1000 > since_ms / 1000;
+}
+
+enum condition_outcome condition_of_read(const struct condition_fields *fields, struct slice etag,
+                                         int64_t modified_at_ms)
+{
+    if (fields->if_match.data) {
+        if (!condition_lists(fields->if_match, etag))
+            return CONDITION_FAILED;
+    } else if (modified_after(fields->if_unmodified_since, modified_at_ms, false)) {
+        return CONDITION_FAILED;
+    }
+    if (fields->if_none_match.data)
+        return condition_lists(fields->if_none_match, etag) ? CONDITION_NOT_MODIFIED : CONDITION_HOLDS;
+    return modified_after(fields->if_modified_since, modified_at_ms, true) ? CONDITION_HOLDS : CONDITION_NOT_MODIFIED;
 }

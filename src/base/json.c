@@ -249,6 +249,28 @@ static enum status on_draft_member(void *ctx, const struct json_member *member, 
     }
 }
 
+/* RFC 7396: null removes the member; what a todo is without it stands in. */
+static enum status on_patch_member(void *ctx, const struct json_member *member, struct error *error)
+{
+    struct draft_reader *reader = ctx;
+    struct json_member removed = *member;
+    if (member->kind == JSON_KIND_NULL && slice_equal(member->name, SLICE("description"))) {
+        removed.kind = JSON_KIND_STRING;
+        removed.text = SLICE("");
+    } else if (member->kind == JSON_KIND_NULL && slice_equal(member->name, SLICE("done"))) {
+        removed.kind = JSON_KIND_BOOL;
+        removed.boolean = false;
+    }
+    return on_draft_member(reader, &removed, error);
+}
+
+enum status json_patch_read(struct slice body, struct arena *arena, struct todo_draft *draft, struct error *error)
+{
+    *draft = (struct todo_draft){0};
+    struct draft_reader reader = {.draft = draft, .arena = arena};
+    return json_object_read(body, on_patch_member, &reader, error);
+}
+
 enum status json_draft_read(struct slice body, struct arena *arena, struct todo_draft *draft, struct error *error)
 {
     *draft = (struct todo_draft){.todo.description = SLICE("")};

@@ -70,6 +70,13 @@ struct todo_draft {
 enum status json_draft_read(struct slice body, struct arena *arena, struct todo_draft *draft,
                             struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * Reads a JSON merge patch (RFC 7396) into a draft, in the same way: present tells what is to be changed. null takes a member
+ * back to what it is without being given: an empty description, not done. A name can't be taken away.
+ */
+enum status json_patch_read(struct slice body, struct arena *arena, struct todo_draft *draft,
+                            struct error *error) STATUS_MUST_CHECK;
+
 /* Appends text as a JSON string, quotes included. */
 void json_write_string(struct buf *buf, struct slice text);
 

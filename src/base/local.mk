@@ -10,11 +10,13 @@ libbase_a_SOURCES = \
 	src/base/condition.c src/base/condition.h \
 	src/base/cursor.c src/base/cursor.h \
 	src/base/date.c src/base/date.h \
+	src/base/directive.c src/base/directive.h \
 	src/base/error.c src/base/error.h \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
+	src/base/media.c src/base/media.h \
 	src/base/mem.c src/base/mem.h \
 	src/base/query.c src/base/query.h \
 	src/base/random.c src/base/random.h \

@@ -40,6 +40,25 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
     INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                           \
     INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
+    BOOL(require_if_match, false, 0, 1, "on|off",                                                                      \
+         "Answer 428 to PUT, PATCH and DELETE of a todo without If-Match, so that no edit is lost by mistake.")        \
+    TEXT(todo_cache_control, "no-cache", 0, 200, "directives",                                                         \
+         "Cache-Control of a todo; the default lets caches keep it but ask each time, which a 304 answers.")           \
+    TEXT(list_cache_control, "no-cache", 0, 200, "directives", "Cache-Control of a page of the list.")                 \
+    TEXT(todo_cdn_cache_control, "", 0, 200, "directives",                                                             \
+         "CDN-Cache-Control of a todo (RFC 9213); empty: none is sent.")                                               \
+    TEXT(list_cdn_cache_control, "", 0, 200, "directives", "CDN-Cache-Control of a page of the list; empty: none.")    \
+    INT(not_found_max_age_s, 0, 0, 86400, "s",                                                                         \
+        "How long caches may keep 'there is no such todo'; above 0 only behind a CDN that is purged. 0: no-store.")    \
+    BOOL(surrogate_keys, false, 0, 1, "on|off",                                                                        \
+         "Send Surrogate-Key, Cache-Tag and Cache-Groups, by which a CDN purges what a write changed.")                \
+    BOOL(server_timing, false, 0, 1, "on|off", "Send Server-Timing: the milliseconds spent in Redis and the store.")   \
+    TEXT(write_token_file, "", 0, 500, "file",                                                                         \
+         "File whose first line is the bearer token that writes must show; empty: anybody may write.")                 \
+    INT(idempotency_ttl_s, 86400, 60, 2592000, "s", "How long the answer to an Idempotency-Key is kept.")              \
+    INT(rate_limit_per_minute, 0, 0, 6000000, "requests",                                                              \
+        "Requests that one client address may make in a minute, evenly; 0: no limit.")                                 \
+    INT(rate_limit_burst, 60, 1, 100000, "requests", "Requests that a client may make at once within that limit.")     \
     INT(body_max_bytes, 65536, 1024, 1048576, "bytes", "Largest request body; nginx' client_max_body_size equals it.") \
     INT(connections_max, 1024, 1, 65536, "connections", "FastCGI connections that one worker keeps open.")             \
     INT(idle_timeout_s, 75, 1, 3600, "s",                                                                              \

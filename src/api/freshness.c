@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Freshness: how long caches outside may answer by themselves, and by what names they can be told to forget.
+ *
+ * By default a todo and a page are "no-cache": kept, but asked for each time, and a 304 costs one round trip to Redis. Who has a
+ * CDN that can be purged sets times (todo_cache_control, list_cache_control), apart for the CDN if need be (RFC 9213), and
+ * surrogate_keys: then each answer names what it shows,
+ *
+ *   a todo   Surrogate-Key: todo-ID    Cache-Tag: todo-ID    Cache-Groups: "todo-ID"
+ *   a page   Surrogate-Key: todos      Cache-Tag: todos      Cache-Groups: "todos"
+ *
+ * and a write names both in Cache-Group-Invalidation (RFC 9875). A page is not named after its todos: any write may change
+ * any page.
+ *
+ * An answer to a request with Authorization is the client's alone, whatever the settings say. Todo-Version is in Vary, for a
+ * request that carries it asks for a state that a stored answer may not show.
+ */
+#include "api/freshness.h"
+
+#include <stdio.h>
+
+static void response_keys(struct request *request, const char *prefix, const char *id)
+{
+    char key[8 + TODO_ID_MAX], group[sizeof key + 2];
+    snprintf(key, sizeof key, "%s%s", prefix, id);
+    snprintf(group, sizeof group, "\"%s\"", key);
+    response_header(request, "Surrogate-Key", key);
+    response_header(request, "Cache-Tag", key);
+    response_header(request, "Cache-Groups", group);
+}
+
+static void response_cache_control(struct request *request, const char *cache_control, const char *cdn_cache_control)
+{
+    bool is_private = request->authorization.data != NULL;
+    if (is_private)
+        response_header(request, "Cache-Control", "private, no-store");
+    else if (*cache_control)
+        response_header(request, "Cache-Control", cache_control);
+    if (!is_private && *cdn_cache_control)
+        response_header(request, "CDN-Cache-Control", cdn_cache_control);
+    response_header(request, "Vary", "Authorization, Todo-Version");
+}
+
+void freshness_of_todo(const struct services *services, struct request *request, const char *id)
+{
+    const struct settings *settings = services->settings;
+    response_cache_control(request, settings->todo_cache_control, settings->todo_cdn_cache_control);
+    if (settings->surrogate_keys)
+        response_keys(request, "todo-", id);
+}
+
+void freshness_of_list(const struct services *services, struct request *request)
+{
+    const struct settings *settings = services->settings;
+    response_cache_control(request, settings->list_cache_control, settings->list_cdn_cache_control);
+    if (settings->surrogate_keys)
+        response_keys(request, "todos", "");
+}
+
+const char *freshness_of_absent(const struct services *services, const struct request *request, char text[32])
+{
+    if (services->settings->not_found_max_age_s == 0 || request->authorization.data)
+        return "no-store";
+    snprintf(text, 32, "max-age=%lld", (long long)services->settings->not_found_max_age_s);
+    return text;
+}
+
+void freshness_of_write(const struct services *services, struct request *request, const char *id)
+{
+    response_header(request, "Cache-Control", "no-store");
+    if (!services->settings->surrogate_keys)
+        return;
+    char groups[24 + TODO_ID_MAX];
+    snprintf(groups, sizeof groups, "\"todo-%s\", \"todos\"", id);
+    response_header(request, "Cache-Group-Invalidation", groups);
+}

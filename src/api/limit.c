@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The limit per client.
+ *
+ * Off unless rate_limit_per_minute is set; then a request costs one more script on Redis. For a plain read that script goes
+ * out together with the read's own command, and is answered before it, so the read waits for nothing more; the verdict is looked
+ * at when the read has its answer. Everything else (writes above all) waits for the verdict first.
+ *
+ * Without Redis nobody is refused: a limit is there to protect the service, not to take it down with the cache. nginx' own
+ * limit_req stands in front and needs no Redis.
+ */
+#include "api/limit.h"
+
+#include <stdlib.h>
+
+#include "api/problem.h"
+#include "base/mem.h"
+#include "cache/limit.h"
+
+struct limit_waiting {
+    struct services *services;
+    struct request *request; /* NULL: it was answered meanwhile (request_answer() takes itself out) */
+    handler_fn handler;      /* NULL: it has been called */
+    struct slice id;
+};
+
+static void answer_limited(const struct services *services, struct request *request)
+{
+    char seconds[INT64_TEXT_MAX + 1];
+    int64_t retry_after_s = (request->limit.retry_in_ms + 999) / 1000;
+    problem_begin(request, PROBLEM_TOO_MANY_REQUESTS);
+    response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s > 0 ? retry_after_s : 1));
+    response_limit(services, request);
+    problem_finish(request, PROBLEM_TOO_MANY_REQUESTS, "This client has used up its share; see Retry-After.");
+}
+
+bool limit_admits(const struct services *services, struct request *request)
+{
+    if (!request->limit.known || request->limit.admitted)
+        return true;
+    answer_limited(services, request);
+    return false;
+}
+
+static void on_verdict(void *ctx, const struct limit_verdict *verdict)
+{
+    struct limit_waiting *waiting = ctx;
+    struct request *request = waiting->request;
+    if (request) {
+        request->waiter = NULL;
+        request->limit = *verdict;
+        if (waiting->handler && limit_admits(waiting->services, request))
+            waiting->handler(waiting->services, request, waiting->id);
+    }
+    free(waiting);
+}
+
+/* A read without wishes asks Redis right behind the limit's script, on the same connection. */
+static bool asks_redis_next(const struct request *request, handler_fn handler)
+{
+    return (handler == todo_get || handler == todo_list) && !request->cache_control.data && !request->todo_version.data;
+}
+
+void limit_pass(struct services *services, struct request *request, handler_fn handler, struct slice id)
+{
+    bool is_limited = services->settings->rate_limit_per_minute > 0 && request->remote_address.len > 0;
+    request->limit = (struct limit_verdict){0};
+    if (!is_limited || !cache_is_trusted(services->cache)) {
+        if (is_limited)
+            stats_add(services->stats, STAT_LIMIT_UNKNOWN, 1);
+        handler(services, request, id);
+        return;
+    }
+    struct limit_waiting *waiting = mem_alloc(sizeof *waiting);
+    request->waiter = &waiting->request;
+    *waiting = (struct limit_waiting){.services = services, .request = request, .handler = handler, .id = id};
+    limit_ask(services->cache, request->remote_address, on_verdict, waiting);
+    if (asks_redis_next(request, handler)) {
+        waiting->handler = NULL; /* before the call: the request may be answered in it */
+        handler(services, request, id);
+    }
+}
+
+void response_limit(const struct services *services, struct request *request)
+{
+    const struct settings *settings = services->settings;
+    if (!request->limit.known)
+        return;
+    buf_printf(&request->out, "RateLimit-Policy: \"client\";q=%lld;w=%lld\r\n", (long long)settings->rate_limit_burst,
+               (long long)((settings->rate_limit_burst * 60 + settings->rate_limit_per_minute - 1) /
+                           settings->rate_limit_per_minute));
+    buf_printf(&request->out, "RateLimit: \"client\";r=%lld;t=%lld\r\n", (long long)request->limit.remaining,
+               (long long)((request->limit.reset_ms + 999) / 1000));
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A todo as an answer.
+ *
+ * The JSON is written once, into the request's scratch buffer, because ETag and Content-Length come before it and are known
+ * only when it is done. The ETag is over those bytes and no others.
+ *
+ * A 201 and a 200 to a write show the todo with its new ETag, so that a client goes on editing without reading it again; they say
+ * by Content-Location that this is what GET there would show (RFC 9110 8.7), which also makes caches drop what they
+ * keep for that URL, a 404 for instance (RFC 9111 4.4). Location and Content-Location are paths, for the worker doesn't know
+ * by what name the client came.
+ *
+ * Todo-Version names the state that a write made. A delete makes one as well, the version after the last: a GET that is held to
+ * it goes past everything that still shows the todo.
+ */
+#include "api/todo_answer.h"
+
+#include <stdio.h>
+
+#include "api/freshness.h"
+#include "api/handlers.h"
+#include "api/problem.h"
+#include "base/condition.h"
+#include "base/date.h"
+#include "base/etag.h"
+#include "base/json.h"
+
+/* Writes the JSON into the scratch buffer and its tag into etag. */
+static void represent(struct request *request, const struct todo *todo, char etag[ETAG_MAX + 1])
+{
+    buf_reset(&request->scratch);
+    json_write_todo(&request->scratch, todo);
+    etag_of_todo(etag, todo->v, todo->created_at_ms, buf_slice(&request->scratch));
+}
+
+static void response_validators(struct request *request, const struct todo *todo, const char *etag)
+{
+    char modified[DATE_HTTP_LEN + 1];
+    date_http(modified, todo->updated_at_ms);
+    response_header(request, "ETag", etag);
+    response_header(request, "Last-Modified", modified);
+}
+
+void response_todo_version(struct request *request, const char *id, int64_t v)
+{
+    char text[TODO_ID_MAX + INT64_TEXT_MAX + 2];
+    snprintf(text, sizeof text, "%s.%lld", id, (long long)v);
+    response_header(request, "Todo-Version", text);
+}
+
+void todo_answer_read(const struct services *services, struct request *request, const struct todo *todo,
+                      const struct cache_trace *trace)
+{
+    char etag[ETAG_MAX + 1];
+    represent(request, todo, etag);
+    enum condition_outcome outcome = request_condition(request, slice_of(etag), todo->updated_at_ms);
+    if (outcome == CONDITION_FAILED) {
+        problem_begin(request, PROBLEM_CONDITION_FAILED);
+        response_trace(services, request, trace);
+        problem_finish(request, PROBLEM_CONDITION_FAILED, "The todo has changed, or is not the one that the request means.");
+        return;
+    }
+    response_begin(request, outcome == CONDITION_NOT_MODIFIED ? 304 : 200);
+    if (outcome == CONDITION_HOLDS)
+        response_header(request, "Content-Type", "application/json");
+    response_validators(request, todo, etag);
+    freshness_of_todo(services, request, todo->id);
+    response_trace(services, request, trace);
+    response_body(request, buf_slice(&request->scratch));
+    request_answer(request);
+}
+
+/* What a 201 or 200 to a write has in front of its validators. */
+static void written_begin(struct request *request, int status, const char *id)
+{
+    char location[sizeof "/todos/" + TODO_ID_MAX];
+    snprintf(location, sizeof location, "/todos/%s", id);
+    response_begin(request, status);
+    response_header(request, "Content-Type", "application/json");
+    if (status == 201)
+        response_header(request, "Location", location);
+    response_header(request, "Content-Location", location);
+}
+
+static void written_finish(const struct services *services, struct request *request, const char *id, struct slice body)
+{
+    freshness_of_write(services, request, id);
+    response_trace_write(services, request);
+    response_body(request, body);
+    request_answer(request);
+}
+
+void todo_answer_written(const struct services *services, struct request *request, int status,
+                         const struct todo *todo)
+{
+    char etag[ETAG_MAX + 1];
+    represent(request, todo, etag);
+    written_begin(request, status, todo->id);
+    response_validators(request, todo, etag);
+    response_todo_version(request, todo->id, todo->v);
+    written_finish(services, request, todo->id, buf_slice(&request->scratch));
+}
+
+void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer)
+{
+    written_begin(request, answer->http_status, answer->id);
+    response_header_slice(request, "ETag", answer->etag);
+    response_header(request, "Idempotency-Replayed", "true");
+    response_todo_version(request, answer->id, 1);
+    written_finish(services, request, answer->id, answer->body);
+}
+
+void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo)
+{
+    response_begin(request, 204);
+    response_todo_version(request, todo->id, todo->v + 1);
+    freshness_of_write(services, request, todo->id);
+    response_trace_write(services, request);
+    response_body(request, SLICE(""));
+    request_answer(request);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A todo as an answer: its representation, its validators, its freshness. Shared by all handlers that show one.
+ */
+#ifndef API_TODO_ANSWER_H
+#define API_TODO_ANSWER_H
+
+#include "api/request.h"
+#include "api/services.h"
+#include "base/todo.h"
+
+/* Answers a GET or HEAD: 200, 304 or 412, as the request's conditions decide. */
+void todo_answer_read(const struct services *services, struct request *request, const struct todo *todo,
+                      const struct cache_trace *trace);
+
+/* Answers a write that left todo behind: 200 or 201. */
+void todo_answer_written(const struct services *services, struct request *request, int status,
+                         const struct todo *todo);
+
+/* Answers 201 again, as it was answered first; answer is a kept one. */
+void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer);
+
+/* Answers 204 to a DELETE; todo is as it was. */
+void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo);
+
+/* Todo-Version: ID.V, by which a later GET is held to this state or a newer one. */
+void response_todo_version(struct request *request, const char *id, int64_t v);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PUT, PATCH and DELETE /todos/{id}.
+ *
+ *   media type (415) -> body (400, 422) -> condition wanted? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
+ *
+ * The conditions go to the store as they are, as versions and lives read out of the entity tags, and are decided inside its
+ * one operation: of two clients with the same If-Match one wins, and there is no moment in between. A tag that is none of
+ * ours matches nothing.
+ *
+ * PUT replaces the three members that are the client's, and creates the todo if it isn't there, unless If-Match says that it must
+ * be. PATCH is a JSON merge patch (RFC 7396). A change that changes nothing is one all the same: v counts it.
+ */
+#include "api/handlers.h"
+#include "api/limit.h"
+#include "api/problem.h"
+#include "api/todo_answer.h"
+#include "api/todo_body.h"
+#include "base/date.h"
+#include "base/etag.h"
+
+struct todo_changing {
+    struct services *services;
+    struct request *request;
+    struct todo todo;
+    struct cache_change change;
+};
+
+/* A field of entity tags as versions, in the request's arena. */
+static struct store_versions versions_of(struct request *request, struct slice field)
+{
+    struct store_versions versions = {.given = field.data != NULL};
+    if (!field.data)
+        return versions;
+    versions.any = slice_equal(field, SLICE("*"));
+    size_t most = field.len / 3 + 1; /* a tag takes two quotes, and a comma apart */
+    struct store_version *items = arena_alloc(&request->arena, most * sizeof *items);
+    for (struct slice tag = condition_take_tag(&field); tag.data; tag = condition_take_tag(&field)) {
+        struct store_version *item = &items[versions.count];
+        if (etag_parse_todo(tag, &item->v, &item->created_at_ms))
+            versions.count++;
+    }
+    versions.items = items;
+    return versions;
+}
+
+static struct store_condition condition_of_write(struct request *request)
+{
+    struct store_condition condition = {.match = versions_of(request, request->if_match),
+                                        .none_match = versions_of(request, request->if_none_match),
+                                        .unmodified_since_s = -1};
+    int64_t since_ms;
+    if (request->if_unmodified_since.data && date_http_parse(request->if_unmodified_since, &since_ms))
+        condition.unmodified_since_s = since_ms / 1000;
+    return condition;
+}
+
+static void answer_refused(struct todo_changing *self, enum status status, const struct error *error)
+{
+    struct request *request = self->request;
+    if (status == STATUS_NOT_FOUND)
+        problem_answer(request, PROBLEM_NOT_FOUND, "There is no todo with this id.");
+    else if (status == STATUS_MISMATCH)
+        problem_answer(request, PROBLEM_CONDITION_FAILED,
+                       "The todo has changed, or is not in the state that the request asks for. GET it and look.");
+    else
+        problem_answer_unavailable(request, status, error, services_retry_after_s(self->services));
+}
+
+static void on_changed(void *ctx, enum status status, const struct store_changed *changed, const struct error *error)
+{
+    struct todo_changing *self = ctx;
+    if (status != STATUS_OK)
+        answer_refused(self, status, error);
+    else if (self->change.change.kind == STORE_DELETE)
+        todo_answer_deleted(self->services, self->request, &changed->todo);
+    else
+        todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo);
+}
+
+/* Whether the change may go on without a condition; a PUT that may only create overwrites nothing. */
+static bool has_condition_enough(const struct services *services, struct request *request)
+{
+    if (!services->settings->require_if_match || request->if_match.data)
+        return true;
+    if (request->method == METHOD_PUT && slice_equal(request->if_none_match, SLICE("*")))
+        return true;
+    problem_answer(request, PROBLEM_CONDITION_REQUIRED, "Send If-Match with the ETag that your GET answered.");
+    return false;
+}
+
+static struct todo_changing *changing_new(struct services *services, struct request *request, enum store_change_kind kind)
+{
+    struct todo_changing *self = arena_alloc(&request->arena, sizeof *self);
+    *self = (struct todo_changing){.services = services, .request = request};
+    self->change.change = (struct store_change){.kind = kind, .todo = &self->todo};
+    self->change.change.condition = condition_of_write(request);
+    self->change.arena = &request->arena;
+    self->change.done = on_changed;
+    self->change.ctx = self;
+    return self;
+}
+
+void todo_replace(struct services *services, struct request *request, struct slice id)
+{
+    if (!request_has_no_query(request) || !request_accepts_json(request) || !body_has_type(request, "application/json"))
+        return;
+    struct todo_changing *self = changing_new(services, request, STORE_REPLACE);
+    if (body_read_todo(request, id, &self->todo) && has_condition_enough(services, request))
+        cache_change(services->cache, &self->change);
+}
+
+void todo_merge(struct services *services, struct request *request, struct slice id)
+{
+    if (!request_has_no_query(request) || !request_accepts_json(request) ||
+        !body_has_type(request, "application/merge-patch+json"))
+        return;
+    struct todo_draft draft;
+    struct todo_changing *self = changing_new(services, request, STORE_MERGE);
+    if (!body_read_patch(request, id, &draft) || !has_condition_enough(services, request))
+        return;
+    self->todo = draft.todo;
+    self->change.change.fields = draft.present & ~(1u << TODO_ID);
+    cache_change(services->cache, &self->change);
+}
+
+void todo_delete(struct services *services, struct request *request, struct slice id)
+{
+    if (!request_has_no_query(request) || !has_condition_enough(services, request))
+        return;
+    struct todo_changing *self = changing_new(services, request, STORE_DELETE);
+    todo_set_id(&self->todo, id);
+    cache_change(services->cache, &self->change);
+}

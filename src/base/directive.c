@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cache-Control directives.
+ *
+ * Names are compared without case; arguments may be tokens or quoted strings, and a cache takes both (RFC 9111 5.2). A number
+ * that can't be read, or is too large, counts as the strictest reading: max-age=nonsense is max-age=0, so that a client
+ * that wanted something fresh doesn't get something old. max-stale is passed over: nothing stale is kept to be answered.
+ */
+#include "base/directive.h"
+
+#include <strings.h>
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct slice trim(struct slice text)
+{
+    while (text.len > 0 && is_space(text.data[0]))
+        text = (struct slice){text.data + 1, text.len - 1};
+    while (text.len > 0 && is_space(text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+/* Takes what stands before the next comma that is not quoted; false at the end. */
+static bool take_item(struct slice *rest, struct slice *item)
+{
+    if (rest->len == 0)
+        return false;
+    bool quoted = false;
+    size_t len = 0;
+    for (; len < rest->len && (quoted || rest->data[len] != ','); len++)
+        if (rest->data[len] == '"')
+            quoted = !quoted;
+    *item = trim((struct slice){rest->data, len});
+    size_t taken = len < rest->len ? len + 1 : len;
+    *rest = (struct slice){rest->data + taken, rest->len - taken};
+    return true;
+}
+
+static void cut_argument(struct slice item, struct slice *name, struct slice *argument)
+{
+    const char *equals = memchr(item.data, '=', item.len);
+    *name = item;
+    *argument = (struct slice){0};
+    if (!equals)
+        return;
+    name->len = (size_t)(equals - item.data);
+    *argument = (struct slice){equals + 1, item.len - name->len - 1};
+    if (argument->len >= 2 && argument->data[0] == '"' && argument->data[argument->len - 1] == '"')
+        *argument = (struct slice){argument->data + 1, argument->len - 2};
+}
+
+static bool is_named(struct slice name, struct slice wanted)
+{
+    return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
+}
+
+static int64_t seconds_or(struct slice argument, int64_t otherwise)
+{
+    int64_t seconds;
+    return argument.data && slice_to_int64(argument, &seconds) && seconds >= 0 ? seconds : otherwise;
+}
+
+struct directives directives_parse(struct slice field)
+{
+    struct directives all = {.max_age_s = -1};
+    struct slice item, name, argument;
+    while (take_item(&field, &item)) {
+        cut_argument(item, &name, &argument);
+        if (is_named(name, SLICE("no-cache")) || is_named(name, SLICE("no-store")))
+            all.no_cache = true;
+        else if (is_named(name, SLICE("only-if-cached")))
+            all.only_if_cached = true;
+        else if (is_named(name, SLICE("max-age")))
+            all.max_age_s = seconds_or(argument, 0);
+        else if (is_named(name, SLICE("min-fresh")))
+            all.min_fresh_s = seconds_or(argument, INT32_MAX);
+    }
+    if (all.max_age_s == 0)
+        all.no_cache = true;
+    return all;
+}
+
+static bool is_token(struct slice text)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        bool is_alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!is_alnum && !memchr(others, c, sizeof others - 1))
+            return false;
+    }
+    return text.len > 0;
+}
+
+bool directives_valid(struct slice text)
+{
+    struct slice item, name, argument;
+    bool is_valid = true;
+    while (is_valid && take_item(&text, &item)) {
+        cut_argument(item, &name, &argument);
+        bool was_quoted = argument.data && argument.data > name.data + name.len + 1;
+        is_valid = is_token(name) && (!argument.data || was_quoted || is_token(argument));
+    }
+    return is_valid;
+}

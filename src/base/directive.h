@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cache-Control in a request (RFC 9111 5.2.1): what the client allows the caches on its way to do. context any (pure)
+ */
+#ifndef BASE_DIRECTIVE_H
+#define BASE_DIRECTIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct directives {
+    bool no_cache;       /* also max-age=0: the answer must come from the store */
+    bool only_if_cached; /* the answer must not come from the store */
+    int64_t max_age_s;   /* -1: any age */
+    int64_t min_fresh_s; /* 0: none */
+};
+
+/* Reads a field value; what it doesn't know, or can't read, is passed over, as caches must. An absent field asks nothing. */
+struct directives directives_parse(struct slice field);
+
+/* Whether text could be a Cache-Control field: name, or name=token, or name="text", set apart by commas. For settings. */
+bool directives_valid(struct slice text);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Media types.
+ *
+ * Of Accept only one question matters here, for there is one representation: is it taken at all? Of the ranges that fit, the
+ * most specific decides (RFC 9110 12.5.1): a type, then all subtypes of it, then anything, and it refuses if its weight is
+ * zero. Other parameters are passed over: "application/json;profile=x" is taken for application/json.
+ *
+ * A list that can't be read in part is used as far as it can be read.
+ */
+#include "base/media.h"
+
+#include <strings.h>
+
+enum { FITS_NOT = 0, FITS_ALL = 1, FITS_TYPE = 2, FITS_EXACTLY = 3 };
+
+static struct slice trim(struct slice text)
+{
+    while (text.len > 0 && (*text.data == ' ' || *text.data == '\t'))
+        text = (struct slice){text.data + 1, text.len - 1};
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
+/* What stands before the separator, trimmed; rest is what stands behind it. */
+static struct slice take_until(struct slice *rest, char separator)
+{
+    const char *end = memchr(rest->data, separator, rest->len);
+    size_t len = end ? (size_t)(end - rest->data) : rest->len;
+    struct slice part = {rest->data, len};
+    size_t taken = end ? len + 1 : len;
+    *rest = (struct slice){rest->data + taken, rest->len - taken};
+    return trim(part);
+}
+
+static bool same(struct slice a, struct slice b)
+{
+    return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
+}
+
+bool media_is(struct slice content_type, struct slice type)
+{
+    return content_type.data && same(take_until(&content_type, ';'), type);
+}
+
+static int range_fits(struct slice range, struct slice type)
+{
+    if (same(range, type))
+        return FITS_EXACTLY;
+    if (same(range, SLICE("*/*")))
+        return FITS_ALL;
+    const char *slash = memchr(type.data, '/', type.len);
+    size_t main_len = slash ? (size_t)(slash - type.data) + 1 : type.len;
+    bool is_main = range.len == main_len + 1 && range.data[main_len] == '*';
+    return is_main && strncasecmp(range.data, type.data, main_len) == 0 ? FITS_TYPE : FITS_NOT;
+}
+
+/* "q=0", "q=0.000": not acceptable. */
+static bool weighs_nothing(struct slice parameters)
+{
+    while (parameters.len > 0) {
+        struct slice parameter = take_until(&parameters, ';');
+        if (parameter.len < 3 || strncasecmp(parameter.data, "q=", 2) != 0)
+            continue;
+        for (size_t i = 2; i < parameter.len; i++)
+            if (parameter.data[i] != '0' && parameter.data[i] != '.')
+                return false;
+        return true;
+    }
+    return false;
+}
+
+bool media_accepted(struct slice accept, struct slice type)
+{
+    if (!accept.data || trim(accept).len == 0)
+        return true;
+    int best = FITS_NOT;
+    bool is_taken = false;
+    while (accept.len > 0) {
+        struct slice parameters = take_until(&accept, ',');
+        if (parameters.len == 0)
+            continue;
+        int fits = range_fits(take_until(&parameters, ';'), type);
+        if (fits <= best)
+            continue;
+        best = fits;
+        is_taken = !weighs_nothing(parameters);
+    }
+    return is_taken;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Media types in Content-Type and Accept (RFC 9110 8.3, 12.5.1). context any (pure)
+ */
+#ifndef BASE_MEDIA_H
+#define BASE_MEDIA_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+/* Whether a Content-Type field names type ("application/json"); parameters are passed over, an absent field names nothing. */
+bool media_is(struct slice content_type, struct slice type);
+
+/* Whether an Accept field takes type. An absent or empty field takes everything; the most specific range that fits decides. */
+bool media_accepted(struct slice accept, struct slice type);
+
+#endif
