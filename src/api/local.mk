@@ -2,12 +2,18 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api.h \
+	src/api/demand.c \
+	src/api/freshness.c src/api/freshness.h \
 	src/api/handlers.h \
 	src/api/health.c \
+	src/api/limit.c src/api/limit.h \
 	src/api/problem.c src/api/problem.h \
 	src/api/request.c src/api/request.h \
 	src/api/route.c \
 	src/api/services.h \
+	src/api/todo_answer.c src/api/todo_answer.h \
+	src/api/todo_body.c src/api/todo_body.h \
+	src/api/todo_change.c \
 	src/api/todo_get.c \
 	src/api/todo_insert.c \
 	src/api/todo_list.c \

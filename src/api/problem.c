@@ -47,7 +47,7 @@ static void write_body(struct buf *body, const struct problem_row *row, const ch
 
 struct problem_text {
     const char *detail;
-    const char *pointer;       /* NULL or "": none */
+    const char *pointer; /* NULL or "": none */
     const char *cache_control;
 };
 
@@ -120,7 +120,8 @@ void problem_answer_uncached(const struct services *services, struct request *re
                              const struct error *error)
 {
     if (status == STATUS_MISMATCH)
-        problem_answer(request, PROBLEM_NOT_CACHED, "only-if-cached was asked for, and the cache has no answer that fits.");
+        problem_answer(request, PROBLEM_NOT_CACHED,
+                       "only-if-cached was asked for, and the cache has no answer that fits.");
     else
         problem_answer_unavailable(request, status, error, services_retry_after_s(services));
 }

@@ -48,7 +48,8 @@ void problem_begin(struct request *request, enum problem problem);
 void problem_finish(struct request *request, enum problem problem, const char *detail);
 
 /* As problem_finish, for a problem that caches may keep. */
-void problem_finish_cached(struct request *request, enum problem problem, const char *detail, const char *cache_control);
+void problem_finish_cached(struct request *request, enum problem problem, const char *detail,
+                           const char *cache_control);
 
 /* As above, for bad input: the detail is the error's text, and its JSON pointer, if any, goes along. */
 void problem_answer_error(struct request *request, enum problem problem, const struct error *error);

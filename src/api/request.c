@@ -24,8 +24,8 @@ enum { TRACEPARENT_LEN = 55, TRACE_ID_LEN = 32 };
 static enum method method_parse(struct slice text)
 {
     static const struct slice names[] = {
-        [METHOD_GET] = SLICE("GET"),       [METHOD_HEAD] = SLICE("HEAD"),     [METHOD_POST] = SLICE("POST"),
-        [METHOD_PUT] = SLICE("PUT"),       [METHOD_PATCH] = SLICE("PATCH"),   [METHOD_DELETE] = SLICE("DELETE"),
+        [METHOD_GET] = SLICE("GET"),         [METHOD_HEAD] = SLICE("HEAD"),   [METHOD_POST] = SLICE("POST"),
+        [METHOD_PUT] = SLICE("PUT"),         [METHOD_PATCH] = SLICE("PATCH"), [METHOD_DELETE] = SLICE("DELETE"),
         [METHOD_OPTIONS] = SLICE("OPTIONS"),
     };
     for (enum method method = METHOD_GET; method < METHOD_OTHER; method++)

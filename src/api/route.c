@@ -4,29 +4,47 @@
  *
  * The path is nginx' decoded and merged one, and the grammar is small: a row's pattern is either the whole path or, with
  * "{id}" at its end, a prefix followed by a valid id. A path that fits no pattern is 404; one that does, with a method that no
- * row of it has, is 405 with Allow. The order of the rows doesn't matter.
+ * row of it has, is 405 with Allow, or the answer to OPTIONS. The order of the rows doesn't matter.
+ *
+ * What holds for all routes is checked here, in this order: the token for writes (401), the body's size (413), the client's
+ * limit (429).
  *
  * A body that was too large or broke off is answered here, for every route: handlers see whole bodies only. The answer for a
  * resource that isn't there comes first, though, because "too large" would suggest that a smaller one helps.
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/limit.h"
 #include "api/problem.h"
+#include "base/media.h"
 #include "base/todo.h"
 
-enum { GET = 1u << METHOD_GET | 1u << METHOD_HEAD, POST = 1u << METHOD_POST };
+enum {
+    GET = 1u << METHOD_GET | 1u << METHOD_HEAD,
+    POST = 1u << METHOD_POST,
+    PUT = 1u << METHOD_PUT,
+    PATCH = 1u << METHOD_PATCH,
+    DELETE = 1u << METHOD_DELETE,
+    OPTIONS = 1u << METHOD_OPTIONS,
+    WRITES = POST | PUT | PATCH | DELETE,
+};
 
 /* What requests are counted under; several rows may share one. */
 #define ROUTES(X)                                                                                                      \
     X(TODO_GET, "todo_get")                                                                                            \
     X(TODO_LIST, "todo_list")                                                                                          \
     X(TODO_INSERT, "todo_insert")                                                                                      \
+    X(TODO_REPLACE, "todo_replace")                                                                                    \
+    X(TODO_MERGE, "todo_merge")                                                                                        \
+    X(TODO_DELETE, "todo_delete")                                                                                      \
     X(HEALTHZ, "healthz")                                                                                              \
     X(READYZ, "readyz")                                                                                                \
     X(METRICS, "metrics")                                                                                              \
+    X(OPTIONS, "options")                                                                                              \
     X(NONE, "none") /* no such path or method */
 
 #define ROUTE_ENUM(upper, name) ROUTE_##upper,
@@ -40,12 +58,20 @@ struct route_row {
     handler_fn handler;
 };
 
+/* clang-format off */
 static const struct route_row rows[] = {
-    {ROUTE_TODO_GET, GET, "/todos/{id}", todo_get}, /* most frequent first */
-    {ROUTE_TODO_LIST, GET, "/todos", todo_list},       {ROUTE_TODO_INSERT, POST, "/todos", todo_insert},
-    {ROUTE_TODO_INSERT, POST, "/todos/", todo_insert}, {ROUTE_HEALTHZ, GET, "/healthz", health_get},
-    {ROUTE_READYZ, GET, "/readyz", ready_get},         {ROUTE_METRICS, GET, "/metrics", metrics_get},
+    {ROUTE_TODO_GET,     GET,    "/todos/{id}", todo_get}, /* most frequent first */
+    {ROUTE_TODO_LIST,    GET,    "/todos",      todo_list},
+    {ROUTE_TODO_INSERT,  POST,   "/todos",      todo_insert},
+    {ROUTE_TODO_INSERT,  POST,   "/todos/",     todo_insert},
+    {ROUTE_TODO_REPLACE, PUT,    "/todos/{id}", todo_replace},
+    {ROUTE_TODO_MERGE,   PATCH,  "/todos/{id}", todo_merge},
+    {ROUTE_TODO_DELETE,  DELETE, "/todos/{id}", todo_delete},
+    {ROUTE_HEALTHZ,      GET,    "/healthz",    health_get},
+    {ROUTE_READYZ,       GET,    "/readyz",     ready_get},
+    {ROUTE_METRICS,      GET,    "/metrics",    metrics_get},
 };
+/* clang-format on */
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 
@@ -63,13 +89,71 @@ static bool path_matches(const char *pattern, struct slice path, struct slice *i
     return todo_id_valid(*id);
 }
 
-static void answer_wrong_method(struct request *request, unsigned methods)
+/* Allow (RFC 9110 10.2.1), and what bodies the methods take: Accept-Patch (RFC 5789), Accept-Post (W3C LDP 7.1). */
+static void response_allow(struct request *request, unsigned methods)
 {
-    char allow[32] = "";
-    strcat(allow, methods & GET ? "GET, HEAD" : "");
-    strcat(allow, methods & GET && methods & POST ? ", " : "");
-    strcat(allow, methods & POST ? "POST" : "");
-    problem_answer_method(request, allow);
+    static const struct {
+        unsigned method;
+        const char *name;
+    } names[] = {{GET, "GET, HEAD"}, {POST, "POST"}, {PUT, "PUT"}, {PATCH, "PATCH"}, {DELETE, "DELETE"}};
+    struct buf *allow = &request->scratch;
+    buf_reset(allow);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (methods & names[i].method)
+            buf_printf(allow, "%s, ", names[i].name);
+    buf_append_text(allow, "OPTIONS");
+    response_header_slice(request, "Allow", buf_slice(allow));
+    if (methods & PATCH)
+        response_header(request, "Accept-Patch", "application/merge-patch+json");
+    if (methods & POST)
+        response_header(request, "Accept-Post", "application/json");
+}
+
+static void answer_no_row(struct request *request, unsigned methods)
+{
+    if (!methods) {
+        problem_answer(request, PROBLEM_NOT_FOUND,
+                       "No resource has this path. Todos are at /todos and /todos/{id}, with ids of 1 to 64 of "
+                       "A-Z a-z 0-9 . _ ~ -");
+    } else if (request->method == METHOD_OPTIONS) {
+        request->route = ROUTE_OPTIONS;
+        response_begin(request, 204);
+        response_allow(request, methods);
+        response_header(request, "Cache-Control", "no-store");
+        response_body(request, SLICE(""));
+        request_answer(request);
+    } else {
+        problem_begin(request, PROBLEM_METHOD_NOT_ALLOWED);
+        response_allow(request, methods);
+        problem_finish(request, PROBLEM_METHOD_NOT_ALLOWED, "See Allow for the methods that this resource has.");
+    }
+}
+
+/* Compares in a time that tells nothing about where the texts differ. */
+static bool same_secret(struct slice a, struct slice b)
+{
+    unsigned char difference = a.len != b.len;
+    for (size_t i = 0; i < b.len; i++)
+        difference |= (unsigned char)((i < a.len ? a.data[i] : 0) ^ b.data[i]);
+    return difference == 0;
+}
+
+/* Bearer tokens: RFC 6750. */
+static bool may_write(const struct services *services, struct request *request)
+{
+    struct slice shown = request->authorization, scheme = SLICE("Bearer ");
+    if (!services->write_token.data)
+        return true;
+    bool is_bearer = shown.len > scheme.len && strncasecmp(shown.data, scheme.data, scheme.len) == 0;
+    if (is_bearer)
+        shown = (struct slice){shown.data + scheme.len, shown.len - scheme.len};
+    if (is_bearer && same_secret(shown, services->write_token))
+        return true;
+    problem_begin(request, PROBLEM_UNAUTHORIZED);
+    response_header(request, "WWW-Authenticate",
+                    is_bearer ? "Bearer realm=\"todos\", error=\"invalid_token\"" : "Bearer realm=\"todos\"");
+    problem_finish(request, PROBLEM_UNAUTHORIZED, "Send the token as Authorization: Bearer TOKEN.");
+    return false;
 }
 
 static bool body_is_whole(const struct services *services, struct request *request)
@@ -100,16 +184,12 @@ void api_handle(struct services *services, struct request *request)
         if (!(row->methods & 1u << request->method))
             continue;
         request->route = row->route;
-        if (body_is_whole(services, request))
-            row->handler(services, request, id);
+        bool may_go_on = !(row->methods & WRITES) || may_write(services, request);
+        if (may_go_on && body_is_whole(services, request))
+            limit_pass(services, request, row->handler, id);
         return;
     }
-    if (methods)
-        answer_wrong_method(request, methods);
-    else
-        problem_answer(request, PROBLEM_NOT_FOUND,
-                       "No resource has this path. Todos are at /todos and /todos/{id}, with ids of 1 to 64 of "
-                       "A-Z a-z 0-9 . _ ~ -");
+    answer_no_row(request, methods);
 }
 
 bool request_has_no_query(struct request *request)
@@ -118,6 +198,23 @@ bool request_has_no_query(struct request *request)
         return true;
     problem_answer(request, PROBLEM_BAD_REQUEST, "This resource takes no query.");
     return false;
+}
+
+bool request_accepts_json(struct request *request)
+{
+    if (!request->accept.data || media_accepted(request->accept, SLICE("application/json")))
+        return true;
+    problem_answer(request, PROBLEM_NOT_ACCEPTABLE, "Todos are application/json, and nothing else.");
+    return false;
+}
+
+enum condition_outcome request_condition(const struct request *request, struct slice etag, int64_t modified_at_ms)
+{
+    const struct condition_fields fields = {.if_match = request->if_match,
+                                            .if_none_match = request->if_none_match,
+                                            .if_modified_since = request->if_modified_since,
+                                            .if_unmodified_since = request->if_unmodified_since};
+    return condition_of_read(&fields, etag, modified_at_ms);
 }
 
 uint32_t services_retry_after_s(const struct services *services)

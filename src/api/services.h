@@ -23,7 +23,7 @@ struct services {
     services_metrics_fn metrics;
     void *metrics_ctx;
     struct slice write_token; /* that writes must show; absent: anybody may write */
-    bool draining; /* SIGTERM came: /readyz says so */
+    bool draining;            /* SIGTERM came: /readyz says so */
 };
 
 #endif

@@ -57,7 +57,8 @@ void todo_answer_read(const struct services *services, struct request *request, 
     if (outcome == CONDITION_FAILED) {
         problem_begin(request, PROBLEM_CONDITION_FAILED);
         response_trace(services, request, trace);
-        problem_finish(request, PROBLEM_CONDITION_FAILED, "The todo has changed, or is not the one that the request means.");
+        problem_finish(request, PROBLEM_CONDITION_FAILED,
+                       "The todo has changed, or is not the one that the request means.");
         return;
     }
     response_begin(request, outcome == CONDITION_NOT_MODIFIED ? 304 : 200);
@@ -90,8 +91,7 @@ static void written_finish(const struct services *services, struct request *requ
     request_answer(request);
 }
 
-void todo_answer_written(const struct services *services, struct request *request, int status,
-                         const struct todo *todo)
+void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo)
 {
     char etag[ETAG_MAX + 1];
     represent(request, todo, etag);

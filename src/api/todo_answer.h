@@ -14,8 +14,7 @@ void todo_answer_read(const struct services *services, struct request *request, 
                       const struct cache_trace *trace);
 
 /* Answers a write that left todo behind: 200 or 201. */
-void todo_answer_written(const struct services *services, struct request *request, int status,
-                         const struct todo *todo);
+void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo);
 
 /* Answers 201 again, as it was answered first; answer is a kept one. */
 void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer);

@@ -10,6 +10,8 @@
  */
 #include "api/todo_body.h"
 
+#include <stdio.h>
+
 #include "api/problem.h"
 #include "base/clock.h"
 #include "base/media.h"

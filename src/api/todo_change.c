@@ -89,7 +89,8 @@ static bool has_condition_enough(const struct services *services, struct request
     return false;
 }
 
-static struct todo_changing *changing_new(struct services *services, struct request *request, enum store_change_kind kind)
+static struct todo_changing *changing_new(struct services *services, struct request *request,
+                                          enum store_change_kind kind)
 {
     struct todo_changing *self = arena_alloc(&request->arena, sizeof *self);
     *self = (struct todo_changing){.services = services, .request = request};

@@ -67,7 +67,8 @@ static void keep_outcome(struct todo_inserting *self)
         answer->etag = slice_of(self->etag);
         kept_answer_end(self->services->cache, &self->kept);
     } else if (status == STATUS_UNKNOWN) {
-        answer_outcome(self); /* it stays running: the same request may take it up when the write can't be applied any more */
+        answer_outcome(
+            self); /* it stays running: the same request may take it up when the write can't be applied any more */
     } else {
         kept_answer_forget(self->services->cache, &self->kept);
     }
@@ -110,11 +111,13 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
         answer_again(self);
         break;
     case STATUS_MISMATCH:
-        problem_answer(request, PROBLEM_KEY_REUSED, "This Idempotency-Key came with another body before; use a new key.");
+        problem_answer(request, PROBLEM_KEY_REUSED,
+                       "This Idempotency-Key came with another body before; use a new key.");
         break;
     default:
         if (status == STATUS_BUSY && self->kept.worked)
-            problem_answer(request, PROBLEM_STILL_RUNNING, "Ask again in a moment: the first request is being worked on.");
+            problem_answer(request, PROBLEM_STILL_RUNNING,
+                           "Ask again in a moment: the first request is being worked on.");
         else
             problem_answer_unavailable(request, status, error, services_retry_after_s(self->services));
         break;

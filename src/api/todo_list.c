@@ -96,8 +96,9 @@ static enum status query_take(struct todo_listing *self, struct error *error)
     query->has_after = cursor_parse(self->cursor, query_cursor_tag(query), &query->after);
     if (query->has_after)
         return STATUS_OK;
-    return error_set(error, STATUS_INVALID,
-                     "This cursor can't be read, or is not for this order and filter. Take it whole from \"next\" of a page.");
+    return error_set(
+        error, STATUS_INVALID,
+        "This cursor can't be read, or is not for this order and filter. Take it whole from \"next\" of a page.");
 }
 
 static void append_link(struct buf *link, const struct store_query *query)

@@ -48,6 +48,9 @@
     X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
     X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \
     X(REDIS_OTHER, "todo_redis_errors_total", "kind=\"other\"", "")                                                    \
+    X(LIMIT_ADMITTED, "todo_limit_total", "verdict=\"admitted\"", "Requests asked about under rate_limit_per_minute.") \
+    X(LIMIT_REFUSED, "todo_limit_total", "verdict=\"refused\"", "")                                                    \
+    X(LIMIT_UNKNOWN, "todo_limit_total", "verdict=\"unknown\"", "")                                                    \
     X(CONNECTION, "todo_connections_total", "kind=\"accepted\"", "FastCGI connections.")                               \
     X(CONNECTION_REFUSED, "todo_connections_total", "kind=\"refused\"", "")                                            \
     X(CONNECTION_BROKEN, "todo_connections_total", "kind=\"broken\"", "")

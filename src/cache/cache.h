@@ -51,6 +51,7 @@ void cache_tend(struct cache *cache);
 enum cache_source {
     CACHE_HIT,    /* from Redis, as age_ms and ttl_ms say */
     CACHE_MISS,   /* from the store, because Redis had nothing */
+    CACHE_REQUEST, /* from the store, because the demand ruled out what Redis had */
     CACHE_BYPASS, /* from the store, because a write was under way or Redis was not to be trusted */
 };
 
@@ -61,10 +62,20 @@ struct cache_trace {
     bool collapsed; /* it came from another request's flight */
     int64_t age_ms; /* since the store was read */
     int64_t ttl_ms; /* what is left of the entry's life; -1: not in the cache */
+    int64_t redis_us, store_us; /* that the answer took in either; -1: not asked */
+};
+
+/* What a reader asks of the cache. All zero but max_age_ms, which is then -1, asks nothing. */
+struct cache_demand {
+    bool from_store;      /* take nothing from Redis */
+    bool only_if_cached;  /* take nothing from the store: STATUS_MISMATCH if Redis has nothing that fits */
+    int64_t max_age_ms;   /* entries not older than this; -1: any */
+    int64_t min_fresh_ms; /* entries with so much of their life left */
+    int64_t least_v;      /* a todo of this version or a newer one; 0: any */
 };
 
 struct cache_answer {
-    enum status status;        /* OK, NOT_FOUND, BUSY, UNAVAILABLE */
+    enum status status;        /* OK, NOT_FOUND, BUSY, UNAVAILABLE; MISMATCH: only_if_cached, and it isn't */
     const struct todo *todo;   /* OK: borrowed until the callback returns */
     const struct error *error; /* BUSY, UNAVAILABLE */
     struct cache_trace trace;
@@ -74,18 +85,20 @@ struct cache_answer {
 struct cache_reader {
     struct cache *cache;
     struct cache_reader *next;
-    bool joined; /* another reader's flight */
+    int64_t begun_at_us; /* monotonic */
+    bool joined;         /* another reader's flight */
 };
 
 /*
  * Reads one todo. The struct stands inside the caller's own, which must live until done; the caller fills in id (valid),
- * done and ctx.
+ * demand, done and ctx.
  */
 struct cache_get;
 typedef void (*cache_get_cb)(void *ctx, const struct cache_answer *answer);
 
 struct cache_get {
     char id[TODO_ID_MAX + 1];
+    struct cache_demand demand;
     cache_get_cb done;
     void *ctx;
     struct cache_reader reader;
@@ -101,7 +114,7 @@ struct cache_page {
 };
 
 struct cache_page_answer {
-    enum status status;            /* OK, BUSY, UNAVAILABLE */
+    enum status status;            /* OK, BUSY, UNAVAILABLE, MISMATCH */
     const struct cache_page *page; /* OK: borrowed until the callback returns */
     const struct error *error;
     struct cache_trace trace;
@@ -109,9 +122,10 @@ struct cache_page_answer {
 
 typedef void (*cache_list_cb)(void *ctx, const struct cache_page_answer *answer);
 
-/* Reads one page; as cache_get, the caller fills in query, done and ctx. */
+/* Reads one page; as cache_get, the caller fills in query, demand, done and ctx. */
 struct cache_list {
     struct store_query query;
+    struct cache_demand demand;
     cache_list_cb done;
     void *ctx;
     struct cache_reader reader;
@@ -152,7 +166,7 @@ void cache_write_run(struct cache *cache, struct cache_write *write);
 
 /*
  * Inserts a todo: the caller fills in todo (complete, its texts borrowed until done), done and ctx.
- * done gets OK, EXISTS, BUSY, UNAVAILABLE, UNKNOWN.
+ * done gets OK, EXISTS, BUSY, UNAVAILABLE, UNKNOWN. status and error are the caller's to keep them in.
  */
 typedef void (*cache_insert_cb)(void *ctx, enum status status, const struct error *error);
 
@@ -160,10 +174,31 @@ struct cache_insert {
     struct todo todo;
     cache_insert_cb done;
     void *ctx;
+    enum status status;
+    struct error error;
     struct cache_write write;
     const char *id;
 };
 
 void cache_insert(struct cache *cache, struct cache_insert *insert);
+
+/*
+ * Changes or deletes a todo: the caller fills in change (what it points to is borrowed until done), arena, done and ctx.
+ * done gets store_change()'s statuses, or BUSY, UNAVAILABLE; changed is borrowed until it returns, set only if OK.
+ */
+typedef void (*cache_change_cb)(void *ctx, enum status status, const struct store_changed *changed,
+                                const struct error *error);
+
+struct cache_change {
+    struct store_change change;
+    struct arena *arena;
+    cache_change_cb done;
+    void *ctx;
+    struct store_changed changed;
+    struct cache_write write;
+    const char *id;
+};
+
+void cache_change(struct cache *cache, struct cache_change *change);
 
 #endif

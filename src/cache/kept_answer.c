@@ -31,7 +31,7 @@ static enum status end_work(struct pool_job *job, struct error *error)
 static enum status forget_work(struct pool_job *job, struct error *error)
 {
     struct kept_answer *kept = kept_of_job(job);
-    return store_answer_forget(kept->cache->options.store, kept->answer.key, error);
+    return store_answer_forget(kept->cache->options.store, &kept->answer, error);
 }
 
 static void on_worked(struct pool_job *job, enum status status, const struct error *error)

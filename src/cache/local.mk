@@ -4,10 +4,13 @@ libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 CACHE_LIBS = $(HIREDIS_LIBS)
 libcache_a_SOURCES = \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
+	src/cache/change.c \
 	src/cache/entry.c src/cache/entry.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
 	src/cache/keys.c src/cache/keys.h \
+	src/cache/kept_answer.c src/cache/kept_answer.h \
+	src/cache/limit.c src/cache/limit.h \
 	src/cache/link.c \
 	src/cache/list_read.c \
 	src/cache/outbox.c \
@@ -24,6 +27,7 @@ CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
+	src/cache/scripts/limit.lua \
 	src/cache/scripts/list_acquire.lua \
 	src/cache/scripts/list_fence.lua \
 	src/cache/scripts/list_fill.lua \

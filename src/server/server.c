@@ -18,7 +18,9 @@
  */
 #include "server/server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,6 +38,7 @@
 
 enum {
     DRAIN_TICK_MS = 10,
+    WRITE_TOKEN_MAX = 512,
     CONNECTION_DESCRIPTORS = 2,
     OTHER_DESCRIPTORS = 256, /* Redis, store, log, what the libraries open */
 };
@@ -45,6 +48,7 @@ struct server {
     const struct events *events; /* the loop's */
     struct loop *loop;
     struct stats_file *stats_file;
+    char write_token[WRITE_TOKEN_MAX + 2];
     struct services services;
     struct listener *listener;
     struct janitor *janitor;
@@ -109,11 +113,31 @@ static enum status server_open_cache(struct server *server, struct error *error)
     return cache_new(&server->services.cache, &options, error);
 }
 
+/* A worker that can't read its token must not start: it would let anybody write. */
+static enum status server_open_token(struct server *server, struct error *error)
+{
+    const char *path = server->settings->write_token_file;
+    if (!*path)
+        return STATUS_OK;
+    FILE *file = fopen(path, "re");
+    bool is_read = file && fgets(server->write_token, sizeof server->write_token, file);
+    if (file)
+        fclose(file);
+    server->write_token[is_read ? strcspn(server->write_token, "\r\n") : 0] = '\0';
+    if (!server->write_token[0])
+        return error_set(error, STATUS_INVALID, "write_token_file = %s: its first line can't be read, or is empty", path);
+    server->services.write_token = slice_of(server->write_token);
+    return STATUS_OK;
+}
+
 /* Each step needs those before it. */
 static enum status server_open(struct server *server, struct error *error)
 {
     struct services *services = &server->services;
-    enum status status = loop_new(&server->loop, (unsigned)server->settings->store_concurrency, error);
+    enum status status = server_open_token(server, error);
+    if (status != STATUS_OK)
+        return status;
+    status = loop_new(&server->loop, (unsigned)server->settings->store_concurrency, error);
     if (status != STATUS_OK)
         return status;
     server->events = loop_events(server->loop);

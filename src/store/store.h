@@ -142,11 +142,13 @@ enum { STORE_KEY_MAX = 255, STORE_FINGERPRINT_LEN = 32 };
 struct store_answer {
     char key[STORE_KEY_MAX + 1];
     char fingerprint[STORE_FINGERPRINT_LEN + 1]; /* of the request */
-    char id[TODO_ID_MAX + 1];                    /* of the todo that it makes: a request that is taken over keeps it */
-    int64_t deadline_at_ms;                      /* while running */
-    int64_t expires_at_ms;                       /* then the record is as if it had never been */
-    int http_status;                             /* 0: running */
-    struct slice body, etag;                     /* of the answer; in the arena when read */
+    char id[TODO_ID_MAX +
+            1]; /* of the todo that it makes; a request that takes over keeps this and the next one, so that */
+    int64_t created_at_ms;   /* an insert made by the first is recognised as its own */
+    int64_t deadline_at_ms;  /* while running */
+    int64_t expires_at_ms;   /* then the record is as if it had never been */
+    int http_status;         /* 0: running */
+    struct slice body, etag; /* of the answer; in the arena when read */
 };
 
 /*
