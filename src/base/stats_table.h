@@ -13,9 +13,11 @@
     X(NEGATIVE_HIT, "todo_cache_reads_total", "result=\"negative_hit\"", "")                                           \
     X(MISS, "todo_cache_reads_total", "result=\"miss\"", "")                                                           \
     X(BYPASS, "todo_cache_reads_total", "result=\"bypass\"", "")                                                       \
+    X(REQUEST, "todo_cache_reads_total", "result=\"request\"", "")                                                     \
     X(LIST_HIT, "todo_list_reads_total", "result=\"hit\"", "Reads of a list page, by what the cache had.")             \
     X(LIST_MISS, "todo_list_reads_total", "result=\"miss\"", "")                                                       \
     X(LIST_BYPASS, "todo_list_reads_total", "result=\"bypass\"", "")                                                   \
+    X(LIST_REQUEST, "todo_list_reads_total", "result=\"request\"", "")                                                 \
     X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
     X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \

@@ -49,19 +49,19 @@ bool cache_is_trusted(const struct cache *cache);
 void cache_tend(struct cache *cache);
 
 enum cache_source {
-    CACHE_HIT,    /* from Redis, as age_ms and ttl_ms say */
-    CACHE_MISS,   /* from the store, because Redis had nothing */
+    CACHE_HIT,     /* from Redis, as age_ms and ttl_ms say */
+    CACHE_MISS,    /* from the store, because Redis had nothing */
     CACHE_REQUEST, /* from the store, because the demand ruled out what Redis had */
-    CACHE_BYPASS, /* from the store, because a write was under way or Redis was not to be trusted */
+    CACHE_BYPASS,  /* from the store, because a write was under way or Redis was not to be trusted */
 };
 
 /* How an answer came about, for Cache-Status (RFC 9211), Age and metrics. */
 struct cache_trace {
     enum cache_source source;
-    bool stored;    /* the answer is in the cache now */
-    bool collapsed; /* it came from another request's flight */
-    int64_t age_ms; /* since the store was read */
-    int64_t ttl_ms; /* what is left of the entry's life; -1: not in the cache */
+    bool stored;                /* the answer is in the cache now */
+    bool collapsed;             /* it came from another request's flight */
+    int64_t age_ms;             /* since the store was read */
+    int64_t ttl_ms;             /* what is left of the entry's life; -1: not in the cache */
     int64_t redis_us, store_us; /* that the answer took in either; -1: not asked */
 };
 

@@ -17,6 +17,8 @@
  * taken; else all who joined start one new flight together. Without this rule a reader that begins after a write's
  * answer could join a flight that read before it, and answer with the old value.
  *
+ * A direct flight, for readers who want nothing that Redis could have, begins with fetch and fills nothing.
+ *
  * Redis down or not trusted: the flight goes to the store without asking anybody, and fills nothing. Store down: everyone
  * gets the error, the lease is given back.
  */
@@ -28,6 +30,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/demand.h"
 
 enum { WAIT_FIRST_MS = 5, WAIT_MOST_MS = 40 };
 
@@ -85,7 +88,9 @@ static void flight_take_off(struct flight *flight)
     uint32_t patience_ms = (uint32_t)flight->cache->options.settings->lease_wait_ms;
     flight->state->patience_until_ms = events->now_ms(events->loop) + patience_ms;
     flight->state->wait_ms = WAIT_FIRST_MS;
-    if (flight->cache->trusted)
+    if (flight->is_direct)
+        flight_fetch(flight, CACHE_REQUEST);
+    else if (flight->cache->trusted)
         flight_acquire(flight);
     else
         flight_fetch(flight, CACHE_BYPASS);
@@ -151,7 +156,7 @@ static enum status fetch_work(struct pool_job *job, struct error *error)
     flight->at_ms = clock_wall_ms();
     int64_t begun_us = clock_monotonic_us();
     enum status status = flight->kind->fetch(flight, flight->cache->options.store, error);
-    flight->cost_ms = (clock_monotonic_us() - begun_us) / 1000;
+    flight->cost_us = clock_monotonic_us() - begun_us;
     return status;
 }
 
@@ -213,19 +218,20 @@ static struct cache_trace flight_trace(const struct flight *flight)
     const struct flight_state *state = flight->state;
     struct cache_trace trace = {.source = flight->source, .stored = state->filled, .ttl_ms = -1};
     if (state->filled || state->found) {
-        trace.age_ms = clock_wall_ms() - flight->at_ms;
-        trace.ttl_ms = flight->kind->ttl_ms(flight) - trace.age_ms;
+        trace_date(&trace, flight->at_ms, flight->kind->ttl_ms(flight));
     }
     return trace;
 }
 
 static void deliver_all(struct flight *flight, struct cache_reader *readers)
 {
+    const struct flight_state *state = flight->state;
     struct cache_trace trace = flight_trace(flight);
     while (readers) {
         struct cache_reader *reader = readers;
         readers = reader->next; /* the answer may free it */
         trace.collapsed = reader->joined;
+        trace_time(&trace, reader, state->found ? -1 : flight->cost_us);
         flight->kind->deliver(flight, reader, &trace);
     }
 }

@@ -45,15 +45,16 @@ struct flight_kind {
 };
 
 struct flight {
-    const struct flight_kind *kind; /* these three are set by who creates it */
+    const struct flight_kind *kind; /* these four are set by who creates it */
     struct cache *cache;
     struct key name;
+    bool is_direct;     /* straight to the store: a reader wanted nothing that Redis could have */
     struct token token; /* of this flight's lease or proposed generation */
     enum cache_source source;
     enum status status; /* of the fetch; OK or NOT_FOUND are values */
     struct error error;
     int64_t at_ms;              /* wall time just before the store was asked */
-    int64_t cost_ms;            /* that it took */
+    int64_t cost_us;            /* that it took */
     struct flight_state *state; /* flight.c's */
 };
 

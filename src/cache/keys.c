@@ -44,6 +44,11 @@ void key_of_entry(struct key *key, int64_t epoch, const char *id)
     key_add(key, SLICE("}"));
 }
 
+void key_mark_direct(struct key *key)
+{
+    key_add(key, SLICE(":direct"));
+}
+
 void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id)
 {
     key_of_entry(&keys->entry, epoch, id);

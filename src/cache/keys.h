@@ -35,6 +35,10 @@ struct list_keys {
 };
 
 void key_of_entry(struct key *key, int64_t epoch, const char *id);
+
+/* Marks a flight's name as that of one that goes straight to the store; no such key is in Redis. */
+void key_mark_direct(struct key *key);
+
 void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id);
 
 /* query may be NULL for writers, who need no page. */

@@ -3,7 +3,8 @@
  * Reading one page of a list. A hit is one round trip: the list's generation and the page, pipelined; they must agree.
  *
  *   cache_list -> GET generation, HGETALL page --agree--> answer (hit)
- *                        \--else--> join or start a flight: generation, store, fill
+ *                        |--else--> join or start a flight: generation, store, fill
+ *                        \--not what the reader asks for--> a direct flight: store
  *
  * Any write may change any page, so no page is invalidated by name: each write replaces the generation, a random token,
  * before and after it touches the store (write.c), and pages read under another token are dead. A page is filled only if
@@ -19,6 +20,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/demand.h"
 #include "cache/entry.h"
 #include "cache/page.h"
 
@@ -44,8 +46,10 @@ static int64_t page_ttl_ms(const struct cache *cache, struct slice etag, int64_t
 
 static void list_answer(struct cache_list *list, const struct cache_page_answer *answer)
 {
-    static const enum stat_counter stats[] = {
-        [CACHE_HIT] = STAT_LIST_HIT, [CACHE_MISS] = STAT_LIST_MISS, [CACHE_BYPASS] = STAT_LIST_BYPASS};
+    static const enum stat_counter stats[] = {[CACHE_HIT] = STAT_LIST_HIT,
+                                              [CACHE_MISS] = STAT_LIST_MISS,
+                                              [CACHE_REQUEST] = STAT_LIST_REQUEST,
+                                              [CACHE_BYPASS] = STAT_LIST_BYPASS};
     cache_count(list->reader.cache, stats[answer->trace.source]);
     list->done(list->ctx, answer);
 }
@@ -62,7 +66,7 @@ static bool generation_take(char generation[TOKEN_LEN + 1], struct slice text)
 
 static const struct flight_kind list_kind;
 
-static struct flight *list_flight_new(struct cache *cache, const struct store_query *query)
+static struct flight *list_flight_new(struct cache *cache, const struct store_query *query, bool is_direct)
 {
     struct list_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &list_kind;
@@ -70,6 +74,9 @@ static struct flight *list_flight_new(struct cache *cache, const struct store_qu
     self->query = *query;
     list_keys_init(&self->keys, cache->epoch, query);
     self->flight.name = self->keys.page;
+    self->flight.is_direct = is_direct;
+    if (is_direct)
+        key_mark_direct(&self->flight.name);
     self->flight.token = token_new();
     arena_init(&self->arena);
     buf_init(&self->rendered.body);
@@ -78,7 +85,7 @@ static struct flight *list_flight_new(struct cache *cache, const struct store_qu
 
 static struct flight *list_create(const struct flight *last)
 {
-    return list_flight_new(last->cache, &((const struct list_flight *)last)->query);
+    return list_flight_new(last->cache, &((const struct list_flight *)last)->query, last->is_direct);
 }
 
 static void list_destroy(struct flight *flight)
@@ -134,7 +141,7 @@ static void list_fill(struct flight *flight, redis_reply_cb on_reply)
     self->value.query = query_text(query, &self->query);
     self->value.generation = slice_of(self->generation);
     self->value.at_ms = flight->at_ms;
-    self->value.cost_ms = flight->cost_ms;
+    self->value.cost_ms = flight->cost_us / 1000;
     struct slice args[2 + PAGE_ARGS] = {slice_of(self->generation), slice_of_int64(ttl_ms, list_flight_ttl_ms(flight))};
     page_print(args + 2, numbers, &self->value);
     const struct slice keys[] = {key_slice(&self->keys.page), key_slice(&self->keys.generation),
@@ -168,13 +175,25 @@ static const struct flight_kind list_kind = {
 
 /* ---- The hit path ---- */
 
-static void list_miss(struct cache_list *list)
+static void list_board(struct cache_list *list, bool is_direct)
 {
     struct cache *cache = list->reader.cache;
     struct list_keys keys;
     list_keys_init(&keys, cache->epoch, &list->query);
+    if (is_direct)
+        key_mark_direct(&keys.page);
     if (!flight_join(cache, &keys.page, &list->reader))
-        flight_start(list_flight_new(cache, &list->query), &list->reader);
+        flight_start(list_flight_new(cache, &list->query, is_direct), &list->reader);
+}
+
+/* Redis has nothing that will do. */
+static void list_miss(struct cache_list *list, bool is_direct)
+{
+    struct cache_page_answer answer = {.status = STATUS_MISMATCH, .trace = {.source = CACHE_MISS, .ttl_ms = -1}};
+    if (list->demand.only_if_cached)
+        list->done(list->ctx, &answer);
+    else
+        list_board(list, is_direct);
 }
 
 static void on_generation(void *ctx, const struct redis_reply *reply)
@@ -186,30 +205,38 @@ static void on_generation(void *ctx, const struct redis_reply *reply)
     generation_take(list->generation, text);
 }
 
+static void list_found(struct cache_list *list, const struct cached_page *cached)
+{
+    struct cache_page_answer answer = {.status = STATUS_OK, .page = &cached->page};
+    answer.trace.source = CACHE_HIT;
+    trace_date(&answer.trace, cached->at_ms, page_ttl_ms(list->reader.cache, cached->page.etag, cached->at_ms));
+    if (!demand_fits(&list->demand, &answer.trace, 0)) {
+        list_miss(list, true);
+        return;
+    }
+    trace_time(&answer.trace, &list->reader, -1);
+    list_answer(list, &answer);
+}
+
 static void on_page(void *ctx, const struct redis_reply *reply)
 {
     struct cache_list *list = ctx;
     struct cached_page cached;
     char query[QUERY_TEXT_MAX + 1];
-    bool is_hit = list->generation[0] && redis_reply_ok(reply) &&
-                  page_parse(&cached, query_text(query, &list->query), reply) &&
-                  slice_equal(cached.generation, slice_of(list->generation));
-    if (!is_hit) {
-        list_miss(list);
-        return;
-    }
-    struct cache_page_answer answer = {.status = STATUS_OK, .page = &cached.page};
-    answer.trace.source = CACHE_HIT;
-    answer.trace.age_ms = clock_wall_ms() - cached.at_ms;
-    answer.trace.ttl_ms = page_ttl_ms(list->reader.cache, cached.page.etag, cached.at_ms) - answer.trace.age_ms;
-    list_answer(list, &answer);
+    bool is_found = list->reader.cache->trusted && list->generation[0] && redis_reply_ok(reply) &&
+                    page_parse(&cached, query_text(query, &list->query), reply) &&
+                    slice_equal(cached.generation, slice_of(list->generation));
+    if (is_found)
+        list_found(list, &cached);
+    else
+        list_miss(list, false);
 }
 
 void cache_list(struct cache *cache, struct cache_list *list)
 {
-    list->reader = (struct cache_reader){.cache = cache};
-    if (!cache->trusted) {
-        list_miss(list);
+    reader_init(&list->reader, cache);
+    if (list->demand.from_store || (!cache->trusted && !list->demand.only_if_cached)) {
+        list_board(list, list->demand.from_store);
         return;
     }
     struct list_keys keys;

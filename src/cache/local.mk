@@ -5,6 +5,7 @@ CACHE_LIBS = $(HIREDIS_LIBS)
 libcache_a_SOURCES = \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c \
+	src/cache/demand.c src/cache/demand.h \
 	src/cache/entry.c src/cache/entry.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \

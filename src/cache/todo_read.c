@@ -3,7 +3,8 @@
  * Reading one todo. The hit path is one HGETALL, nothing else; whatever it can't use goes on to a flight (flight.c).
  *
  *   cache_get -> HGETALL --whole entry--> answer (hit, or negative hit)
- *                    \--absent, broken, no answer--> join or start a flight: acquire, store, fill
+ *                    |--absent, broken, no answer--> join or start a flight: acquire, store, fill
+ *                    \--not what the reader asks for--> a direct flight: store
  *
  * "There is no such todo" is a value like any other: it is filled as a negative entry with a lifetime of its own, and a
  * write of that id removes it like any other.
@@ -18,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/demand.h"
 #include "cache/entry.h"
 
 struct todo_flight {
@@ -42,10 +44,10 @@ static int64_t todo_ttl_ms(const struct cache *cache, bool negative, const char 
 
 static void count_read(struct cache *cache, const struct cache_answer *answer)
 {
-    if (answer->trace.source == CACHE_HIT)
-        cache_count(cache, answer->status == STATUS_OK ? STAT_HIT : STAT_NEGATIVE_HIT);
-    else
-        cache_count(cache, answer->trace.source == CACHE_MISS ? STAT_MISS : STAT_BYPASS);
+    static const enum stat_counter stats[] = {
+        [CACHE_HIT] = STAT_HIT, [CACHE_MISS] = STAT_MISS, [CACHE_REQUEST] = STAT_REQUEST, [CACHE_BYPASS] = STAT_BYPASS};
+    bool is_negative_hit = answer->trace.source == CACHE_HIT && answer->status == STATUS_NOT_FOUND;
+    cache_count(cache, is_negative_hit ? STAT_NEGATIVE_HIT : stats[answer->trace.source]);
 }
 
 static void get_answer(struct cache_get *get, const struct cache_answer *answer)
@@ -58,7 +60,7 @@ static void get_answer(struct cache_get *get, const struct cache_answer *answer)
 
 static const struct flight_kind todo_kind;
 
-static struct flight *todo_flight_new(struct cache *cache, const char *id)
+static struct flight *todo_flight_new(struct cache *cache, const char *id, bool is_direct)
 {
     struct todo_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &todo_kind;
@@ -66,6 +68,9 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id)
     memcpy(self->id, id, strlen(id) + 1);
     todo_keys_init(&self->keys, cache->epoch, id);
     self->flight.name = self->keys.entry;
+    self->flight.is_direct = is_direct;
+    if (is_direct)
+        key_mark_direct(&self->flight.name);
     self->flight.token = token_new();
     arena_init(&self->arena);
     return &self->flight;
@@ -73,7 +78,7 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id)
 
 static struct flight *todo_create(const struct flight *last)
 {
-    return todo_flight_new(last->cache, ((const struct todo_flight *)last)->id);
+    return todo_flight_new(last->cache, ((const struct todo_flight *)last)->id, last->is_direct);
 }
 
 static void todo_destroy(struct flight *flight)
@@ -136,7 +141,7 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
     self->entry.at_ms = flight->at_ms;
-    self->entry.cost_ms = flight->cost_ms;
+    self->entry.cost_ms = flight->cost_us / 1000;
     struct entry_args fields;
     entry_print(&fields, &self->entry);
     char ttl_ms[INT64_TEXT_MAX + 1];
@@ -159,13 +164,22 @@ static void todo_release(struct flight *flight)
     script_run(flight->cache->redis, SCRIPT_RELEASE, &key, 1, &token, 1, on_released, NULL);
 }
 
+static void get_direct(struct cache_get *get);
+
+/* A value that isn't the store's word to this very reader may be older than what the reader has seen (demand.c). */
 static void todo_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
+    struct cache_get *get = get_of_reader(reader);
     struct cache_answer answer = {.status = flight->status, .error = &flight->error, .trace = *trace};
     if (flight->status == STATUS_OK)
         answer.todo = &self->entry.todo;
-    get_answer(get_of_reader(reader), &answer);
+    bool is_value = flight->status == STATUS_OK || flight->status == STATUS_NOT_FOUND;
+    int64_t v = answer.todo ? answer.todo->v : 0;
+    if (is_value && !flight->is_direct && v < get->demand.least_v)
+        get_direct(get);
+    else
+        get_answer(get, &answer);
 }
 
 static const struct flight_kind todo_kind = {
@@ -185,22 +199,43 @@ static const struct flight_kind todo_kind = {
 
 /* ---- The hit path ---- */
 
-static void get_miss(struct cache_get *get)
+static void get_board(struct cache_get *get, bool is_direct)
 {
     struct cache *cache = get->reader.cache;
     struct key name;
     key_of_entry(&name, cache->epoch, get->id);
+    if (is_direct)
+        key_mark_direct(&name);
     if (!flight_join(cache, &name, &get->reader))
-        flight_start(todo_flight_new(cache, get->id), &get->reader);
+        flight_start(todo_flight_new(cache, get->id, is_direct), &get->reader);
 }
 
-static void get_hit(struct cache_get *get, const struct entry *entry)
+static void get_direct(struct cache_get *get)
+{
+    get_board(get, true);
+}
+
+/* Redis has nothing that will do. */
+static void get_miss(struct cache_get *get, bool is_direct)
+{
+    struct cache_answer answer = {.status = STATUS_MISMATCH, .trace = {.source = CACHE_MISS, .ttl_ms = -1}};
+    if (get->demand.only_if_cached)
+        get->done(get->ctx, &answer);
+    else
+        get_board(get, is_direct);
+}
+
+static void get_found(struct cache_get *get, const struct entry *entry)
 {
     struct cache_answer answer = {.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
     answer.todo = entry->negative ? NULL : &entry->todo;
     answer.trace.source = CACHE_HIT;
-    answer.trace.age_ms = clock_wall_ms() - entry->at_ms;
-    answer.trace.ttl_ms = todo_ttl_ms(get->reader.cache, entry->negative, get->id, entry->at_ms) - answer.trace.age_ms;
+    trace_date(&answer.trace, entry->at_ms, todo_ttl_ms(get->reader.cache, entry->negative, get->id, entry->at_ms));
+    if (!demand_fits(&get->demand, &answer.trace, entry->negative ? 0 : entry->todo.v)) {
+        get_miss(get, true);
+        return;
+    }
+    trace_time(&answer.trace, &get->reader, -1);
     get_answer(get, &answer);
 }
 
@@ -217,23 +252,23 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 {
     struct cache_get *get = ctx;
     struct entry entry;
-    if (reply) {
+    if (reply && get->reader.cache->trusted) {
         enum entry_found found = entry_parse(&entry, get->id, reply);
         if (found == ENTRY_FOUND) {
-            get_hit(get, &entry);
+            get_found(get, &entry);
             return;
         }
         if (found == ENTRY_BROKEN && (redis_reply_ok(reply) || redis_reply_is_error(reply, "WRONGTYPE")))
             entry_discard(get->reader.cache, get->id);
     }
-    get_miss(get);
+    get_miss(get, false);
 }
 
 void cache_get(struct cache *cache, struct cache_get *get)
 {
-    get->reader = (struct cache_reader){.cache = cache};
-    if (!cache->trusted) {
-        get_miss(get);
+    reader_init(&get->reader, cache);
+    if (get->demand.from_store || (!cache->trusted && !get->demand.only_if_cached)) {
+        get_board(get, get->demand.from_store);
         return;
     }
     struct key key;

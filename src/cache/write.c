@@ -273,24 +273,3 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     else
         write_store(write);
 }
-
-/* ---- Insert: the write that POST makes ---- */
-
-static enum status insert_work(struct cache_write *write, struct store *store, struct error *error)
-{
-    struct cache_insert *insert = (struct cache_insert *)((char *)write - offsetof(struct cache_insert, write));
-    return store_insert(store, &insert->todo, error);
-}
-
-static void on_inserted(struct cache_write *write, enum status status, const struct error *error)
-{
-    struct cache_insert *insert = (struct cache_insert *)((char *)write - offsetof(struct cache_insert, write));
-    insert->done(insert->ctx, status, error);
-}
-
-void cache_insert(struct cache *cache, struct cache_insert *insert)
-{
-    insert->id = insert->todo.id;
-    insert->write = (struct cache_write){.ids = &insert->id, .id_count = 1, .work = insert_work, .done = on_inserted};
-    cache_write_run(cache, &insert->write);
-}
