@@ -16,6 +16,7 @@
  * store took of them; redis is the trip to Redis that answered, or found nothing.
  */
 #include "api/handlers.h"
+#include "api/limit.h"
 #include "base/clock.h"
 
 static int64_t whole_seconds(int64_t ms)
@@ -23,8 +24,10 @@ static int64_t whole_seconds(int64_t ms)
     return ms > 0 ? ms / 1000 : 0;
 }
 
-static void response_timing(const struct services *services, struct request *request, const struct cache_trace *trace)
+/* What every answer of a handler ends its headers with. */
+static void response_standing(const struct services *services, struct request *request, const struct cache_trace *trace)
 {
+    response_limit(services, request);
     if (!services->settings->server_timing)
         return;
     double total_ms = (double)(clock_monotonic_us() - request->started_at_us) / 1000;
@@ -58,11 +61,11 @@ void response_trace(const struct services *services, struct request *request, co
     buf_append(out, "\r\n", 2);
     if (trace->source == CACHE_HIT)
         response_header_slice(request, "Age", slice_of_int64(text, whole_seconds(trace->age_ms)));
-    response_timing(services, request, trace);
+    response_standing(services, request, trace);
 }
 
 void response_trace_write(const struct services *services, struct request *request)
 {
     response_header(request, "Cache-Status", "todo-fcgi; fwd=method");
-    response_timing(services, request, NULL);
+    response_standing(services, request, NULL);
 }

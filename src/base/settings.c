@@ -44,7 +44,7 @@ struct setting_row {
 #define INT_ROW(name, value, min, max, unit, help)                                                                     \
     {#name, SETTING_KIND_INT, offsetof(struct settings, name), NULL, value, min, max, unit, help},
 #define BOOL_ROW(name, value, min, max, unit, help)                                                                    \
-    {#name, SETTING_KIND_BOOL, offsetof(struct settings, name), NULL, value, 0, 2, "false|true", help},
+    {#name, SETTING_KIND_BOOL, offsetof(struct settings, name), NULL, value, 0, 2, "off|on", help},
 #define CHOICE_ROW(name, value, min, max, unit, help)                                                                  \
     {#name, SETTING_KIND_CHOICE, offsetof(struct settings, name), NULL, value, min, max, unit, help},
 static const struct setting_row rows[] = {SETTINGS(TEXT_ROW, INT_ROW, BOOL_ROW, CHOICE_ROW)};

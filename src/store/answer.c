@@ -6,7 +6,7 @@
  *   of another request            STATUS_MISMATCH (422): a key is for one request
  *   ended                         STATUS_EXISTS: the first answer is the answer to all of them
  *   running, before its deadline  STATUS_BUSY (409): somebody works on it
- *   running, past its deadline    its worker is gone: go on in its place, with its todo's id
+ *   running, past its deadline    its worker is gone: go on in its place, with its todo's id and time
  *
  * The last row is why the id is kept from the start: the worker that is gone may have made its todo. Who takes over
  * makes the same one, under the same id, and a store that has it already says so.
@@ -35,5 +35,6 @@ enum status store_answer_judge(const struct store_answer *stored, struct store_a
         return error_set(error, STATUS_BUSY, "the request \"%.60s\" is still running", asked->key);
     }
     memcpy(asked->id, stored->id, sizeof(asked->id));
+    asked->created_at_ms = stored->created_at_ms;
     return STATUS_OK;
 }

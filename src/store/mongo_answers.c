@@ -32,6 +32,7 @@ static void running_append(bson_t *document, const struct store_answer *answer)
 {
     BSON_APPEND_UTF8(document, "fingerprint", answer->fingerprint);
     BSON_APPEND_UTF8(document, "id", answer->id);
+    BSON_APPEND_DATE_TIME(document, "created_at", answer->created_at_ms);
     BSON_APPEND_DATE_TIME(document, "deadline_at", answer->deadline_at_ms);
     BSON_APPEND_DATE_TIME(document, "expires_at", answer->expires_at_ms);
     BSON_APPEND_INT32(document, "http_status", 0);
@@ -101,6 +102,7 @@ static bool fields_read(const bson_t *document, struct arena *arena, struct stor
     struct slice fingerprint, id;
     bool whole = text_read(document, "fingerprint", &fingerprint) && fingerprint.len <= STORE_FINGERPRINT_LEN &&
                  text_read(document, "id", &id) && todo_id_valid(id) &&
+                 time_read(document, "created_at", &stored->created_at_ms) &&
                  time_read(document, "deadline_at", &stored->deadline_at_ms) &&
                  time_read(document, "expires_at", &stored->expires_at_ms) &&
                  text_read(document, "body", &stored->body) && text_read(document, "etag", &stored->etag) &&

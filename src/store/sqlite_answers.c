@@ -48,11 +48,12 @@ static enum status answer_read(struct sqlite_connection *connection, struct begi
     }
     text_copy(stored->fingerprint, sizeof(stored->fingerprint), sqlite_column_text(connection, 0));
     text_copy(stored->id, sizeof(stored->id), sqlite_column_text(connection, 1));
-    stored->deadline_at_ms = sqlite_column_int(connection, 2);
-    stored->expires_at_ms = sqlite_column_int(connection, 3);
-    stored->http_status = (int)sqlite_column_int(connection, 4);
-    stored->body = arena_copy(work->arena, sqlite_column_text(connection, 5));
-    stored->etag = arena_copy(work->arena, sqlite_column_text(connection, 6));
+    stored->created_at_ms = sqlite_column_int(connection, 2);
+    stored->deadline_at_ms = sqlite_column_int(connection, 3);
+    stored->expires_at_ms = sqlite_column_int(connection, 4);
+    stored->http_status = (int)sqlite_column_int(connection, 5);
+    stored->body = arena_copy(work->arena, sqlite_column_text(connection, 6));
+    stored->etag = arena_copy(work->arena, sqlite_column_text(connection, 7));
     return STATUS_OK;
 }
 
@@ -69,8 +70,9 @@ static enum status answer_write(struct sqlite_connection *connection, const stru
     sqlite_bind_text(connection, 1, slice_of(answer->key));
     sqlite_bind_text(connection, 2, slice_of(answer->fingerprint));
     sqlite_bind_text(connection, 3, slice_of(answer->id));
-    sqlite_bind_int(connection, 4, answer->deadline_at_ms);
-    sqlite_bind_int(connection, 5, answer->expires_at_ms);
+    sqlite_bind_int(connection, 4, answer->created_at_ms);
+    sqlite_bind_int(connection, 5, answer->deadline_at_ms);
+    sqlite_bind_int(connection, 6, answer->expires_at_ms);
     return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "note a running request", error);
 }
 

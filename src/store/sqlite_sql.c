@@ -69,6 +69,7 @@ static const char ANSWERS[] =
     " key TEXT PRIMARY KEY NOT NULL CHECK (length(CAST(key AS BLOB)) BETWEEN 1 AND 255),"
     " fingerprint TEXT NOT NULL CHECK (length(fingerprint) BETWEEN 1 AND 32),"
     " id TEXT NOT NULL CHECK (" ID_RULES "),"
+    " created_at INTEGER NOT NULL,"
     " deadline_at INTEGER NOT NULL,"
     " expires_at INTEGER NOT NULL,"
     " http_status INTEGER NOT NULL DEFAULT 0,"
@@ -106,10 +107,10 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
                    " done = excluded.done, updated_at = excluded.updated_at, v = v + 1",
     [SQL_UPDATE] = "UPDATE todos SET name = ?2, description = ?3, done = ?4, v = ?5, updated_at = ?7 WHERE id = ?1",
     [SQL_DELETE] = "DELETE FROM todos WHERE id = ?1",
-    [SQL_ANSWER_GET] = "SELECT fingerprint, id, deadline_at, expires_at, http_status, body, etag FROM answers"
+    [SQL_ANSWER_GET] = "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
                        " WHERE key = ?1",
-    [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers (key, fingerprint, id, deadline_at, expires_at)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers (key, fingerprint, id, created_at, deadline_at, expires_at)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_ANSWER_END] = "UPDATE answers SET expires_at = ?3, http_status = ?4, body = ?5, etag = ?6"
                        " WHERE key = ?1 AND fingerprint = ?2 AND http_status = 0",
     [SQL_ANSWER_FORGET] = "DELETE FROM answers WHERE key = ?1 AND deadline_at = ?2 AND http_status = 0",
