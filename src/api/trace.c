@@ -54,9 +54,11 @@ void response_trace(const struct services *services, struct request *request, co
         buf_append_text(out, "; stored");
     if (trace->collapsed)
         buf_append_text(out, "; collapsed");
+    if (trace->stale)
+        buf_append_text(out, "; detail=stale-if-error");
     if (trace->source == CACHE_HIT || trace->stored) {
         buf_append_text(out, "; ttl=");
-        buf_append_slice(out, slice_of_int64(text, whole_seconds(trace->ttl_ms)));
+        buf_append_slice(out, slice_of_int64(text, trace->ttl_ms / 1000));
     }
     buf_append(out, "\r\n", 2);
     if (trace->source == CACHE_HIT)

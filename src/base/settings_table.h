@@ -13,6 +13,7 @@
 #define BASE_SETTINGS_TABLE_H
 
 enum log_level_choice { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG, LOG_LEVEL_CHOICES };
+enum write_policy_choice { WRITE_INVALIDATE, WRITE_PUBLISH, WRITE_CHOICES };
 enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES };
 
 #define SETTINGS(TEXT, INT, BOOL, CHOICE)                                                                              \
@@ -29,7 +30,15 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(redis_reconnect_max_ms, 1000, 50, 60000, "ms", "Longest pause between attempts to reconnect to Redis.")        \
     CHOICE(on_cache_down, CACHE_DOWN_ALLOW, 0, CACHE_DOWN_CHOICES, "allow|refuse",                                     \
            "A write while Redis is away: allow records the invalidation in the store first; refuse answers 503.")      \
+    CHOICE(write_policy, WRITE_INVALIDATE, 0, WRITE_CHOICES, "invalidate|publish",                                     \
+           "After a write: invalidate leaves no entry; publish leaves the new one, if no other write overlapped.")     \
     INT(todo_ttl_s, 300, 1, 604800, "s", "Lifetime of a cached todo; each entry's is jittered by up to 10 % less.")    \
+    INT(todo_soft_ttl_s, 0, 0, 604800, "s",                                                                            \
+        "From this age on a cached todo is still answered, but refreshed in the background; 0: no such age.")          \
+    INT(xfetch_beta, 1, 0, 100, "factor",                                                                              \
+        "How eagerly entries are refreshed ahead of their end, by what they cost to read (XFetch); 0: never.")         \
+    INT(stale_if_error_s, 0, 0, 604800, "s",                                                                           \
+        "For how long after its end a cached todo may be answered if the store is away; 0: never.")                    \
     INT(negative_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached 'there is no such todo'.")                            \
     INT(list_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached list page.")                                              \
     INT(lease_ms, 3000, 100, 60000, "ms", "How long one reader may take to fill an entry before another may try.")     \

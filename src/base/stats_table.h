@@ -21,6 +21,10 @@
     X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
     X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \
+    X(REFRESH, "todo_refreshes_total", "", "Refreshes begun in the background, ahead of an entry's end.")              \
+    X(STALE, "todo_stale_answers_total", "", "Entries answered past their end because the store was away.")            \
+    X(PUBLISHED, "todo_publishes_total", "result=\"stored\"", "Entries that writes wanted to leave behind.")           \
+    X(PUBLISH_REFUSED, "todo_publishes_total", "result=\"refused\"", "")                                               \
     X(WAIT, "todo_lease_waits_total", "", "Misses that waited for another worker's fill.")                             \
     X(COLLAPSED, "todo_collapsed_reads_total", "", "Reads that joined a flight of their own worker.")                  \
     X(FENCE, "todo_fences_total", "kind=\"fence\"", "Marks that writers set and took away, by id.")                    \

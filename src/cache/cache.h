@@ -60,6 +60,7 @@ struct cache_trace {
     enum cache_source source;
     bool stored;                /* the answer is in the cache now */
     bool collapsed;             /* it came from another request's flight */
+    bool stale;                 /* past its end, and answered because the store is away */
     int64_t age_ms;             /* since the store was read */
     int64_t ttl_ms;             /* what is left of the entry's life; -1: not in the cache */
     int64_t redis_us, store_us; /* that the answer took in either; -1: not asked */
@@ -102,6 +103,7 @@ struct cache_get {
     cache_get_cb done;
     void *ctx;
     struct cache_reader reader;
+    struct error error;
 };
 
 void cache_get(struct cache *cache, struct cache_get *get);
@@ -158,6 +160,7 @@ struct cache_write {
     unsigned replies_left; /* of the pair of scripts under way */
     bool fenced;           /* in Redis; else in the outbox */
     bool scripts_failed;
+    const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */
     enum status status;
     struct error error;
 };

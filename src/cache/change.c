@@ -16,7 +16,9 @@ static struct cache_insert *insert_of_write(struct cache_write *write)
 
 static enum status insert_work(struct cache_write *write, struct store *store, struct error *error)
 {
-    return store_insert(store, &insert_of_write(write)->todo, error);
+    struct cache_insert *insert = insert_of_write(write);
+    write->written = &insert->todo;
+    return store_insert(store, &insert->todo, error);
 }
 
 static void on_inserted(struct cache_write *write, enum status status, const struct error *error)
@@ -40,6 +42,8 @@ static struct cache_change *change_of_write(struct cache_write *write)
 static enum status change_work(struct cache_write *write, struct store *store, struct error *error)
 {
     struct cache_change *change = change_of_write(write);
+    if (change->change.kind != STORE_DELETE)
+        write->written = &change->changed.todo;
     return store_change(store, &change->change, change->arena, &change->changed, error);
 }
 

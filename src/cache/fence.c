@@ -6,7 +6,7 @@
  * together they cost one round trip. The window is a duration, not a time: Redis adds it to its own clock, so that workers
  * whose clocks differ agree about when a mark has run out.
  *
- * What fencing promises is said in scripts/fence.lua, unfence.lua, list_fence.lua and list_unfence.lua. Who fences when is in
+ * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua. Who fences when is in
  * write.c (a write's own) and outbox.c (those that Redis couldn't take in time).
  */
 #include "cache/fence.h"
@@ -60,17 +60,41 @@ void fence_send(struct cache *cache, const struct fence_call *call, redis_reply_
     fence_keys_fini(&all);
 }
 
+static void list_unfence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_list, void *ctx)
+{
+    struct list_keys keys;
+    list_keys_init(&keys, call->epoch, NULL);
+    struct token generation = token_new();
+    char generation_ms[INT64_TEXT_MAX + 1];
+    const struct slice args[] = {slice_of(call->token->text), slice_of(generation.text),
+                                 slice_of_int64(generation_ms, cache->generation_ms)};
+    const struct slice list[] = {key_slice(&keys.generation), key_slice(&keys.writers)};
+    script_run(cache->redis, SCRIPT_LIST_UNFENCE, list, 2, args, 3, on_list, ctx);
+}
+
 void unfence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_todos, redis_reply_cb on_list,
                   void *ctx)
 {
     struct fence_keys all;
     fence_keys_init(&all, call->epoch, call->ids, call->id_count);
-    struct token generation = token_new();
-    char generation_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {slice_of(call->token->text), slice_of(generation.text),
-                                 slice_of_int64(generation_ms, cache->generation_ms)};
-    const struct slice list[] = {key_slice(&all.list.generation), key_slice(&all.list.writers)};
-    script_run(cache->redis, SCRIPT_UNFENCE, all.keys, all.key_count, args, 1, on_todos, ctx);
-    script_run(cache->redis, SCRIPT_LIST_UNFENCE, list, 2, args, 3, on_list, ctx);
+    const struct slice token = slice_of(call->token->text);
+    script_run(cache->redis, SCRIPT_UNFENCE, all.keys, all.key_count, &token, 1, on_todos, ctx);
     fence_keys_fini(&all);
+    list_unfence_send(cache, call, on_list, ctx);
+}
+
+void publish_send(struct cache *cache, const struct fence_call *call, const struct entry *entry, int64_t ttl_ms,
+                  redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx)
+{
+    struct fence_keys all;
+    struct entry_args fields;
+    char ttl_text[INT64_TEXT_MAX + 1];
+    bug_unless(call->id_count == 1, "one entry is published at a time");
+    fence_keys_init(&all, call->epoch, call->ids, call->id_count);
+    entry_print(&fields, entry);
+    struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(call->token->text), slice_of_int64(ttl_text, ttl_ms)};
+    memcpy(args + 2, fields.args, fields.count * sizeof(*args));
+    script_run(cache->redis, SCRIPT_PUBLISH, all.keys, all.key_count, args, 2 + fields.count, on_todos, ctx);
+    fence_keys_fini(&all);
+    list_unfence_send(cache, call, on_list, ctx);
 }

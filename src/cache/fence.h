@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "cache/cache.h"
+#include "cache/entry.h"
 #include "cache/redis.h"
 
 struct fence_call {
@@ -26,5 +27,9 @@ void fence_send(struct cache *cache, const struct fence_call *call, redis_reply_
                 void *ctx);
 void unfence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_todos, redis_reply_cb on_list,
                   void *ctx);
+
+/* unfence_send() for one id that leaves entry behind if no other write overlapped; on_todos gets publish.lua's answer. */
+void publish_send(struct cache *cache, const struct fence_call *call, const struct entry *entry, int64_t ttl_ms,
+                  redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx);
 
 #endif

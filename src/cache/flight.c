@@ -17,6 +17,8 @@
  * taken; else all who joined start one new flight together. Without this rule a reader that begins after a write's
  * answer could join a flight that read before it, and answer with the old value.
  *
+ * A refresh is a flight that begins without readers, ahead of an entry's end: unless one boards, it goes on only if it
+ * gets the lease at once.
  * A direct flight, for readers who want nothing that Redis could have, begins with fetch and fills nothing.
  *
  * Redis down or not trusted: the flight goes to the store without asking anybody, and fills nothing. Store down: everyone
@@ -124,6 +126,11 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
     enum flight_grant grant = redis_reply_ok(reply) ? flight->kind->granted(flight, reply) : GRANT_BYPASS;
     if (grant == GRANT_FOUND && !flight_was_trusted(flight))
         grant = GRANT_BYPASS;
+    bool has_readers = flight->state->owners != NULL;
+    if (flight->is_refresh && grant != GRANT_FILL && !has_readers) {
+        flight_land(flight); /* it is being refreshed, or written, or has been */
+        return;
+    }
     switch (grant) {
     case GRANT_FILL:
         flight->state->granted = true;
@@ -281,6 +288,18 @@ static void flight_land(struct flight *flight)
 }
 
 /* ---- Boarding ---- */
+
+bool flight_is_under_way(const struct cache *cache, const struct key *name)
+{
+    return flight_find(cache, name) != NULL;
+}
+
+struct flight *flight_make_direct(struct flight *flight)
+{
+    flight->is_direct = true;
+    key_mark_direct(&flight->name);
+    return flight;
+}
 
 bool flight_join(struct cache *cache, const struct key *name, struct cache_reader *reader)
 {

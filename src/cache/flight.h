@@ -45,9 +45,11 @@ struct flight_kind {
 };
 
 struct flight {
-    const struct flight_kind *kind; /* these four are set by who creates it */
+    const struct flight_kind *kind; /* these six are set by who creates it */
     struct cache *cache;
     struct key name;
+    int64_t after_ms;   /* entries filled at this time or earlier won't do; -1: any will */
+    bool is_refresh;    /* nobody waits for it: it ends unless it gets the lease at once */
     bool is_direct;     /* straight to the store: a reader wanted nothing that Redis could have */
     struct token token; /* of this flight's lease or proposed generation */
     enum cache_source source;
@@ -60,6 +62,11 @@ struct flight {
 
 /* Joins the flight of this name, if one is under way: the answer comes through its kind's deliver, once, later. */
 bool flight_join(struct cache *cache, const struct key *name, struct cache_reader *reader);
+
+bool flight_is_under_way(const struct cache *cache, const struct key *name);
+
+/* Makes a flight that hasn't started go straight to the store, under a name of its own; returns it. */
+struct flight *flight_make_direct(struct flight *flight);
 
 /* Takes off with a chain of readers, owning flight from here on; no other flight of its name may be under way. */
 void flight_start(struct flight *flight, struct cache_reader *readers);

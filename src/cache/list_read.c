@@ -66,7 +66,7 @@ static bool generation_take(char generation[TOKEN_LEN + 1], struct slice text)
 
 static const struct flight_kind list_kind;
 
-static struct flight *list_flight_new(struct cache *cache, const struct store_query *query, bool is_direct)
+static struct flight *list_flight_new(struct cache *cache, const struct store_query *query)
 {
     struct list_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &list_kind;
@@ -74,9 +74,6 @@ static struct flight *list_flight_new(struct cache *cache, const struct store_qu
     self->query = *query;
     list_keys_init(&self->keys, cache->epoch, query);
     self->flight.name = self->keys.page;
-    self->flight.is_direct = is_direct;
-    if (is_direct)
-        key_mark_direct(&self->flight.name);
     self->flight.token = token_new();
     arena_init(&self->arena);
     buf_init(&self->rendered.body);
@@ -85,7 +82,8 @@ static struct flight *list_flight_new(struct cache *cache, const struct store_qu
 
 static struct flight *list_create(const struct flight *last)
 {
-    return list_flight_new(last->cache, &((const struct list_flight *)last)->query, last->is_direct);
+    struct flight *flight = list_flight_new(last->cache, &((const struct list_flight *)last)->query);
+    return last->is_direct ? flight_make_direct(flight) : flight;
 }
 
 static void list_destroy(struct flight *flight)
@@ -182,8 +180,10 @@ static void list_board(struct cache_list *list, bool is_direct)
     list_keys_init(&keys, cache->epoch, &list->query);
     if (is_direct)
         key_mark_direct(&keys.page);
-    if (!flight_join(cache, &keys.page, &list->reader))
-        flight_start(list_flight_new(cache, &list->query, is_direct), &list->reader);
+    if (flight_join(cache, &keys.page, &list->reader))
+        return;
+    struct flight *flight = list_flight_new(cache, &list->query);
+    flight_start(is_direct ? flight_make_direct(flight) : flight, &list->reader);
 }
 
 /* Redis has nothing that will do. */

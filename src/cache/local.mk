@@ -1,7 +1,7 @@
 # The cache-aside protocol. Only redis.c sees hiredis; the scripts are embedded at build time.
 noinst_LIBRARIES += libcache.a
 libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
-CACHE_LIBS = $(HIREDIS_LIBS)
+CACHE_LIBS = $(HIREDIS_LIBS) -lm
 libcache_a_SOURCES = \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c \
@@ -10,6 +10,7 @@ libcache_a_SOURCES = \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
 	src/cache/keys.c src/cache/keys.h \
+	src/cache/lifetime.c src/cache/lifetime.h \
 	src/cache/kept_answer.c src/cache/kept_answer.h \
 	src/cache/limit.c src/cache/limit.h \
 	src/cache/link.c \
@@ -33,6 +34,7 @@ CACHE_LUA = \
 	src/cache/scripts/list_fence.lua \
 	src/cache/scripts/list_fill.lua \
 	src/cache/scripts/list_unfence.lua \
+	src/cache/scripts/publish.lua \
 	src/cache/scripts/release.lua \
 	src/cache/scripts/unfence.lua
 EXTRA_DIST += src/cache/scripts/embed.sh $(CACHE_LUA)

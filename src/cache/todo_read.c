@@ -21,6 +21,7 @@
 #include "cache/cache_state.h"
 #include "cache/demand.h"
 #include "cache/entry.h"
+#include "cache/lifetime.h"
 
 struct todo_flight {
     struct flight flight;
@@ -33,13 +34,6 @@ struct todo_flight {
 static struct cache_get *get_of_reader(struct cache_reader *reader)
 {
     return (struct cache_get *)((char *)reader - offsetof(struct cache_get, reader));
-}
-
-static int64_t todo_ttl_ms(const struct cache *cache, bool negative, const char *id, int64_t at_ms)
-{
-    const struct settings *settings = cache->options.settings;
-    int64_t ttl_s = negative ? settings->negative_ttl_s : settings->todo_ttl_s;
-    return entry_ttl_ms(ttl_s * 1000, slice_of(id), at_ms);
 }
 
 static void count_read(struct cache *cache, const struct cache_answer *answer)
@@ -60,7 +54,8 @@ static void get_answer(struct cache_get *get, const struct cache_answer *answer)
 
 static const struct flight_kind todo_kind;
 
-static struct flight *todo_flight_new(struct cache *cache, const char *id, bool is_direct)
+/* Other entries than the one filled at after_ms, or older ones, will do. */
+static struct flight *todo_flight_new(struct cache *cache, const char *id, int64_t after_ms)
 {
     struct todo_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &todo_kind;
@@ -68,9 +63,7 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id, bool 
     memcpy(self->id, id, strlen(id) + 1);
     todo_keys_init(&self->keys, cache->epoch, id);
     self->flight.name = self->keys.entry;
-    self->flight.is_direct = is_direct;
-    if (is_direct)
-        key_mark_direct(&self->flight.name);
+    self->flight.after_ms = after_ms;
     self->flight.token = token_new();
     arena_init(&self->arena);
     return &self->flight;
@@ -78,7 +71,8 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id, bool 
 
 static struct flight *todo_create(const struct flight *last)
 {
-    return todo_flight_new(last->cache, ((const struct todo_flight *)last)->id, last->is_direct);
+    struct flight *flight = todo_flight_new(last->cache, ((const struct todo_flight *)last)->id, last->after_ms);
+    return last->is_direct ? flight_make_direct(flight) : flight;
 }
 
 static void todo_destroy(struct flight *flight)
@@ -93,10 +87,11 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
     struct todo_flight *self = (struct todo_flight *)flight;
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease),
                                  key_slice(&self->keys.writers)};
-    char lease_ms[INT64_TEXT_MAX + 1];
+    char lease_ms[INT64_TEXT_MAX + 1], after_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(flight->token.text),
-                                 slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms)};
-    script_run(flight->cache->redis, SCRIPT_ACQUIRE, keys, 3, args, 2, on_reply, flight);
+                                 slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
+                                 slice_of_int64(after_ms, flight->after_ms)};
+    script_run(flight->cache->redis, SCRIPT_ACQUIRE, keys, 3, args, 3, on_reply, flight);
 }
 
 /* The entry's texts are in the reply, which is gone by the time of deliver for those who wait: copied. */
@@ -134,19 +129,19 @@ static enum status todo_fetch(struct flight *flight, struct store *store, struct
 static int64_t todo_flight_ttl_ms(const struct flight *flight)
 {
     const struct todo_flight *self = (const struct todo_flight *)flight;
-    return todo_ttl_ms(flight->cache, self->entry.negative, self->id, flight->at_ms);
+    return lifetime_ms(flight->cache, self->entry.negative, self->id, flight->at_ms).hard_ms;
 }
 
 static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
+    int64_t kept_ms = lifetime_ms(flight->cache, self->entry.negative, self->id, flight->at_ms).kept_ms;
     self->entry.at_ms = flight->at_ms;
     self->entry.cost_ms = flight->cost_us / 1000;
     struct entry_args fields;
     entry_print(&fields, &self->entry);
     char ttl_ms[INT64_TEXT_MAX + 1];
-    struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(flight->token.text),
-                                             slice_of_int64(ttl_ms, todo_flight_ttl_ms(flight))};
+    struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(flight->token.text), slice_of_int64(ttl_ms, kept_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease)};
     script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
@@ -165,18 +160,24 @@ static void todo_release(struct flight *flight)
 }
 
 static void get_direct(struct cache_get *get);
+static void get_last_resort(struct cache_get *get, enum status status, const struct error *error);
 
-/* A value that isn't the store's word to this very reader may be older than what the reader has seen (demand.c). */
+/*
+ * A value that isn't the store's word to this very reader may be older than what the reader has seen (demand.c); and where the
+ * store has none to give, an entry past its end may have to do.
+ */
 static void todo_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
     struct cache_get *get = get_of_reader(reader);
-    struct cache_answer answer = {.status = flight->status, .error = &flight->error, .trace = *trace};
+    struct cache_answer answer = {.status = flight->status, .trace = *trace};
+    bool is_value = flight->status == STATUS_OK || flight->status == STATUS_NOT_FOUND;
     if (flight->status == STATUS_OK)
         answer.todo = &self->entry.todo;
-    bool is_value = flight->status == STATUS_OK || flight->status == STATUS_NOT_FOUND;
     int64_t v = answer.todo ? answer.todo->v : 0;
-    if (is_value && !flight->is_direct && v < get->demand.least_v)
+    if (!is_value)
+        get_last_resort(get, flight->status, &flight->error);
+    else if (!flight->is_direct && v < get->demand.least_v)
         get_direct(get);
     else
         get_answer(get, &answer);
@@ -197,46 +198,117 @@ static const struct flight_kind todo_kind = {
     .failed = STAT_STORE_GET_FAILED,
 };
 
+/* ---- The store is away: an entry past its end ---- */
+
+static void get_fail(struct cache_get *get)
+{
+    struct cache_answer answer = {.status = get->error.status, .error = &get->error, .trace = {.source = CACHE_MISS}};
+    answer.trace.ttl_ms = -1;
+    get_answer(get, &answer);
+}
+
+static void on_last_resort(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_get *get = ctx;
+    struct cache *cache = get->reader.cache;
+    struct entry entry;
+    if (!reply || !cache->trusted || entry_parse(&entry, get->id, reply) != ENTRY_FOUND || entry.negative ||
+        entry.todo.v < get->demand.least_v) {
+        get_fail(get);
+        return;
+    }
+    struct cache_answer answer = {.status = STATUS_OK, .todo = &entry.todo};
+    answer.trace = (struct cache_trace){.source = CACHE_HIT, .stale = true};
+    trace_date(&answer.trace, entry.at_ms, lifetime_ms(cache, false, get->id, entry.at_ms).hard_ms);
+    trace_time(&answer.trace, &get->reader, -1);
+    cache_count(cache, STAT_STALE);
+    get_answer(get, &answer);
+}
+
+static void get_last_resort(struct cache_get *get, enum status status, const struct error *error)
+{
+    struct cache *cache = get->reader.cache;
+    get->error = *error;
+    get->error.status = status;
+    if (cache->options.settings->stale_if_error_s == 0 || !cache->trusted || get->demand.from_store) {
+        get_fail(get);
+        return;
+    }
+    struct key key;
+    key_of_entry(&key, cache->epoch, get->id);
+    redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_last_resort, get);
+}
+
 /* ---- The hit path ---- */
 
-static void get_board(struct cache_get *get, bool is_direct)
+static void get_direct(struct cache_get *get)
 {
     struct cache *cache = get->reader.cache;
     struct key name;
     key_of_entry(&name, cache->epoch, get->id);
-    if (is_direct)
-        key_mark_direct(&name);
+    key_mark_direct(&name);
     if (!flight_join(cache, &name, &get->reader))
-        flight_start(todo_flight_new(cache, get->id, is_direct), &get->reader);
+        flight_start(flight_make_direct(todo_flight_new(cache, get->id, -1)), &get->reader);
 }
 
-static void get_direct(struct cache_get *get)
+static void get_board(struct cache_get *get, int64_t after_ms)
 {
-    get_board(get, true);
+    struct cache *cache = get->reader.cache;
+    struct key name;
+    key_of_entry(&name, cache->epoch, get->id);
+    if (!flight_join(cache, &name, &get->reader))
+        flight_start(todo_flight_new(cache, get->id, after_ms), &get->reader);
 }
 
-/* Redis has nothing that will do. */
-static void get_miss(struct cache_get *get, bool is_direct)
+/* only_if_cached, and Redis has nothing that will do. */
+static bool get_ends_here(struct cache_get *get)
 {
     struct cache_answer answer = {.status = STATUS_MISMATCH, .trace = {.source = CACHE_MISS, .ttl_ms = -1}};
     if (get->demand.only_if_cached)
         get->done(get->ctx, &answer);
-    else
-        get_board(get, is_direct);
+    return get->demand.only_if_cached;
+}
+
+/* If a flight is under way already it will do as well. */
+static void refresh_begin(struct cache *cache, const char *id, int64_t at_ms)
+{
+    struct key name;
+    key_of_entry(&name, cache->epoch, id);
+    if (flight_is_under_way(cache, &name))
+        return;
+    struct flight *flight = todo_flight_new(cache, id, at_ms);
+    flight->is_refresh = true;
+    cache_count(cache, STAT_REFRESH);
+    flight_start(flight, NULL);
+}
+
+static void get_hit(struct cache_get *get, const struct entry *entry, const struct lifetime *lifetime,
+                    struct cache_trace *trace)
+{
+    struct cache *cache = get->reader.cache;
+    struct cache_answer answer = {.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
+    answer.todo = entry->negative ? NULL : &entry->todo;
+    if (lifetime_wants_refresh(cache, lifetime, entry, trace->age_ms))
+        refresh_begin(cache, get->id, entry->at_ms);
+    trace_time(trace, &get->reader, -1);
+    answer.trace = *trace;
+    get_answer(get, &answer);
 }
 
 static void get_found(struct cache_get *get, const struct entry *entry)
 {
-    struct cache_answer answer = {.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
-    answer.todo = entry->negative ? NULL : &entry->todo;
-    answer.trace.source = CACHE_HIT;
-    trace_date(&answer.trace, entry->at_ms, todo_ttl_ms(get->reader.cache, entry->negative, get->id, entry->at_ms));
-    if (!demand_fits(&get->demand, &answer.trace, entry->negative ? 0 : entry->todo.v)) {
-        get_miss(get, true);
+    struct lifetime lifetime = lifetime_ms(get->reader.cache, entry->negative, get->id, entry->at_ms);
+    struct cache_trace trace = {.source = CACHE_HIT};
+    trace_date(&trace, entry->at_ms, lifetime.hard_ms);
+    bool is_over = trace.age_ms >= lifetime.hard_ms;
+    if (!is_over && demand_fits(&get->demand, &trace, entry->negative ? 0 : entry->todo.v))
+        get_hit(get, entry, &lifetime, &trace);
+    else if (get_ends_here(get))
         return;
-    }
-    trace_time(&answer.trace, &get->reader, -1);
-    get_answer(get, &answer);
+    else if (is_over)
+        get_board(get, entry->at_ms);
+    else
+        get_direct(get);
 }
 
 /* Sent before the acquire that follows, so that it finds no entry. */
@@ -261,14 +333,19 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
         if (found == ENTRY_BROKEN && (redis_reply_ok(reply) || redis_reply_is_error(reply, "WRONGTYPE")))
             entry_discard(get->reader.cache, get->id);
     }
-    get_miss(get, false);
+    if (!get_ends_here(get))
+        get_board(get, -1);
 }
 
 void cache_get(struct cache *cache, struct cache_get *get)
 {
     reader_init(&get->reader, cache);
-    if (get->demand.from_store || (!cache->trusted && !get->demand.only_if_cached)) {
-        get_board(get, get->demand.from_store);
+    if (get->demand.from_store) {
+        get_direct(get);
+        return;
+    }
+    if (!cache->trusted && !get->demand.only_if_cached) {
+        get_board(get, -1);
         return;
     }
     struct key key;

@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/fence.h"
+#include "cache/lifetime.h"
 
 static void write_store(struct cache_write *write);
 static void write_unfence(struct cache_write *write);
@@ -232,6 +233,27 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
         write_settle(write);
 }
 
+static void on_published(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_write *write = ctx;
+    int64_t answer = redis_reply_ok(reply) ? redis_reply_integer(reply) : 0;
+    cache_count(write->cache, answer == 1 ? STAT_PUBLISHED : STAT_PUBLISH_REFUSED);
+    if (answer == -1)
+        cache_count(write->cache, STAT_FENCE_LOST);
+    on_unfence_reply(ctx, reply);
+}
+
+/* What this write made the store hold is as old as the write's begin, and cost what the write did. */
+static void write_publish(struct cache_write *write, const struct fence_call *call)
+{
+    const struct cache *cache = write->cache;
+    struct entry entry = {.todo = *write->written,
+                          .at_ms = write->begun_at_ms,
+                          .cost_ms = (write->job.ended_at_us - write->job.started_at_us) / 1000};
+    publish_send(write->cache, call, &entry, lifetime_ms(cache, false, write->ids[0], entry.at_ms).kept_ms,
+                 on_published, on_unfence_reply, write);
+}
+
 /* The first of the pair also tells how many marks were lost on the way. */
 static void on_unfence_todos_reply(void *ctx, const struct redis_reply *reply)
 {
@@ -251,7 +273,11 @@ static void write_unfence(struct cache_write *write)
     write->replies_left = 2;
     write->scripts_failed = false;
     stats_add(write->cache->options.stats, STAT_UNFENCE, write->id_count);
-    unfence_send(write->cache, &call, on_unfence_todos_reply, on_unfence_reply, write);
+    bool may_publish = write->fenced && write->status == STATUS_OK && write->written && write->id_count == 1;
+    if (may_publish && write->cache->options.settings->write_policy == WRITE_PUBLISH)
+        write_publish(write, &call);
+    else
+        unfence_send(write->cache, &call, on_unfence_todos_reply, on_unfence_reply, write);
 }
 
 static void write_answer(struct cache_write *write)
@@ -267,6 +293,7 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->epoch = cache->epoch;
     write->begun_at_ms = clock_wall_ms();
     write->fenced = write->scripts_failed = false;
+    write->written = NULL;
     write->error = (struct error){0};
     if (cache->trusted)
         write_fence(write);

@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- After a miss: who may fill the entry?
+-- After a miss, or ahead of an expiry: who may fill the entry?
 --
 -- KEYS    entry, lease, writers of one id
--- ARGV    token, lease_ms
--- answer  the entry's fields and values, if another reader has filled it meanwhile
+-- ARGV    token, lease_ms, after_ms: entries filled at this time or earlier won't do; -1: any will
+-- answer  the entry's fields and values, if there is one that will do: another reader has filled it meanwhile
 --         "BYPASS"  a write is under way: read the store, don't fill
 --         "FILL"    the lease is yours: read the store, then fill
 --         "WAIT"    another reader has the lease
 -- promise as long as a writer is in the set, nobody gets a lease; the first read after an eviction of the lease gets a
 --         new one, so the old holder's fill is refused
-local entry = redis.call('HGETALL', KEYS[1])
-if #entry > 0 then
-    return entry
+local filled_at_ms = tonumber(redis.call('HGET', KEYS[1], 'at') or -1)
+if filled_at_ms > tonumber(ARGV[3]) then
+    return redis.call('HGETALL', KEYS[1])
 end
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: MIT
+-- After the store's write, in unfence's place: what was written becomes the entry, if nothing else was written meanwhile.
+--
+-- KEYS    entry, lease, writers of one id
+-- ARGV    token of the write, ttl_ms, then the entry's fields and values
+-- answer  1: the entry is there; 0: it is not, because another write overlapped this one; -1: because the token was lost
+-- promise all that unfence.lua promises; and an entry left here equals the store: no other write began, went on or ended
+--         between this write's fence and now, or else '!' or another mark is in the set, or the own mark is gone
+local writers = KEYS[3]
+redis.call('DEL', KEYS[1], KEYS[2])
+if redis.call('ZREM', writers, ARGV[1]) == 0 then
+    local last = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')
+    if #last > 0 then
+        redis.call('ZADD', writers, last[2], '!')
+    end
+    return -1
+end
+local left = redis.call('ZCARD', writers)
+if left == 1 then
+    redis.call('ZREM', writers, '!')
+end
+if left > 0 then
+    return 0
+end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
