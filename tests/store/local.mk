@@ -20,6 +20,7 @@ tests_store_test_sqlite_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_sqlite_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_store_SOURCES = tests/store/test_store.c tests/store/test_store_lists.c tests/store/test_store_lists.h \
+	tests/store/test_store_purges.c tests/store/test_store_purges.h \
 	tests/store/fixture.c tests/store/fixture.h
 tests_store_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
