@@ -100,14 +100,14 @@ tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c t
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
-# as objects in place of redis.c, pool.c and the stores; --wrap puts the code under test on the fakes' clock.
+# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
-UNIT_CACHE_LIBS = libcache.a $(UNIT_LIBS) -lm
+UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS) -lm
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
