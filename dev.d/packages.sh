@@ -6,11 +6,12 @@
 
 PACKAGES_BUILD=(
     autoconf automake gcc libc6-dev make pkg-config
-    libbson-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev libxxhash-dev uthash-dev
+    libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev libxxhash-dev uthash-dev
     zlib1g-dev
 )
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
-PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellcheck universal-ctags)
+PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellcheck universal-ctags
+    varnish varnish-modules)
 
 # A Java of any version is good enough.
 package_missing() {

@@ -14,6 +14,7 @@ libbase_a_SOURCES = \
 	src/base/error.c src/base/error.h \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
+	src/base/http_call.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
 	src/base/media.c src/base/media.h \

@@ -15,12 +15,14 @@
 
 struct link;
 struct outbox;
+struct purge;
 
 struct cache {
     struct cache_options options;
     struct redis *redis;
     struct link *link;            /* link.c: which Redis, which epoch, whether to trust it */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis couldn't take */
+    struct purge *purge;          /* purge.c: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
     int64_t epoch;                /* in all keys; 0: not known yet */
     bool trusted;
