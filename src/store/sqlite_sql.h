@@ -26,15 +26,15 @@ enum sqlite_sql {
     SQL_UPDATE, /* all but created_at */
     SQL_DELETE,
     SQL_ANSWER_GET,
-    SQL_ANSWER_PUT,    /* key, fingerprint, id, created_at, deadline_at, expires_at: running, in place of whatever was there */
+    SQL_ANSWER_PUT, /* key, fingerprint, id, created_at, deadline_at, expires_at: running, in place of whatever was there */
     SQL_ANSWER_END,    /* key, fingerprint, expires_at, http_status, body, etag */
     SQL_ANSWER_FORGET, /* key, deadline_at */
     SQL_ANSWER_SWEEP,  /* now, how many at most */
     SQL_OUTBOX_PUT,    /* token, id, deadline_at, settled */
     SQL_OUTBOX_LIST,
     SQL_OUTBOX_REMOVE,
-    SQL_PURGE_PUT,   /* token, sequence, url, keys, due_at */
-    SQL_PURGE_LIST,  /* url, now, how many at most */
+    SQL_PURGE_PUT,  /* token, sequence, url, keys, due_at */
+    SQL_PURGE_LIST, /* url, now, how many at most */
     SQL_PURGE_REMOVE,
     SQL_PURGE_SWEEP, /* due before, how many at most */
     SQL_META_GET,

@@ -159,8 +159,7 @@ enum status store_purge_list(struct store *store, const struct store_purge_query
     return store->ops->purge_list(store, query, arena, purges, count, error);
 }
 
-enum status store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
-                               struct error *error)
+enum status store_purge_remove(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
 {
     return count == 0 ? STATUS_OK : store->ops->purge_remove(store, purges, count, error);
 }

@@ -216,8 +216,9 @@ enum status store_outbox_remove(struct store *store, const struct store_fence *f
  * its purge (cache/purge.h). A record is one call to one cache; token and sequence are its key.
  */
 enum {
-    STORE_PURGE_KEYS_MAX = 7000,   /* bytes of a record's keys */
-    STORE_PURGE_KEPT_S = 7 * 86400 /* past its due time; then it goes, whoever it was for: nothing is cached for so long */
+    STORE_PURGE_KEYS_MAX = 7000, /* bytes of a record's keys */
+    STORE_PURGE_KEPT_S =
+        7 * 86400 /* past its due time; then it goes, whoever it was for: nothing is cached for so long */
 };
 
 struct store_purge {

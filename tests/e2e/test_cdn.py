@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -344,9 +345,7 @@ def test_a_stopped_varnish_delays_no_write(new_cdn, new_id):
 
 
 def records(stack):
-    """Through the workers' own eyes there is no such list; so in the store itself, where that is a file."""
-    import sqlite3
-
+    """The keys of what is in the store; where that is a file, for the workers show no such list."""
     with contextlib.closing(sqlite3.connect(f"file:{stack.folder}/todos.db?mode=ro", uri=True)) as database:
         return [keys for (keys,) in database.execute("SELECT keys FROM purges")]
 
@@ -364,7 +363,7 @@ def test_a_purge_outlives_its_worker(new_cdn, new_id, store):
         for pid in stack.worker_pids():
             os.kill(pid, signal.SIGKILL)
         stack.wait_answer()
-        # What the dead ones had sent is still in the frozen Varnish's socket: only another Varnish shows that it comes again.
+        # The frozen Varnish still has the dead ones' call in its socket; the counter tells another one's from it.
         assert stack.counters()[DRAINED] == 0
     wait_until(lambda: stack.counters()[DRAINED] > 0, 20, "another worker's purge")
     assert varnish.get(path).json["name"] == "unseen"
