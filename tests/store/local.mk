@@ -8,7 +8,7 @@ check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite
 # These two need a MongoDB, which run.sh looks for.
 EXTRA_PROGRAMS += tests/store/test_store tests/store/test_mongo
 TESTS += tests/store/run.sh
-tests/store/run.log: tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
+tests/store/run.sh.log: tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
 endif
 
 tests_store_test_pool_SOURCES = tests/store/test_pool.c
