@@ -112,8 +112,10 @@ FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
+	tests/unit/test_entry \
 	tests/unit/test_flight \
 	tests/unit/test_link \
+	tests/unit/test_list_read \
 	tests/unit/test_write
 endif
 
@@ -126,3 +128,8 @@ tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
+tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_entry_SOURCES = tests/unit/test_entry.c $(FAKE_REPLY) tests/unit/testing.h
+tests_unit_test_entry_LDADD = $(UNIT_CACHE_LIBS)
