@@ -27,7 +27,14 @@
 #include "program.h"
 #include "server/loop.h"
 
-enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_NOTHING = 2, IDLE_LOOK_MS = 5, SQLITE_WRITES = 2 };
+enum {
+    EXIT_ALL = 0,
+    EXIT_SOME = 1,
+    EXIT_NOTHING = 2,
+    IDLE_LOOK_MS = 5,
+    SQLITE_WRITES = 2,
+    REDIS_TIMEOUT_LEAST_MS = 2000
+};
 
 static const char PROGRAM[] = "todo-load";
 
@@ -386,6 +393,16 @@ static int load_rows(const struct command_line *line, const struct settings *set
     return exit_status;
 }
 
+/*
+ * redis_timeout_ms is made for requests that wait. Here nobody waits, a fence has a thousand ids, and to do without Redis is dearer
+ * than to wait for one that is slow.
+ */
+static void settings_adapt(struct settings *settings)
+{
+    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
+        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
+}
+
 static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
@@ -395,6 +412,7 @@ static int run_with_settings(const struct command_line *line)
         return EXIT_NOTHING;
     }
     run_open_log(&settings);
+    settings_adapt(&settings);
     signal(SIGPIPE, SIG_IGN);
     return load_rows(line, &settings);
 }
