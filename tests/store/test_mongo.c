@@ -331,6 +331,7 @@ static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **sta
     answer.expires_at_ms = answer.deadline_at_ms;
     for (unsigned i = 0; i < 3; i++) { /* creates, merges, deletes: each is done, and nobody hears of it */
         change.kind = (enum store_change_kind)i;
+        change.condition.none_match = (struct store_versions){.given = i == 0, .any = i == 0};
         atomic_store(&proxy.mute, true);
         int64_t began_ms = now_ms();
         assert_int_equal(store_change(store, &change, &fixture->arena, &changed, NULL), STATUS_UNKNOWN);
