@@ -303,14 +303,28 @@ static enum status run_open(struct run *run, struct error *error)
     return STATUS_OK;
 }
 
-/* The cache may still have a call of its own under way: it must end before the cache does. */
+static bool run_is_idle(const struct run *run)
+{
+    return !run->store_pool || pool_busy_count(run->store_pool) == 0;
+}
+
 static void run_on_idle_look(void *ctx)
 {
     struct run *run = ctx;
-    if (run->store_pool && pool_busy_count(run->store_pool) > 0)
-        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
-    else
+    if (run_is_idle(run))
         loop_stop(run->loop);
+    else
+        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
+}
+
+/* The cache may have a call of its own under way, or begin one in the loop's last turn: it must end before the cache does. */
+static void run_until_idle(struct run *run)
+{
+    loop_run(run->loop);
+    while (!run_is_idle(run)) {
+        loop_events(run->loop)->timer_start(run->idle, 0);
+        loop_run(run->loop);
+    }
 }
 
 static void run_on_done(void *ctx, const struct load_result *result)
@@ -380,7 +394,7 @@ static int load_rows(const struct command_line *line, const struct settings *set
         run.idle = loop_events(run.loop)->timer_new(loop_events(run.loop)->loop, run_on_idle_look, &run);
         loop_on_signal(run.loop, run_on_signal, &run);
         load_start(run.load, run_on_done, &run);
-        loop_run(run.loop);
+        run_until_idle(&run);
         exit_status = report(&run);
     } else {
         program_complain(PROGRAM, error.text);
