@@ -107,13 +107,18 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
+FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 UNIT_CACHE_LIBS = libcache.a $(UNIT_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
+	tests/unit/test_api \
+	tests/unit/test_api_golden \
+	tests/unit/test_entry \
 	tests/unit/test_flight \
 	tests/unit/test_link \
+	tests/unit/test_list_read \
 	tests/unit/test_write
 endif
 
@@ -126,3 +131,15 @@ tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
+tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_entry_SOURCES = tests/unit/test_entry.c $(FAKE_REPLY) tests/unit/testing.h
+tests_unit_test_entry_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_api_SOURCES = tests/unit/test_api.c $(FAKE_API)
+tests_unit_test_api_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_golden_SOURCES = tests/unit/test_api_golden.c tests/unit/golden.h $(FAKE_API)
+tests_unit_test_api_golden_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_api_golden_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
