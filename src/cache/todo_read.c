@@ -267,7 +267,8 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 void cache_get(struct cache *cache, struct cache_get *get)
 {
     reader_init(&get->reader, cache);
-    if (get->demand.from_store || (!cache->trusted && !get->demand.only_if_cached)) {
+    bool may_ask_store = !get->demand.only_if_cached;
+    if (may_ask_store && (get->demand.from_store || !cache->trusted)) {
         get_board(get, get->demand.from_store);
         return;
     }
