@@ -100,7 +100,7 @@ tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c t
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
-# as objects in place of redis.c, pool.c and the stores; --wrap puts the code under test on the fakes' clock.
+# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
@@ -108,7 +108,7 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
-UNIT_CACHE_LIBS = libcache.a $(UNIT_LIBS)
+UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA

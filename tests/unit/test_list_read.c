@@ -52,7 +52,7 @@ static void on_listed(void *ctx, const struct cache_page_answer *answer)
 
 static void list_start(struct lister *lister, struct worker *worker, struct store_query query)
 {
-    *lister = (struct lister){.list = {.query = query, .done = on_listed}};
+    *lister = (struct lister){.list = {.query = query, .demand.max_age_ms = -1, .done = on_listed}};
     lister->list.ctx = lister;
     cache_list(worker->cache, &lister->list);
     assert_int_equal(lister->answers, 0);
