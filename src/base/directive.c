@@ -118,6 +118,15 @@ static bool is_token(struct slice text)
     return text.len > 0;
 }
 
+/* What may stand between quotes without escapes. */
+static bool is_quotable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] > 0x7e || text.data[i] == '"' || text.data[i] == '\\')
+            return false;
+    return true;
+}
+
 bool directives_valid(struct slice text)
 {
     struct slice item, name, argument;
@@ -125,7 +134,7 @@ bool directives_valid(struct slice text)
     while (is_valid && take_item(&text, &item)) {
         cut_argument(item, &name, &argument);
         bool was_quoted = argument.data && argument.data > name.data + name.len + 1;
-        is_valid = is_token(name) && (!argument.data || was_quoted || is_token(argument));
+        is_valid = is_token(name) && (!argument.data || (was_quoted ? is_quotable(argument) : is_token(argument)));
     }
     return is_valid;
 }
