@@ -8,13 +8,16 @@ check_PROGRAMS += \
 	tests/unit/test_arena \
 	tests/unit/test_breaker \
 	tests/unit/test_buf \
+	tests/unit/test_condition \
 	tests/unit/test_cursor \
 	tests/unit/test_date \
+	tests/unit/test_directive \
 	tests/unit/test_error \
 	tests/unit/test_etag \
 	tests/unit/test_json_read \
 	tests/unit/test_json_write \
 	tests/unit/test_log \
+	tests/unit/test_media \
 	tests/unit/test_mem \
 	tests/unit/test_query \
 	tests/unit/test_random \
@@ -33,10 +36,14 @@ tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c tests/unit/testing.h
 tests_unit_test_breaker_LDADD = $(UNIT_LIBS)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c tests/unit/testing.h
 tests_unit_test_buf_LDADD = $(UNIT_LIBS)
+tests_unit_test_condition_SOURCES = tests/unit/test_condition.c tests/unit/testing.h
+tests_unit_test_condition_LDADD = $(UNIT_LIBS)
 tests_unit_test_cursor_SOURCES = tests/unit/test_cursor.c tests/unit/testing.h
 tests_unit_test_cursor_LDADD = $(UNIT_LIBS)
 tests_unit_test_date_SOURCES = tests/unit/test_date.c tests/unit/testing.h
 tests_unit_test_date_LDADD = $(UNIT_LIBS)
+tests_unit_test_directive_SOURCES = tests/unit/test_directive.c tests/unit/testing.h
+tests_unit_test_directive_LDADD = $(UNIT_LIBS)
 tests_unit_test_error_SOURCES = tests/unit/test_error.c tests/unit/testing.h
 tests_unit_test_error_LDADD = $(UNIT_LIBS)
 tests_unit_test_etag_SOURCES = tests/unit/test_etag.c tests/unit/testing.h
@@ -48,6 +55,8 @@ tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/tes
 tests_unit_test_json_write_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/testing.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_test_media_SOURCES = tests/unit/test_media.c tests/unit/testing.h
+tests_unit_test_media_LDADD = $(UNIT_LIBS)
 tests_unit_test_mem_SOURCES = tests/unit/test_mem.c tests/unit/testing.h
 tests_unit_test_mem_LDADD = $(UNIT_LIBS)
 tests_unit_test_query_SOURCES = tests/unit/test_query.c tests/unit/testing.h
