@@ -124,6 +124,8 @@ if HAVE_CMOCKA
 check_PROGRAMS += \
 	tests/unit/test_api \
 	tests/unit/test_api_golden \
+	tests/unit/test_api_keys \
+	tests/unit/test_api_rules \
 	tests/unit/test_entry \
 	tests/unit/test_flight \
 	tests/unit/test_link \
@@ -152,3 +154,9 @@ tests_unit_test_api_golden_SOURCES = tests/unit/test_api_golden.c tests/unit/gol
 tests_unit_test_api_golden_CPPFLAGS = $(UNIT_GOLDEN)
 tests_unit_test_api_golden_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_rules_SOURCES = tests/unit/test_api_rules.c $(FAKE_API)
+tests_unit_test_api_rules_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_rules_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
+tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
