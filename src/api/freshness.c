@@ -13,11 +13,14 @@
  * any page.
  *
  * An answer to a request with Authorization is the client's alone, whatever the settings say. Todo-Version is in Vary, for a
- * request that carries it asks for a state that a stored answer may not show.
+ * request that carries it asks for a state that a stored answer may not show. A 404 that caches may keep is no different: it
+ * is purged by the todo's keys, and a client that has just made the todo must not get it.
  */
 #include "api/freshness.h"
 
 #include <stdio.h>
+
+static const char VARY[] = "Authorization, Todo-Version";
 
 static void response_keys(struct request *request, const char *prefix, const char *id)
 {
@@ -38,7 +41,7 @@ static void response_cache_control(struct request *request, const char *cache_co
         response_header(request, "Cache-Control", cache_control);
     if (!is_private && *cdn_cache_control)
         response_header(request, "CDN-Cache-Control", cdn_cache_control);
-    response_header(request, "Vary", "Authorization, Todo-Version");
+    response_header(request, "Vary", VARY);
 }
 
 void freshness_of_todo(const struct services *services, struct request *request, const char *id)
@@ -57,10 +60,13 @@ void freshness_of_list(const struct services *services, struct request *request)
         response_keys(request, "todos", "");
 }
 
-const char *freshness_of_absent(const struct services *services, const struct request *request, char text[32])
+const char *freshness_of_absent(const struct services *services, struct request *request, const char *id, char text[32])
 {
     if (services->settings->not_found_max_age_s == 0 || request->authorization.data)
         return "no-store";
+    response_header(request, "Vary", VARY);
+    if (services->settings->surrogate_keys)
+        response_keys(request, "todo-", id);
     snprintf(text, 32, "max-age=%lld", (long long)services->settings->not_found_max_age_s);
     return text;
 }

@@ -14,8 +14,9 @@ void freshness_of_todo(const struct services *services, struct request *request,
 /* The same of a page of the list. */
 void freshness_of_list(const struct services *services, struct request *request);
 
-/* The Cache-Control of "there is no such todo"; text has room for 32 bytes. */
-const char *freshness_of_absent(const struct services *services, const struct request *request, char text[32]);
+/* "There is no such todo": writes Vary and the keys if caches may keep that. Returns its Cache-Control; text has room for 32 bytes. */
+const char *freshness_of_absent(const struct services *services, struct request *request, const char *id,
+                                char text[32]);
 
 /* What a write made old, for caches that understand groups (RFC 9875 3). */
 void freshness_of_write(const struct services *services, struct request *request, const char *id);

@@ -103,8 +103,11 @@ void todo_answer_written(const struct services *services, struct request *reques
 
 void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer)
 {
+    char modified[DATE_HTTP_LEN + 1];
+    date_http(modified, answer->created_at_ms);
     written_begin(request, answer->http_status, answer->id);
     response_header_slice(request, "ETag", answer->etag);
+    response_header(request, "Last-Modified", modified);
     response_header(request, "Idempotency-Replayed", "true");
     response_todo_version(request, answer->id, 1);
     written_finish(services, request, answer->id, answer->body);

@@ -14,13 +14,14 @@ struct todo_getting {
     struct cache_get get;
 };
 
-static void answer_absent(const struct services *services, struct request *request, const struct cache_trace *trace)
+static void answer_absent(struct todo_getting *self, const struct cache_trace *trace)
 {
-    char cache_control[32];
+    struct request *request = self->request;
+    char text[32];
     problem_begin(request, PROBLEM_NOT_FOUND);
-    response_trace(services, request, trace);
-    problem_finish_cached(request, PROBLEM_NOT_FOUND, "There is no todo with this id.",
-                          freshness_of_absent(services, request, cache_control));
+    const char *cache_control = freshness_of_absent(self->services, request, self->get.id, text);
+    response_trace(self->services, request, trace);
+    problem_finish_cached(request, PROBLEM_NOT_FOUND, "There is no todo with this id.", cache_control);
 }
 
 static void on_got(void *ctx, const struct cache_answer *answer)
@@ -32,7 +33,7 @@ static void on_got(void *ctx, const struct cache_answer *answer)
     if (answer->status == STATUS_OK)
         todo_answer_read(self->services, request, answer->todo, &answer->trace);
     else if (answer->status == STATUS_NOT_FOUND)
-        answer_absent(self->services, request, &answer->trace);
+        answer_absent(self, &answer->trace);
     else
         problem_answer_uncached(self->services, request, answer->status, answer->error);
 }

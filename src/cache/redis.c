@@ -21,7 +21,6 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -186,26 +185,20 @@ static void on_refused_timer(void *ctx)
 
 bool redis_reply_is_error(const struct redis_reply *reply, const char *word)
 {
-    if (!reply || redis_reply_type(reply) != REDIS_TYPE_ERROR)
-        return false;
-    struct slice text = redis_reply_text(reply);
-    size_t len = strlen(word);
-    return text.len >= len && memcmp(text.data, word, len) == 0;
+    return reply && redis_reply_type(reply) == REDIS_TYPE_ERROR &&
+           strncmp(((const redisReply *)reply)->str, word, strlen(word)) == 0;
 }
 
 static void count_error(struct redis *redis, const struct redis_reply *reply)
 {
-    static const struct {
-        const char *word;
-        enum stat_counter stat;
-    } kinds[] = {
-        {"NOSCRIPT", STAT_REDIS_NOSCRIPT}, {"OOM", STAT_REDIS_OOM},   {"READONLY", STAT_REDIS_READONLY},
-        {"LOADING", STAT_REDIS_LOADING},   {"BUSY", STAT_REDIS_BUSY}, {"WRONGTYPE", STAT_REDIS_WRONGTYPE},
-    };
+    static const char *const words[] = {"NOSCRIPT", "OOM", "READONLY", "LOADING", "BUSY", "WRONGTYPE", ""};
+    static const enum stat_counter stats[] = {STAT_REDIS_NOSCRIPT, STAT_REDIS_OOM,  STAT_REDIS_READONLY,
+                                              STAT_REDIS_LOADING,  STAT_REDIS_BUSY, STAT_REDIS_WRONGTYPE,
+                                              STAT_REDIS_OTHER};
     size_t i = 0;
-    while (i < sizeof(kinds) / sizeof(*kinds) && !redis_reply_is_error(reply, kinds[i].word))
+    while (!redis_reply_is_error(reply, words[i]))
         i++;
-    stats_add(redis->options.stats, i < sizeof(kinds) / sizeof(*kinds) ? kinds[i].stat : STAT_REDIS_OTHER, 1);
+    stats_add(redis->options.stats, stats[i], 1);
 }
 
 /* hiredis calls this for each reply in order, and with NULL for each command left when the context goes. */

@@ -340,11 +340,12 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 void cache_get(struct cache *cache, struct cache_get *get)
 {
     reader_init(&get->reader, cache);
-    if (get->demand.from_store) {
+    bool may_ask_store = !get->demand.only_if_cached;
+    if (may_ask_store && get->demand.from_store) {
         get_direct(get);
         return;
     }
-    if (!cache->trusted && !get->demand.only_if_cached) {
+    if (may_ask_store && !cache->trusted) {
         get_board(get, -1);
         return;
     }

@@ -14,15 +14,31 @@
  * Both stores judge by these rules what they have read, and then write only if it is still so: SQLite under its write
  * lock, MongoDB by a filter on the fields that were read.
  */
+#include "store/answer.h"
+
 #include <string.h>
 
-#include "store/store_ops.h"
+#include "base/etag.h"
+
+/* What becomes header fields and times: a record that somebody else wrote must not end the worker that reads it. */
+static bool answer_is_sound(const struct store_answer *stored)
+{
+    for (size_t i = 0; i < stored->etag.len; i++)
+        if (stored->etag.data[i] <= ' ' || stored->etag.data[i] > '~')
+            return false;
+    return stored->etag.len <= ETAG_MAX && todo_id_valid(slice_of(stored->id)) && stored->created_at_ms >= 0 &&
+           stored->created_at_ms <= TODO_TIME_MAX_MS;
+}
 
 enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
                                struct error *error)
 {
     if (stored->expires_at_ms <= now_ms) {
         return STATUS_OK;
+    }
+    if (!answer_is_sound(stored)) {
+        return error_set(error, STATUS_INVALID, "the kept answer of the key \"%.60s\" is damaged; remove it",
+                         asked->key);
     }
     if (strcmp(stored->fingerprint, asked->fingerprint) != 0) {
         return error_set(error, STATUS_MISMATCH, "the key \"%.60s\" belongs to another request", asked->key);

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libstore.a
 libstore_a_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 STORE_LIBS = $(MONGOC_LIBS) $(BSON_LIBS) $(SQLITE_LIBS) $(UV_LIBS)
 libstore_a_SOURCES = \
-	src/store/answer.c \
+	src/store/answer.c src/store/answer.h \
 	src/store/condition.c \
 	src/store/mongo.c \
 	src/store/mongo_answers.c src/store/mongo_answers.h \

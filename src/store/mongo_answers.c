@@ -21,8 +21,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "store/answer.h"
 #include "store/mongo_document.h"
-#include "store/store_ops.h"
 
 enum { TRY_MAX = 8 };
 

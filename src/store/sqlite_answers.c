@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "store/store_ops.h"
+#include "store/answer.h"
 
 enum { SWEEP_COUNT = 8 }; /* expired rows that one begin deletes at most */
 

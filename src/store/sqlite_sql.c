@@ -40,7 +40,7 @@ static const char TODOS_OUTBOX_META[] =
     " id TEXT PRIMARY KEY NOT NULL CHECK (" ID_RULES "),"
     " name TEXT NOT NULL CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 200" TEXT_RULES("name") "),"
     " description TEXT NOT NULL DEFAULT ''"
-    "  CHECK (typeof(description) = 'text' AND length(description) <= 4000" TEXT_RULES("description") "),"
+    " CHECK (typeof(description) = 'text' AND length(description) <= 4000" TEXT_RULES("description") "),"
     " done INTEGER NOT NULL DEFAULT 0 CHECK (typeof(done) = 'integer' AND done IN (0, 1)),"
     " v INTEGER NOT NULL DEFAULT 1 CHECK (typeof(v) = 'integer' AND v >= 1),"
     " created_at INTEGER NOT NULL CHECK (" TIME_RULES("created_at") "),"

@@ -40,14 +40,6 @@ struct store {
     const struct store_ops *ops;
 };
 
-/*
- * What becomes of a begun request whose key has a record. STATUS_OK: asked, with the id that it is to have, may be
- * written over the record, if that is still as it was read; else what store_answer_begin() is to answer, asked then
- * holding the answer.
- */
-enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
-                               struct error *error) STATUS_MUST_CHECK;
-
 /* The two kinds; uri is what store_options gave, its scheme already recognised. */
 enum status sqlite_open(struct store **store, const struct store_options *options,
                         struct error *error) STATUS_MUST_CHECK;

@@ -17,6 +17,8 @@
 
 #include "base/mem.h"
 #include "fixture.h"
+#include "test_store_answers.h"
+#include "test_store_changes.h"
 #include "test_store_lists.h"
 
 static void test_a_todo_reads_back_as_it_was_inserted(void **state)
@@ -384,6 +386,28 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_a_load_tells_of_each_taken_id_and_inserts_the_rest),
         ON_EMPTY_STORE(test_an_upsert_changes_what_is_there_and_inserts_the_rest),
         ON_EMPTY_STORE(test_a_large_load_is_whole),
+        ON_EMPTY_STORE(test_each_condition_decides_each_change_of_what_is_there_and_what_is_not),
+        ON_EMPTY_STORE(test_a_merge_changes_the_fields_that_it_names_and_no_others),
+        ON_EMPTY_STORE(test_a_version_of_a_first_life_never_matches_a_second),
+        ON_EMPTY_STORE(test_a_todo_made_again_starts_at_one),
+        ON_EMPTY_STORE(test_changes_go_on_from_any_version_but_the_last),
+        ON_EMPTY_STORE(test_changed_todos_move_between_the_lists_of_done_and_open),
+        ON_EMPTY_STORE(test_of_fifty_that_change_one_version_one_does),
+        ON_EMPTY_STORE(test_of_fifty_that_delete_one_version_one_does),
+        ON_EMPTY_STORE(test_of_sixteen_that_put_one_id_one_creates_and_all_count),
+        ON_EMPTY_STORE(test_of_sixteen_equal_creations_one_is_made),
+        ON_EMPTY_STORE(test_creations_and_deletions_of_one_id_add_up),
+        ON_EMPTY_STORE(test_a_new_key_begins_and_its_answer_is_kept),
+        ON_EMPTY_STORE(test_a_running_request_is_told_from_another_with_its_key),
+        ON_EMPTY_STORE(test_keys_are_told_apart_byte_by_byte),
+        ON_EMPTY_STORE(test_answers_are_kept_as_they_are),
+        ON_EMPTY_STORE(test_past_its_deadline_a_request_goes_on_with_its_first_id),
+        ON_EMPTY_STORE(test_an_expired_record_is_as_if_it_had_never_been),
+        ON_EMPTY_STORE(test_a_forgotten_request_may_come_again),
+        ON_EMPTY_STORE(test_only_its_own_running_record_is_forgotten),
+        ON_EMPTY_STORE(test_the_first_end_counts),
+        ON_EMPTY_STORE(test_of_eight_that_take_over_one_does),
+        ON_EMPTY_STORE(test_of_eight_that_begin_one_does),
         ON_EMPTY_STORE(test_the_outbox_keeps_records_oldest_first),
         ON_EMPTY_STORE(test_the_outbox_removes_exactly_what_is_named),
         ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),

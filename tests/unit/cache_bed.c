@@ -193,7 +193,7 @@ static void on_read(void *ctx, const struct cache_answer *answer)
 
 void reader_start(struct reader *reader, struct worker *worker, const char *id)
 {
-    *reader = (struct reader){.get = {.done = on_read, .ctx = reader}};
+    *reader = (struct reader){.get = {.demand.max_age_ms = -1, .done = on_read, .ctx = reader}};
     memcpy(reader->get.id, id, strlen(id) + 1);
     cache_get(worker->cache, &reader->get);
     assert_int_equal(reader->answers, 0); /* never before the starter has returned */

@@ -306,14 +306,47 @@ static struct redis_reply *run_list_fill(const struct call *call)
     return fake_reply_integer(1);
 }
 
+/* The clock is one of milliseconds here, so the texts are; reckoned in us as in limit.lua. */
+static struct redis_reply *run_limit(const struct call *call)
+{
+    struct fake_server *server = call->server;
+    int64_t now_us = fake_now_ms() * 1000, interval_us = atoll(call->args[0]);
+    int64_t burst_us = interval_us * atoll(call->args[1]), full_at_us = now_us;
+    struct slice stored = pair_value(pair_find(key_find(server, call->keys[0]), ""));
+    if (stored.data && atoll(stored.data) > now_us)
+        full_at_us = atoll(stored.data);
+    int64_t after_us = full_at_us + interval_us;
+    bool is_admitted = after_us - now_us <= burst_us;
+    if (is_admitted && server->full)
+        return out_of_memory();
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)after_us);
+    if (is_admitted)
+        text_set(server, call->keys[0], slice_of(text), (after_us - now_us + 999) / 1000);
+    const int64_t numbers[] = {is_admitted, is_admitted ? (burst_us - (after_us - now_us)) / interval_us : 0,
+                               ((is_admitted ? after_us : full_at_us) - now_us + 999) / 1000,
+                               is_admitted ? 0 : (after_us - burst_us - now_us + 999) / 1000};
+    struct redis_reply *reply = fake_reply_array();
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        fake_reply_add(reply, fake_reply_integer(numbers[i]));
+    return reply;
+}
+
 #define FAKE_SCRIPT(upper, lower) [SCRIPT_##upper] = {#upper, run_##lower}
 static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),           FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire), FAKE_SCRIPT(LIST_FENCE, list_fence), FAKE_SCRIPT(LIST_FILL, list_fill),
-    FAKE_SCRIPT(LIST_UNFENCE, list_unfence), FAKE_SCRIPT(RELEASE, release),       FAKE_SCRIPT(UNFENCE, unfence),
+    FAKE_SCRIPT(ACQUIRE, acquire),
+    FAKE_SCRIPT(FENCE, fence),
+    FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
+    FAKE_SCRIPT(LIST_FENCE, list_fence),
+    FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
+    FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),
+    FAKE_SCRIPT(LIMIT, limit),
 };
 
 /* ---- Commands ---- */

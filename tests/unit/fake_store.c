@@ -13,20 +13,29 @@
 #include "base/mem.h"
 #include "fake_events.h"
 #include "fake_journal.h"
+#include "store/answer.h"
 
-enum { ROWS_MAX = 300, FENCES_MAX = 2000, TEXT_MAX = 64 };
+enum { ROWS_MAX = 300, FENCES_MAX = 2000, ANSWERS_MAX = 20, TEXT_MAX = 64, BODY_MAX = 512 };
 
-static const char *const names[FAKE_CALLS] = {"prepare",    "get",         "list",          "insert",   "load",
-                                              "outbox_put", "outbox_list", "outbox_remove", "meta_get", "meta_swap"};
+static const char *const names[FAKE_CALLS] = {
+    "prepare",       "get",  "list",       "insert",      "change",        "answer_begin", "answer_end",
+    "answer_forget", "load", "outbox_put", "outbox_list", "outbox_remove", "meta_get",     "meta_swap"};
 
 struct row {
     struct todo todo;
     char name[TEXT_MAX], description[TEXT_MAX];
 };
 
+struct kept {
+    struct store_answer answer;
+    char body[BODY_MAX], etag[TEXT_MAX];
+};
+
 struct store {
     struct row rows[ROWS_MAX];
     size_t row_count;
+    struct kept kept[ANSWERS_MAX];
+    size_t kept_count;
     struct store_fence fences[FENCES_MAX];
     size_t fence_count;
     struct store_meta meta;
@@ -139,14 +148,122 @@ enum status store_list(struct store *store, const struct store_query *query, str
     return STATUS_OK;
 }
 
+static bool is_same(const struct todo *a, const struct todo *b)
+{
+    return slice_equal(a->name, b->name) && slice_equal(a->description, b->description) && a->done == b->done &&
+           a->v == b->v && a->created_at_ms == b->created_at_ms && a->updated_at_ms == b->updated_at_ms;
+}
+
 enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
 {
     enum status status = call_begin(store, FAKE_INSERT, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
-    if (row_find(store, todo->id))
-        return STATUS_EXISTS;
+    const struct row *row = row_find(store, todo->id);
+    if (row)
+        return is_same(&row->todo, todo) ? status : STATUS_EXISTS;
     row_set(store, todo);
+    return status;
+}
+
+static void row_remove(struct store *store, const char *id)
+{
+    struct row *row = row_find(store, id), *last = &store->rows[--store->row_count];
+    *row = *last;
+    row->todo.name = slice_of(row->name);
+    row->todo.description = slice_of(row->description);
+}
+
+/* What the change makes of the todo that is there. */
+static struct todo changed_todo(const struct store_change *change, const struct todo *current)
+{
+    unsigned fields = change->kind == STORE_REPLACE ? ~0u : change->fields;
+    struct todo next = *current;
+    next.v++;
+    next.updated_at_ms = change->todo->updated_at_ms;
+    if (fields & 1u << TODO_NAME)
+        next.name = change->todo->name;
+    if (fields & 1u << TODO_DESCRIPTION)
+        next.description = change->todo->description;
+    if (fields & 1u << TODO_DONE)
+        next.done = change->todo->done;
+    return next;
+}
+
+enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                         struct store_changed *changed, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_CHANGE, error);
+    if (status != STATUS_OK && status != STATUS_UNKNOWN)
+        return status;
+    const struct row *row = row_find(store, change->todo->id);
+    if (!store_condition_holds(&change->condition, row ? &row->todo : NULL))
+        return error_set(error, STATUS_MISMATCH, "the condition doesn't hold");
+    if (!row && change->kind != STORE_REPLACE)
+        return error_set(error, STATUS_NOT_FOUND, "there is no such todo");
+    struct todo next = row ? row->todo : *change->todo;
+    if (row && change->kind != STORE_DELETE)
+        next = changed_todo(change, &row->todo);
+    changed->created = row == NULL;
+    todo_copy(&changed->todo, &next, arena); /* before the row goes: its texts may be the row's */
+    if (change->kind == STORE_DELETE)
+        row_remove(store, next.id);
+    else
+        row_set(store, &changed->todo);
+    return status;
+}
+
+static struct kept *kept_find(struct store *store, const char *key)
+{
+    for (size_t i = 0; i < store->kept_count; i++)
+        if (strcmp(store->kept[i].answer.key, key) == 0)
+            return &store->kept[i];
+    return NULL;
+}
+
+enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
+                               struct error *error)
+{
+    enum status status = call_begin(store, FAKE_ANSWER_BEGIN, error);
+    (void)arena;
+    if (status != STATUS_OK)
+        return status;
+    struct kept *kept = kept_find(store, answer->key);
+    if (kept)
+        status = store_answer_judge(&kept->answer, answer, fake_now_ms(), error);
+    if (status != STATUS_OK)
+        return status;
+    bug_unless(kept || store->kept_count < ANSWERS_MAX, "the fake store keeps too many answers");
+    if (!kept)
+        kept = &store->kept[store->kept_count++];
+    *kept = (struct kept){.answer = *answer};
+    kept->answer.http_status = 0;
+    return STATUS_OK;
+}
+
+enum status store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_ANSWER_END, error);
+    if (status != STATUS_OK)
+        return status;
+    struct kept *kept = kept_find(store, answer->key);
+    if (!kept || kept->answer.http_status != 0 || strcmp(kept->answer.fingerprint, answer->fingerprint) != 0)
+        return error_set(error, STATUS_NOT_FOUND, "no such request is running");
+    kept->answer = *answer;
+    snprintf(kept->body, BODY_MAX, "%.*s", (int)answer->body.len, answer->body.data);
+    snprintf(kept->etag, TEXT_MAX, "%.*s", (int)answer->etag.len, answer->etag.data);
+    kept->answer.body = slice_of(kept->body);
+    kept->answer.etag = slice_of(kept->etag);
+    return STATUS_OK;
+}
+
+enum status store_answer_forget(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    enum status status = call_begin(store, FAKE_ANSWER_FORGET, error);
+    struct kept *kept = kept_find(store, answer->key);
+    bool is_own = kept && kept->answer.http_status == 0 && kept->answer.deadline_at_ms == answer->deadline_at_ms;
+    if (status == STATUS_OK && is_own)
+        kept->answer.expires_at_ms = 0; /* as if it had never been */
     return status;
 }
 
@@ -280,6 +397,12 @@ int64_t fake_store_v(const struct store *store, const char *id)
 {
     const struct row *row = row_find(store, id);
     return row ? row->todo.v : 0;
+}
+
+struct store_answer *fake_store_answer(struct store *store, const char *key)
+{
+    struct kept *kept = kept_find(store, key);
+    return kept ? &kept->answer : NULL;
 }
 
 size_t fake_store_outbox_count(const struct store *store, bool settled)

@@ -15,6 +15,10 @@ enum fake_call {
     FAKE_GET,
     FAKE_LIST,
     FAKE_INSERT,
+    FAKE_CHANGE,
+    FAKE_ANSWER_BEGIN,
+    FAKE_ANSWER_END,
+    FAKE_ANSWER_FORGET,
     FAKE_LOAD,
     FAKE_OUTBOX_PUT,
     FAKE_OUTBOX_LIST,
@@ -38,6 +42,9 @@ unsigned fake_store_calls(const struct store *store, enum fake_call call);
 /* Puts a todo in, as somebody else's write would: v, and "name N" for its name. */
 void fake_store_put(struct store *store, const char *id, int64_t v);
 int64_t fake_store_v(const struct store *store, const char *id); /* 0: it isn't there */
+
+/* The answer kept under a key, its texts the store's; NULL: none. What a test changes in it is what the next request meets. */
+struct store_answer *fake_store_answer(struct store *store, const char *key);
 
 size_t fake_store_outbox_count(const struct store *store, bool settled);
 void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
