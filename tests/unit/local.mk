@@ -1,6 +1,6 @@
 # Unit tests: a program per topic, made of one file and the libraries under test.
 # To add one: its name in check_PROGRAMS and two lines at the end; other rooms' libraries go before $(UNIT_LIBS).
-UNIT_LIBS = libbase.a $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_LIBS = libbase.a $(BASE_LIBS) $(CMOCKA_LIBS) -lm
 UNIT_GOLDEN = $(AM_CPPFLAGS) -DGOLDEN_DIR='"$(abs_srcdir)/tests/unit/golden"'
 
 if HAVE_CMOCKA
