@@ -96,7 +96,9 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_fcgi tests/unit/test_stats_file
 endif
 
-tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c tests/unit/fcgi_client.h tests/unit/testing.h
+tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c \
+	tests/unit/fcgi_client.c tests/unit/fcgi_client.h \
+	tests/unit/fcgi_worker.c tests/unit/fcgi_worker.h tests/unit/testing.h
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
 tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/testing.h
 tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
@@ -121,6 +123,7 @@ check_PROGRAMS += \
 	tests/unit/test_flight \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
+	tests/unit/test_redis \
 	tests/unit/test_write
 endif
 
@@ -145,3 +148,6 @@ tests_unit_test_api_golden_SOURCES = tests/unit/test_api_golden.c tests/unit/gol
 tests_unit_test_api_golden_CPPFLAGS = $(UNIT_GOLDEN)
 tests_unit_test_api_golden_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c tests/unit/poll_events.c tests/unit/poll_events.h \
+	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
+tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
