@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cache/redis_encode.h"
 #include "fake_reply.h"
 #include "fake_server.h"
 
@@ -307,16 +308,4 @@ void redis_call(struct redis *redis, const struct slice *args, size_t count, red
         redis_encode(&command, args[i]);
     redis_send(redis, buf_slice(&command), on_reply, ctx);
     buf_fini(&command);
-}
-
-void redis_encode_count(struct buf *command, size_t count)
-{
-    buf_printf(command, "*%zu\r\n", count);
-}
-
-void redis_encode(struct buf *command, struct slice arg)
-{
-    buf_printf(command, "$%zu\r\n", arg.len);
-    buf_append_slice(command, arg);
-    buf_append(command, "\r\n", 2);
 }
