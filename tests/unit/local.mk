@@ -112,6 +112,8 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
+REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
+	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
 UNIT_CACHE_LIBS = libcache.a $(UNIT_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
@@ -124,6 +126,7 @@ check_PROGRAMS += \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
 	tests/unit/test_redis \
+	tests/unit/test_redis_connect \
 	tests/unit/test_write
 endif
 
@@ -148,6 +151,7 @@ tests_unit_test_api_golden_SOURCES = tests/unit/test_api_golden.c tests/unit/gol
 tests_unit_test_api_golden_CPPFLAGS = $(UNIT_GOLDEN)
 tests_unit_test_api_golden_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
-tests_unit_test_redis_SOURCES = tests/unit/test_redis.c tests/unit/poll_events.c tests/unit/poll_events.h \
-	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
 tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
+tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
