@@ -56,9 +56,10 @@ static struct fence_call write_call(const struct cache_write *write)
 static void on_fence_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
+    bool is_refused = reply && !redis_reply_ok(reply);
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
-    if (reply && !redis_reply_ok(reply) && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
+    if (is_refused && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
         return;
@@ -224,6 +225,8 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
     struct cache_write *write = ctx;
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
+    if (reply && !redis_reply_ok(reply))
+        link_distrust(write->cache->link, "it refuses an unfence");
     if (--write->replies_left > 0)
         return;
     if (!write->scripts_failed && is_same_redis(write))
