@@ -125,6 +125,7 @@ check_PROGRAMS += \
 	tests/unit/test_flight \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
+	tests/unit/test_outbox \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
 	tests/unit/test_write
@@ -139,6 +140,9 @@ tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_outbox_SOURCES = tests/unit/test_outbox.c $(FAKES)
+tests_unit_test_outbox_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_outbox_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
 tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)

@@ -211,6 +211,18 @@ static void a_command_refused_at_the_last_moment_is_not_slept_over(void **state)
     assert_true(second.is_null);
 }
 
+static void a_command_made_by_a_refused_ones_callback_is_refused_too(void **state)
+{
+    struct asked first = {0}, other;
+    (void)state;
+    second = (struct asked){0};
+    open_with(options_of("unix:/nowhere/redis.sock"));
+    redis_call(redis, (struct slice[]){SLICE("PING")}, 1, on_reply_ask_again, &first);
+    ask(&other, "PING");
+    assert_true(poll_events_until(&second.answered, PATIENCE_MS));
+    assert_true(first.is_null && other.is_null && second.is_null);
+}
+
 /* ---- Ended by ourselves ---- */
 
 static void on_reply_drop(void *ctx, const struct redis_reply *reply)
@@ -285,6 +297,7 @@ int main(void)
         TEST(an_idle_connection_that_breaks_is_noticed),
         TEST(a_server_that_is_not_there_at_first_is_found_later),
         TEST(a_command_refused_at_the_last_moment_is_not_slept_over),
+        TEST(a_command_made_by_a_refused_ones_callback_is_refused_too),
         TEST(a_connection_may_be_dropped_from_inside_a_callback),
         TEST(a_connection_may_be_dropped_when_it_is_idle_and_when_it_is_down),
         TEST(freeing_it_fails_what_is_under_way),
