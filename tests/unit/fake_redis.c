@@ -62,7 +62,7 @@ static void command_end(struct command *command)
     free(command);
 }
 
-static bool refused_fail_one(struct redis *redis)
+bool fake_redis_refuse(struct redis *redis)
 {
     struct command *command = redis->refused;
     if (!command)
@@ -212,7 +212,7 @@ bool fake_redis_deliver(struct redis *redis)
 
 bool fake_redis_step(struct redis *redis)
 {
-    if (refused_fail_one(redis))
+    if (fake_redis_refuse(redis))
         return true;
     return !redis->held && (fake_redis_execute(redis) || fake_redis_deliver(redis));
 }
@@ -265,7 +265,7 @@ void redis_free(struct redis *redis)
         server_leave(redis);
     redis->up = false;
     fail_all(redis);
-    while (refused_fail_one(redis))
+    while (fake_redis_refuse(redis))
         continue;
     redis->options.events->timer_free(redis->connect_timer);
     redis->options.events->timer_free(redis->late_timer);

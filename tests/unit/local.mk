@@ -123,6 +123,7 @@ check_PROGRAMS += \
 	tests/unit/test_api_golden \
 	tests/unit/test_entry \
 	tests/unit/test_flight \
+	tests/unit/test_history \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
@@ -143,6 +144,9 @@ tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_outbox_SOURCES = tests/unit/test_outbox.c $(FAKES)
 tests_unit_test_outbox_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_outbox_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_history_SOURCES = tests/unit/test_history.c $(FAKES)
+tests_unit_test_history_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_history_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
 tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
