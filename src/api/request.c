@@ -121,8 +121,7 @@ void response_begin(struct request *request, int status)
     buf_append_text(&request->out, reason_of(status));
     buf_append_text(&request->out, "Request-Id: ");
     buf_append_text(&request->out, request->id);
-    buf_append(&request->out, "
-", 2);
+    buf_append(&request->out, "\r\n", 2);
 }
 
 static bool is_printable(struct slice value)
