@@ -104,6 +104,8 @@ static const char *reason_of(int status)
         return " OK\r\n";
     case 201:
         return " Created\r\n";
+    case 204:
+        return " No Content\r\n";
     case 304:
         return " Not Modified\r\n";
     default:
