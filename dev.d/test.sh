@@ -20,6 +20,7 @@ command_test() {
     if [ $# -eq 0 ]; then
         set -- "${TEST_PARTS[@]}"
     fi
+    test_build build_default || set --
     for part in "$@"; do
         case $part in
         unit | store) test_cmocka "$part" "" ;;
@@ -54,7 +55,14 @@ test_begin() {
     rm -rf "$TEST_LOGS"
     trap test_end EXIT
     trap 'exit 130' INT TERM
-    build_default
+}
+
+# Builds by a command; a build that fails is a failure like any other, and the sum is printed all the same.
+test_build() {
+    "$@" || {
+        test_count 0 1 0
+        return 1
+    }
 }
 
 # Also after Ctrl-C: whatever a test left running is stopped.
@@ -112,7 +120,7 @@ test_cmocka_run() {
     for program in "$@"; do
         rm -f "$BUILD_DIR/$program.log" "$BUILD_DIR/$program.trs"
     done
-    build_into "$BUILD_DIR" "--enable-werror" check TESTS=
+    test_build build_into "$BUILD_DIR" "--enable-werror" check TESTS= || return 0
     CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$TEST_DIR \
         build_in "$BUILD_DIR" make -k -j"$(nproc)" check "TESTS=$*" >"$TEST_DIR/check.log" 2>&1 || true
     for program in "$@"; do
@@ -145,7 +153,7 @@ test_cmocka_count() {
 # --- pytest ---
 
 test_e2e() {
-    build_sanitized
+    test_build build_sanitized || return 0
     test_pytest e2e "$@"
 }
 

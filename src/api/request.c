@@ -2,7 +2,7 @@
 /*
  * Requests and the building of answers.
  *
- * An answer is one run of bytes: "Status: 200", the header fields, an empty line, the body. FastCGI responders send it
+ * An answer is one run of bytes: "Status: 200 OK", the header fields, an empty line, the body. FastCGI responders send it
  * like that, so it is built where it will be sent from, in a buffer that the connection keeps.
  *
  * Header values are checked here, in the one place that writes them: a value with a line break would end the header and begin
@@ -96,6 +96,23 @@ void request_begin(struct request *request, int64_t now_us)
     request_identify(request);
 }
 
+/* nginx puts it into the status line as it is, and without any would leave out a space that RFC 9112 4 asks for. */
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200:
+        return " OK\r\n";
+    case 201:
+        return " Created\r\n";
+    case 204:
+        return " No Content\r\n";
+    case 304:
+        return " Not Modified\r\n";
+    default:
+        return status < 500 ? " Client Error\r\n" : " Server Error\r\n";
+    }
+}
+
 void response_begin(struct request *request, int status)
 {
     bug_unless(request->status == 0, "a second answer to one request");
@@ -103,7 +120,8 @@ void response_begin(struct request *request, int status)
     request->status = status;
     buf_append_text(&request->out, "Status: ");
     buf_append_slice(&request->out, slice_of_int64(text, status));
-    buf_append_text(&request->out, "\r\nRequest-Id: ");
+    buf_append_text(&request->out, reason_of(status));
+    buf_append_text(&request->out, "Request-Id: ");
     buf_append_text(&request->out, request->id);
     buf_append(&request->out, "\r\n", 2);
 }

@@ -31,6 +31,7 @@
 #include "base/random.h"
 #include "cache/pending.h"
 #include "cache/redis_address.h"
+#include "cache/redis_encode.h"
 
 enum { NAME_MAX_BYTES = 512, RECONNECT_MIN_MS = 20 };
 
@@ -64,9 +65,15 @@ static void redis_lose(struct redis *redis, enum stat_counter stat, const char *
 
 /* ---- Replies in an arena: hiredis' own struct, so that its code may look into them, but none of its mallocs. ---- */
 
+/*
+ * NULL ends the connection: hiredis would end the process over an answer that nobody asked for, unless it is an error (that is
+ * how Redis says that it has too many clients).
+ */
 static void *reply_new(const redisReadTask *task, int type)
 {
     struct redis *redis = task->privdata;
+    if (!task->parent && redis->sent.count == 0 && type != REDIS_REPLY_ERROR)
+        return NULL;
     redisReply *reply = arena_alloc(&redis->replies, sizeof(*reply));
     *reply = (redisReply){.type = type};
     if (task->parent) {
@@ -80,6 +87,8 @@ static void *reply_new_string(const redisReadTask *task, char *text, size_t len)
 {
     struct redis *redis = task->privdata;
     redisReply *reply = reply_new(task, task->type);
+    if (!reply)
+        return NULL;
     reply->str = (char *)arena_copy(&redis->replies, (struct slice){text, len}).data;
     reply->len = len;
     return reply;
@@ -89,6 +98,8 @@ static void *reply_new_array(const redisReadTask *task, int count)
 {
     struct redis *redis = task->privdata;
     redisReply *reply = reply_new(task, REDIS_REPLY_ARRAY);
+    if (!reply)
+        return NULL;
     if (count > 0) {
         reply->element = arena_alloc(&redis->replies, (size_t)count * sizeof(*reply->element));
         memset(reply->element, 0, (size_t)count * sizeof(*reply->element));
@@ -100,7 +111,8 @@ static void *reply_new_array(const redisReadTask *task, int count)
 static void *reply_new_integer(const redisReadTask *task, long long value)
 {
     redisReply *reply = reply_new(task, REDIS_REPLY_INTEGER);
-    reply->integer = value;
+    if (reply)
+        reply->integer = value;
     return reply;
 }
 
@@ -449,7 +461,10 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     if (redis->context != context)
         return; /* redis_lose() began it */
     redis->context = NULL;
-    redis_lose(redis, STAT_REDIS_LOST, context->errstr && *context->errstr ? context->errstr : "closed by Redis");
+    const char *reason = context->errstr && *context->errstr ? context->errstr : "closed by Redis";
+    if (context->err == REDIS_ERR_OOM) /* that is how reply_new() ends it */
+        reason = "it answered what nobody had asked";
+    redis_lose(redis, STAT_REDIS_LOST, reason);
 }
 
 static void context_attach(struct redis *redis, redisAsyncContext *context)
@@ -497,22 +512,6 @@ static void on_reconnect_timer(void *ctx)
 }
 
 /* ---- Public ---- */
-
-void redis_encode_count(struct buf *command, size_t count)
-{
-    buf_append_char(command, '*');
-    buf_append_int(command, (int64_t)count);
-    buf_append(command, "\r\n", 2);
-}
-
-void redis_encode(struct buf *command, struct slice arg)
-{
-    buf_append_char(command, '$');
-    buf_append_int(command, (int64_t)arg.len);
-    buf_append(command, "\r\n", 2);
-    buf_append_slice(command, arg);
-    buf_append(command, "\r\n", 2);
-}
 
 void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx)
 {

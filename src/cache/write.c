@@ -11,10 +11,12 @@
  * step for Redis; todo and list are two calls, because they live in different slots.
  *
  * If Redis can't take the fence, the store's outbox takes it, before the write and beside it; outbox.c brings it to Redis
- * later. Should Redis be trusted again by the time the store has answered, its entries go before the answer does. A Redis that
- * answers a fence with an error is trusted no longer: it still has the entry. If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it
- * either, this process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and
- * a worker killed anywhere leaves at worst a mark that runs out.
+ * later. Should Redis be trusted by the time the store has answered, its entries go before the answer does, be it another Redis
+ * than the fence was in. One that answers a fence with an error is trusted no longer: it still has the entry.
+ *
+ * If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it either, this
+ * process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and a worker killed
+ * anywhere leaves at worst a mark that runs out.
  *
  * A write that waited in the queue for so long that its fence may run out before the store is done isn't begun: a fence must
  * outlast the last moment at which the store may still apply the write (settings: write_deadline_ms, store_timeout_ms).
@@ -30,6 +32,7 @@
 
 static void write_store(struct cache_write *write);
 static void write_unfence(struct cache_write *write);
+static void write_settle(struct cache_write *write);
 static void write_answer(struct cache_write *write);
 
 static struct cache_write *write_of_job(struct pool_job *job)
@@ -57,9 +60,10 @@ static struct fence_call write_call(const struct cache_write *write)
 static void on_fence_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
+    bool is_refused = reply && !redis_reply_ok(reply);
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
-    if (reply && !redis_reply_ok(reply) && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
+    if (is_refused && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
         return;
@@ -138,33 +142,34 @@ static void count_outcome(struct cache *cache, enum status status)
 }
 
 /*
- * The outbox has the record. But if reads have begun to trust Redis since this write began, then perhaps after a drain that
- * could not see the record yet: the entry goes now. If they are about to, the drain is told to look again.
+ * What the write made old must be gone before the answer: at once if reads trust Redis, be it another one by now or another
+ * epoch, where readers met no mark of ours; else by a record, which is drained before they trust it again.
  */
-static void write_catch_up(struct cache_write *write)
+static void write_clear(struct cache_write *write)
 {
-    struct cache *cache = write->cache;
-    outbox_note_settled(cache->outbox);
-    write->epoch = cache->epoch;
-    if (cache->trusted)
+    if (write->cache->trusted)
         write_unfence(write);
-    else
+    else if (write->recorded)
         write_answer(write);
+    else
+        write_settle(write);
 }
 
 static void on_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct cache_write *write = write_of_job(job);
+    bool is_clear = !write->fenced && status != STATUS_OK; /* nothing was written */
     count_outcome(write->cache, status);
     write->status = status;
     if (error)
         write->error = *error;
-    if (write->fenced && status != STATUS_UNKNOWN)
-        write_unfence(write);
-    else if (!write->fenced && status == STATUS_OK)
-        write_catch_up(write);
-    else
-        write_answer(write); /* the fence must run out, or there is nothing to hide */
+    if (status == STATUS_UNKNOWN || is_clear) {
+        write_answer(write); /* fence or record must run out, if there is one */
+        return;
+    }
+    if (write->recorded)
+        outbox_note_settled(write->cache->outbox);
+    write_clear(write);
 }
 
 static void on_refuse(void *ctx)
@@ -193,6 +198,7 @@ static void write_store(struct cache_write *write)
     }
     if (!write->fenced)
         stats_add(cache->options.stats, STAT_OUTBOX_ADDED, write->id_count);
+    write->recorded = !write->fenced;
     write->job = (struct pool_job){.work = write->fenced ? store_work : outbox_work, .done = on_stored};
     pool_run(cache->options.pool, &write->job);
 }
@@ -206,11 +212,12 @@ static void on_settled(struct pool_job *job, enum status status, const struct er
 {
     struct cache_write *write = write_of_job(job);
     (void)error;
+    write->recorded = true;
     if (status == STATUS_OK)
         outbox_note_settled(write->cache->outbox);
     else
         outbox_owe(write->cache->outbox, &write->token, write->ids, write->id_count);
-    write_answer(write);
+    write_clear(write);
 }
 
 static void write_settle(struct cache_write *write)
@@ -225,9 +232,11 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
     struct cache_write *write = ctx;
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
+    if (reply && !redis_reply_ok(reply))
+        link_distrust(write->cache->link, "it refuses an unfence");
     if (--write->replies_left > 0)
         return;
-    if (!write->scripts_failed && is_same_redis(write))
+    if ((!write->scripts_failed && is_same_redis(write)) || write->recorded)
         write_answer(write);
     else
         write_settle(write);
@@ -265,10 +274,8 @@ static void on_unfence_todos_reply(void *ctx, const struct redis_reply *reply)
 
 static void write_unfence(struct cache_write *write)
 {
-    if (!is_same_redis(write)) {
-        write_settle(write);
-        return;
-    }
+    write->fenced = write->fenced && is_same_redis(write);
+    write->epoch = write->cache->epoch;
     struct fence_call call = write_call(write);
     write->replies_left = 2;
     write->scripts_failed = false;
@@ -292,7 +299,7 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->token = token_new();
     write->epoch = cache->epoch;
     write->begun_at_ms = clock_wall_ms();
-    write->fenced = write->scripts_failed = false;
+    write->fenced = write->recorded = write->scripts_failed = false;
     write->written = NULL;
     write->error = (struct error){0};
     if (cache->trusted)

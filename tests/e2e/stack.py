@@ -48,7 +48,7 @@ def wait_until(condition, seconds=10, what=None):
 
 class Answer:
     def __init__(self, response):
-        self.status = response.status
+        self.status, self.reason = response.status, response.reason
         self.headers = response.headers
         self.body = response.read()
 

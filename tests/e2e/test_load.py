@@ -311,7 +311,7 @@ def test_lines_tell_progress_where_there_is_no_terminal(loader):
     load = loader.start("import", "-", stdin=subprocess.PIPE)
     load.stdin.write(as_json_lines([{"id": str(i), "name": "n" * 200} for i in range(6000)]))
     load.stdin.flush()
-    time.sleep(5)
+    time.sleep(4)  # a line comes every three seconds
     _, told = load.communicate(timeout=60)
     assert load.returncode == 0
     assert any(line.endswith("/s") and " rows, " in line for line in told.decode().splitlines()), told

@@ -81,7 +81,7 @@ bool exchange_body_has(const struct exchange *exchange, const char *text)
 void assert_status(const char *row, const struct exchange *exchange, int want)
 {
     char line[32];
-    int len = snprintf(line, sizeof line, "Status: %d\r\n", want);
+    int len = snprintf(line, sizeof line, "Status: %d ", want);
     assert_text(row, (struct slice){exchange->request.out.data, (size_t)len}, slice_of(line));
     assert_number(row, exchange->request.status, want);
 }

@@ -27,6 +27,9 @@ bool fake_redis_execute(struct redis *redis);
 /* The oldest answer reaches its callback; false if there is none. */
 bool fake_redis_deliver(struct redis *redis);
 
+/* A command that was made while the connection was down is answered NULL; false if there is none. */
+bool fake_redis_refuse(struct redis *redis);
+
 bool fake_redis_step(struct redis *redis);
 
 /* The connection breaks: what was sent, executed or not, is answered NULL; a new attempt follows FAKE_RECONNECT_MS later. */

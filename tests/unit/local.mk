@@ -102,11 +102,15 @@ tests_unit_test_load_text_LDADD = $(UNIT_LOAD_LIBS)
 
 # The server's room, over an API that tells what reached it.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_fcgi
+check_PROGRAMS += tests/unit/test_fcgi tests/unit/test_stats_file
 endif
 
-tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c tests/unit/fcgi_client.h tests/unit/testing.h
+tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c \
+	tests/unit/fcgi_client.c tests/unit/fcgi_client.h \
+	tests/unit/fcgi_worker.c tests/unit/fcgi_worker.h tests/unit/testing.h
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
+tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/testing.h
+tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
 # as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
@@ -117,6 +121,8 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
+REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
+	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
 UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
@@ -128,8 +134,12 @@ check_PROGRAMS += \
 	tests/unit/test_api_rules \
 	tests/unit/test_entry \
 	tests/unit/test_flight \
+	tests/unit/test_history \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
+	tests/unit/test_outbox \
+	tests/unit/test_redis \
+	tests/unit/test_redis_connect \
 	tests/unit/test_write
 endif
 
@@ -142,6 +152,12 @@ tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_outbox_SOURCES = tests/unit/test_outbox.c $(FAKES)
+tests_unit_test_outbox_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_outbox_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_history_SOURCES = tests/unit/test_history.c $(FAKES)
+tests_unit_test_history_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_history_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
 tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
@@ -160,3 +176,7 @@ tests_unit_test_api_rules_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
 tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
+tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
+tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)

@@ -85,12 +85,6 @@ static void start_and_hold_in_the_store(struct bed *bed, struct lister *lister)
     bed_work(worker);
 }
 
-static void let_go(struct bed *bed)
-{
-    bed_hold(&bed->workers[0], false);
-    bed_settle(bed);
-}
-
 static void a_miss_asks_for_the_generation_reads_and_fills(void **state)
 {
     struct bed *bed = *state;
@@ -166,7 +160,7 @@ static void a_page_read_before_a_write_is_not_filled(void **state)
     struct lister slow, after;
     start_and_hold_in_the_store(bed, &slow);
     assert_int_equal(bed_write(bed, &bed->workers[1], "d"), STATUS_OK);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(slow.answers, 1);
     assert_false(slow.trace.stored);
     assert_int_equal(bed_counter(&bed->workers[0], STAT_FILL_REFUSED), 1);
@@ -187,7 +181,7 @@ static void pages_are_not_filled_while_a_write_is_under_way(void **state)
     assert_int_equal(beside.trace.source, CACHE_BYPASS);
     assert_false(beside.trace.stored);
     assert_int_equal(bed_counter(&bed->workers[1], STAT_LIST_BYPASS), 1);
-    let_go(bed);
+    bed_let_go(bed);
     list(bed, &bed->workers[1], &after);
     assert_non_null(strstr(after.body, "\"id\":\"d\""));
     assert_true(after.trace.stored);
@@ -204,7 +198,7 @@ static void who_joined_a_refused_flight_sees_the_write(void **state)
         bed_redis(&bed->workers[0]);
         bed_redis(&bed->workers[0]);
     }
-    let_go(bed);
+    bed_let_go(bed);
     assert_null(strstr(first.body, "\"id\":\"d\""));
     for (size_t i = 0; i < COUNT_OF(joined); i++) {
         assert_int_equal(joined[i].answers, 1);
@@ -262,7 +256,7 @@ static void lost_marks_of_writers_leave_no_stale_page_after_the_answer(void **st
     fake_server_evict(bed->server, WRITERS);
     list(bed, &bed->workers[1], &beside);
     assert_true(beside.trace.stored);
-    let_go(bed);
+    bed_let_go(bed);
     list(bed, &bed->workers[1], &after);
     assert_non_null(strstr(after.body, "\"id\":\"d\""));
 }
@@ -302,7 +296,7 @@ static void redis_may_go_at_any_step_of_a_list(void **state)
             (void)(fake_redis_execute(bed_connection(worker)) || fake_redis_deliver(bed_connection(worker)) ||
                    fake_pool_work(worker->pool) || fake_pool_done(worker->pool));
         fake_redis_cut(bed_connection(worker));
-        let_go(bed);
+        bed_let_go(bed);
         assert_number("answers", lister.answers, 1);
         assert_int_equal(lister.status, STATUS_OK);
         bed_pass(bed, 2 * FAKE_RECONNECT_MS);
