@@ -23,6 +23,7 @@ PAGE_FILES = \
 	nginx/static/assets/trace.js \
 	nginx/static/assets/view.js
 
+EXTRA_DIST += tests/assets tests/browser
 noinst_DATA = static/.published
 static/.published: $(PAGE_FILES) nginx/assets.py
 	$(AM_V_GEN)$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static static && touch $@

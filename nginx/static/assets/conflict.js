@@ -62,7 +62,8 @@ function chosen(mine, theirs) {
 
 /*
  * base is what was seen when the change began, mine what it should become, theirs what is there now; mine or theirs is null for
- * "deleted". Resolves to {keep: "mine", todo}, to {keep: "theirs"}, or to {keep: "later"}.
+ * "deleted". Resolves to {keep: "mine", todo}, to {keep: "theirs"}, or, for whatever closed the dialog but these two buttons, to
+ * {keep: "later"}.
  */
 export function settle(base, mine, theirs) {
     const dialog = byId("conflict");
@@ -71,9 +72,8 @@ export function settle(base, mine, theirs) {
     byId("conflict-text").textContent = text;
     byId("conflict-mine").textContent = takeMine;
     byId("conflict-theirs").textContent = takeTheirs;
-    dialog.returnValue = "later";
+    dialog.returnValue = "";
     dialog.showModal();
-    return new Promise((resolve) => {
-        dialog.addEventListener("close", () => resolve({ keep: dialog.returnValue, todo: chosen(mine, theirs) }), { once: true });
-    });
+    const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    return closed.then(() => ({ keep: dialog.returnValue || "later", todo: chosen(mine, theirs) }));
 }

@@ -30,8 +30,9 @@ function showTrace(trace) {
     const badge = element("span", sourceName(trace), "source");
     badge.dataset.source = trace.source;
     badge.title = sourceSentence(trace);
-    const age = trace.isHit && trace.ageSeconds !== null ? `, ${trace.ageSeconds} s old` : "";
-    byId("list-trace").replaceChildren(badge, ` in ${showMs(trace.tookMs)} ms${age}`);
+    const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms of them in the service` : "";
+    const age = trace.isHit && trace.ageSeconds !== null ? `; ${trace.ageSeconds} s old` : "";
+    byId("list-trace").replaceChildren(badge, ` in ${showMs(trace.tookMs)} ms${inside}${age}`);
 }
 
 function showFilters(place) {

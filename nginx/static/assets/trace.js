@@ -20,7 +20,7 @@ export const SOURCES = {
     304: "304",
     database: "Database",
     write: "Write",
-    none: "No cache",
+    none: "Service",
 };
 
 // "todo-fcgi; hit; ttl=9, nginx; fwd=miss" as [{name: "todo-fcgi", hit: "", ttl: "9"}, ...]
@@ -64,7 +64,7 @@ export function traceOf(method, path, response, tookMs) {
         isRead: method === "GET" && status < 500 && via !== "none",
         isHit: ["l1", "redis", "front"].includes(via),
         ageSeconds: age === null ? null : Number(age),
-        serverMs: parseServerTiming(headers.get("Server-Timing") ?? ""),
+        serverMs: parseServerTiming(headers.get("Server-Timing") ?? ""), // route is all of it, redis and store are parts
         requestId: headers.get("Request-Id") ?? "",
     };
 }

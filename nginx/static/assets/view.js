@@ -54,5 +54,5 @@ export function showTime(target, iso) {
 
 // Milliseconds with as many digits as mean something.
 export function showMs(ms) {
-    return ms < 10 ? ms.toFixed(1) : Math.round(ms).toString();
+    return ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0);
 }
