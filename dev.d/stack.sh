@@ -196,7 +196,7 @@ stack_write_nginx() {
     SOCKET=todo.sock LISTEN="127.0.0.1:$PORT" INTERNAL_LISTEN="127.0.0.1:$INTERNAL_PORT" STATIC=static \
         ACCESS_LOG=logs/nginx-access.log USER_LINE=$user nginx_write "$STACK/todo"
     mv "$STACK/todo/nginx.conf" "$STACK/nginx.conf"
-    cp -R "$ROOT/nginx/static/." "$ROOT/data/openapi.yaml" "$ROOT/doc/problems.md" "$STACK/static/"
+    cp -R "$BUILD_DIR/static/." "$ROOT/data/openapi.yaml" "$ROOT/doc/problems.md" "$STACK/static/"
     chmod -R u+w,go+rX "$STACK/static"
 }
 
