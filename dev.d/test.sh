@@ -227,7 +227,8 @@ command_shots() {
     test_clean_environment
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" chromium chromium-driver fonts-dejavu-core pngquant python3-selenium
     build_default
-    E2E_BUILD_DIR=$BUILD_DIR BUILD_DIR=$BUILD_DIR /usr/bin/python3 "$ROOT/tests/browser/shots.py"
+    export BUILD_DIR
+    E2E_BUILD_DIR=$BUILD_DIR /usr/bin/python3 "$ROOT/tests/browser/shots.py"
 }
 
 # Each script says what it measures, beside which yardstick, and fails if a goal is missed.

@@ -125,7 +125,8 @@ static enum status server_open_token(struct server *server, struct error *error)
         fclose(file);
     server->write_token[is_read ? strcspn(server->write_token, "\r\n") : 0] = '\0';
     if (!server->write_token[0])
-        return error_set(error, STATUS_INVALID, "write_token_file = %s: its first line can't be read, or is empty", path);
+        return error_set(error, STATUS_INVALID, "write_token_file = %s: its first line can't be read, or is empty",
+                         path);
     server->services.write_token = slice_of(server->write_token);
     return STATUS_OK;
 }

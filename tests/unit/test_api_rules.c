@@ -456,8 +456,7 @@ static void server_timing_is_sent_if_it_is_wanted(void **state)
     static const struct {
         const char *method, *path;
         bool redis, store;
-    } rows[] = {
-        {"GET", "/todos/a", true, false}, {"GET", "/todos/b", true, true}, {"PUT", "/todos/a", false, false}};
+    } rows[] = {{"GET", "/todos/a", true, false}, {"GET", "/todos/b", true, true}, {"PUT", "/todos/a", false, false}};
     for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
         struct exchange exchange;
         bed->settings.server_timing = i % 2;
