@@ -1,5 +1,6 @@
-# The page under content-hashed names, compressed; assets.py tells how. "make" publishes it into static/ of the build folder, from
-# which one can serve it; "make install" publishes it anew into its place, so that the files of the release before stay there.
+# The page under content-hashed names, compressed; assets.py tells how. "make" publishes it into static/ of the build
+# folder, from which one can serve it; "make install" publishes it anew into its place, so that the files of the release
+# before stay there.
 PYTHON3 = python3
 PAGE_FILES = \
 	nginx/static/index.html \

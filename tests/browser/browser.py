@@ -2,8 +2,8 @@
 """
 Debian's Chromium, driven over WebDriver, as a visitor of the page would use it.
 
-A Browser finds things as people do, by their words and labels; it waits for what the page does instead of sleeping; and it
-remembers what the console said, for a page that breaks its own content security policy says so there.
+A Browser finds things as people do, by their words and labels; it waits for what the page does instead of sleeping; and
+it remembers what the console said, for a page that breaks its own content security policy says so there.
 """
 
 import contextlib

@@ -3,9 +3,9 @@
 """
 Takes the page's pictures for the README: shots.py [FOLDER], doc/shots by default.
 
-A stack of its own, a list that reads like somebody's, a few requests so that the panel has something to tell; then the page in
-the light, in the dark, on a phone, and in a conflict. Files are made small by pngquant where that is installed. E2E_BUILD_DIR says
-whose workers run, as for the tests.
+A stack of its own, a list that reads like somebody's, a few requests so that the panel has something to tell; then the
+page in the light, in the dark, on a phone, and in a conflict. Files are made small by pngquant where that is installed.
+E2E_BUILD_DIR says whose workers run, as for the tests.
 """
 
 import json
@@ -85,7 +85,9 @@ def conflict(browser, stack):
 
 def shrink(path):
     if shutil.which("pngquant"):
-        subprocess.run(["pngquant", "--force", "--skip-if-larger", "--strip", "--output", path, "64", path], check=False)
+        subprocess.run(
+            ["pngquant", "--force", "--skip-if-larger", "--strip", "--output", path, "64", path], check=False
+        )
 
 
 def main():

@@ -4,7 +4,7 @@
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-# Each text with its ratio to the ground behind it, as WCAG 2.2 counts contrast. Grounds are opaque here, or nothing at all.
+# Each text with its ratio to the ground behind it, as WCAG 2.2 counts contrast. Grounds are opaque here, or nothing.
 CONTRASTS = """
 const rgb = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
 const light = ([r, g, b]) => [r, g, b]
@@ -18,20 +18,23 @@ const ground = (element) => {
     }
 };
 const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
-const seen = (element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest('.unseen, :disabled');
+const isShown = (element) => element.checkVisibility({ visibilityProperty: true });
+const seen = (element) => isShown(element) && !element.closest('.unseen, :disabled');
 const found = [];
 for (const element of document.querySelectorAll('body *')) {
     const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
     const style = getComputedStyle(element, element.placeholder ? '::placeholder' : null);
+    const words = (element.textContent || element.placeholder || '').slice(0, 40);
     if (seen(element) && (hasText || element.placeholder))
-        found.push([ratio(rgb(style.color), ground(element)), element.tagName + ' ' + (element.textContent || element.placeholder).slice(0, 40)]);
+        found.push([ratio(rgb(style.color), ground(element)), element.tagName + ' ' + words]);
 }
 return found;
 """
 
 TARGETS = """
 return [...document.querySelectorAll('a[href], button, input, textarea, summary')]
-    .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest('.unseen, .skip, p:not(.meta), fieldset'))
+    .filter((it) => it.checkVisibility({ visibilityProperty: true }))
+    .filter((it) => !it.closest('.unseen, .skip, p:not(.meta), fieldset'))
     .map((it) => it.type === 'checkbox' ? it.closest('label') : it)
     .map((it) => [it.getBoundingClientRect(), it.outerHTML.slice(0, 80)])
     .map(([box, what]) => [box.width, box.height, what]);
@@ -44,9 +47,11 @@ return [...document.querySelectorAll('a[href], button, input, textarea, select')
 """
 
 
-@pytest.fixture(params=[(1280, False), (1280, True), (390, False), (390, True)], ids=["wide", "wide-dark", "phone", "phone-dark"])
+@pytest.fixture(
+    params=[(1280, False), (1280, True), (390, False), (390, True)], ids=["wide", "wide-dark", "phone", "phone-dark"]
+)
 def screen(request, new_browser, todo, new_name):
-    """A browser of each kind, on a page that shows as much as it can: rows, a fault, an editor, a deleted one, a conflict."""
+    """A browser of each kind, on a page that shows as much as it can: rows, a fault, an editor, a deleted one."""
     width, dark = request.param
     browser = new_browser(width=width, dark=dark)
     names = [new_name(word) for word in ("conflict", "edited", "gone", "done", "w" * 150)]
@@ -98,7 +103,10 @@ def test_page_has_language_title_landmarks_and_one_heading_of_the_first_order(vi
     levels = visitor.run("return [...document.querySelectorAll('h1, h2, h3')].map((it) => Number(it.tagName[1]))")
     assert levels.count(1) == 1 and levels[0] == 1
     assert all(after - before <= 1 for before, after in zip(levels, levels[1:]))
-    assert visitor.run("return document.querySelector('meta[name=viewport]').content") == "width=device-width, initial-scale=1"
+    assert (
+        visitor.run("return document.querySelector('meta[name=viewport]').content")
+        == "width=device-width, initial-scale=1"
+    )
     ids = visitor.run("return [...document.querySelectorAll('[id]')].map((it) => it.id)")
     assert len(ids) == len(set(ids))
 

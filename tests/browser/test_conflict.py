@@ -15,7 +15,7 @@ def elsewhere(site, method, id, body=None):
 
 @pytest.fixture
 def case(visitor, site, todo, new_name):
-    """A todo whose row has been opened for editing, its name changed, when somebody else changes its name and description."""
+    """A todo whose name is being changed in a row when somebody else changes its name and description."""
 
     class Case:
         base, mine, theirs = new_name("base"), new_name("mine"), new_name("theirs")
@@ -50,7 +50,11 @@ def versions(visitor):
     table = {}
     for row in visitor.all("#conflict-versions fieldset"):
         marked = [box.get_attribute("value") for box in visitor.all("input", row) if box.is_selected()]
-        table[visitor.part("field", row).text] = (visitor.part("mine", row).text, visitor.part("theirs", row).text, *marked)
+        table[visitor.part("field", row).text] = (
+            visitor.part("mine", row).text,
+            visitor.part("theirs", row).text,
+            *marked,
+        )
     return table
 
 

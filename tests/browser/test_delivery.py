@@ -40,7 +40,13 @@ def hashed(site):
 
 def test_the_whole_page_weighs_at_most_40_kb(new_browser, site):
     for number in range(20):
-        site.post({"id": f"weight-{number}", "name": f"Something to be done, number {number}", "description": "What it is " * 8})
+        site.post(
+            {
+                "id": f"weight-{number}",
+                "name": f"Something to be done, number {number}",
+                "description": "What it is " * 8,
+            }
+        )
     paths = {path for path, _ in transfers(new_browser().open())} | {"/"}
     assert len(paths) >= 20
     sizes = {path: weight(site.get(path, Accept_Encoding="gzip, br")) for path in paths}
@@ -103,9 +109,13 @@ def test_an_asset_that_is_not_there_is_kept_by_nobody(site):
 
 def test_policy_forbids_what_the_page_does_without(visitor, site):
     policy = site.get("/").headers["Content-Security-Policy"]
-    assert "unsafe" not in policy and "require-trusted-types-for 'script'" in policy and "frame-ancestors 'none'" in policy
+    assert (
+        "unsafe" not in policy and "require-trusted-types-for 'script'" in policy and "frame-ancestors 'none'" in policy
+    )
     visitor.open()
-    refused = visitor.run("try { document.body.innerHTML = '<b>x</b>'; return ''; } catch (error) { return error.name; }")
+    refused = visitor.run(
+        "try { document.body.innerHTML = '<b>x</b>'; return ''; } catch (error) { return error.name; }"
+    )
     assert refused == "TypeError"
     assert any("TrustedHTML" in words for words in visitor.complaints())
 

@@ -35,7 +35,12 @@ def test_opening_shows_the_newest_todos_at_once(visitor, todo, new_name):
     visitor.open()
     assert visitor.names()[0] == name
     assert visitor.driver.title == "All todos · Todos"
-    assert visitor.run("return performance.getEntriesByType('resource').find((it) => it.name.includes('/todos')).responseEnd") < 1000
+    assert (
+        visitor.run(
+            "return performance.getEntriesByType('resource').find((it) => it.name.includes('/todos')).responseEnd"
+        )
+        < 1000
+    )
 
 
 def test_a_row_tells_database_then_redis_then_304(visitor, todo, new_name, site):
@@ -67,7 +72,7 @@ def test_panel_counts_hits_and_times(visitor, todo, new_name):
     assert all(float(times[1]) > 0 and times[0] == "1" for times in table.values())
     assert len(visitor.all("#meter-bars rect")) == len(visitor.all("#meter-log li")) == 2
     assert "304 · Redis" in visitor.one("#meter-log li").text
-    assert visitor.run("return document.querySelector('#meter-log li').title.match(/Request [0-9a-f]{16}/)")
+    assert visitor.run("return document.querySelector('#meter-log li').title.match(/request [0-9a-f]{16}/)")
 
 
 def test_older_and_newer_walk_the_list_and_the_url_tells_where(visitor, todo, new_name):
@@ -208,7 +213,10 @@ def test_add_of_what_breaks_a_rule_is_explained_at_the_field(visitor, new_name):
     assert "200" in fault
     field = visitor.one("#add-name")
     assert field.get_attribute("aria-invalid") == "true"
-    assert visitor.run("return document.getElementById(arguments[0].getAttribute('aria-describedby')).textContent", field) == fault
+    assert (
+        visitor.run("return document.getElementById(arguments[0].getAttribute('aria-describedby')).textContent", field)
+        == fault
+    )
     assert field.get_attribute("value") == name
     visitor.fill(field, new_name())
     field.send_keys(Keys.ENTER)

@@ -2,9 +2,10 @@
 /*
  * The panel: this page's own requests, counted live from their answers' headers.
  *
- * The hit rate is over reads: how many of them a cache answered (or confirmed, for a 304). Times are what a visitor feels, from the
- * question to the last byte, and beside them what the service says it took itself; percentiles are of the last KEPT requests, by
- * nearest rank. Nothing is asked for the panel's sake, and nothing is said aloud: it changes with each request.
+ * The hit rate is over reads: how many of them a cache answered (or confirmed, for a 304). Times are what a visitor
+ * feels, from the question to the last byte, and beside them what the service says it took itself; percentiles are of
+ * the last KEPT requests, by nearest rank. Nothing is asked for the panel's sake, and nothing is said aloud: it changes
+ * with each request.
  */
 import { requests } from "./api.js";
 import { SOURCES, sourceName, sourceSentence } from "./trace.js";
@@ -68,7 +69,8 @@ function logLine(trace) {
     const line = element("li");
     const badge = element("span", sourceName(trace), "source");
     badge.dataset.source = trace.source;
-    line.title = `${trace.method} ${trace.path}: ${trace.status}. ${sourceSentence(trace)}. Request ${trace.requestId || "without id"}`;
+    const request = trace.requestId ? `, request ${trace.requestId}` : "";
+    line.title = `${trace.method} ${trace.path}: ${trace.status}. ${sourceSentence(trace)}${request}`;
     line.append(element("code", `${trace.method} ${trace.path}`), badge, element("span", `${trace.status}`));
     line.append(element("span", showMs(trace.tookMs), "ms"));
     return line;
