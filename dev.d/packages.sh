@@ -10,7 +10,10 @@ PACKAGES_BUILD=(
     zlib1g-dev
 )
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
-PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellcheck universal-ctags)
+PACKAGES_TEST=(
+    chromium chromium-driver clang-format-14 libcmocka-dev libfcgi-bin python3-pytest python3-selenium shellcheck
+    universal-ctags
+)
 
 # A Java of any version is good enough.
 package_missing() {

@@ -196,7 +196,7 @@ stack_write_nginx() {
     SOCKET=todo.sock LISTEN="127.0.0.1:$PORT" INTERNAL_LISTEN="127.0.0.1:$INTERNAL_PORT" STATIC=static \
         ACCESS_LOG=logs/nginx-access.log USER_LINE=$user nginx_write "$STACK/todo"
     mv "$STACK/todo/nginx.conf" "$STACK/nginx.conf"
-    cp -R "$ROOT/nginx/static/." "$ROOT/data/openapi.yaml" "$ROOT/doc/problems.md" "$STACK/static/"
+    cp -R "$BUILD_DIR/static/." "$ROOT/data/openapi.yaml" "$ROOT/doc/problems.md" "$STACK/static/"
     chmod -R u+w,go+rX "$STACK/static"
 }
 
@@ -208,7 +208,10 @@ nginx_write() {
     local STATIC=${STATIC-/usr/share/todo-fcgi/static} ACCESS_LOG=${ACCESS_LOG-/var/log/nginx/todo.log}
     local USER_LINE=${USER_LINE-} LIMIT_ZONE= LIMIT=
     if [ -n "${LIMIT_RATE-}" ]; then
+        # Both are used by name below.
+        # shellcheck disable=SC2034
         LIMIT_ZONE="limit_req_zone \$binary_remote_addr zone=todo_clients:10m rate=$LIMIT_RATE;"
+        # shellcheck disable=SC2034
         LIMIT="limit_req zone=todo_clients burst=${LIMIT_BURST-100} nodelay;"
     fi
     for name in SOCKET LISTEN INTERNAL_LISTEN STATIC ACCESS_LOG USER_LINE LIMIT_ZONE LIMIT; do

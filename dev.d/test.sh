@@ -4,12 +4,13 @@
 # All the tests and their sum. The last line is "N passed, N failed", and ", N skipped" if any were.
 #
 # unit, store  the cmocka programs of tests/unit and tests/store, run by "make check" and counted by their TAP lines
-# lint, e2e    pytest over tests/lint and tests/e2e; the workers under test are the sanitizers' build
+# lint, cache, assets   pytest over these folders of tests/, which need no stack
+# e2e, browser          pytest over these, which do; the workers under test are the sanitizers' build
 #
 # Everything that runs lives in one temporary folder, with ports of its own, and is gone afterwards; what failed leaves its
 # logs in build/test-logs. With CI=true a skip counts as a failure.
 
-TEST_PARTS=(unit store lint e2e)
+TEST_PARTS=(unit store lint cache assets e2e browser)
 
 command_test() {
     local part
@@ -24,8 +25,8 @@ command_test() {
     for part in "$@"; do
         case $part in
         unit | store) test_cmocka "$part" "" ;;
-        lint) test_pytest lint "$ROOT/tests/lint" ;;
-        e2e) test_e2e "$ROOT/tests/e2e" ;;
+        lint | cache | assets) test_pytest "$part" "$ROOT/tests/$part" ;;
+        e2e | browser) test_e2e "$part" "$ROOT/tests/$part" ;;
         *) test_by_name "$part" ;;
         esac
     done
@@ -152,9 +153,10 @@ test_cmocka_count() {
 
 # --- pytest ---
 
+# test_e2e KIND FILE...
 test_e2e() {
     test_build build_sanitized || return 0
-    test_pytest e2e "$@"
+    test_pytest "$@"
 }
 
 # test_pytest KIND [OPTION...] FILE...
@@ -188,7 +190,7 @@ test_attribute() {
 
 # --- by name ---
 
-# NAME is a program (test_json), a test in one, a file of tests/lint or tests/e2e, or a test function in one.
+# NAME is a program (test_json), a test in one, a file of pytest's folders, or a test function in one.
 test_by_name() {
     local name=$1 program file found=
     for program in $(test_programs); do
@@ -200,7 +202,7 @@ test_by_name() {
             found=yes
         fi
     done
-    for file in "$ROOT"/tests/lint/test_*.py "$ROOT"/tests/e2e/test_*.py; do
+    for file in "$ROOT"/tests/{lint,cache,assets,e2e,browser}/test_*.py; do
         if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
             test_pytest_file "$file"
             found=yes
@@ -214,13 +216,33 @@ test_by_name() {
 
 test_pytest_file() {
     case $1 in
-    */e2e/*) test_e2e "$1" ;;
+    */e2e/*) test_e2e e2e "$1" ;;
+    */browser/*) test_e2e browser "$1" ;;
     *) test_pytest lint "$1" ;;
     esac
 }
 
-command_bench() {
-    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk
+# The page's pictures, into doc/shots.
+command_shots() {
+    test_clean_environment
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" chromium chromium-driver fonts-dejavu-core pngquant python3-selenium
     build_default
-    exec "$ROOT/tests/bench/run" "$@"
+    export BUILD_DIR
+    E2E_BUILD_DIR=$BUILD_DIR /usr/bin/python3 "$ROOT/tests/browser/shots.py"
+}
+
+# Each script says what it measures, beside which yardstick, and fails if a goal is missed.
+command_bench() {
+    local name status=0
+    [ $# -gt 0 ] || set -- hits load
+    # shellcheck disable=SC2046
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk $(test_packages_mongodb)
+    test_clean_environment
+    build_default
+    build_into "$BUILD_DIR" "--enable-werror" tests/bench/bare_fcgi tests/bench/bench_mongo_load
+    for name in "$@"; do
+        [ -x "$ROOT/tests/bench/$name.sh" ] || die "no benchmark is called $name"
+        "$ROOT/tests/bench/$name.sh" "$BUILD_DIR" || status=1
+    done
+    return "$status"
 }

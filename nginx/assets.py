@@ -3,25 +3,27 @@
 """
 Publishes a site: assets.py SOURCE DESTINATION
 
-SOURCE holds index.html and a folder assets/, and works as it stands behind any web server. DESTINATION gets the same, fit
-to be kept by browsers for ever:
+SOURCE holds index.html and a folder assets/, and works as it stands behind any web server. DESTINATION gets the same,
+fit to be kept by browsers for ever:
 
   assets/list.js  ->  assets/list.1f3c09ab5d27.js, .js.gz and .js.br beside it
 
-The name holds a hash of the content, the content after its own references were rewritten. So a changed file changes its name
-and the names of those that refer to it, near and far, and nobody else's. index.html alone keeps its name, for it is where
-a visit begins. References are found in HTML (href, src), CSS (url, @import), modules (import, export from), SVG (href) and web
-manifests (src); one into assets/ that leads nowhere is an error, and so is a ring of references, which can have no hashes.
+The name holds a hash of the content, the content after its own references were rewritten. So a changed file changes its
+name and the names of those that refer to it, near and far, and nobody else's. index.html alone keeps its name, for it
+is where a visit begins. References are found in HTML (href, src), CSS (url, @import), modules (import, export from),
+SVG (href) and web manifests (src); one into assets/ that leads nowhere is an error, and so is a ring of references,
+which can have no hashes.
 
-Files of the publication before stay until the next but one, so that a page opened before a release still gets its modules
-after it. generations.json in DESTINATION remembers who belongs to which. Publishing the same again changes nothing.
+Files of the publication before stay until the next but one, so that a page opened before a release still gets its
+modules after it. generations.json in DESTINATION remembers who belongs to which. Publishing the same again changes
+nothing.
 
-The result depends on the sources alone. Even times do: nginx makes an ETag from a file's time and length, so a file's time is
-taken from its hash, and the ETag is the same on each machine that serves the same file. No date is meant by it, and nginx is
-told not to send it as one (page.conf.in).
+The result depends on the sources alone. Even times do: nginx makes an ETag from a file's time and length, so a file's
+time is taken from its hash, and the ETag is the same on each machine that serves the same file. No date is meant by it,
+and nginx is told not to send it as one (page.conf.in).
 
-New files come before index.html, and old ones go after it; each is moved into place whole. What it does not do: minify. The
-comments in the modules are worth their few compressed bytes to whoever looks at the page's source.
+New files come before index.html, and old ones go after it; each is moved into place whole. What it does not do: minify.
+The comments in the modules are worth their few compressed bytes to whoever looks at the page's source.
 """
 
 import argparse
@@ -68,7 +70,9 @@ class Site:
 
     def publish_all(self):
         """All files as {path: content}. index.html comes last, for dictionaries keep their order."""
-        paths = sorted(path.relative_to(self.source).as_posix() for path in (self.source / FOLDER).rglob("*") if path.is_file())
+        paths = sorted(
+            path.relative_to(self.source).as_posix() for path in (self.source / FOLDER).rglob("*") if path.is_file()
+        )
         return dict([self.publish(path) for path in paths] + [self.publish(ENTRY)])
 
     def publish(self, path):

@@ -1,5 +1,6 @@
-# The page under content-hashed names, compressed; assets.py tells how. "make" publishes it into static/ of the build folder, from
-# which one can serve it; "make install" publishes it anew into its place, so that the files of the release before stay there.
+# The page under content-hashed names, compressed; assets.py tells how. "make" publishes it into static/ of the build
+# folder, from which one can serve it; "make install" publishes it anew into its place, so that the files of the release
+# before stay there.
 PYTHON3 = python3
 PAGE_FILES = \
 	nginx/static/index.html \
@@ -23,6 +24,7 @@ PAGE_FILES = \
 	nginx/static/assets/trace.js \
 	nginx/static/assets/view.js
 
+EXTRA_DIST += tests/assets tests/browser
 noinst_DATA = static/.published
 static/.published: $(PAGE_FILES) nginx/assets.py
 	$(AM_V_GEN)$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static static && touch $@

@@ -12,7 +12,7 @@
  *
  * If Redis can't take the fence, the store's outbox takes it, before the write and beside it; outbox.c brings it to Redis
  * later. Should Redis be trusted by the time the store has answered, its entries go before the answer does, be it another Redis
- * than the fence was in. One that answers a fence with an error is trusted no longer: it still has the entry.
+ * than the fence was in. One that answers with an error is trusted no longer: it still has the entry.
  *
  * If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it either, this
  * process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and a worker killed
@@ -60,11 +60,8 @@ static struct fence_call write_call(const struct cache_write *write)
 static void on_fence_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
-    bool is_refused = reply && !redis_reply_ok(reply);
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
-    if (is_refused && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
-        link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
         return;
     write->fenced = !write->scripts_failed && is_same_redis(write);

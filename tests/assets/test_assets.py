@@ -17,12 +17,14 @@ SCRIPT = ROOT / "nginx/assets.py"
 SITE = ROOT / "nginx/static"
 
 SMALL_SITE = {
-    "index.html": '<link href="/assets/a.css"><script src="/assets/main.js"></script><a href="/todos">x</a><a href="#top">y</a>',
+    "index.html": '<link href="/assets/a.css"><script src="/assets/main.js"></script>'
+    '<a href="/todos">x</a><a href="#top">y</a>',
     "assets/main.js": 'import { b } from "./b.js";\nimport "./c.js";\nb(); // from "nowhere" it is not\n',
     "assets/b.js": 'export * from "./deep/d.js";\nexport const b = () => fetch("/todos");\n',
     "assets/c.js": "export const c = 1;\n",
     "assets/deep/d.js": 'const later = () => import("../c.js");\nexport const d = later;\n',
-    "assets/a.css": "p { background: url(i.svg) }\nq { background: url('i.svg#part') }\nr { fill: url(#here) }\n" + "s {} " * 50,
+    "assets/a.css": "p { background: url(i.svg) }\nq { background: url('i.svg#part') }\nr { fill: url(#here) }\n"
+    + "s {} " * 50,
     "assets/i.svg": '<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0"/></svg>',
     "assets/m.webmanifest": '{"start_url": "/", "icons": [{"src": "i.svg"}]}',
 }
@@ -206,8 +208,11 @@ def test_a_ring_of_references_is_refused(source, tmp_path):
 
 def test_the_page_weighs_little(tmp_path):
     site = publish(SITE, tmp_path / "site")
-    encoded = {path: min(path.with_name(path.name + ".gz").stat().st_size, path.stat().st_size) for path in site.rglob("*.*")
-               if path.suffix in (".html", ".css", ".js", ".svg", ".webmanifest")}
+    encoded = {
+        path: min(path.with_name(path.name + ".gz").stat().st_size, path.stat().st_size)
+        for path in site.rglob("*.*")
+        if path.suffix in (".html", ".css", ".js", ".svg", ".webmanifest")
+    }
     assert 10_000 < sum(encoded.values()) < 30_000, encoded
 
 
@@ -224,6 +229,8 @@ def test_makefile_names_every_source():
 def test_no_markup_is_made_of_text():
     for path in SITE.rglob("*.js"):
         words = re.sub(r"/\*.*?\*/|//.*", "", path.read_text(), flags=re.S)
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", words), path
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", words
+        ), path
     entry = (SITE / "index.html").read_text()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?! type=\"module\" src=)", entry)

@@ -38,8 +38,9 @@ def filled(stack, count=50):
 def test_killed_workers_come_back_and_no_read_fails(new_stack):
     stack = new_stack(workers=3)
     ids = filled(stack)
-    with load(stack, reader(ids)) as running_load:
-        for pid in stack.worker_pids():
+    with load(stack, reader(ids), threads=12) as running_load:
+        for pid in stack.worker_pids() + [None] * 5:
+            pid = pid or stack.worker_pids()[0]
             running_load.wait(100)
             os.kill(pid, signal.SIGKILL)
             wait_until(lambda: pid not in stack.worker_pids() and len(stack.worker_pids()) == 3, what="a new worker")

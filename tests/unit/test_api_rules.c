@@ -273,6 +273,22 @@ static void a_client_beyond_its_limit_is_told_when_to_come_again(void **state)
     assert_int_equal(bed_counter(worker, STAT_LIMIT_REFUSED), 4);
 }
 
+static void who_watches_the_service_is_not_limited(void **state)
+{
+    static const char *const paths[] = {"/healthz", "/readyz", "/metrics"};
+    (void)state;
+    limit_set();
+    for (size_t i = 0; i < 4 * COUNT_OF(paths); i++) {
+        struct exchange exchange;
+        exchange_init(&exchange, "GET", paths[i % COUNT_OF(paths)]);
+        exchange.request.remote_address = SLICE("127.0.0.1");
+        exchange_run(&exchange);
+        assert_status(paths[i % COUNT_OF(paths)], &exchange, 200);
+        exchange_fini(&exchange);
+    }
+    assert_int_equal(bed_counter(worker, STAT_LIMIT_ADMITTED) + bed_counter(worker, STAT_LIMIT_UNKNOWN), 0);
+}
+
 /* The read goes out behind the question, in the same moment; a write waits for the answer, and is not begun without it. */
 static void a_read_waits_for_nothing_and_a_write_for_its_verdict(void **state)
 {
@@ -456,8 +472,7 @@ static void server_timing_is_sent_if_it_is_wanted(void **state)
     static const struct {
         const char *method, *path;
         bool redis, store;
-    } rows[] = {
-        {"GET", "/todos/a", true, false}, {"GET", "/todos/b", true, true}, {"PUT", "/todos/a", false, false}};
+    } rows[] = {{"GET", "/todos/a", true, false}, {"GET", "/todos/b", true, true}, {"PUT", "/todos/a", false, false}};
     for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
         struct exchange exchange;
         bed->settings.server_timing = i % 2;
@@ -493,6 +508,7 @@ int main(void)
         TEST(a_setting_that_is_empty_sends_no_field),
         TEST(a_write_names_what_it_made_old),
         TEST(a_client_beyond_its_limit_is_told_when_to_come_again),
+        TEST(who_watches_the_service_is_not_limited),
         TEST(a_read_waits_for_nothing_and_a_write_for_its_verdict),
         TEST(without_redis_nobody_is_refused_and_each_is_counted),
         TEST(a_verdict_that_is_lost_lets_the_request_through),

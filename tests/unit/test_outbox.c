@@ -291,6 +291,34 @@ static void a_drain_looks_again_if_a_write_has_ended_meanwhile(void **state)
     assert_int_equal(bed_read(bed, worker, "a"), 2);
 }
 
+/*
+ * W fences, Redis is restarted empty, another worker fills 1 in the new epoch, W commits 2 before it knows this Redis, and by the time
+ * its record is in the store it trusts it, after a drain that couldn't see the record.
+ */
+static void a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    struct writer writer;
+    bed_fence(bed, &writer);
+    fake_server_restart(bed->server, "run-b", false);
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
+    assert_true(fake_server_has(bed->server, "todo:2:{a}"));
+    bed_store(worker);
+    bed_redis(worker); /* INFO */
+    fake_pool_delay_oldest(worker->pool);
+    bed_store(worker); /* the link's record */
+    fake_pool_delay_oldest(worker->pool);
+    bed_store(worker); /* the outbox: empty */
+    assert_true(cache_is_trusted(worker->cache));
+    assert_int_equal(writer.answers, 0);
+    bed_let_go(bed);
+    assert_int_equal(writer.status, STATUS_OK);
+    assert_int_equal(bed_read(bed, worker, "a"), 2);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
+}
+
 /* Reads go well, writes don't (a primary that lacks replicas, or was made one): hits would show the old value for a lifetime. */
 static void a_redis_that_refuses_a_fence_is_not_trusted_until_it_takes_it(void **state)
 {
@@ -359,6 +387,7 @@ int main(void)
         TEST(a_settled_record_takes_the_place_of_an_unfence_in_another_epoch),
         TEST(a_write_through_the_outbox_ends_with_an_unfence_if_redis_is_back),
         TEST(a_drain_looks_again_if_a_write_has_ended_meanwhile),
+        TEST(a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence),
         TEST(a_redis_that_refuses_a_fence_is_not_trusted_until_it_takes_it),
         TEST(a_redis_that_refuses_an_unfence_is_not_trusted_either),
     };

@@ -2,14 +2,14 @@
 /*
  * The service's HTTP, and nothing else: each function here is one request.
  *
- * Reads carry If-None-Match of what was read before, from a small memory of this page's own, so that "not modified" can be
- * seen; the browser's cache would hide it. After a write, a read of the same todo carries the write's Todo-Version: no cache on
- * the way may answer with anything older.
+ * Reads carry If-None-Match of what was read before, from a small memory of this page's own, so that "not modified" can
+ * be seen; the browser's cache would hide it. After a write, a read of the same todo carries the write's Todo-Version:
+ * no cache on the way may answer with anything older.
  *
  * Changes carry If-Match, so that nobody's edit is lost; what to do about a refusal is change.js' matter.
  *
- * What is not a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer came. Each answer
- * is also told to who listens to "answered" on the exported target, with its trace.
+ * What is not a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer came.
+ * Each answer is also told to who listens to "answered" on the exported target, with its trace.
  */
 import { traceOf } from "./trace.js";
 
@@ -42,7 +42,9 @@ const versions = new Memory(); // path of a todo -> Todo-Version of this page's 
 const pathOf = (id) => `/todos/${encodeURIComponent(id)}`;
 
 async function send(method, path, headers, body) {
-    const options = { method, headers, body, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+    // Left to themselves, browsers put "no-cache" on such a request, and the service would obey and go past its caches.
+    const all = { ...headers, "Cache-Control": "no-transform" };
+    const options = { method, headers: all, body, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
     const began = performance.now();
     let response, text;
     try {

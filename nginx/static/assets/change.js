@@ -2,13 +2,13 @@
 /*
  * Changing and deleting a todo without losing anybody's work.
  *
- * A change is made to the version that the visitor saw, and to no other: If-Match carries its ETag. Rows of a list have no ETag
- * yet, so the todo is read first; if it isn't what the row shows, that is a conflict already. So is a 412, and a 404. Each
- * time the visitor chooses (conflict.js), and the change is tried again against the newest version, until it is taken or
- * dropped.
+ * A change is made to the version that the visitor saw, and to no other: If-Match carries its ETag. Rows of a list have
+ * no ETag yet, so the todo is read first; if it isn't what the row shows, that is a conflict already. So is a 412, and
+ * a 404. Each time the visitor chooses (conflict.js), and the change is tried again against the newest version, until
+ * it is taken or dropped.
  *
- * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the change was dropped for what is
- * there; "gone", there is nothing; "later", the visitor hasn't decided, and nothing was sent.
+ * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the change was dropped for
+ * what is there; "gone", there is nothing; "later", the visitor hasn't decided, and nothing was sent.
  */
 import { deleteTodo, patchTodo, readTodo, restoreTodo } from "./api.js";
 import { settle } from "./conflict.js";

@@ -2,8 +2,8 @@
 /*
  * Two people changed one todo, and the service has refused the second: both versions side by side, and a choice.
  *
- * Field by field, the version is marked that a merge would take: mine where I changed something, theirs elsewhere. Where one side
- * is that the todo is gone, there is nothing to merge, and the choice is between the two.
+ * Field by field, the version is marked that a merge would take: mine where I changed something, theirs elsewhere.
+ * Where one side is that the todo is gone, there is nothing to merge, and the choice is between the two.
  *
  * The dialog decides nothing and sends nothing: it gives back what was chosen.
  */
@@ -45,12 +45,17 @@ function fill(base, mine, theirs) {
     const versions = byId("conflict-versions");
     if (mine && theirs) {
         versions.replaceChildren(...Object.keys(FIELDS).map((field) => compareField(field, base, mine, theirs)));
-        return ["This todo was changed elsewhere", "Choose what shall stand, field by field.", "Save the marked", "Keep what is there now"];
+        return [
+            "This todo was changed elsewhere",
+            "Choose what shall stand, field by field.",
+            "Save the marked",
+            "Keep what is there now",
+        ];
     }
     versions.replaceChildren(showOne(mine ?? theirs));
     return mine
         ? ["This todo was deleted elsewhere", "Your version:", "Make it again", "Let it go"]
-        : ["This todo was changed elsewhere", "You are about to delete what you haven’t seen:", "Delete it", "Keep it"];
+        : ["This todo was changed elsewhere", "You haven’t seen this version:", "Delete it", "Keep it"];
 }
 
 function chosen(mine, theirs) {
@@ -61,8 +66,9 @@ function chosen(mine, theirs) {
 }
 
 /*
- * base is what was seen when the change began, mine what it should become, theirs what is there now; mine or theirs is null for
- * "deleted". Resolves to {keep: "mine", todo}, to {keep: "theirs"}, or to {keep: "later"}.
+ * base is what was seen when the change began, mine what it should become, theirs what is there now; mine or theirs is
+ * null for "deleted". Resolves to {keep: "mine", todo}, to {keep: "theirs"}, or, for whatever closed the dialog but
+ * these two buttons, to {keep: "later"}.
  */
 export function settle(base, mine, theirs) {
     const dialog = byId("conflict");
@@ -71,9 +77,8 @@ export function settle(base, mine, theirs) {
     byId("conflict-text").textContent = text;
     byId("conflict-mine").textContent = takeMine;
     byId("conflict-theirs").textContent = takeTheirs;
-    dialog.returnValue = "later";
+    dialog.returnValue = "";
     dialog.showModal();
-    return new Promise((resolve) => {
-        dialog.addEventListener("close", () => resolve({ keep: dialog.returnValue, todo: chosen(mine, theirs) }), { once: true });
-    });
+    const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    return closed.then(() => ({ keep: dialog.returnValue || "later", todo: chosen(mine, theirs) }));
 }

@@ -2,8 +2,8 @@
 /*
  * Forms: the one that adds, and the one that a row turns into.
  *
- * The rules for a todo are the service's, and are not repeated here: it refuses what breaks one and names the member by a
- * JSON pointer, and the form puts its words under that field. What the visitor has typed stays until it is saved.
+ * The rules for a todo are the service's, and are not repeated here: it refuses what breaks one and names the member by
+ * a JSON pointer, and the form puts its words under that field. What the visitor has typed stays until it is saved.
  *
  * The form that adds keeps one idempotency key per draft: if no answer came, sending the same again can't make two.
  */
@@ -57,7 +57,9 @@ const draftOf = (form) => Object.fromEntries(FIELDS.map((name) => [name, form.el
 
 // randomUUID() isn't there on plain HTTP.
 function newKey() {
-    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+        "",
+    );
 }
 
 // added is called with each new entry.
@@ -79,8 +81,8 @@ export function startAdding(added) {
 }
 
 /*
- * A form over a todo. save is called with the fields that were changed, and resolves to whether the form is done with; close is
- * called when the visitor gives up.
+ * A form over a todo. save is called with the fields that were changed, and resolves to whether the form is done with;
+ * close is called when the visitor gives up.
  */
 export function editorOf(todo, save, close) {
     const form = fromTemplate("editor-template");

@@ -2,12 +2,12 @@
 /*
  * The list: the rows of the place where the visitor is, the links to other places, and how the last answer came.
  *
- * A place is a page of todos or one todo by its id; both are shown as rows. Loading keeps the old rows until the new ones are
- * there, so nothing flickers, and an answer that comes after the visitor has gone on is dropped. Paging is by the service's cursors
- * (place.js tells how one gets back).
+ * A place is a page of todos or one todo by its id; both are shown as rows. Loading keeps the old rows until the new
+ * ones are there, so nothing flickers, and an answer that comes after the visitor has gone on is dropped. Paging is by
+ * the service's cursors (place.js tells how one gets back).
  *
- * What is on the page changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the next load,
- * and nothing is read in the background.
+ * What is on the page changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the
+ * next load, and nothing is read in the background.
  */
 import { Problem, readPage, readTodo } from "./api.js";
 import { clearNotice, showProblem } from "./notice.js";
@@ -30,8 +30,9 @@ function showTrace(trace) {
     const badge = element("span", sourceName(trace), "source");
     badge.dataset.source = trace.source;
     badge.title = sourceSentence(trace);
-    const age = trace.isHit && trace.ageSeconds !== null ? `, ${trace.ageSeconds} s old` : "";
-    byId("list-trace").replaceChildren(badge, ` in ${showMs(trace.tookMs)} ms${age}`);
+    const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms of them in the service` : "";
+    const age = trace.isHit && trace.ageSeconds !== null ? `; ${trace.ageSeconds} s old` : "";
+    byId("list-trace").replaceChildren(badge, ` in ${showMs(trace.tookMs)} ms${inside}${age}`);
 }
 
 function showFilters(place) {

@@ -2,9 +2,10 @@
 /*
  * The panel: this page's own requests, counted live from their answers' headers.
  *
- * The hit rate is over reads: how many of them a cache answered (or confirmed, for a 304). Times are what a visitor feels, from the
- * question to the last byte; percentiles are of the last KEPT requests, by nearest rank. Nothing is asked for the panel's sake, and
- * nothing is said aloud: it changes with each request.
+ * The hit rate is over reads: how many of them a cache answered (or confirmed, for a 304). Times are what a visitor
+ * feels, from the question to the last byte, and beside them what the service says it took itself; percentiles are of
+ * the last KEPT requests, by nearest rank. Nothing is asked for the panel's sake, and nothing is said aloud: it changes
+ * with each request.
  */
 import { requests } from "./api.js";
 import { SOURCES, sourceName, sourceSentence } from "./trace.js";
@@ -17,23 +18,26 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const traces = [];
 
-function percentile(sorted, share) {
-    return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
+const sorted = (numbers) => numbers.sort((a, b) => a - b);
+
+function percentile(inOrder, share) {
+    return inOrder[Math.max(0, Math.ceil(inOrder.length * share) - 1)];
 }
 
 function showRate() {
     const reads = traces.filter((trace) => trace.isRead);
     const hits = reads.filter((trace) => trace.isHit).length;
     const rate = reads.length > 0 ? `${Math.round((hits / reads.length) * 100)} %` : "–";
-    const times = traces.map((trace) => trace.tookMs).sort((a, b) => a - b);
+    const times = sorted(traces.map((trace) => trace.tookMs));
     byId("meter-rate").textContent = rate;
     byId("meter-count").textContent = `hits: ${hits} of ${reads.length} reads`;
     byId("meter-brief").textContent = `${rate} hits, p50 ${showMs(percentile(times, 0.5))} ms`;
 }
 
 function sourceLine(source) {
-    const times = traces.filter((trace) => trace.source === source).map((trace) => trace.tookMs);
-    times.sort((a, b) => a - b);
+    const answered = traces.filter((trace) => trace.source === source);
+    const times = sorted(answered.map((trace) => trace.tookMs));
+    const inside = sorted(answered.map((trace) => trace.serverMs.route).filter((ms) => ms !== undefined));
     const line = element("tr");
     const name = element("th");
     name.scope = "row";
@@ -42,6 +46,7 @@ function sourceLine(source) {
     name.append(badge);
     line.append(name, element("td", times.length));
     line.append(...[0.5, 0.95].map((share) => element("td", showMs(percentile(times, share)))));
+    line.append(element("td", inside.length > 0 ? showMs(percentile(inside, 0.5)) : "–"));
     return line;
 }
 
@@ -64,7 +69,8 @@ function logLine(trace) {
     const line = element("li");
     const badge = element("span", sourceName(trace), "source");
     badge.dataset.source = trace.source;
-    line.title = `${trace.method} ${trace.path}: ${trace.status}. ${sourceSentence(trace)}. Request ${trace.requestId || "without id"}`;
+    const request = trace.requestId ? `, request ${trace.requestId}` : "";
+    line.title = `${trace.method} ${trace.path}: ${trace.status}. ${sourceSentence(trace)}${request}`;
     line.append(element("code", `${trace.method} ${trace.path}`), badge, element("span", `${trace.status}`));
     line.append(element("span", showMs(trace.tookMs), "ms"));
     return line;

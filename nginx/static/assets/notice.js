@@ -2,9 +2,9 @@
 /*
  * What concerns the whole page: that the network is gone, that the service doesn't answer or is busy.
  *
- * One line above the list, said to screen readers as well, gone when its reason is. The browser's word ("offline") counts, but so
- * does an unanswered request: a machine may be on a network that doesn't lead here. While the line stands, what the page shows
- * may be old, and it says so.
+ * One line above the list, said to screen readers as well, gone when its reason is. The browser's word ("offline")
+ * counts, but so does an unanswered request: a machine may be on a network that doesn't lead here. While the line
+ * stands, what the page shows may be old, and it says so.
  */
 import { requests } from "./api.js";
 import { byId, element } from "./view.js";

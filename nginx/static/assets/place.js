@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where the visitor is: one todo, or a page of the list, written in the URL, so that it can be bookmarked, sent and reloaded.
+ * Where the visitor is: one todo, or a page of the list, written in the URL, so that it can be bookmarked, sent and
+ * reloaded.
  *
  *   /                        the first page            /?cursor=C           a later one
  *   /?done=false             only open ones            /?order=asc          oldest first
  *   /?id=42                  one todo                  /?limit=50           longer pages
  *
- * The service's lists go forward only: a page knows the cursor of the next one, not of the one before. So each step forward
- * leaves the cursors passed in history.state, the trail. It survives a reload and comes back with the browser's back button; who
- * arrives by a link has none, and is offered the list's begin instead.
+ * The service's lists go forward only: a page knows the cursor of the next one, not of the one before. So each step
+ * forward leaves the cursors passed in history.state, the trail. It survives a reload and comes back with the browser's
+ * back button; who arrives by a link has none, and is offered the list's begin instead.
  *
- * Places are reached by real links; a plain click on one is taken here, everything else (new tab, copy) is the browser's.
+ * Places are reached by real links; a plain click on one is taken here, everything else (new tab, copy) is the
+ * browser's.
  */
 const LIMIT = 20;
 const PARAMETERS = ["done", "order", "limit", "cursor"];

@@ -2,12 +2,12 @@
 /*
  * One line of the list: a todo, and what can be done with it.
  *
- * A row holds an entry (the todo, the ETag if it was read by itself, the trace of the answer that brought it) and draws it anew
- * after each answer. Its badge names the source of that answer; pressing it reads this one todo again, so that one can watch a
- * todo come from the database first and from the cache next.
+ * A row holds an entry (the todo, the ETag if it was read by itself, the trace of the answer that brought it) and draws
+ * it anew after each answer. Its badge names the source of that answer; pressing it reads this one todo again, so that
+ * one can watch a todo come from the database first and from the cache next.
  *
- * A deleted todo leaves a line with Undo in its place: no clock runs, several may stand, and the focus stays where it was. Undo
- * makes a todo with the same id and the same words; to the service it is a new one, with a new time of birth.
+ * A deleted todo leaves a line with Undo in its place: no clock runs, several may stand, and the focus stays where it
+ * was. Undo makes a todo with the same id and the same words; to the service it is a new one, with a new time of birth.
  *
  * A row knows nothing of the list it is in.
  */
@@ -166,7 +166,9 @@ export class Row {
         } catch (problem) {
             if (!(problem instanceof Problem)) throw problem;
             const isTaken = problem.status === 412;
-            part(gone, "text").textContent = isTaken ? `Somebody has made “${todo.id}” again meanwhile.` : problem.message;
+            part(gone, "text").textContent = isTaken
+                ? `Somebody has made “${todo.id}” again meanwhile.`
+                : problem.message;
             undo.hidden = isTaken;
             undo.disabled = false;
             return;

@@ -2,13 +2,14 @@
 /*
  * Where an answer came from, and how long it took, as the answer's own headers say.
  *
- *   Cache-Status  (RFC 9211) a list of the caches on the way, the one nearest to us last. One that says "hit" has answered; if
- *                 none does, it was the database. detail=l1 is the worker's own memory, a hit without it is Redis.
+ *   Cache-Status  (RFC 9211) a list of the caches on the way, the one nearest to us last. One that says "hit" has
+ *                 answered; if none does, it was the database. The service's own says detail=l1 for the worker's
+ *                 memory; without that it is Redis.
  *   Age           how many seconds ago the cached copy was read from the database.
  *   Server-Timing what the service itself measured, if it is set to tell.
  *
- * A 304 is a source of its own: the bytes were here already, and somebody, named by via, has only confirmed them. It is a hit if a
- * cache confirmed them.
+ * A 304 is a source of its own: the bytes were here already, and somebody, named by via, has only confirmed them. It is
+ * a hit if a cache confirmed them.
  *
  * This module only reads; it neither asks nor draws.
  */
@@ -20,7 +21,7 @@ export const SOURCES = {
     304: "304",
     database: "Database",
     write: "Write",
-    none: "No cache",
+    none: "Service",
 };
 
 // "todo-fcgi; hit; ttl=9, nginx; fwd=miss" as [{name: "todo-fcgi", hit: "", ttl: "9"}, ...]
@@ -64,6 +65,7 @@ export function traceOf(method, path, response, tookMs) {
         isRead: method === "GET" && status < 500 && via !== "none",
         isHit: ["l1", "redis", "front"].includes(via),
         ageSeconds: age === null ? null : Number(age),
+        // route is all of it; redis and store are parts of that.
         serverMs: parseServerTiming(headers.get("Server-Timing") ?? ""),
         requestId: headers.get("Request-Id") ?? "",
     };

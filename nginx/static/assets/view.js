@@ -2,8 +2,8 @@
 /*
  * Small tools over the document: templates, parts, times, words for screen readers.
  *
- * Markup lives in index.html alone. A template is cloned and its parts, marked data-part, are filled by textContent or a
- * property, never by HTML: what a todo is called can't become markup, and the page needs no Trusted Types policy.
+ * Markup lives in index.html alone. A template is cloned and its parts, marked data-part, are filled by textContent or
+ * a property, never by HTML: what a todo is called can't become markup, and the page needs no Trusted Types policy.
  */
 
 export const byId = (id) => document.getElementById(id);
@@ -54,5 +54,5 @@ export function showTime(target, iso) {
 
 // Milliseconds with as many digits as mean something.
 export function showMs(ms) {
-    return ms < 10 ? ms.toFixed(1) : Math.round(ms).toString();
+    return ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0);
 }
