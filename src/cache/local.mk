@@ -15,6 +15,7 @@ libcache_a_SOURCES = \
 	src/cache/limit.c src/cache/limit.h \
 	src/cache/link.c \
 	src/cache/list_read.c \
+	src/cache/mutant.h \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
 	src/cache/pending.c src/cache/pending.h \
@@ -23,6 +24,10 @@ libcache_a_SOURCES = \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c \
 	src/cache/write.c
+if FAILPOINTS
+libcache_a_SOURCES += src/cache/mutant.c
+endif
+EXTRA_DIST += src/cache/mutant.c
 nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
 
 CACHE_LUA = \

@@ -22,6 +22,7 @@
 #include "cache/demand.h"
 #include "cache/entry.h"
 #include "cache/lifetime.h"
+#include "cache/mutant.h"
 
 struct todo_flight {
     struct flight flight;
@@ -86,7 +87,7 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease),
-                                 key_slice(&self->keys.writers)};
+                                 key_slice(mutant_writers(&self->keys))};
     char lease_ms[INT64_TEXT_MAX + 1], after_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
@@ -144,6 +145,7 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(flight->token.text), slice_of_int64(ttl_ms, kept_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease)};
+    mutant_steal_lease(flight->cache, &self->keys, &flight->token);
     script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
 }
 

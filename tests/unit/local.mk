@@ -126,3 +126,12 @@ tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
+
+# Failpoints, whether or not this build has them.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_failpoint
+endif
+
+tests_unit_test_failpoint_SOURCES = tests/unit/test_failpoint.c src/base/failpoint.c tests/unit/testing.h
+tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILPOINTS_ENABLED
+tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
