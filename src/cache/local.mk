@@ -3,6 +3,8 @@ noinst_LIBRARIES += libcache.a
 libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 CACHE_LIBS = $(HIREDIS_LIBS) -lm
 libcache_a_SOURCES = \
+	src/cache/audit.c src/cache/audit.h \
+	src/cache/auditor.c src/cache/auditor.h \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c \
 	src/cache/demand.c src/cache/demand.h \

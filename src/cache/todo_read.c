@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/auditor.h"
 #include "cache/cache_state.h"
 #include "cache/demand.h"
 #include "cache/entry.h"
@@ -292,6 +293,7 @@ static void get_hit(struct cache_get *get, const struct entry *entry, const stru
     answer.todo = entry->negative ? NULL : &entry->todo;
     if (lifetime_wants_refresh(cache, lifetime, entry, trace->age_ms))
         refresh_begin(cache, get->id, entry->at_ms);
+    auditor_note_hit(cache->auditor, get->id, entry->negative);
     trace_time(trace, &get->reader, -1);
     answer.trace = *trace;
     get_answer(get, &answer);

@@ -135,3 +135,11 @@ endif
 tests_unit_test_failpoint_SOURCES = tests/unit/test_failpoint.c src/base/failpoint.c tests/unit/testing.h
 tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILPOINTS_ENABLED
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_audit
+endif
+
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
+tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
