@@ -23,6 +23,7 @@ libcache_a_SOURCES = \
 	src/cache/pending.c src/cache/pending.h \
 	src/cache/redis.c src/cache/redis.h \
 	src/cache/redis_address.c src/cache/redis_address.h \
+	src/cache/scan.c src/cache/scan.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c \
 	src/cache/write.c
