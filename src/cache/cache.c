@@ -6,6 +6,7 @@
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
+ *   auditor.c, audit.c  whether the invariant holds, measured
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
  * It holds because (1) a reader fills only under a lease taken before it read, which every write deletes; (2) a write
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cache/auditor.h"
 #include "cache/cache_state.h"
 
 static void on_redis_up(void *ctx)
@@ -57,6 +59,7 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     cache->generation_ms = 2 * options->settings->list_ttl_s * 1000;
     cache->link = link_new(cache);
     cache->outbox = outbox_new(cache);
+    cache->auditor = auditor_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
     enum status status = redis_new(&cache->redis, &redis_options, error);
     if (status != STATUS_OK) {
@@ -75,6 +78,7 @@ void cache_free(struct cache *cache)
     redis_free(cache->redis);
     link_free(cache->link);
     outbox_free(cache->outbox);
+    auditor_free(cache->auditor);
     free(cache);
 }
 
@@ -87,4 +91,5 @@ void cache_tend(struct cache *cache)
 {
     outbox_tend(cache->outbox);
     link_tend(cache->link);
+    auditor_tend(cache->auditor);
 }

@@ -13,6 +13,7 @@
 #include "cache/redis.h"
 #include "cache/scripts.h"
 
+struct auditor;
 struct link;
 struct outbox;
 
@@ -21,6 +22,7 @@ struct cache {
     struct redis *redis;
     struct link *link;            /* link.c: which Redis, which epoch, whether to trust it */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis couldn't take */
+    struct auditor *auditor;      /* auditor.c: compares hits with the store */
     struct flight_state *flights; /* flight.c: by name */
     int64_t epoch;                /* in all keys; 0: not known yet */
     bool trusted;

@@ -30,6 +30,7 @@
 #include <uthash.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/demand.h"
@@ -164,6 +165,7 @@ static enum status fetch_work(struct pool_job *job, struct error *error)
     int64_t begun_us = clock_monotonic_us();
     enum status status = flight->kind->fetch(flight, flight->cache->options.store, error);
     flight->cost_us = clock_monotonic_us() - begun_us;
+    failpoint_pass(FAILPOINT_FILL_BEFORE);
     return status;
 }
 
@@ -278,7 +280,7 @@ static void flight_land(struct flight *flight)
     bool is_for_all =
         state->filled || state->found || (flight->status != STATUS_OK && flight->status != STATUS_NOT_FOUND);
     struct cache_reader *joiners = state->joiners;
-    if (joiners && !is_for_all) {
+    if (joiners && !is_for_all && !failpoint_is_on(FAILPOINT_JOINERS_TAKE_REFUSED)) {
         flight_again(flight, joiners);
         joiners = NULL;
     }

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
@@ -87,6 +88,7 @@ static enum status remove_work(struct pool_job *job, struct error *error)
     struct outbox *outbox = outbox_of_job(job);
     struct store *store = outbox->cache->options.store;
     struct store_meta meta;
+    failpoint_pass(FAILPOINT_DRAIN_BEFORE_REMOVE);
     enum status status = store_meta_get(store, &meta, error);
     if (status != STATUS_OK)
         return status;

@@ -24,11 +24,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/fence.h"
 #include "cache/lifetime.h"
+#include "cache/mutant.h"
 
 static void write_store(struct cache_write *write);
 static void write_unfence(struct cache_write *write);
@@ -89,7 +91,10 @@ static enum status store_work(struct pool_job *job, struct error *error)
     struct cache_write *write = write_of_job(job);
     if (!has_time_left(write))
         return error_set(error, STATUS_BUSY, "the write waited too long for the store; nothing was written, try again");
-    return write->work(write, write->cache->options.store, error);
+    failpoint_pass(FAILPOINT_WRITE_AFTER_FENCE);
+    enum status status = write->work(write, write->cache->options.store, error);
+    failpoint_pass(FAILPOINT_WRITE_AFTER_COMMIT);
+    return status;
 }
 
 static enum status outbox_put(struct cache_write *write, bool settled, struct error *error)
@@ -239,13 +244,20 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
         write_settle(write);
 }
 
+/* Marks that were lost on the way. */
+static void write_count_lost(const struct cache_write *write, int64_t count)
+{
+    stats_add(write->cache->options.stats, STAT_FENCE_LOST, (uint64_t)count);
+    mutant_unmark(write->cache, write->epoch, write->ids[0]);
+}
+
 static void on_published(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
     int64_t answer = redis_reply_ok(reply) ? redis_reply_integer(reply) : 0;
     cache_count(write->cache, answer == 1 ? STAT_PUBLISHED : STAT_PUBLISH_REFUSED);
     if (answer == -1)
-        cache_count(write->cache, STAT_FENCE_LOST);
+        write_count_lost(write, 1);
     on_unfence_reply(ctx, reply);
 }
 
@@ -265,7 +277,7 @@ static void on_unfence_todos_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
     if (write->fenced && redis_reply_ok(reply) && redis_reply_integer(reply) > 0)
-        stats_add(write->cache->options.stats, STAT_FENCE_LOST, (uint64_t)redis_reply_integer(reply));
+        write_count_lost(write, redis_reply_integer(reply));
     on_unfence_reply(ctx, reply);
 }
 
@@ -277,6 +289,7 @@ static void write_unfence(struct cache_write *write)
     write->replies_left = 2;
     write->scripts_failed = false;
     stats_add(write->cache->options.stats, STAT_UNFENCE, write->id_count);
+    failpoint_pass(FAILPOINT_WRITE_BEFORE_UNFENCE);
     bool may_publish = write->fenced && write->status == STATUS_OK && write->written && write->id_count == 1;
     if (may_publish && write->cache->options.settings->write_policy == WRITE_PUBLISH)
         write_publish(write, &call);

@@ -211,6 +211,40 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
     return STATUS_OK;
 }
 
+static enum status view_check(int fd, struct header *header, size_t *size_bytes)
+{
+    struct stat info;
+    bool is_ours = fstat(fd, &info) == 0 && pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header &&
+                   memcmp(header->magic, MAGIC, sizeof MAGIC) == 0 && header->layout == layout_hash();
+    *size_bytes = is_ours ? (size_t)info.st_size : 0;
+    return is_ours && *size_bytes == slot_offset(header->slot_count) ? STATUS_OK : STATUS_INVALID;
+}
+
+enum status stats_file_view(struct stats_file **out, const char *path, struct error *error)
+{
+    struct header header;
+    struct stats_file *file = mem_zalloc(sizeof *file);
+    file->fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum status status = STATUS_OK;
+    if (file->fd < 0)
+        status = error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
+    else if (view_check(file->fd, &header, &file->map_bytes) != STATUS_OK)
+        status = error_set(error, STATUS_INVALID, "%s: it is no counters' file of this version's workers", path);
+    if (status == STATUS_OK) {
+        file->map = mmap(NULL, file->map_bytes, PROT_READ, MAP_SHARED, file->fd, 0);
+        if (file->map == MAP_FAILED)
+            status = error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
+    }
+    if (status != STATUS_OK) {
+        file->map = NULL;
+        stats_file_close(file);
+        return status;
+    }
+    file->header = file->map;
+    *out = file;
+    return STATUS_OK;
+}
+
 void stats_file_close(struct stats_file *file)
 {
     if (!file)

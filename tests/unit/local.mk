@@ -180,3 +180,20 @@ tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
 tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
 tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+
+# Failpoints, whether or not this build has them.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_failpoint
+endif
+
+tests_unit_test_failpoint_SOURCES = tests/unit/test_failpoint.c src/base/failpoint.c tests/unit/testing.h
+tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILPOINTS_ENABLED
+tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_audit
+endif
+
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
+tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
