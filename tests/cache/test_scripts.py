@@ -114,12 +114,12 @@ def full(redis):
     return fill_up
 
 
-def acquire(redis, token="reader"):
-    return redis.run("acquire", TODO, token, LEASE_MS)
+def acquire(redis, token="reader", after_ms=-1):
+    return redis.run("acquire", TODO, token, LEASE_MS, after_ms)
 
 
 def fill(redis, token="reader", *fields):
-    return redis.run("fill", [ENTRY, LEASE], token, TTL_MS, *(fields or ("v", "1", "name", "x")))
+    return redis.run("fill", [ENTRY, LEASE], token, TTL_MS, *(fields or ("v", "1", "name", "x", "at", "1000")))
 
 
 def fence(redis, token="writer", keys=TODO, window_ms=WINDOW_MS):
@@ -158,7 +158,7 @@ def test_one_reader_gets_the_lease_others_wait(redis):
 
 
 def test_a_lease_runs_out(redis):
-    assert redis.run("acquire", TODO, "r1", 30) == "FILL"
+    assert redis.run("acquire", TODO, "r1", 30, -1) == "FILL"
     time.sleep(0.05)
     assert acquire(redis, "r2") == "FILL"
     assert fill(redis, "r1") == 0
@@ -176,8 +176,75 @@ def test_a_fill_puts_the_entry_in_and_drops_the_lease(redis):
 def test_who_acquires_after_a_fill_gets_the_entry(redis):
     acquire(redis)
     fill(redis)
-    assert acquire(redis, "r2") == ["v", "1", "name", "x"]
+    assert acquire(redis, "r2") == ["v", "1", "name", "x", "at", "1000"]
     assert redis("EXISTS", LEASE) == 0
+
+
+def test_who_wants_a_newer_entry_gets_the_lease_and_takes_its_place(redis):
+    acquire(redis)
+    fill(redis)
+    assert acquire(redis, "r2", after_ms=999) == ["v", "1", "name", "x", "at", "1000"]
+    assert acquire(redis, "r2", after_ms=1000) == "FILL"
+    assert redis.hash(ENTRY)["v"] == "1"  # answered until the refresh is there
+    assert fill(redis, "r2", "none", "1", "at", "2000") == 1
+    assert redis.hash(ENTRY) == {"none": "1", "at": "2000"}
+
+
+def test_a_refresh_does_not_survive_a_fence(redis):
+    acquire(redis)
+    fill(redis)
+    acquire(redis, "r2", after_ms=1000)
+    fence(redis)
+    unfence(redis)
+    assert fill(redis, "r2", "v", "1", "at", "2000") == 0 and redis("EXISTS", ENTRY) == 0
+
+
+# ---- publish ----
+
+
+def publish(redis, token="writer", v="2"):
+    return redis.run("publish", TODO, token, TTL_MS, "v", v, "at", "3000")
+
+
+def test_a_lone_write_leaves_its_entry(redis):
+    fence(redis)
+    assert publish(redis) == 1
+    assert redis.hash(ENTRY) == {"v": "2", "at": "3000"} and 0 < redis("PTTL", ENTRY) <= TTL_MS
+    assert redis("EXISTS", WRITERS, LEASE) == 0
+
+
+@pytest.mark.parametrize("order", ["first in, first out", "first in, last out"])
+def test_writes_that_overlap_leave_no_entry(redis, order):
+    fence(redis, "w0")
+    fence(redis, "w1")
+    out = ["w0", "w1"] if order == "first in, first out" else ["w1", "w0"]
+    assert [publish(redis, token) for token in out] == [0, 0]
+    assert redis("EXISTS", ENTRY, WRITERS) == 0
+
+
+def test_a_lost_mark_is_an_overlap_for_those_who_are_there(redis):
+    """Mutant 4 of the design: W0's mark is evicted, W1 fences, W0 ends, W1 publishes what W0 made old."""
+    fence(redis, "w0")
+    redis("DEL", WRITERS)
+    fence(redis, "w1")
+    assert unfence(redis, "w0") == 1
+    assert publish(redis, "w1") == 0 and redis("EXISTS", ENTRY) == 0
+    fence(redis, "w2")
+    assert publish(redis, "w2") == 1  # the overlap went with the last of them
+
+
+def test_who_lost_its_mark_publishes_nothing(redis):
+    fence(redis)
+    redis("DEL", WRITERS)
+    assert publish(redis) == -1 and redis("EXISTS", ENTRY) == 0
+
+
+def test_an_overlap_outlives_the_one_who_saw_it(redis):
+    """Mutant 2 of the design: W0 fences, W1 fences, commits and ends, W0 must not publish what it wrote before."""
+    fence(redis, "w0")
+    fence(redis, "w1")
+    unfence(redis, "w1")
+    assert publish(redis, "w0") == 0 and redis("EXISTS", ENTRY) == 0
 
 
 @pytest.mark.parametrize("lose", ["none", "other", "evicted"])
@@ -245,7 +312,7 @@ def test_a_mark_that_ran_out_does_not_hide_one_that_has_not(redis):
     time.sleep(0.05)
     assert acquire(redis) == "BYPASS"
     fence(redis, "third", window_ms=30)
-    assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["long", "third"]
+    assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["!", "long", "third"]
     assert redis("PTTL", WRITERS) > 4000  # the set lives as long as its last mark
 
 
@@ -394,7 +461,7 @@ def test_a_full_redis_refuses_entries_pages_and_leases(redis, full):
     acquire(redis)
     list_acquire(redis)
     full()
-    for offer in (lambda: fill(redis), lambda: list_fill(redis, "g0"), lambda: redis.run("acquire", OTHER, "r", LEASE_MS)):
+    for offer in (lambda: fill(redis), lambda: list_fill(redis, "g0"), lambda: redis.run("acquire", OTHER, "r", LEASE_MS, -1)):
         with pytest.raises(Refused, match="OOM"):
             offer()
     assert redis("EXISTS", ENTRY, PAGE, *OTHER) == 0
