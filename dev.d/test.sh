@@ -152,25 +152,38 @@ test_cmocka_count() {
 
 # --- pytest ---
 
+# Most of their time the end-to-end tests wait, so the two stores take their turns side by side.
 test_e2e() {
     test_build build_sanitized || return 0
-    test_pytest e2e "$@"
+    if [ ! -d "$1" ]; then
+        test_pytest e2e "$@"
+        return
+    fi
+    test_pytest_run e2e-mongodb -k mongodb "$@" >"$TEST_DIR/e2e-mongodb.log" 2>&1 &
+    test_pytest_run e2e -k "not mongodb" "$@"
+    wait $!
+    cat "$TEST_DIR/e2e-mongodb.log"
+    test_pytest_count e2e
+    test_pytest_count e2e-mongodb
 }
 
 # test_pytest KIND [OPTION...] FILE...
 test_pytest() {
-    local kind=$1 report
+    test_pytest_run "$@"
+    test_pytest_count "$1"
+}
+
+test_pytest_run() {
+    local kind=$1
     shift
-    report=$TEST_DIR/$kind.xml
-    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
+    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS/$kind BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
         timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$TEST_DIR/$kind" --durations=5 \
-        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$report" "$@" || true
-    test_pytest_count "$report"
+        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$TEST_DIR/$kind.xml" "$@" || true
 }
 
 test_pytest_count() {
     local line total failed skipped
-    line=$(grep -o '<testsuite [^>]*>' "$1" 2>/dev/null || true)
+    line=$(grep -o '<testsuite [^>]*>' "$TEST_DIR/$1.xml" 2>/dev/null || true)
     if [ -z "$line" ]; then
         test_count 0 1 0
         return
