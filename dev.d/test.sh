@@ -201,15 +201,24 @@ test_attribute() {
 
 # --- by name ---
 
-# NAME is a program (test_json), a test in one, a file of tests/lint or tests/e2e, or a test function in one.
+# The files that a program's tests are written in; a script runs those of its folder that no program of its own has.
+test_sources() {
+    case $1 in
+    *.sh) printf '%s\n' "$ROOT/${1%/*}"/test_{store,mongo}*.c ;;
+    *) printf '%s\n' "$ROOT/$1.c" ;;
+    esac
+}
+
+# NAME is a program (test_json_read), a test in one, a file of tests/lint or tests/e2e, or a test function in one; of a test's
+# name the beginning is enough.
 test_by_name() {
     local name=$1 program file found=
     for program in $(test_programs); do
         if [ "${program##*/}" = "$name" ]; then
             test_cmocka_run "" "$program"
             found=yes
-        elif grep -qwsE "static void $name" "$ROOT/$program.c"; then
-            test_cmocka_run "$name" "$program"
+        elif test_sources "$program" | xargs -d '\n' grep -qsE "static void $name\w*\("; then
+            test_cmocka_run "$name\w*" "$program"
             found=yes
         fi
     done
@@ -217,8 +226,8 @@ test_by_name() {
         if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
             test_pytest_file "$file"
             found=yes
-        elif grep -qE "^def $name\(" "$file"; then
-            test_pytest_file "$file::$name"
+        elif grep -qE "^def $name\w*\(" "$file"; then
+            test_pytest_file "$file" -k "$name"
             found=yes
         fi
     done
@@ -227,8 +236,8 @@ test_by_name() {
 
 test_pytest_file() {
     case $1 in
-    */e2e/*) test_e2e "$1" ;;
-    *) test_pytest lint "$1" ;;
+    */e2e/*) test_e2e "$@" ;;
+    *) test_pytest lint "$@" ;;
     esac
 }
 
