@@ -10,7 +10,7 @@ PACKAGES_BUILD=(
     zlib1g-dev
 )
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
-PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellcheck universal-ctags)
+PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest python3-yaml shellcheck universal-ctags)
 
 # A Java, Node or npm of any version and origin is good enough.
 package_missing() {
