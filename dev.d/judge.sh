@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 #
-# What others' tools say of the API: schemathesis, httplint, redbot, openapi-spec-validator (PyPI) and Spectral (npm), at the
-# versions of tests/judge/requirements.txt and tests/judge/package.json. The first run installs them into build/judge.
+# What others' tools say of the API: schemathesis, httplint, redbot, openapi-spec-validator (PyPI) and Spectral (npm), at
+# the versions of tests/judge/requirements.txt and tests/judge/package.json. The first run installs them into build/judge.
 
 PACKAGES_JUDGE=(nodejs npm python3-venv)
 

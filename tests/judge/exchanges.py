@@ -2,8 +2,8 @@
 """
 The requests whose answers the linters of HTTP look at: each route, each method, each status that can be had.
 
-A conversation is a list of (method, path, status wanted, header fields, body), in order: what a row needs, the rows before it
-made. "{etag}" in a field is the last ETag that was seen, "{modified}" the last Last-Modified.
+A conversation is a list of (method, path, status wanted, header fields, body), in order: what a row needs, the rows
+before it made. "{etag}" in a field is the last ETag that was seen, "{modified}" the last Last-Modified.
 """
 
 JSON = {"Content-Type": "application/json"}

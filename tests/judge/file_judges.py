@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The judges of data/openapi.yaml, run as programs: openapi-spec-validator, Spectral, and schemathesis against a service."""
+"""The judges of data/openapi.yaml, run as programs: openapi-spec-validator, Spectral, schemathesis against a service."""
 
 import json
 import os
@@ -29,8 +29,8 @@ def validate(tools, folder):
 def spectral(tools, folder):
     """Returns the faults and warnings, as texts."""
     report = folder / "spectral.json"
-    command = [tools / "npm/node_modules/.bin/spectral", "lint", OPENAPI, "-r", HERE / "spectral.yaml", "-f", "json", "-o", report]
-    run(folder, "spectral", command)
+    program = tools / "npm/node_modules/.bin/spectral"
+    run(folder, "spectral", [program, "lint", OPENAPI, "-r", HERE / "spectral.yaml", "-f", "json", "-o", report])
     found = json.loads(report.read_text())
     return [f"{row['code']} at {'/'.join(map(str, row['path']))}: {row['message']}" for row in found]
 

@@ -2,8 +2,8 @@
 """
 What schemathesis can't know from the schema.
 
-A cursor is only valid if a page handed it out for the same order and filter; an Idempotency-Key only for the request that it
-came with first; and OPTIONS asks about a path, not about the todo behind it.
+A cursor is only valid if a page handed it out for the same order and filter; an Idempotency-Key only for the request that
+it came with first; and OPTIONS asks about a path, not about the todo behind it.
 """
 
 import os
@@ -15,7 +15,7 @@ FRESH_KEYS = {}
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Each pair of a key and a body gets a key of its own: bodies are judged here, and a pair that comes again is replayed."""
+    """Each pair of a key and a body gets a key of its own, so that bodies are judged; a pair that comes again is replayed."""
     key = case.headers.get("Idempotency-Key") if case.headers else None
     if key and case.meta is not None and case.meta.generation.mode.is_positive:
         fresh = f"{os.getpid()}-{len(FRESH_KEYS)}"

@@ -2,8 +2,8 @@
 """
 What others' tools say of the API: "./dev judge" installs them and calls this.
 
-Three stacks on SQLite are judged: plain has each setting's default, full sends every header field that a setting can turn on,
-strict asks for a token, a condition and patience. They are started as the end-to-end tests start theirs.
+Three stacks on SQLite are judged: plain has each setting's default, full sends every header field that a setting can turn
+on, strict asks for a token, a condition and patience. They are started as the end-to-end tests start theirs.
 
 A table is printed, then each fault, then "N passed, N failed". What counts is a request for the judges of HTTP and for
 schemathesis, and a run for the two that read the file.
@@ -113,7 +113,8 @@ class Judges:
     def print_table(self):
         print(f"\n{'judge':<24}{'of':<28}{'judged':>8}{'explained':>11}{'faults':>8}{'seconds':>9}")
         for row in self.verdicts:
-            print(f"{row.judge:<24}{row.about:<28}{row.count:>8}{row.explained:>11}{len(row.faults):>8}{row.seconds:>9.1f}")
+            numbers = f"{row.count:>8}{row.explained:>11}{len(row.faults):>8}{row.seconds:>9.1f}"
+            print(f"{row.judge:<24}{row.about:<28}{numbers}")
         print()
         for row in self.verdicts:
             for fault in row.faults:
