@@ -107,8 +107,9 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
                    " done = excluded.done, updated_at = excluded.updated_at, v = v + 1",
     [SQL_UPDATE] = "UPDATE todos SET name = ?2, description = ?3, done = ?4, v = ?5, updated_at = ?7 WHERE id = ?1",
     [SQL_DELETE] = "DELETE FROM todos WHERE id = ?1",
-    [SQL_ANSWER_GET] = "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
-                       " WHERE key = ?1",
+    [SQL_ANSWER_GET] =
+        "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
+        " WHERE key = ?1",
     [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers (key, fingerprint, id, created_at, deadline_at, expires_at)"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_ANSWER_END] = "UPDATE answers SET expires_at = ?3, http_status = ?4, body = ?5, etag = ?6"
