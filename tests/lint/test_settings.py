@@ -15,7 +15,7 @@ WORKER = Path(os.environ.get("BUILD_DIR", ROOT / "build"), "todo-fcgi")
 
 def bounds(row):
     """How the manual's chapter and etc/todo.conf write a row's unit, default and bounds."""
-    if row["kind"] in ("TEXT", "CHOICE"):
+    if row["kind"] in ("TEXT", "BOOL", "CHOICE"):
         return f"{row['unit']}; default {row['default'] or 'empty'}"
     return f"{row['unit']}; default {row['default']}; {row['least']} to {row['most']}"
 
