@@ -238,7 +238,7 @@ static void test_a_begin_deletes_some_expired_answers_by_their_index(void **stat
     struct fixture *fixture = *state;
     sqlite3 *db = foreign_open(fixture);
     run(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)"
-            " INSERT INTO answers SELECT 'old-' || i, 'f', 'x', 0, i, 201, '{}', '' FROM n");
+            " INSERT INTO answers SELECT 'old-' || i, 'f', 'x', 0, 0, i, 201, '{}', '' FROM n");
     sqlite3_close(db);
     static const int64_t left[] = {12, 4, 0, 0};
     for (unsigned i = 0; i < 4; i++) {
