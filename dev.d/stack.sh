@@ -208,7 +208,7 @@ nginx_write() {
     local STATIC=${STATIC-/usr/share/todo-fcgi/static} ACCESS_LOG=${ACCESS_LOG-/var/log/nginx/todo.log}
     local USER_LINE=${USER_LINE-} LIMIT_ZONE= LIMIT=
     if [ -n "${LIMIT_RATE-}" ]; then
-        # Both are used by name below.
+        # Both are read by their names, below.
         # shellcheck disable=SC2034
         LIMIT_ZONE="limit_req_zone \$binary_remote_addr zone=todo_clients:10m rate=$LIMIT_RATE;"
         # shellcheck disable=SC2034

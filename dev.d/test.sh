@@ -153,26 +153,40 @@ test_cmocka_count() {
 
 # --- pytest ---
 
-# test_e2e KIND FILE...
+# test_e2e KIND FILE...; most of their time the end-to-end tests wait, so the two stores take their turns side by side.
 test_e2e() {
+    local kind=$1
     test_build build_sanitized || return 0
-    test_pytest "$@"
+    if [ "$kind" != e2e ] || [ ! -d "$2" ]; then
+        test_pytest "$@"
+        return
+    fi
+    shift
+    test_pytest_run e2e-mongodb -k mongodb "$@" >"$TEST_DIR/e2e-mongodb.log" 2>&1 &
+    test_pytest_run e2e -k "not mongodb" "$@"
+    wait $!
+    cat "$TEST_DIR/e2e-mongodb.log"
+    test_pytest_count e2e
+    test_pytest_count e2e-mongodb
 }
 
 # test_pytest KIND [OPTION...] FILE...
 test_pytest() {
-    local kind=$1 report
+    test_pytest_run "$@"
+    test_pytest_count "$1"
+}
+
+test_pytest_run() {
+    local kind=$1
     shift
-    report=$TEST_DIR/$kind.xml
-    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
+    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS/$kind BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
         timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$TEST_DIR/$kind" --durations=5 \
-        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$report" "$@" || true
-    test_pytest_count "$report"
+        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$TEST_DIR/$kind.xml" "$@" || true
 }
 
 test_pytest_count() {
     local line total failed skipped
-    line=$(grep -o '<testsuite [^>]*>' "$1" 2>/dev/null || true)
+    line=$(grep -o '<testsuite [^>]*>' "$TEST_DIR/$1.xml" 2>/dev/null || true)
     if [ -z "$line" ]; then
         test_count 0 1 0
         return
@@ -190,15 +204,24 @@ test_attribute() {
 
 # --- by name ---
 
-# NAME is a program (test_json), a test in one, a file of pytest's folders, or a test function in one.
+# The files that a program's tests are written in; a script runs those of its folder that no program of its own has.
+test_sources() {
+    case $1 in
+    *.sh) printf '%s\n' "$ROOT/${1%/*}"/test_{store,mongo}*.c ;;
+    *) printf '%s\n' "$ROOT/$1.c" ;;
+    esac
+}
+
+# NAME is a program (test_json_read), a test in one, a file of pytest's folders, or a test function in one; of a test's
+# name the beginning is enough.
 test_by_name() {
     local name=$1 program file found=
     for program in $(test_programs); do
         if [ "${program##*/}" = "$name" ]; then
             test_cmocka_run "" "$program"
             found=yes
-        elif grep -qwsE "static void $name" "$ROOT/$program.c"; then
-            test_cmocka_run "$name" "$program"
+        elif test_sources "$program" | xargs -d '\n' grep -qsE "static void $name\w*\("; then
+            test_cmocka_run "$name\w*" "$program"
             found=yes
         fi
     done
@@ -206,8 +229,8 @@ test_by_name() {
         if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
             test_pytest_file "$file"
             found=yes
-        elif grep -qE "^def $name\(" "$file"; then
-            test_pytest_file "$file::$name"
+        elif grep -qE "^def $name\w*\(" "$file"; then
+            test_pytest_file "$file" -k "$name"
             found=yes
         fi
     done
@@ -216,9 +239,9 @@ test_by_name() {
 
 test_pytest_file() {
     case $1 in
-    */e2e/*) test_e2e e2e "$1" ;;
-    */browser/*) test_e2e browser "$1" ;;
-    *) test_pytest lint "$1" ;;
+    */e2e/*) test_e2e e2e "$@" ;;
+    */browser/*) test_e2e browser "$@" ;;
+    *) test_pytest lint "$@" ;;
     esac
 }
 

@@ -110,6 +110,21 @@ def test_a_change_renames_the_file_and_those_that_refer_to_it_and_no_others(sour
     assert changed == {"assets/c.js", "assets/main.js", "assets/b.js", "assets/deep/d.js"}
 
 
+def test_comments_stay_at_home_and_change_no_name(source, site, tmp_path):
+    before = published(site)
+    code = 'const url = "https://x//y"; // why\nconst glob = "/* no comment */";\n'
+    (source / "assets/c.js").write_text(
+        f"// SPDX-License-Identifier: MIT\n/*\n * An essay. *\n */\n{code}    // alone\n"
+    )
+    style = (source / "assets/a.css").read_text()
+    (source / "assets/a.css").write_text(f"/* one */\n{style}/* two */ t {{}}\n/* three */\n")
+    after = publish(source, tmp_path / "site2")
+    assert (after / published(after)["assets/c.js"]).read_text() == f"// SPDX-License-Identifier: MIT\n{code}"
+    assert (after / published(after)["assets/a.css"]).read_text().endswith("s {} /* two */ t {}\n")
+    (source / "assets/c.js").write_text(f"// SPDX-License-Identifier: MIT\n// Another essay.\n{code}")
+    assert published(publish(source, tmp_path / "site3")) == published(after) != before
+
+
 def test_two_runs_give_the_same_files_of_the_same_times(source, site, tmp_path):
     copy = tmp_path / "elsewhere"
     shutil.copytree(source, copy)
@@ -160,7 +175,7 @@ def test_what_grows_by_compression_is_not_kept(source, tmp_path):
 
 def test_files_stay_for_one_release_and_go_with_the_next(source, site):
     first = site / published(site)["assets/c.js"]
-    (source / "assets/c.js").write_text("export const c = 2;\n" + "// padding, so that it is compressed\n" * 9)
+    (source / "assets/c.js").write_text("export const c = 2;\n" + "export default c;\n" * 9)
     publish(source, site)
     second = next(path for path in site.glob("assets/c.*.js") if path != first)
     assert first.exists()

@@ -8,6 +8,17 @@ from selenium.webdriver.common.keys import Keys
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 
+# The service gets the next request of a method, and the page never hears of it.
+LOSE_AN_ANSWER = """
+const real = window.fetch, method = arguments[0];
+window.fetch = async (...request) => {
+    const answer = await real(...request);
+    if (request[1].method !== method) return answer;
+    window.fetch = real;
+    throw new TypeError("lost");
+};
+"""
+
 
 def change(site, id, patch):
     """A change by somebody elsewhere."""
@@ -194,6 +205,18 @@ def test_add_puts_a_todo_on_top_and_is_ready_for_the_next(visitor, site, new_nam
     assert site.get("/todos?limit=1").json["todos"][0]["name"] == name
 
 
+def test_add_after_a_lost_answer_makes_no_second_one(visitor, site, new_name):
+    name = new_name()
+    visitor.open()
+    visitor.run(LOSE_AN_ANSWER, "POST")
+    visitor.one("#add-name").send_keys(name, Keys.ENTER)
+    visitor.wait(lambda: "may have been saved" in visitor.text('#add [role="alert"]'))
+    assert visitor.one("#add-name").get_attribute("value") == name
+    visitor.one("#add .primary").click()
+    visitor.wait(lambda: name in visitor.names())
+    assert [todo["name"] for todo in site.get("/todos?limit=200").json["todos"]].count(name) == 1
+
+
 def test_add_with_a_description(visitor, new_name):
     name = new_name()
     visitor.open()
@@ -236,6 +259,22 @@ def test_tick_and_untick(visitor, site, todo, new_name):
         assert visitor.part("done", row).is_selected() == done
         assert site.get(f"/todos/{id}").json["done"] == done
     assert f"{name}: open" in visitor.wait(visitor.said)
+
+
+def test_a_tick_whose_answer_was_lost_is_no_conflict(visitor, site, todo, new_name):
+    name = new_name()
+    id = todo(name).json["id"]
+    visitor.open()
+    row = visitor.row(name)
+    visitor.run(LOSE_AN_ANSWER, "PATCH")
+    visitor.part("done", row).click()
+    visitor.wait(lambda: "may have been saved" in visitor.part("fault", row).text)
+    assert not visitor.part("done", row).is_selected()
+    assert site.get(f"/todos/{id}").json["done"]
+    visitor.part("done", row).click()
+    visitor.wait_rest()
+    assert visitor.part("done", row).is_selected() and not visitor.part("fault", row).text
+    assert not visitor.all("dialog[open]")
 
 
 def test_edit_changes_what_was_changed_and_keeps_the_rest(visitor, site, todo, new_name):

@@ -115,7 +115,7 @@ def test_redis_killed_and_restarted_reads_go_on_and_hit_again(new_stack):
 
 
 def test_redis_that_hangs_is_done_without(new_stack):
-    stack = new_stack()
+    stack = new_stack(settings={"redis_timeout_ms": 100})
     ids = filled(stack)
     with load(stack, reader(ids)) as reads:
         reads.wait(100)
@@ -127,7 +127,7 @@ def test_redis_that_hangs_is_done_without(new_stack):
 
 
 def test_write_that_redis_missed_is_not_stale_when_it_is_back(new_stack):
-    stack = new_stack()
+    stack = new_stack(settings={"redis_timeout_ms": 100})
     stack.get("/todos/late").problem(404)
     assert "hit" in stack.get("/todos/late").cache
     stack.kill("redis", signal.SIGSTOP)

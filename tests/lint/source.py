@@ -44,7 +44,7 @@ def settings():
         if kind == "CHOICE":
             default = next(word for word in unit.split("|") if default.lower().endswith("_" + word))
         if kind == "BOOL":
-            default = {"false": "off", "true": "on"}[default]
+            default = {"true": "on", "false": "off"}[default]
         table[name] = dict(kind=kind, default=default, least=least, most=most, unit=unit, help=words)
     return table
 

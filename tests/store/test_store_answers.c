@@ -27,7 +27,8 @@ static const char KEY[] = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 /* A request that begins now and has a minute to go, a day to be remembered. */
 static struct store_answer request(const char *key, const char *fingerprint, const char *id)
 {
-    struct store_answer answer = {.deadline_at_ms = clock_wall_ms() + MINUTE_MS,
+    struct store_answer answer = {.created_at_ms = clock_wall_ms(),
+                                  .deadline_at_ms = clock_wall_ms() + MINUTE_MS,
                                   .expires_at_ms = clock_wall_ms() + 24 * 60 * MINUTE_MS};
     snprintf(answer.key, sizeof(answer.key), "%s", key);
     snprintf(answer.fingerprint, sizeof(answer.fingerprint), "%s", fingerprint);
@@ -81,6 +82,7 @@ static void assert_kept(struct fixture *fixture, struct store_answer asked, cons
     assert_int_equal(asked.http_status, wanted->http_status);
     assert_true(slice_equal(asked.body, wanted->body));
     assert_true(slice_equal(asked.etag, wanted->etag));
+    assert_int_equal(asked.created_at_ms, wanted->created_at_ms);
     assert_int_equal(asked.expires_at_ms, wanted->expires_at_ms);
 }
 
@@ -156,20 +158,42 @@ void test_answers_are_kept_as_they_are(void **state)
     }
 }
 
-void test_past_its_deadline_a_request_goes_on_with_its_first_id(void **state)
+void test_past_its_deadline_a_request_goes_on_with_its_first_id_and_time(void **state)
 {
     struct fixture *fixture = *state;
+    struct store_answer first = late_request(KEY, "f1", "first");
     struct store_answer second = request(KEY, "f1", "second");
     struct store_answer third = request(KEY, "f1", "third");
     struct store_answer other = request(KEY, "f2", "other");
-    assert_begins(fixture, late_request(KEY, "f1", "first"));
+    first.created_at_ms -= 5;
+    assert_begins(fixture, first);
     assert_int_equal(begin(fixture, &other), STATUS_MISMATCH); /* late or not */
     assert_int_equal(begin(fixture, &second), STATUS_OK);
     assert_string_equal(second.id, "first");
+    assert_int_equal(second.created_at_ms, first.created_at_ms);
     assert_int_equal(begin(fixture, &third), STATUS_BUSY); /* the deadline is the second's now */
     second = ended(second, 201, SLICE("{\"id\":\"first\"}"));
     end(fixture, &second);
     assert_kept(fixture, request(KEY, "f1", "fourth"), &second);
+}
+
+/* What is kept becomes header fields: a line break in one would make another. */
+void test_a_kept_tag_or_time_that_is_none_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const etags[] = {"\"a\"\r\nX: y", "a b", "\xC3\xA4", "\x7F"};
+    for (size_t i = 0; i <= sizeof(etags) / sizeof(etags[0]); i++) {
+        char key[16];
+        bool has_etag = i < sizeof(etags) / sizeof(etags[0]);
+        snprintf(key, sizeof(key), "damaged-%zu", i);
+        struct store_answer answer = request(key, "f1", "first"), again = request(key, "f1", "second");
+        answer.created_at_ms = has_etag ? answer.created_at_ms : -1;
+        assert_begins(fixture, answer);
+        answer = ended(answer, 201, SLICE("{}"));
+        answer.etag = has_etag ? slice_of(etags[i]) : answer.etag;
+        end(fixture, &answer);
+        assert_int_equal(begin(fixture, &again), STATUS_INVALID);
+    }
 }
 
 void test_an_expired_record_is_as_if_it_had_never_been(void **state)
@@ -185,10 +209,11 @@ void test_an_expired_record_is_as_if_it_had_never_been(void **state)
     end(fixture, &done);
     const char *const keys[] = {"running", "done"};
     for (size_t i = 0; i < 2; i++) {
+        struct store_answer second = request(keys[i], "f2", "second");
         struct store_answer again = request(keys[i], "f2", "third");
-        assert_begins(fixture, request(keys[i], "f2", "second"));
+        assert_begins(fixture, second);
         assert_int_equal(begin(fixture, &again), STATUS_BUSY); /* nothing is left of the first answer */
-        again = ended(request(keys[i], "f2", "second"), 200, SLICE("[]"));
+        again = ended(second, 200, SLICE("[]"));
         end(fixture, &again);
         assert_kept(fixture, request(keys[i], "f2", "fourth"), &again);
     }

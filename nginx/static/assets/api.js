@@ -15,6 +15,8 @@ import { traceOf } from "./trace.js";
 
 const TIMEOUT_MS = 20_000;
 const KEPT_ANSWERS = 200;
+const UNREACHED = "The service can’t be reached.";
+const UNKNOWN = "No answer came; it may have been saved or not.";
 
 export const requests = new EventTarget();
 
@@ -52,7 +54,7 @@ async function send(method, path, headers, body) {
         text = await response.text();
     } catch {
         requests.dispatchEvent(new Event("unanswered"));
-        throw new Problem(0, { title: "No answer", detail: "The service can’t be reached." });
+        throw new Problem(0, { title: "No answer", detail: method === "GET" ? UNREACHED : UNKNOWN });
     }
     const trace = traceOf(method, path, response, performance.now() - began);
     requests.dispatchEvent(new CustomEvent("answered", { detail: trace }));

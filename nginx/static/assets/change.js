@@ -4,8 +4,8 @@
  *
  * A change is made to the version that the visitor saw, and to no other: If-Match carries its ETag. Rows of a list have
  * no ETag yet, so the todo is read first; if it isn't what the row shows, that is a conflict already. So is a 412, and
- * a 404. Each time the visitor chooses (conflict.js), and the change is tried again against the newest version, until
- * it is taken or dropped.
+ * a 404. Each time, unless both wanted the same, the visitor chooses (conflict.js), and the change is tried again
+ * against the newest version, until it is taken or dropped.
  *
  * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the change was dropped for
  * what is there; "gone", there is nothing; "later", the visitor hasn't decided, and nothing was sent.
@@ -36,6 +36,8 @@ async function attempt(send) {
 const isSame = (a, b) => a.created_at === b.created_at && a.updated_at === b.updated_at;
 
 const clientFields = ({ name, description, done }) => ({ name, description, done });
+// True also of this page's own change if only its answer was lost.
+const isAlike = (a, b) => ["name", "description", "done"].every((field) => a[field] === b[field]);
 
 export async function changeTodo(seen, patch) {
     const { id } = seen.todo;
@@ -45,6 +47,7 @@ export async function changeTodo(seen, patch) {
     let isSettled = now !== null && isSame(now.todo, seen.todo);
     for (;;) {
         if (!isSettled) {
+            if (now && isAlike(now.todo, mine)) return { outcome: "done", entry: now };
             const choice = await settle(seen.todo, mine, now && now.todo);
             if (choice.keep === "later") return { outcome: "later", entry: seen };
             if (choice.keep === "theirs") return { outcome: now ? "theirs" : "gone", entry: now };
