@@ -65,28 +65,29 @@ static void write_fence(struct cache_write *write);
 
 static void on_look(void *ctx)
 {
-    write_await(ctx);
+    struct cache_write *write = ctx;
+    write->cache->options.events->timer_free(write->timer);
+    write_await(write);
+}
+
+static void write_look_later(struct cache_write *write)
+{
+    const struct events *events = write->cache->options.events;
+    write->timer = events->timer_new(events->loop, on_look, write);
+    events->timer_start(write->timer, AWAIT_LOOK_MS);
 }
 
 /*
- * A worker that has just been started, or whose connection was cut, will trust Redis again in a moment; until then the others go on
- * answering from entries that this write makes old. So it waits for that moment, unless there is reason to think that Redis is away.
+ * A worker that has just been started, or whose connection was cut, will trust Redis again in a moment; until then the others
+ * go on answering from entries that this write makes old. So it waits for that moment, unless Redis seems to be away.
  */
 static void write_await(struct cache_write *write)
 {
-    struct cache *cache = write->cache;
-    const struct events *events = cache->options.events;
-    bool is_worth_it = !cache->trusted && link_is_coming(cache->link) && clock_wall_ms() < write->await_until_ms;
-    if (is_worth_it) {
-        if (!write->timer)
-            write->timer = events->timer_new(events->loop, on_look, write);
-        events->timer_start(write->timer, AWAIT_LOOK_MS);
-        return;
-    }
-    events->timer_free(write->timer);
-    write->timer = NULL;
+    const struct cache *cache = write->cache;
     if (cache->trusted)
         write_fence(write);
+    else if (link_is_coming(cache->link) && clock_wall_ms() < write->await_until_ms)
+        write_look_later(write);
     else
         write_store(write);
 }
@@ -104,7 +105,7 @@ static void on_fence_reply(void *ctx, const struct redis_reply *reply)
         return;
     write->fenced = !write->scripts_failed && is_same_redis(write);
     if (write->fence_unanswered && clock_wall_ms() < write->await_until_ms)
-        write_await(write);
+        write_look_later(write); /* by then it is known that the connection is gone */
     else
         write_store(write);
 }
@@ -350,7 +351,6 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->begun_at_ms = clock_wall_ms();
     write->await_until_ms = write->begun_at_ms + AWAIT_MOST_MS;
     write->fenced = write->scripts_failed = false;
-    write->timer = NULL;
     write->written = NULL;
     write->error = (struct error){0};
     write_await(write);
