@@ -16,31 +16,32 @@
 #ifndef WRITERS
 #define WRITERS 2
 #endif
-#ifdef ONE_FLIGHT
-#define FLIES(p) (p == 1)
-#define READS(p) false
-#else
-#define FLIES(p) true
-#define READS(p) true
+#ifndef FLIGHTS
+#define FLIGHTS 1
 #endif
 
-mtype:write = {AWAITING, READY, SENT, STORED, SETTLED, UNSETTLED, UNKNOWN, OVER};
+mtype:write = {AWAITING, SENT, STORED, SETTLED, UNSETTLED, UNKNOWN, OVER};
 mtype:record = {NO_RECORD, OPEN, DONE, TAKEN};
-mtype:late = {NOTHING, LATE_FENCE, LATE_UNFENCE, LATE_PUBLISH};
-mtype:drain = {IDLE, LISTED, REMOVING};
+mtype:late = {NOTHING, LATE_FENCE, LATE_PUBLISH};
+mtype:drain = {IDLE, LISTED};
 mtype:flight = {GROUNDED, ACQUIRING, FETCHING, FETCHED, FILLED};
 mtype:reader = {AWAY, OWNER, JOINER};
 
 byte store;
 mtype:record outbox[WORKERS] = NO_RECORD;
 
-bool trusted[WORKERS];
+bool trusted[WORKERS] = true;
 
 mtype:write write[WORKERS] = AWAITING;
 bool fenced[WORKERS];
+bool unanswered[WORKERS];
+#ifdef MUTANT_PUBLISH_AFTER_SECOND_FENCE
+#define MAY_PUBLISH(w) (written[w] > 0)
+#else
+#define MAY_PUBLISH(w) (written[w] > 0 && !unanswered[w])
+#endif
 byte written[WORKERS];
 bool answered[WORKERS];
-bool owed[WORKERS];
 mtype:late late[WORKERS] = NOTHING;
 
 mtype:drain drain[WORKERS] = IDLE;
@@ -58,13 +59,15 @@ byte least[WORKERS];
 byte shown;
 byte shown_here[WORKERS];
 
-#define MAY_BE_APPLIED(w) (write[w] == READY || write[w] == SENT || write[w] == UNKNOWN)
+#define MAY_BE_APPLIED(w) (write[w] == SENT || write[w] == UNKNOWN)
 #define IS_IN_FLIGHT(w) (write[w] != AWAITING && write[w] != OVER)
 #define BOUND(p) (shown_here[p] > shown -> shown_here[p] : shown)
 
-inline note(place, version)
+inline note_shown(version)
 {
-    place = (version > place -> version : place)
+    shown = (version > shown -> version : shown);
+    shown_here[0] = (shown_here[0] > shown -> shown_here[0] : 0);
+    shown_here[1] = (shown_here[1] > shown -> shown_here[1] : 0)
 }
 
 inline check_entry()
@@ -76,17 +79,35 @@ inline cut(p)
 {
     trusted[p] = false;
     spoiled[p] = (drain[p] != IDLE);
+    news[p] = false;
     tainted[p] = (flight[p] != GROUNDED)
+}
+
+inline note_settled(w)
+{
+    news[w] = (drain[w] != IDLE && !trusted[w] && !spoiled[w])
 }
 
 inline answer_write(w)
 {
-    answered[w] = true;
-    write[w] = OVER;
     if
-    :: fenced[w] || outbox[w] == NO_RECORD -> note(shown, written[w])
-    :: else -> note(shown_here[w], written[w])
+    :: fenced[w] || outbox[w] == NO_RECORD ->
+        note_shown(written[w]);
+        end_write(w)
+    :: else ->
+        shown_here[w] = (written[w] > BOUND(w) -> written[w] : shown_here[w]);
+        answered[w] = (written[w] > 0);
+        write[w] = OVER
     fi
+}
+
+/* what it wrote doesn't matter any more, unless its publish is late */
+inline end_write(w)
+{
+    write[w] = OVER;
+    fenced[w] = false;
+    unanswered[w] = false;
+    written[w] = (late[w] == LATE_PUBLISH -> written[w] : 0)
 }
 
 active [WRITERS] proctype writer()
@@ -99,33 +120,30 @@ end:
         printf("W%d fences\n", w);
         fence(w);
         fenced[w] = true;
-        write[w] = READY
+        write[w] = SENT
     }
     :: d_step {
         write[w] == AWAITING && trusted[w] && CUTS(w) ->
         printf("W%d fences, but is cut off\n", w);
         fence(w);
+        unanswered[w] = true;
         cut(w)
     }
     :: d_step {
         write[w] == AWAITING && trusted[w] && CUTS(w) && late[w] == NOTHING ->
         printf("W%d fences, but is cut off, and the fence is late\n", w);
         late[w] = LATE_FENCE;
+        unanswered[w] = true;
         cut(w)
     }
     :: d_step {
         write[w] == AWAITING && !trusted[w] ->
         printf("W%d records\n", w);
         outbox[w] = OPEN;
-        write[w] = READY
-    }
-    :: d_step {
-        write[w] == READY ->
-        printf("W%d asks the store\n", w);
         write[w] = SENT
     }
     :: d_step {
-        write[w] == READY || write[w] == SENT ->
+        write[w] == SENT ->
         printf("W%d writes nothing\n", w);
         write[w] = STORED
     }
@@ -146,20 +164,19 @@ end:
         write[w] == UNKNOWN ->
         printf("W%d is applied after all\n", w);
         store++;
-        written[w] = store;
-        write[w] = OVER;
+        end_write(w);
         check_entry()
     }
     :: d_step {
         write[w] == UNKNOWN ->
         printf("W%d is never applied\n", w);
-        write[w] = OVER;
+        end_write(w);
         check_entry()
     }
     :: d_step {
-        write[w] == READY || write[w] == STORED || write[w] == SETTLED || write[w] == UNSETTLED ->
+        write[w] == STORED || write[w] == SETTLED || write[w] == UNSETTLED ->
         printf("W%d dies\n", w);
-        write[w] = OVER;
+        end_write(w);
         check_entry()
     }
     /* fenced */
@@ -170,7 +187,7 @@ end:
         answer_write(w)
     }
     :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && written[w] > 0 ->
+        write[w] == STORED && fenced[w] && trusted[w] && MAY_PUBLISH(w) ->
         printf("W%d publishes and answers\n", w);
         publish(w, written[w]);
         answer_write(w);
@@ -184,7 +201,7 @@ end:
         write[w] = UNSETTLED
     }
     :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && written[w] > 0 ->
+        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && MAY_PUBLISH(w) ->
         printf("W%d publishes, but is cut off\n", w);
         publish(w, written[w]);
         cut(w);
@@ -192,14 +209,7 @@ end:
         check_entry()
     }
     :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && late[w] == NOTHING ->
-        printf("W%d's unfence is late\n", w);
-        late[w] = LATE_UNFENCE;
-        cut(w);
-        write[w] = UNSETTLED
-    }
-    :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && written[w] > 0 && late[w] == NOTHING ->
+        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && MAY_PUBLISH(w) && late[w] == NOTHING ->
         printf("W%d's publish is late\n", w);
         late[w] = LATE_PUBLISH;
         cut(w);
@@ -224,21 +234,21 @@ end:
     :: d_step {
         write[w] == SETTLED && (!trusted[w] || written[w] == 0) ->
         printf("W%d answers\n", w);
-        news[w] = (written[w] > 0 -> true : news[w]);
+        note_settled(w);
         answer_write(w)
     }
     :: d_step {
         write[w] == SETTLED && trusted[w] && written[w] > 0 ->
         printf("W%d catches up and answers\n", w);
-        news[w] = true;
+        note_settled(w);
         unfence(w);
-        note(shown, written[w]);
-        answer_write(w)
+        note_shown(written[w]);
+        end_write(w)
     }
     :: d_step {
         write[w] == SETTLED && trusted[w] && written[w] > 0 && CUTS(w) ->
         printf("W%d catches up, but is cut off\n", w);
-        news[w] = true;
+        note_settled(w);
         cut(w);
         write[w] = UNSETTLED
     }
@@ -247,26 +257,14 @@ end:
         write[w] == UNSETTLED ->
         printf("W%d records it as settled and answers\n", w);
         outbox[w] = DONE;
-        news[w] = true;
+        note_settled(w);
         answer_write(w)
     }
     :: d_step {
         write[w] == UNSETTLED ->
         printf("W%d owes it and answers\n", w);
-        owed[w] = true;
         answer_write(w);
         check_entry()
-    }
-    :: d_step {
-        owed[w] ->
-        printf("W%d pays\n", w);
-        owed[w] = false;
-        outbox[w] = DONE
-    }
-    :: d_step {
-        owed[w] ->
-        printf("W%d dies with its debt\n", w);
-        owed[w] = false
     }
     /* what is late */
     :: d_step {
@@ -276,32 +274,27 @@ end:
         late[w] = NOTHING
     }
     :: d_step {
-        late[w] == LATE_UNFENCE ->
-        printf("W%d's late unfence\n", w);
-        unfence(w);
-        late[w] = NOTHING
-    }
-    :: d_step {
         late[w] == LATE_PUBLISH ->
         printf("W%d's late publish\n", w);
         publish(w, written[w]);
         late[w] = NOTHING;
+        written[w] = (write[w] == OVER -> 0 : written[w]);
         check_entry()
     }
     :: d_step {
         mark[w] == LIVE && !MAY_BE_APPLIED(w) ->
         printf("W%d's mark runs out\n", w);
-        mark[w] = RUN_OUT;
+        mark[w] = ABSENT;
         check_entry()
     }
     od
 }
 
 /* ---- drain ---- */
-inline list_records(p)
+inline list_records(p, is_late)
 {
-    LIST(p, 0) = outbox[0];
-    LIST(p, 1) = outbox[1]
+    LIST(p, 0) = (outbox[0] == OPEN && is_late && !MAY_BE_APPLIED(0) -> DONE : outbox[0]);
+    LIST(p, 1) = (outbox[1] == OPEN && is_late && !MAY_BE_APPLIED(1) -> DONE : outbox[1])
 }
 
 #define LISTED_AS(p, w, as) (LIST(p, w) == as)
@@ -313,7 +306,10 @@ inline take(p, w)
     :: LIST(p, w) == TAKEN ->
         outbox[w] = NO_RECORD;
         if
-        :: answered[w] -> note(shown, written[w])
+        :: answered[w] ->
+            note_shown(written[w]);
+            answered[w] = false;
+            end_write(w)
         :: else
         fi
     :: else
@@ -327,7 +323,8 @@ inline end_drain(p)
     LIST(p, 1) = NO_RECORD;
     drain[p] = IDLE;
     trusted[p] = (trusted[p] || (!spoiled[p] && !news[p]));
-    spoiled[p] = false
+    spoiled[p] = false;
+    news[p] = false
 }
 
 active [WORKERS] proctype draining()
@@ -340,15 +337,15 @@ end:
         drain[p] == IDLE && (!trusted[p] || outbox[0] != NO_RECORD || outbox[1] != NO_RECORD) ->
         printf("D%d lists\n", p);
         news[p] = false;
-        list_records(p);
+        list_records(p, false);
         drain[p] = LISTED
     }
-    /* past its deadline */
     :: d_step {
-        drain[p] == LISTED && LIST(p, 0) == OPEN && outbox[0] != NO_RECORD && !MAY_BE_APPLIED(0) -> LIST(p, 0) = DONE
-    }
-    :: d_step {
-        drain[p] == LISTED && LIST(p, 1) == OPEN && outbox[1] != NO_RECORD && !MAY_BE_APPLIED(1) -> LIST(p, 1) = DONE
+        drain[p] == IDLE && (outbox[0] == OPEN && !MAY_BE_APPLIED(0) || outbox[1] == OPEN && !MAY_BE_APPLIED(1)) ->
+        printf("D%d lists, deadlines are over\n", p);
+        news[p] = false;
+        list_records(p, true);
+        drain[p] = LISTED
     }
     :: d_step {
         drain[p] == LISTED && LIST(p, 0) == DONE ->
@@ -357,19 +354,19 @@ end:
         LIST(p, 0) = TAKEN
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 1) == DONE ->
+        drain[p] == LISTED && LIST(p, 1) == DONE && LIST(p, 0) != DONE ->
         printf("D%d unfences W1\n", p);
         unfence(1);
         LIST(p, 1) = TAKEN
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 0) == OPEN ->
+        drain[p] == LISTED && LIST(p, 0) == OPEN && LIST(p, 1) != DONE ->
         printf("D%d fences W0\n", p);
         fence(0);
         LIST(p, 0) = NO_RECORD
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 1) == OPEN ->
+        drain[p] == LISTED && LIST(p, 1) == OPEN && LIST(p, 0) != DONE && LIST(p, 0) != OPEN ->
         printf("D%d fences W1\n", p);
         fence(1);
         LIST(p, 1) = NO_RECORD
@@ -381,10 +378,6 @@ end:
     }
     :: d_step {
         drain[p] == LISTED && !spoiled[p] && NOTHING_LEFT(p) ->
-        drain[p] = REMOVING
-    }
-    :: d_step {
-        drain[p] == REMOVING ->
         printf("D%d removes\n", p);
         take(p, 0);
         take(p, 1);
@@ -392,7 +385,7 @@ end:
         check_entry()
     }
     :: d_step {
-        drain[p] == REMOVING ->
+        drain[p] == LISTED && !spoiled[p] && NOTHING_LEFT(p) ->
         printf("D%d can't remove\n", p);
         end_drain(p)
     }
@@ -432,19 +425,15 @@ inline land(p, version, is_for_all)
     version = 0
 }
 
-active [WORKERS] proctype process()
+active [FLIGHTS] proctype process()
 {
     byte p = _pid - WRITERS - WORKERS;
     byte version;
+    bool is_for_all;
 end:
     do
     :: d_step {
-        trusted[p] && entry != NONE ->
-        printf("R%d hits %d\n", p, entry);
-        assert(entry >= BOUND(p))
-    }
-    :: d_step {
-        READS(p) && reader[p] == AWAY && !(trusted[p] && flight[p] == FILLED) ->
+        reader[p] == AWAY && !(trusted[p] && flight[p] == FILLED) ->
         least[p] = BOUND(p);
         if
         :: flight[p] == GROUNDED ->
@@ -460,7 +449,7 @@ end:
         fi
     }
     :: d_step {
-        flight[p] == GROUNDED && trusted[p] && FLIES(p) ->
+        flight[p] == GROUNDED && trusted[p] ->
         printf("P%d begins a refresh\n", p);
         flight[p] = ACQUIRING
     }
@@ -514,18 +503,9 @@ end:
         flight[p] == FILLED ->
         printf("P%d lands after a fill\n", p);
         version = value[p];
-        land(p, version, (trusted[p] && !tainted[p]))
-    }
-    :: d_step {
-        flight[p] != GROUNDED ->
-        printf("P%d crashes\n", p);
-        lease = (lease == p -> STRANGER : lease);
-        reader[p] = AWAY;
-        least[p] = 0;
-        flight[p] = GROUNDED;
-        granted[p] = false;
-        tainted[p] = false;
-        value[p] = 0
+        is_for_all = trusted[p] && !tainted[p];
+        land(p, version, is_for_all);
+        is_for_all = false
     }
     od
 }
@@ -536,6 +516,11 @@ active proctype redis()
 end:
     do
     :: d_step {
+        LEASE_IS_FREE ->
+        printf("a flight elsewhere has the lease and reads %d\n", store);
+        lease = LATE(store)
+    }
+    :: d_step {
         IS_LATE(lease) ->
         printf("the late fill of %d\n", lease - 4);
         version = lease - 4;
@@ -545,23 +530,19 @@ end:
         check_entry()
     }
     :: d_step {
-        entry != NONE ->
-        printf("the entry is evicted\n");
-        entry = NONE
-    }
-    :: d_step {
-        lease != NOBODY ->
-        printf("the lease expires\n");
-        lease = NOBODY
-    }
-    :: d_step {
         overlap == LIVE && !A_MARK_IS_LIVE ->
-        overlap = RUN_OUT;
+        overlap = ABSENT;
         check_entry()
     }
     :: d_step {
-        CARD > 0 && !WRITERS_ARE_LIVE ->
-        lose_marks()
+        trusted[0] && entry != NONE ->
+        printf("hit %d in 0\n", entry);
+        assert(entry >= BOUND(0))
+    }
+    :: d_step {
+        trusted[1] && entry != NONE ->
+        printf("hit %d in 1\n", entry);
+        assert(entry >= BOUND(1))
     }
     od
 }
