@@ -155,12 +155,13 @@ struct cache_write {
     struct pool_job job;
     struct timer *timer;
     struct token token;
-    int64_t epoch;         /* of the last fence or unfence */
-    int64_t begun_at_ms;   /* wall time of the fence */
-    unsigned replies_left; /* of the pair of scripts under way */
-    bool fenced;           /* in Redis */
-    bool recorded;         /* in the outbox */
-    bool scripts_failed;
+    int64_t epoch;          /* of the last fence or unfence */
+    int64_t begun_at_ms;    /* wall time of the fence */
+    int64_t await_until_ms; /* wall time: how long a Redis that is coming back is waited for */
+    unsigned replies_left;  /* of the pair of scripts under way */
+    bool fenced;            /* in Redis */
+    bool recorded;          /* in the outbox */
+    bool scripts_failed, fence_unanswered;
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */
     enum status status;
     struct error error;

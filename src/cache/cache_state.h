@@ -42,6 +42,9 @@ void link_on_up(struct link *link);   /* Redis is there: find out which */
 void link_on_down(struct link *link); /* it is gone: trust nothing until it is known again */
 void link_tend(struct link *link);    /* once a second: has somebody moved the epoch on? */
 
+/* Not trusted, but on the way to be, as far as anybody can tell: worth a short wait. */
+bool link_is_coming(const struct link *link);
+
 /* Redis answers, but refuses an invalidation: trust nothing until it takes it. */
 void link_distrust(struct link *link, const char *reason);
 

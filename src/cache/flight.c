@@ -144,8 +144,7 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
         flight_fetch(flight, CACHE_BYPASS);
         break;
     case GRANT_FOUND:
-        flight->source = CACHE_HIT;
-        flight->status = STATUS_OK;
+        flight->source = CACHE_HIT; /* its status is the kind's: "there is none" may be found as well */
         flight->state->found = true;
         flight_land(flight);
         break;

@@ -53,6 +53,7 @@ struct redis {
     uint32_t pause_ms; /* before the next attempt */
     bool was_logged;   /* this outage is in the log */
     bool announced;    /* on_up was called, on_down is owed */
+    bool is_coming;    /* no reason to think that it won't be up in a moment */
     unsigned greetings_left;
     struct pending_queue sent;    /* and unanswered */
     struct pending_queue refused; /* made while down; a timer of no time fails them */
@@ -354,6 +355,7 @@ static void redis_lose(struct redis *redis, enum stat_counter stat, const char *
         return;
     bool was_announced = redis->announced;
     redis->announced = false;
+    redis->is_coming = was_announced && stat == STAT_REDIS_LOST;
     redis->state = STATE_WAITING;
     stats_add(redis->options.stats, stat, 1);
     if (!redis->was_logged)
@@ -384,7 +386,7 @@ static void on_greeting_reply(void *ctx, const struct redis_reply *reply)
     if (--redis->greetings_left > 0)
         return;
     redis->state = STATE_UP;
-    redis->announced = true;
+    redis->announced = redis->is_coming = true;
     redis->options.on_up(redis->options.ctx);
 }
 
@@ -535,6 +537,11 @@ bool redis_is_up(const struct redis *redis)
     return redis->state == STATE_UP;
 }
 
+bool redis_is_coming(const struct redis *redis)
+{
+    return redis->state != STATE_UP && redis->is_coming;
+}
+
 void redis_accept(struct redis *redis)
 {
     redis->pause_ms = RECONNECT_MIN_MS;
@@ -558,6 +565,7 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
     }
     const struct events *events = options->events;
     redis->pause_ms = RECONNECT_MIN_MS;
+    redis->is_coming = true;
     redis->turn = events->turn_new(events->loop, on_turn, redis);
     redis->reconnect_timer = events->timer_new(events->loop, on_reconnect_timer, redis);
     redis->late_timer = events->timer_new(events->loop, on_late_timer, redis);

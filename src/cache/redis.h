@@ -50,6 +50,12 @@ void redis_free(struct redis *redis);
 
 bool redis_is_up(const struct redis *redis);
 
+/*
+ * Whether it is down but likely to be up in a moment: this is the first attempt to connect, or Redis closed the connection, and
+ * nothing has failed since. Not so after a timeout or an attempt that failed.
+ */
+bool redis_is_coming(const struct redis *redis);
+
 /* Drops the connection, as if it had been lost, and begins anew: for a peer that turned out to be the wrong one. */
 void redis_drop(struct redis *redis, const char *reason);
 

@@ -3,8 +3,10 @@
  * A fenced write: nothing that the cache holds may outlive the change of what it shows.
  *
  *   cache_write_run -> fence (todos, list) --ok--> store --known outcome--> unfence (todos, list) -> answer
- *                         |                         \--unknown outcome--> answer; the fence runs out by itself
- *                         \--Redis away--> outbox: record open, store, record settled -> answer
+ *                       ^ |                         \--unknown outcome--> answer; the fence runs out by itself
+ *           Redis is    | |
+ *           coming back | \--Redis away--> outbox: record open, store, record settled -> answer
+ *                       wait
  *
  * fence deletes the entries and keeps readers from filling new ones; unfence deletes once more, in case the fence was lost
  * in between, and lets readers fill again. The list's generation is replaced at both ends. All are scripts, so each is one
@@ -32,6 +34,9 @@
 #include "cache/lifetime.h"
 #include "cache/mutant.h"
 
+enum { AWAIT_MOST_MS = 1000, AWAIT_LOOK_MS = 5 };
+
+static void write_await(struct cache_write *write);
 static void write_store(struct cache_write *write);
 static void write_unfence(struct cache_write *write);
 static void write_settle(struct cache_write *write);
@@ -59,19 +64,60 @@ static struct fence_call write_call(const struct cache_write *write)
 
 /* ---- The steps, in running order ---- */
 
+static void write_fence(struct cache_write *write);
+
+static void on_look(void *ctx)
+{
+    struct cache_write *write = ctx;
+    write->cache->options.events->timer_free(write->timer);
+    write_await(write);
+}
+
+static void write_look_later(struct cache_write *write)
+{
+    const struct events *events = write->cache->options.events;
+    write->timer = events->timer_new(events->loop, on_look, write);
+    events->timer_start(write->timer, AWAIT_LOOK_MS);
+}
+
+/*
+ * A worker that has just been started, or whose connection was cut, will trust Redis again in a moment; until then the others
+ * go on answering from entries that this write makes old. So it waits for that moment, unless Redis seems to be away.
+ */
+static void write_await(struct cache_write *write)
+{
+    const struct cache *cache = write->cache;
+    if (cache->trusted)
+        write_fence(write);
+    else if (link_is_coming(cache->link) && clock_wall_ms() < write->await_until_ms)
+        write_look_later(write);
+    else
+        write_store(write);
+}
+
 static void on_fence_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
+    if (!reply)
+        write->fence_unanswered = true;
+    if (reply && !redis_reply_ok(reply) && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
+        link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
         return;
     write->fenced = !write->scripts_failed && is_same_redis(write);
-    write_store(write);
+    if (write->fence_unanswered && clock_wall_ms() < write->await_until_ms)
+        write_look_later(write); /* by then it is known that the connection is gone */
+    else
+        write_store(write);
 }
 
 static void write_fence(struct cache_write *write)
 {
+    write->epoch = write->cache->epoch;
+    write->begun_at_ms = clock_wall_ms();
+    write->scripts_failed = write->fence_unanswered = false;
     struct fence_call call = write_call(write);
     write->replies_left = 2;
     stats_add(write->cache->options.stats, STAT_FENCE, write->id_count);
@@ -309,11 +355,9 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->token = token_new();
     write->epoch = cache->epoch;
     write->begun_at_ms = clock_wall_ms();
+    write->await_until_ms = write->begun_at_ms + AWAIT_MOST_MS;
     write->fenced = write->recorded = write->scripts_failed = false;
     write->written = NULL;
     write->error = (struct error){0};
-    if (cache->trusted)
-        write_fence(write);
-    else
-        write_store(write);
+    write_await(write);
 }

@@ -33,7 +33,7 @@ struct redis {
     struct command *commands;   /* oldest first: executed ones, then sent ones */
     struct command *refused;
     struct timer *connect_timer, *late_timer;
-    bool up, held, delivers, dropped;
+    bool up, held, delivers, dropped, coming;
     unsigned lose_after; /* commands; 0: none is lost */
 };
 
@@ -270,6 +270,16 @@ void redis_free(struct redis *redis)
     redis->options.events->timer_free(redis->connect_timer);
     redis->options.events->timer_free(redis->late_timer);
     free(redis);
+}
+
+void fake_redis_set_coming(struct redis *redis, bool coming)
+{
+    redis->coming = coming;
+}
+
+bool redis_is_coming(const struct redis *redis)
+{
+    return !redis->up && redis->coming;
 }
 
 bool redis_is_up(const struct redis *redis)

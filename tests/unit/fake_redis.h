@@ -39,6 +39,9 @@ void fake_redis_cut_all(struct fake_server *server);
 /* The connection breaks when the n-th command from now (1: the next one to be carried out) has been, before its answer. */
 void fake_redis_lose_reply(struct redis *redis, unsigned n);
 
+/* While it is down: whether there is hope that it will be up in a moment; none at first. */
+void fake_redis_set_coming(struct redis *redis, bool coming);
+
 size_t fake_redis_sent_count(const struct redis *redis);
 
 #endif

@@ -191,9 +191,12 @@ tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILP
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_write_await
 endif
 
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
 tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
 tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_write_await_SOURCES = tests/unit/test_write_await.c $(FAKES)
+tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)

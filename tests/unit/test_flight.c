@@ -171,6 +171,24 @@ static void who_waits_finds_what_another_worker_fills(void **state)
     assert_int_equal(bed_counter(&bed->workers[1], STAT_WAIT), 1);
 }
 
+static void who_waits_finds_that_there_is_none(void **state)
+{
+    struct bed *bed = *state;
+    struct reader slow, waiting;
+    bed_hold(&bed->workers[0], true);
+    reader_start(&slow, &bed->workers[0], "b");
+    bed_redis(&bed->workers[0]); /* HGETALL */
+    bed_redis(&bed->workers[0]); /* the lease */
+    reader_start(&waiting, &bed->workers[1], "b");
+    bed_settle(bed);
+    bed_hold(&bed->workers[0], false);
+    bed_pass(bed, 5);
+    assert_int_equal(waiting.answers, 1);
+    assert_int_equal(waiting.status, STATUS_NOT_FOUND);
+    assert_int_equal(waiting.trace.source, CACHE_HIT);
+    assert_int_equal(bed_counter(&bed->workers[1], STAT_NEGATIVE_HIT), 1);
+}
+
 static void who_waited_long_enough_reads_the_store_and_fills_nothing(void **state)
 {
     struct bed *bed = *state;
@@ -559,6 +577,7 @@ int main(void)
         TEST(scripts_that_redis_forgot_are_sent_again),
         TEST(a_full_redis_costs_misses_alone),
         TEST(who_waits_finds_what_another_worker_fills),
+        TEST(who_waits_finds_that_there_is_none),
         TEST(who_waited_long_enough_reads_the_store_and_fills_nothing),
         TEST(without_patience_nobody_waits),
         TEST(a_lease_that_nobody_uses_runs_out),
