@@ -5,18 +5,22 @@
 # by the person who reads the one line that is printed.
 
 PACKAGES_BUILD=(
-    autoconf automake gcc libc6-dev make pkg-config
-    libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev libxxhash-dev uthash-dev
-    zlib1g-dev
+    autoconf automake gcc libc6-dev make pkg-config python3
+    libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev
+    libxxhash-dev uthash-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
-PACKAGES_TEST=(clang-format-14 libcmocka-dev libfcgi-bin python3-pytest shellcheck universal-ctags
-    varnish varnish-modules)
+PACKAGES_TEST=(
+    chromium chromium-driver clang-format-14 libcmocka-dev libfcgi-bin python3-pytest python3-selenium python3-yaml
+    shellcheck universal-ctags varnish varnish-modules
+)
 
-# A Java of any version is good enough.
+# A Java, Node or npm of any version and origin is good enough.
 package_missing() {
     case $1 in
     default-jdk-headless) ! command -v javac >/dev/null ;;
+    nodejs) ! command -v node >/dev/null ;;
+    npm) ! command -v npm >/dev/null ;;
     *) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" != installed ] ;;
     esac
 }

@@ -4,12 +4,13 @@
 # All the tests and their sum. The last line is "N passed, N failed", and ", N skipped" if any were.
 #
 # unit, store  the cmocka programs of tests/unit and tests/store, run by "make check" and counted by their TAP lines
-# lint, e2e    pytest over tests/lint and tests/e2e; the workers under test are the sanitizers' build
+# lint, cache, assets   pytest over these folders of tests/, which need no stack
+# e2e, browser          pytest over these, which do; the workers under test are the sanitizers' build
 #
 # Everything that runs lives in one temporary folder, with ports of its own, and is gone afterwards; what failed leaves its
 # logs in build/test-logs. With CI=true a skip counts as a failure.
 
-TEST_PARTS=(unit store lint e2e)
+TEST_PARTS=(unit store lint cache assets e2e browser)
 
 command_test() {
     local part
@@ -20,11 +21,12 @@ command_test() {
     if [ $# -eq 0 ]; then
         set -- "${TEST_PARTS[@]}"
     fi
+    test_build build_default || set --
     for part in "$@"; do
         case $part in
         unit | store) test_cmocka "$part" "" ;;
-        lint) test_pytest lint "$ROOT/tests/lint" ;;
-        e2e) test_e2e "$ROOT/tests/e2e" ;;
+        lint | cache | assets) test_pytest "$part" "$ROOT/tests/$part" ;;
+        e2e | browser) test_e2e "$part" "$ROOT/tests/$part" ;;
         *) test_by_name "$part" ;;
         esac
     done
@@ -54,7 +56,14 @@ test_begin() {
     rm -rf "$TEST_LOGS"
     trap test_end EXIT
     trap 'exit 130' INT TERM
-    build_default
+}
+
+# Builds by a command; a build that fails is a failure like any other, and the sum is printed all the same.
+test_build() {
+    "$@" || {
+        test_count 0 1 0
+        return 1
+    }
 }
 
 # Also after Ctrl-C: whatever a test left running is stopped.
@@ -112,7 +121,7 @@ test_cmocka_run() {
     for program in "$@"; do
         rm -f "$BUILD_DIR/$program.log" "$BUILD_DIR/$program.trs"
     done
-    build_into "$BUILD_DIR" "--enable-werror" check TESTS=
+    test_build build_into "$BUILD_DIR" "--enable-werror" check TESTS= || return 0
     CMOCKA_MESSAGE_OUTPUT=TAP TMPDIR=$TEST_DIR \
         build_in "$BUILD_DIR" make -k -j"$(nproc)" check "TESTS=$*" >"$TEST_DIR/check.log" 2>&1 || true
     for program in "$@"; do
@@ -144,25 +153,40 @@ test_cmocka_count() {
 
 # --- pytest ---
 
+# test_e2e KIND FILE...; most of their time the end-to-end tests wait, so the two stores take their turns side by side.
 test_e2e() {
-    build_sanitized
-    test_pytest e2e "$@"
+    local kind=$1
+    test_build build_sanitized || return 0
+    if [ "$kind" != e2e ] || [ ! -d "$2" ]; then
+        test_pytest "$@"
+        return
+    fi
+    shift
+    test_pytest_run e2e-mongodb -k mongodb "$@" >"$TEST_DIR/e2e-mongodb.log" 2>&1 &
+    test_pytest_run e2e -k "not mongodb" "$@"
+    wait $!
+    cat "$TEST_DIR/e2e-mongodb.log"
+    test_pytest_count e2e
+    test_pytest_count e2e-mongodb
 }
 
 # test_pytest KIND [OPTION...] FILE...
 test_pytest() {
-    local kind=$1 report
+    test_pytest_run "$@"
+    test_pytest_count "$1"
+}
+
+test_pytest_run() {
+    local kind=$1
     shift
-    report=$TEST_DIR/$kind.xml
-    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
+    E2E_BUILD_DIR=${E2E_BUILD_DIR-$ROOT/build-asan} E2E_LOGS=$TEST_LOGS/$kind BUILD_DIR=$BUILD_DIR PYTHONDONTWRITEBYTECODE=1 \
         timeout 1500 /usr/bin/python3 -m pytest -q -p no:cacheprovider --basetemp="$TEST_DIR/$kind" --durations=5 \
-        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$report" "$@" || true
-    test_pytest_count "$report"
+        --rootdir="$ROOT/tests" -o xfail_strict=true --junitxml="$TEST_DIR/$kind.xml" "$@" || true
 }
 
 test_pytest_count() {
     local line total failed skipped
-    line=$(grep -o '<testsuite [^>]*>' "$1" 2>/dev/null || true)
+    line=$(grep -o '<testsuite [^>]*>' "$TEST_DIR/$1.xml" 2>/dev/null || true)
     if [ -z "$line" ]; then
         test_count 0 1 0
         return
@@ -180,24 +204,33 @@ test_attribute() {
 
 # --- by name ---
 
-# NAME is a program (test_json), a test in one, a file of tests/lint or tests/e2e, or a test function in one.
+# The files that a program's tests are written in; a script runs those of its folder that no program of its own has.
+test_sources() {
+    case $1 in
+    *.sh) printf '%s\n' "$ROOT/${1%/*}"/test_{store,mongo}*.c ;;
+    *) printf '%s\n' "$ROOT/$1.c" ;;
+    esac
+}
+
+# NAME is a program (test_json_read), a test in one, a file of pytest's folders, or a test function in one; of a test's
+# name the beginning is enough.
 test_by_name() {
     local name=$1 program file found=
     for program in $(test_programs); do
         if [ "${program##*/}" = "$name" ]; then
             test_cmocka_run "" "$program"
             found=yes
-        elif grep -qwsE "static void $name" "$ROOT/$program.c"; then
-            test_cmocka_run "$name" "$program"
+        elif test_sources "$program" | xargs -d '\n' grep -qsE "static void $name\w*\("; then
+            test_cmocka_run "$name\w*" "$program"
             found=yes
         fi
     done
-    for file in "$ROOT"/tests/lint/test_*.py "$ROOT"/tests/e2e/test_*.py; do
+    for file in "$ROOT"/tests/{lint,cache,assets,e2e,browser}/test_*.py; do
         if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
             test_pytest_file "$file"
             found=yes
-        elif grep -qE "^def $name\(" "$file"; then
-            test_pytest_file "$file::$name"
+        elif grep -qE "^def $name\w*\(" "$file"; then
+            test_pytest_file "$file" -k "$name"
             found=yes
         fi
     done
@@ -206,13 +239,33 @@ test_by_name() {
 
 test_pytest_file() {
     case $1 in
-    */e2e/*) test_e2e "$1" ;;
-    *) test_pytest lint "$1" ;;
+    */e2e/*) test_e2e e2e "$@" ;;
+    */browser/*) test_e2e browser "$@" ;;
+    *) test_pytest lint "$@" ;;
     esac
 }
 
-command_bench() {
-    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk
+# The page's pictures, into doc/shots.
+command_shots() {
+    test_clean_environment
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" chromium chromium-driver fonts-dejavu-core pngquant python3-selenium
     build_default
-    exec "$ROOT/tests/bench/run" "$@"
+    export BUILD_DIR
+    E2E_BUILD_DIR=$BUILD_DIR /usr/bin/python3 "$ROOT/tests/browser/shots.py"
+}
+
+# Each script says what it measures, beside which yardstick, and fails if a goal is missed.
+command_bench() {
+    local name status=0
+    [ $# -gt 0 ] || set -- hits load
+    # shellcheck disable=SC2046
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk $(test_packages_mongodb)
+    test_clean_environment
+    build_default
+    build_into "$BUILD_DIR" "--enable-werror" tests/bench/bare_fcgi tests/bench/bench_mongo_load
+    for name in "$@"; do
+        [ -x "$ROOT/tests/bench/$name.sh" ] || die "no benchmark is called $name"
+        "$ROOT/tests/bench/$name.sh" "$BUILD_DIR" || status=1
+    done
+    return "$status"
 }

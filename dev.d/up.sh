@@ -24,6 +24,7 @@ command_up() {
     up_check_port "$PORT" PORT
     up_check_port "$INTERNAL_PORT" INTERNAL_PORT
     build_default
+    export TODO_SERVER_TIMING=${TODO_SERVER_TIMING-on} # the page's panel shows it
     stack_prepare
     say "store: $STORE_KIND"
     stack_start

@@ -12,9 +12,14 @@
 #include "program.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "base/failpoint.h"
 
 enum { FILE_MAX_BYTES = 1 << 20 };
 
@@ -48,12 +53,44 @@ static enum status settings_read_file(struct settings *settings, const char *pat
     return status;
 }
 
+#ifdef FAILPOINTS_ENABLED
+
+static void failpoint_kill(void)
+{
+    kill(getpid(), SIGKILL);
+}
+
+static void failpoint_sleep_ms(uint32_t ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+/* The variable is taken away, for it would be taken for a setting. */
+static enum status failpoints_read(struct error *error)
+{
+    static const struct failpoint_effects effects = {.kill = failpoint_kill, .sleep_ms = failpoint_sleep_ms};
+    enum status status = failpoint_setup(slice_of(getenv("TODO_FAILPOINTS")), &effects, error);
+    unsetenv("TODO_FAILPOINTS");
+    return status;
+}
+
+#else
+
+static enum status failpoints_read(struct error *error)
+{
+    (void)error;
+    return STATUS_OK;
+}
+
+#endif
+
 enum status program_read_settings(struct settings *settings, const char *file, const char *const *options, size_t count,
                                   struct error *error)
 {
-    enum status status = STATUS_OK;
     settings_init(settings);
-    if (file)
+    enum status status = failpoints_read(error);
+    if (status == STATUS_OK && file)
         status = settings_read_file(settings, file, error);
     if (status == STATUS_OK)
         status = settings_read_environment(settings, environ, error);

@@ -28,7 +28,14 @@
 #include "server/http_client.h"
 #include "server/loop.h"
 
-enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_NOTHING = 2, IDLE_LOOK_MS = 5, SQLITE_WRITES = 2 };
+enum {
+    EXIT_ALL = 0,
+    EXIT_SOME = 1,
+    EXIT_NOTHING = 2,
+    IDLE_LOOK_MS = 5,
+    SQLITE_WRITES = 2,
+    REDIS_TIMEOUT_LEAST_MS = 2000
+};
 
 static const char PROGRAM[] = "todo-load";
 
@@ -310,16 +317,31 @@ static enum status run_open(struct run *run, struct error *error)
 }
 
 /*
- * The cache may still have a call of its own under way: it must end before the cache does. And who has been written over is
- * purged in caches in front, as long as they answer; what they don't take is left to the workers.
+ * The cache may still have a call of its own under way. And who has been written over is purged in caches in front, as long as
+ * they answer; what they don't take is left to the workers.
  */
+static bool run_is_idle(const struct run *run)
+{
+    return !run->store_pool || (pool_busy_count(run->store_pool) == 0 && !cache_is_purging(run->cache));
+}
+
 static void run_on_idle_look(void *ctx)
 {
     struct run *run = ctx;
-    if (run->store_pool && (pool_busy_count(run->store_pool) > 0 || cache_is_purging(run->cache)))
-        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
-    else
+    if (run_is_idle(run))
         loop_stop(run->loop);
+    else
+        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
+}
+
+/* The cache may have a call of its own under way, or begin one in the loop's last turn: it must end before the cache does. */
+static void run_until_idle(struct run *run)
+{
+    loop_run(run->loop);
+    while (!run_is_idle(run)) {
+        loop_events(run->loop)->timer_start(run->idle, 0);
+        loop_run(run->loop);
+    }
 }
 
 static void run_on_done(void *ctx, const struct load_result *result)
@@ -390,7 +412,7 @@ static int load_rows(const struct command_line *line, const struct settings *set
         run.idle = loop_events(run.loop)->timer_new(loop_events(run.loop)->loop, run_on_idle_look, &run);
         loop_on_signal(run.loop, run_on_signal, &run);
         load_start(run.load, run_on_done, &run);
-        loop_run(run.loop);
+        run_until_idle(&run);
         exit_status = report(&run);
     } else {
         program_complain(PROGRAM, error.text);
@@ -403,6 +425,16 @@ static int load_rows(const struct command_line *line, const struct settings *set
     return exit_status;
 }
 
+/*
+ * redis_timeout_ms is made for requests that wait. Here nobody waits, a fence has a thousand ids, and to do without Redis is dearer
+ * than to wait for one that is slow.
+ */
+static void settings_adapt(struct settings *settings)
+{
+    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
+        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
+}
+
 static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
@@ -412,6 +444,7 @@ static int run_with_settings(const struct command_line *line)
         return EXIT_NOTHING;
     }
     run_open_log(&settings);
+    settings_adapt(&settings);
     signal(SIGPIPE, SIG_IGN);
     return load_rows(line, &settings);
 }

@@ -32,7 +32,7 @@ struct cache_demand request_demand(const struct request *request, const char *id
         demand.from_store = directives.no_cache;
         demand.only_if_cached = directives.only_if_cached;
         demand.min_fresh_ms = directives.min_fresh_s * 1000;
-        if (directives.max_age_s >= 0 && directives.max_age_s < INT32_MAX)
+        if (directives.max_age_s >= 0)
             demand.max_age_ms = directives.max_age_s * 1000;
     }
     if (id && request->todo_version.data)

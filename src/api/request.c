@@ -2,7 +2,7 @@
 /*
  * Requests and the building of answers.
  *
- * An answer is one run of bytes: "Status: 200", the header fields, an empty line, the body. FastCGI responders send it
+ * An answer is one run of bytes: "Status: 200 OK", the header fields, an empty line, the body. FastCGI responders send it
  * like that, so it is built where it will be sent from, in a buffer that the connection keeps.
  *
  * Header values are checked here, in the one place that writes them: a value with a line break would end the header and begin
@@ -10,16 +10,18 @@
  * client.
  *
  * The request's id is the trace's, if the client sent a traceparent; else nginx' own ($request_id); and if that isn't 1-32
- * hex digits, one is made. It is in the answer (Request-Id) and in each log line about the request.
+ * hex digits, one is made. It is in the answer (Request-Id) and in each log line about the request; nginx' log has the same.
  */
 #include "api/request.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/slice.h"
 
-enum { TRACEPARENT_LEN = 55, TRACE_ID_LEN = 32 };
+/* Of a traceparent's parts: lengths, and where they begin. */
+enum { TRACEPARENT_LEN = 55, TRACE_ID_LEN = 32, PARENT_ID_LEN = 16, TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53 };
 
 static enum method method_parse(struct slice text)
 {
@@ -42,13 +44,28 @@ static bool is_hex(struct slice text)
     return text.len > 0;
 }
 
-/* The trace-id of a traceparent (W3C Trace Context 3.2): version-traceid-parentid-flags, not all zeros; else absent. */
+static bool is_zero(struct slice digits)
+{
+    for (size_t i = 0; i < digits.len; i++)
+        if (digits.data[i] != '0')
+            return false;
+    return true;
+}
+
+/*
+ * The trace-id of a traceparent (W3C Trace Context 3.2), "version-traceid-parentid-flags"; absent if it is none. Later versions
+ * than 00 may have more behind, ff is none, and ids of zeros alone are invalid.
+ */
 static struct slice trace_id_of(struct slice traceparent)
 {
-    struct slice id = {traceparent.data + 3, TRACE_ID_LEN};
-    bool is_sound = traceparent.len >= TRACEPARENT_LEN && is_hex((struct slice){traceparent.data, 2}) &&
-                    traceparent.data[2] == '-' && is_hex(id) && traceparent.data[3 + TRACE_ID_LEN] == '-' &&
-                    !slice_equal(id, SLICE("00000000000000000000000000000000"));
+    const char *text = traceparent.data;
+    if (traceparent.len < TRACEPARENT_LEN || text[2] != '-' || text[PARENT_AT - 1] != '-' || text[FLAGS_AT - 1] != '-')
+        return (struct slice){0};
+    struct slice version = {text, 2}, id = {text + TRACE_AT, TRACE_ID_LEN}, parent = {text + PARENT_AT, PARENT_ID_LEN};
+    bool is_first = slice_equal(version, SLICE("00"));
+    bool has_end = traceparent.len == TRACEPARENT_LEN || (!is_first && text[TRACEPARENT_LEN] == '-');
+    bool is_sound = is_hex(version) && !slice_equal(version, SLICE("ff")) && is_hex(id) && !is_zero(id) &&
+                    is_hex(parent) && !is_zero(parent) && is_hex((struct slice){text + FLAGS_AT, 2}) && has_end;
     return is_sound ? id : (struct slice){0};
 }
 
@@ -79,6 +96,23 @@ void request_begin(struct request *request, int64_t now_us)
     request_identify(request);
 }
 
+/* nginx puts it into the status line as it is, and without any would leave out a space that RFC 9112 4 asks for. */
+static const char *reason_of(int status)
+{
+    switch (status) {
+    case 200:
+        return " OK\r\n";
+    case 201:
+        return " Created\r\n";
+    case 204:
+        return " No Content\r\n";
+    case 304:
+        return " Not Modified\r\n";
+    default:
+        return status < 500 ? " Client Error\r\n" : " Server Error\r\n";
+    }
+}
+
 void response_begin(struct request *request, int status)
 {
     bug_unless(request->status == 0, "a second answer to one request");
@@ -86,7 +120,8 @@ void response_begin(struct request *request, int status)
     request->status = status;
     buf_append_text(&request->out, "Status: ");
     buf_append_slice(&request->out, slice_of_int64(text, status));
-    buf_append_text(&request->out, "\r\nRequest-Id: ");
+    buf_append_text(&request->out, reason_of(status));
+    buf_append_text(&request->out, "Request-Id: ");
     buf_append_text(&request->out, request->id);
     buf_append(&request->out, "\r\n", 2);
 }
@@ -125,6 +160,16 @@ void response_body(struct request *request, struct slice body)
         buf_append_slice(&request->out, body);
 }
 
+static void request_log(const struct request *request, int64_t took_us)
+{
+    char method[32], path[256];
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    log_debug(request->id, "request", "method=\"%s\" path=\"%s\" status=%d us=%lld",
+              log_value(method, sizeof method, request->method_text), log_value(path, sizeof path, request->path),
+              request->status, (long long)took_us);
+}
+
 void request_answer(struct request *request)
 {
     bug_unless(!request->answered, "a request was answered twice");
@@ -132,6 +177,8 @@ void request_answer(struct request *request)
     request->answered = true;
     if (request->waiter)
         *request->waiter = NULL;
-    stats_request(request->stats, request->route, request->status, clock_monotonic_us() - request->started_at_us);
+    int64_t took_us = clock_monotonic_us() - request->started_at_us;
+    stats_request(request->stats, request->route, request->status, took_us);
+    request_log(request, took_us);
     request->answer(request);
 }

@@ -7,7 +7,7 @@
  * row of it has, is 405 with Allow, or the answer to OPTIONS. The order of the rows doesn't matter.
  *
  * What holds for all routes is checked here, in this order: the token for writes (401), the body's size (413), the client's
- * limit (429).
+ * limit (429). Who watches the service is no client: a supervisor that is told 429 would take the worker for a sick one.
  *
  * A body that was too large or broke off is answered here, for every route: handlers see whole bodies only. The answer for a
  * resource that isn't there comes first, though, because "too large" would suggest that a smaller one helps.
@@ -170,6 +170,14 @@ static bool body_is_whole(const struct services *services, struct request *reque
     return false;
 }
 
+static void row_run(const struct route_row *row, struct services *services, struct request *request, struct slice id)
+{
+    if (row->route == ROUTE_HEALTHZ || row->route == ROUTE_READYZ || row->route == ROUTE_METRICS)
+        row->handler(services, request, id);
+    else
+        limit_pass(services, request, row->handler, id);
+}
+
 void api_handle(struct services *services, struct request *request)
 {
     unsigned methods = 0;
@@ -186,7 +194,7 @@ void api_handle(struct services *services, struct request *request)
         request->route = row->route;
         bool may_go_on = !(row->methods & WRITES) || may_write(services, request);
         if (may_go_on && body_is_whole(services, request))
-            limit_pass(services, request, row->handler, id);
+            row_run(row, services, request, id);
         return;
     }
     answer_no_row(request, methods);

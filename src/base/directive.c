@@ -3,8 +3,10 @@
  * Cache-Control directives.
  *
  * Names are compared without case; arguments may be tokens or quoted strings, and a cache takes both (RFC 9111 5.2). A number
- * that can't be read, or is too large, counts as the strictest reading: max-age=nonsense is max-age=0, so that a client
- * that wanted something fresh doesn't get something old. max-stale is passed over: nothing stale is kept to be answered.
+ * that is too large counts as 2^31 (RFC 9111 1.2.2), so that what is reckoned with it can't overflow. One that can't be read
+ * counts as the strictest reading: max-age=nonsense is max-age=0, so that a client that wanted something fresh doesn't get
+ * something old; and of a directive that is given twice the stricter one counts. max-stale is passed over: nothing stale is
+ * kept to be answered.
  */
 #include "base/directive.h"
 
@@ -58,10 +60,30 @@ static bool is_named(struct slice name, struct slice wanted)
     return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
 }
 
+/* Digits, of which there may be any number (RFC 9111 1.2.2); otherwise if it is something else. */
 static int64_t seconds_or(struct slice argument, int64_t otherwise)
 {
-    int64_t seconds;
-    return argument.data && slice_to_int64(argument, &seconds) && seconds >= 0 ? seconds : otherwise;
+    int64_t seconds = 0;
+    for (size_t i = 0; i < argument.len; i++) {
+        char c = argument.data[i];
+        if (c < '0' || c > '9')
+            return otherwise;
+        seconds = seconds * 10 + (c - '0');
+        if (seconds > DIRECTIVE_SECONDS_MAX)
+            seconds = DIRECTIVE_SECONDS_MAX;
+    }
+    return argument.len > 0 ? seconds : otherwise;
+}
+
+/* -1 is no limit at all. */
+static int64_t stricter_age(int64_t a, int64_t b)
+{
+    return a < 0 || b < a ? b : a;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
 }
 
 struct directives directives_parse(struct slice field)
@@ -75,9 +97,9 @@ struct directives directives_parse(struct slice field)
         else if (is_named(name, SLICE("only-if-cached")))
             all.only_if_cached = true;
         else if (is_named(name, SLICE("max-age")))
-            all.max_age_s = seconds_or(argument, 0);
+            all.max_age_s = stricter_age(all.max_age_s, seconds_or(argument, 0));
         else if (is_named(name, SLICE("min-fresh")))
-            all.min_fresh_s = seconds_or(argument, INT32_MAX);
+            all.min_fresh_s = larger(all.min_fresh_s, seconds_or(argument, DIRECTIVE_SECONDS_MAX));
     }
     if (all.max_age_s == 0)
         all.no_cache = true;
@@ -96,6 +118,15 @@ static bool is_token(struct slice text)
     return text.len > 0;
 }
 
+/* What may stand between quotes without escapes. */
+static bool is_quotable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.data[i] < 0x20 || text.data[i] > 0x7e || text.data[i] == '"' || text.data[i] == '\\')
+            return false;
+    return true;
+}
+
 bool directives_valid(struct slice text)
 {
     struct slice item, name, argument;
@@ -103,7 +134,7 @@ bool directives_valid(struct slice text)
     while (is_valid && take_item(&text, &item)) {
         cut_argument(item, &name, &argument);
         bool was_quoted = argument.data && argument.data > name.data + name.len + 1;
-        is_valid = is_token(name) && (!argument.data || was_quoted || is_token(argument));
+        is_valid = is_token(name) && (!argument.data || (was_quoted ? is_quotable(argument) : is_token(argument)));
     }
     return is_valid;
 }

@@ -10,6 +10,9 @@
 
 #include "base/slice.h"
 
+/* What a larger number counts as (RFC 9111 1.2.2). */
+#define DIRECTIVE_SECONDS_MAX (INT64_C(1) << 31)
+
 struct directives {
     bool no_cache;       /* also max-age=0: the answer must come from the store */
     bool only_if_cached; /* the answer must not come from the store */

@@ -69,7 +69,9 @@ static bool is_deeper(json_t *value, int levels)
 static enum status refuse_text(const json_error_t *fault, struct error *error)
 {
     const char *quote = strstr(fault->text, " near ");
-    int len = quote ? (int)(quote - fault->text) : (int)strlen(fault->text);
+    const char *flag = strstr(fault->text, " without JSON_"); /* jansson's own name for what it was not told to allow */
+    const char *end = flag ? flag : quote;
+    int len = end ? (int)(end - fault->text) : (int)strlen(fault->text);
     return error_set(error, STATUS_INVALID, "not valid JSON: %.*s (line %d, column %d, byte %d)", len, fault->text,
                      fault->line, fault->column, fault->position);
 }

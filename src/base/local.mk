@@ -14,6 +14,7 @@ libbase_a_SOURCES = \
 	src/base/error.c src/base/error.h \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
+	src/base/failpoint.h \
 	src/base/http_call.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
@@ -25,3 +26,9 @@ libbase_a_SOURCES = \
 	src/base/slice.c src/base/slice.h \
 	src/base/stats.c src/base/stats.h src/base/stats_table.h \
 	src/base/todo.c src/base/todo.h
+
+# In a build with failpoints only; their test has it always.
+if FAILPOINTS
+libbase_a_SOURCES += src/base/failpoint.c
+endif
+EXTRA_DIST += src/base/failpoint.c

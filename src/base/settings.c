@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/directive.h"
 #include "base/mem.h"
 
 enum setting_kind { SETTING_KIND_TEXT, SETTING_KIND_INT, SETTING_KIND_BOOL, SETTING_KIND_CHOICE };
@@ -118,6 +119,10 @@ static enum status row_set_text(const struct setting_row *row, const char *place
     }
     if (has_control(value)) {
         return error_set(error, STATUS_INVALID, "%s: %s holds a control character", place, row->name);
+    }
+    if (strcmp(row->unit, "directives") == 0 && !directives_valid(value)) {
+        return error_set(error, STATUS_INVALID, "%s: %s: \"%.*s\" is no list of directives (name, name=value, ...)",
+                         place, row->name, (int)slice_cut(value, NAME_MAX_LEN), value.data);
     }
     row_store_text(row, settings, value);
     return STATUS_OK;

@@ -39,6 +39,15 @@
     X(PURGE_PENDING, "todo_purges_total", "kind=\"pending\"", "")                                                      \
     X(PURGE_DRAINED, "todo_purges_total", "kind=\"drained\"", "")                                                      \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
+    X(AUDIT_CONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"consistent\"",                                     \
+      "Comparisons of cached todos with the store, by what they showed.")                                              \
+    X(AUDIT_INCONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"inconsistent\"", "")                             \
+    X(AUDIT_CHANGED, "todo_audit_total", "kind=\"todo\",result=\"changed\"", "")                                       \
+    X(AUDIT_UNANSWERED, "todo_audit_total", "kind=\"todo\",result=\"unanswered\"", "")                                 \
+    X(AUDIT_NEGATIVE_CONSISTENT, "todo_audit_total", "kind=\"negative\",result=\"consistent\"", "")                    \
+    X(AUDIT_NEGATIVE_INCONSISTENT, "todo_audit_total", "kind=\"negative\",result=\"inconsistent\"", "")                \
+    X(AUDIT_NEGATIVE_CHANGED, "todo_audit_total", "kind=\"negative\",result=\"changed\"", "")                          \
+    X(AUDIT_NEGATIVE_UNANSWERED, "todo_audit_total", "kind=\"negative\",result=\"unanswered\"", "")                    \
     X(STORE_GET_OK, "todo_store_calls_total", "call=\"get\",outcome=\"ok\"", "Store calls, by kind and outcome.")      \
     X(STORE_GET_ABSENT, "todo_store_calls_total", "call=\"get\",outcome=\"absent\"", "")                               \
     X(STORE_GET_FAILED, "todo_store_calls_total", "call=\"get\",outcome=\"failed\"", "")                               \

@@ -6,6 +6,7 @@
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
+ *   auditor.c, audit.c  whether the invariant holds, measured
  *   purge.c, purge_record.c  caches in front           purge_target.c  in which words they are told
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
@@ -22,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cache/auditor.h"
 #include "cache/cache_state.h"
 #include "cache/purge.h"
 
@@ -62,6 +64,7 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     cache->generation_ms = 2 * options->settings->list_ttl_s * 1000;
     cache->link = link_new(cache);
     cache->outbox = outbox_new(cache);
+    cache->auditor = auditor_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
     enum status status = purge_new(&cache->purge, cache, error);
     if (status == STATUS_OK)
@@ -82,6 +85,7 @@ void cache_free(struct cache *cache)
     redis_free(cache->redis);
     link_free(cache->link);
     outbox_free(cache->outbox);
+    auditor_free(cache->auditor);
     purge_free(cache->purge);
     free(cache);
 }
@@ -109,4 +113,5 @@ void cache_tend(struct cache *cache)
         purge_tend(cache->purge);
     outbox_tend(cache->outbox);
     link_tend(cache->link);
+    auditor_tend(cache->auditor);
 }

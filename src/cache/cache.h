@@ -79,9 +79,9 @@ struct cache_trace {
 
 /* What a reader asks of the cache. All zero but max_age_ms, which is then -1, asks nothing. */
 struct cache_demand {
-    bool from_store;      /* take nothing from Redis */
-    bool only_if_cached;  /* take nothing from the store: STATUS_MISMATCH if Redis has nothing that fits */
-    int64_t max_age_ms;   /* entries not older than this; -1: any */
+    bool from_store;     /* take nothing from Redis */
+    bool only_if_cached; /* take nothing from the store: STATUS_MISMATCH if Redis has nothing that fits; both: always */
+    int64_t max_age_ms;  /* entries not older than this; -1: any */
     int64_t min_fresh_ms; /* entries with so much of their life left */
     int64_t least_v;      /* a todo of this version or a newer one; 0: any */
 };
@@ -173,12 +173,14 @@ struct cache_write {
     struct pool_job job;
     struct timer *timer;
     struct token token;
-    int64_t epoch;         /* of the fence */
-    int64_t begun_at_ms;   /* wall time of the fence */
-    unsigned replies_left; /* of the pair of scripts under way */
-    bool fenced;           /* in Redis; else in the outbox */
-    bool scripts_failed;
-    bool purges_recorded;
+    int64_t epoch;          /* of the last fence or unfence */
+    int64_t begun_at_ms;    /* wall time of the fence */
+    int64_t await_until_ms; /* wall time: how long a Redis that is coming back is waited for */
+    unsigned replies_left;  /* of the pair of scripts under way */
+    bool fenced;            /* in Redis */
+    bool recorded;          /* in the outbox */
+    bool scripts_failed, fence_unanswered;
+    bool purges_recorded;       /* in the store */
     bool entries_gone;          /* no reader gets the old state from Redis any more */
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */
     enum status status;

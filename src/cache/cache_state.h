@@ -13,6 +13,7 @@
 #include "cache/redis.h"
 #include "cache/scripts.h"
 
+struct auditor;
 struct link;
 struct outbox;
 struct purge;
@@ -22,6 +23,7 @@ struct cache {
     struct redis *redis;
     struct link *link;            /* link.c: which Redis, which epoch, whether to trust it */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis couldn't take */
+    struct auditor *auditor;      /* auditor.c: compares hits with the store */
     struct purge *purge;          /* purge.c: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
     int64_t epoch;                /* in all keys; 0: not known yet */
@@ -41,6 +43,9 @@ void link_free(struct link *link);
 void link_on_up(struct link *link);   /* Redis is there: find out which */
 void link_on_down(struct link *link); /* it is gone: trust nothing until it is known again */
 void link_tend(struct link *link);    /* once a second: has somebody moved the epoch on? */
+
+/* Not trusted, but on the way to be, as far as anybody can tell: worth a short wait. */
+bool link_is_coming(const struct link *link);
 
 /* Redis answers, but refuses an invalidation: trust nothing until it takes it. */
 void link_distrust(struct link *link, const char *reason);

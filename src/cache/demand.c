@@ -15,6 +15,8 @@
 
 bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, int64_t v)
 {
+    if (demand->from_store)
+        return false;
     if (demand->max_age_ms >= 0 && trace->age_ms > demand->max_age_ms)
         return false;
     return trace->ttl_ms >= demand->min_fresh_ms && v >= demand->least_v;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/keys.h"
+#include "cache/mutant.h"
 
 struct fence_keys {
     struct todo_keys *todos;
@@ -95,6 +96,7 @@ void publish_send(struct cache *cache, const struct fence_call *call, const stru
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(call->token->text), slice_of_int64(ttl_text, ttl_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     script_run(cache->redis, SCRIPT_PUBLISH, all.keys, all.key_count, args, 2 + fields.count, on_todos, ctx);
+    mutant_publish_anyway(cache, call, &fields);
     fence_keys_fini(&all);
     list_unfence_send(cache, call, on_list, ctx);
 }

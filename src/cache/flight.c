@@ -30,6 +30,7 @@
 #include <uthash.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/demand.h"
@@ -143,8 +144,7 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
         flight_fetch(flight, CACHE_BYPASS);
         break;
     case GRANT_FOUND:
-        flight->source = CACHE_HIT;
-        flight->status = STATUS_OK;
+        flight->source = CACHE_HIT; /* its status is the kind's: "there is none" may be found as well */
         flight->state->found = true;
         flight_land(flight);
         break;
@@ -164,6 +164,7 @@ static enum status fetch_work(struct pool_job *job, struct error *error)
     int64_t begun_us = clock_monotonic_us();
     enum status status = flight->kind->fetch(flight, flight->cache->options.store, error);
     flight->cost_us = clock_monotonic_us() - begun_us;
+    failpoint_pass(FAILPOINT_FILL_BEFORE);
     return status;
 }
 
@@ -278,7 +279,7 @@ static void flight_land(struct flight *flight)
     bool is_for_all =
         state->filled || state->found || (flight->status != STATUS_OK && flight->status != STATUS_NOT_FOUND);
     struct cache_reader *joiners = state->joiners;
-    if (joiners && !is_for_all) {
+    if (joiners && !is_for_all && !failpoint_is_on(FAILPOINT_JOINERS_TAKE_REFUSED)) {
         flight_again(flight, joiners);
         joiners = NULL;
     }

@@ -28,7 +28,7 @@ enum flight_grant {
     GRANT_FILL,   /* fetch, then fill */
     GRANT_WAIT,   /* somebody else fills: ask again in a moment */
     GRANT_BYPASS, /* fetch, don't fill */
-    GRANT_FOUND,  /* the value is in the cache after all; the kind holds it until deliver */
+    GRANT_FOUND,  /* the value is in the cache after all; the kind has set status and at_ms, and holds it */
 };
 
 struct flight_kind {

@@ -274,6 +274,13 @@ void link_on_down(struct link *link)
     link_withdraw(link, LINK_DOWN);
 }
 
+bool link_is_coming(const struct link *link)
+{
+    if (link->state == LINK_DOWN)
+        return redis_is_coming(link->cache->redis);
+    return link->state == LINK_ASKING || link->state == LINK_CHECKING || link->state == LINK_DRAINING;
+}
+
 void link_distrust(struct link *link, const char *reason)
 {
     if (link->state != LINK_TRUSTED)

@@ -235,7 +235,8 @@ static void on_page(void *ctx, const struct redis_reply *reply)
 void cache_list(struct cache *cache, struct cache_list *list)
 {
     reader_init(&list->reader, cache);
-    if (list->demand.from_store || (!cache->trusted && !list->demand.only_if_cached)) {
+    bool may_ask_store = !list->demand.only_if_cached;
+    if (may_ask_store && (list->demand.from_store || !cache->trusted)) {
         list_board(list, list->demand.from_store);
         return;
     }

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libcache.a
 libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 CACHE_LIBS = $(HIREDIS_LIBS) -lm
 libcache_a_SOURCES = \
+	src/cache/audit.c src/cache/audit.h \
+	src/cache/auditor.c src/cache/auditor.h \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c \
 	src/cache/demand.c src/cache/demand.h \
@@ -15,6 +17,7 @@ libcache_a_SOURCES = \
 	src/cache/limit.c src/cache/limit.h \
 	src/cache/link.c \
 	src/cache/list_read.c \
+	src/cache/mutant.h \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
 	src/cache/pending.c src/cache/pending.h \
@@ -23,9 +26,15 @@ libcache_a_SOURCES = \
 	src/cache/purge_target.c src/cache/purge_target.h \
 	src/cache/redis.c src/cache/redis.h \
 	src/cache/redis_address.c src/cache/redis_address.h \
+	src/cache/redis_encode.c src/cache/redis_encode.h \
+	src/cache/scan.c src/cache/scan.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c \
 	src/cache/write.c
+if FAILPOINTS
+libcache_a_SOURCES += src/cache/mutant.c
+endif
+EXTRA_DIST += src/cache/mutant.c
 nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
 
 CACHE_LUA = \

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
@@ -42,7 +43,7 @@ struct outbox {
     int64_t epoch;        /* these two: when the drain began */
     uint64_t distrust_count;
     unsigned replies_left;
-    bool refused, unanswered; /* scripts */
+    bool refused; /* a script */
     bool drains;
     bool has_news; /* since the last listing began */
     outbox_drained_cb done;
@@ -87,6 +88,7 @@ static enum status remove_work(struct pool_job *job, struct error *error)
     struct outbox *outbox = outbox_of_job(job);
     struct store *store = outbox->cache->options.store;
     struct store_meta meta;
+    failpoint_pass(FAILPOINT_DRAIN_BEFORE_REMOVE);
     enum status status = store_meta_get(store, &meta, error);
     if (status != STATUS_OK)
         return status;
@@ -115,7 +117,7 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
 
 static void outbox_remove(struct outbox *outbox)
 {
-    if (!outbox_is_current(outbox) || outbox->unanswered)
+    if (!outbox_is_current(outbox)) /* unanswered scripts too: there is no connection then */
         outbox_end(outbox, DRAIN_UNFINISHED);
     else if (outbox->refused)
         outbox_end(outbox, DRAIN_REFUSED);
@@ -128,9 +130,7 @@ static void outbox_remove(struct outbox *outbox)
 static void on_script_reply(void *ctx, const struct redis_reply *reply)
 {
     struct outbox *outbox = ctx;
-    if (!reply)
-        outbox->unanswered = true;
-    else if (!redis_reply_ok(reply))
+    if (reply && !redis_reply_ok(reply))
         outbox->refused = true;
     if (--outbox->replies_left == 0)
         outbox_remove(outbox);
@@ -200,7 +200,7 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
         outbox_end(outbox, DRAIN_DONE);
         return;
     }
-    outbox->refused = outbox->unanswered = false;
+    outbox->refused = false;
     outbox->replies_left = 0;
     outbox->settled_count = settled_first(outbox->fences, outbox->count);
     send_all(outbox, outbox->fences, outbox->settled_count, true);

@@ -21,7 +21,6 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -32,6 +31,7 @@
 #include "base/random.h"
 #include "cache/pending.h"
 #include "cache/redis_address.h"
+#include "cache/redis_encode.h"
 
 enum { NAME_MAX_BYTES = 512, RECONNECT_MIN_MS = 20 };
 
@@ -53,6 +53,7 @@ struct redis {
     uint32_t pause_ms; /* before the next attempt */
     bool was_logged;   /* this outage is in the log */
     bool announced;    /* on_up was called, on_down is owed */
+    bool is_coming;    /* no reason to think that it won't be up in a moment */
     unsigned greetings_left;
     struct pending_queue sent;    /* and unanswered */
     struct pending_queue refused; /* made while down; a timer of no time fails them */
@@ -65,9 +66,15 @@ static void redis_lose(struct redis *redis, enum stat_counter stat, const char *
 
 /* ---- Replies in an arena: hiredis' own struct, so that its code may look into them, but none of its mallocs. ---- */
 
+/*
+ * NULL ends the connection: hiredis would end the process over an answer that nobody asked for, unless it is an error (that is
+ * how Redis says that it has too many clients).
+ */
 static void *reply_new(const redisReadTask *task, int type)
 {
     struct redis *redis = task->privdata;
+    if (!task->parent && redis->sent.count == 0 && type != REDIS_REPLY_ERROR)
+        return NULL;
     redisReply *reply = arena_alloc(&redis->replies, sizeof(*reply));
     *reply = (redisReply){.type = type};
     if (task->parent) {
@@ -81,6 +88,8 @@ static void *reply_new_string(const redisReadTask *task, char *text, size_t len)
 {
     struct redis *redis = task->privdata;
     redisReply *reply = reply_new(task, task->type);
+    if (!reply)
+        return NULL;
     reply->str = (char *)arena_copy(&redis->replies, (struct slice){text, len}).data;
     reply->len = len;
     return reply;
@@ -90,6 +99,8 @@ static void *reply_new_array(const redisReadTask *task, int count)
 {
     struct redis *redis = task->privdata;
     redisReply *reply = reply_new(task, REDIS_REPLY_ARRAY);
+    if (!reply)
+        return NULL;
     if (count > 0) {
         reply->element = arena_alloc(&redis->replies, (size_t)count * sizeof(*reply->element));
         memset(reply->element, 0, (size_t)count * sizeof(*reply->element));
@@ -101,7 +112,8 @@ static void *reply_new_array(const redisReadTask *task, int count)
 static void *reply_new_integer(const redisReadTask *task, long long value)
 {
     redisReply *reply = reply_new(task, REDIS_REPLY_INTEGER);
-    reply->integer = value;
+    if (reply)
+        reply->integer = value;
     return reply;
 }
 
@@ -186,26 +198,20 @@ static void on_refused_timer(void *ctx)
 
 bool redis_reply_is_error(const struct redis_reply *reply, const char *word)
 {
-    if (!reply || redis_reply_type(reply) != REDIS_TYPE_ERROR)
-        return false;
-    struct slice text = redis_reply_text(reply);
-    size_t len = strlen(word);
-    return text.len >= len && memcmp(text.data, word, len) == 0;
+    return reply && redis_reply_type(reply) == REDIS_TYPE_ERROR &&
+           strncmp(((const redisReply *)reply)->str, word, strlen(word)) == 0;
 }
 
 static void count_error(struct redis *redis, const struct redis_reply *reply)
 {
-    static const struct {
-        const char *word;
-        enum stat_counter stat;
-    } kinds[] = {
-        {"NOSCRIPT", STAT_REDIS_NOSCRIPT}, {"OOM", STAT_REDIS_OOM},   {"READONLY", STAT_REDIS_READONLY},
-        {"LOADING", STAT_REDIS_LOADING},   {"BUSY", STAT_REDIS_BUSY}, {"WRONGTYPE", STAT_REDIS_WRONGTYPE},
-    };
+    static const char *const words[] = {"NOSCRIPT", "OOM", "READONLY", "LOADING", "BUSY", "WRONGTYPE", ""};
+    static const enum stat_counter stats[] = {STAT_REDIS_NOSCRIPT, STAT_REDIS_OOM,  STAT_REDIS_READONLY,
+                                              STAT_REDIS_LOADING,  STAT_REDIS_BUSY, STAT_REDIS_WRONGTYPE,
+                                              STAT_REDIS_OTHER};
     size_t i = 0;
-    while (i < sizeof(kinds) / sizeof(*kinds) && !redis_reply_is_error(reply, kinds[i].word))
+    while (!redis_reply_is_error(reply, words[i]))
         i++;
-    stats_add(redis->options.stats, i < sizeof(kinds) / sizeof(*kinds) ? kinds[i].stat : STAT_REDIS_OTHER, 1);
+    stats_add(redis->options.stats, stats[i], 1);
 }
 
 /* hiredis calls this for each reply in order, and with NULL for each command left when the context goes. */
@@ -349,6 +355,7 @@ static void redis_lose(struct redis *redis, enum stat_counter stat, const char *
         return;
     bool was_announced = redis->announced;
     redis->announced = false;
+    redis->is_coming = was_announced && stat == STAT_REDIS_LOST;
     redis->state = STATE_WAITING;
     stats_add(redis->options.stats, stat, 1);
     if (!redis->was_logged)
@@ -379,7 +386,7 @@ static void on_greeting_reply(void *ctx, const struct redis_reply *reply)
     if (--redis->greetings_left > 0)
         return;
     redis->state = STATE_UP;
-    redis->announced = true;
+    redis->announced = redis->is_coming = true;
     redis->options.on_up(redis->options.ctx);
 }
 
@@ -456,7 +463,10 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     if (redis->context != context)
         return; /* redis_lose() began it */
     redis->context = NULL;
-    redis_lose(redis, STAT_REDIS_LOST, context->errstr && *context->errstr ? context->errstr : "closed by Redis");
+    const char *reason = context->errstr && *context->errstr ? context->errstr : "closed by Redis";
+    if (context->err == REDIS_ERR_OOM) /* that is how reply_new() ends it */
+        reason = "it answered what nobody had asked";
+    redis_lose(redis, STAT_REDIS_LOST, reason);
 }
 
 static void context_attach(struct redis *redis, redisAsyncContext *context)
@@ -505,22 +515,6 @@ static void on_reconnect_timer(void *ctx)
 
 /* ---- Public ---- */
 
-void redis_encode_count(struct buf *command, size_t count)
-{
-    buf_append_char(command, '*');
-    buf_append_int(command, (int64_t)count);
-    buf_append(command, "\r\n", 2);
-}
-
-void redis_encode(struct buf *command, struct slice arg)
-{
-    buf_append_char(command, '$');
-    buf_append_int(command, (int64_t)arg.len);
-    buf_append(command, "\r\n", 2);
-    buf_append_slice(command, arg);
-    buf_append(command, "\r\n", 2);
-}
-
 void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx)
 {
     if (redis->state == STATE_UP) {
@@ -541,6 +535,11 @@ void redis_call(struct redis *redis, const struct slice *args, size_t count, red
 bool redis_is_up(const struct redis *redis)
 {
     return redis->state == STATE_UP;
+}
+
+bool redis_is_coming(const struct redis *redis)
+{
+    return redis->state != STATE_UP && redis->is_coming;
 }
 
 void redis_accept(struct redis *redis)
@@ -566,6 +565,7 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
     }
     const struct events *events = options->events;
     redis->pause_ms = RECONNECT_MIN_MS;
+    redis->is_coming = true;
     redis->turn = events->turn_new(events->loop, on_turn, redis);
     redis->reconnect_timer = events->timer_new(events->loop, on_reconnect_timer, redis);
     redis->late_timer = events->timer_new(events->loop, on_late_timer, redis);

@@ -50,6 +50,12 @@ void redis_free(struct redis *redis);
 
 bool redis_is_up(const struct redis *redis);
 
+/*
+ * Whether it is down but likely to be up in a moment: this is the first attempt to connect, or Redis closed the connection, and
+ * nothing has failed since. Not so after a timeout or an attempt that failed.
+ */
+bool redis_is_coming(const struct redis *redis);
+
 /* Drops the connection, as if it had been lost, and begins anew: for a peer that turned out to be the wrong one. */
 void redis_drop(struct redis *redis, const char *reason);
 
@@ -59,12 +65,8 @@ void redis_accept(struct redis *redis);
 /* Sends one command; its arguments are copied. If the connection is down, the callback comes with NULL. */
 void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx);
 
-/* The same for a command that is encoded already, by redis_encode(). */
+/* The same for a command that is encoded already (redis_encode.h). */
 void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx);
-
-/* Appends "*count" or one "$length argument" in Redis' serialization protocol (RESP2). */
-void redis_encode_count(struct buf *command, size_t count);
-void redis_encode(struct buf *command, struct slice arg);
 
 enum redis_type redis_reply_type(const struct redis_reply *reply);
 struct slice redis_reply_text(const struct redis_reply *reply); /* TEXT, ERROR; else absent */

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "cache/redis_encode.h"
 #include "cache/scripts_embedded.h"
 
 struct script_text {

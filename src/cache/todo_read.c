@@ -18,10 +18,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/auditor.h"
 #include "cache/cache_state.h"
 #include "cache/demand.h"
 #include "cache/entry.h"
 #include "cache/lifetime.h"
+#include "cache/mutant.h"
 
 struct todo_flight {
     struct flight flight;
@@ -86,7 +88,7 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease),
-                                 key_slice(&self->keys.writers)};
+                                 key_slice(mutant_writers(&self->keys))};
     char lease_ms[INT64_TEXT_MAX + 1], after_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
@@ -144,6 +146,7 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(flight->token.text), slice_of_int64(ttl_ms, kept_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease)};
+    mutant_steal_lease(flight->cache, &self->keys, &flight->token);
     script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
 }
 
@@ -290,6 +293,7 @@ static void get_hit(struct cache_get *get, const struct entry *entry, const stru
     answer.todo = entry->negative ? NULL : &entry->todo;
     if (lifetime_wants_refresh(cache, lifetime, entry, trace->age_ms))
         refresh_begin(cache, get->id, entry->at_ms);
+    auditor_note_hit(cache->auditor, get->id, entry->negative);
     trace_time(trace, &get->reader, -1);
     answer.trace = *trace;
     get_answer(get, &answer);
@@ -340,11 +344,12 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 void cache_get(struct cache *cache, struct cache_get *get)
 {
     reader_init(&get->reader, cache);
-    if (get->demand.from_store) {
+    bool may_ask_store = !get->demand.only_if_cached;
+    if (may_ask_store && get->demand.from_store) {
         get_direct(get);
         return;
     }
-    if (!cache->trusted && !get->demand.only_if_cached) {
+    if (may_ask_store && !cache->trusted) {
         get_board(get, -1);
         return;
     }

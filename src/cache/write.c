@@ -3,18 +3,22 @@
  * A fenced write: nothing that the cache holds may outlive the change of what it shows.
  *
  *   cache_write_run -> fence (todos, list) --ok--> store --known outcome--> unfence (todos, list) -> answer
- *                         |                         \--unknown outcome--> answer; the fence runs out by itself
- *                         \--Redis away--> outbox: record open, store, record settled -> answer
+ *                       ^ |                         \--unknown outcome--> answer; the fence runs out by itself
+ *           Redis is    | |
+ *           coming back | \--Redis away--> outbox: record open, store, record settled -> answer
+ *                       wait
  *
  * fence deletes the entries and keeps readers from filling new ones; unfence deletes once more, in case the fence was lost
  * in between, and lets readers fill again. The list's generation is replaced at both ends. All are scripts, so each is one
  * step for Redis; todo and list are two calls, because they live in different slots.
  *
  * If Redis can't take the fence, the store's outbox takes it, before the write and beside it; outbox.c brings it to Redis
- * later. Should Redis be trusted again by the time the store has answered, its entries go before the answer does. A Redis that
- * answers a fence with an error is trusted no longer: it still has the entry. If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it
- * either, this process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and
- * a worker killed anywhere leaves at worst a mark that runs out.
+ * later. Should Redis be trusted by the time the store has answered, its entries go before the answer does, be it another Redis
+ * than the fence was in. One that answers with an error is trusted no longer: it still has the entry.
+ *
+ * If Redis took the fence but not the unfence, a settled record goes to the outbox, and if the store can't take it either, this
+ * process remembers it (outbox_owe). So an invalidation is never lost while anything is alive to keep it, and a worker killed
+ * anywhere leaves at worst a mark that runs out.
  *
  * A write that waited in the queue for so long that its fence may run out before the store is done isn't begun: a fence must
  * outlast the last moment at which the store may still apply the write (settings: write_deadline_ms, store_timeout_ms).
@@ -25,15 +29,21 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/fence.h"
 #include "cache/lifetime.h"
+#include "cache/mutant.h"
 #include "cache/purge.h"
 
+enum { AWAIT_MOST_MS = 1000, AWAIT_LOOK_MS = 5 };
+
+static void write_await(struct cache_write *write);
 static void write_store(struct cache_write *write);
 static void write_unfence(struct cache_write *write);
+static void write_settle(struct cache_write *write);
 static void write_answer(struct cache_write *write);
 
 static struct cache_write *write_of_job(struct pool_job *job)
@@ -58,21 +68,60 @@ static struct fence_call write_call(const struct cache_write *write)
 
 /* ---- The steps, in running order ---- */
 
+static void write_fence(struct cache_write *write);
+
+static void on_look(void *ctx)
+{
+    struct cache_write *write = ctx;
+    write->cache->options.events->timer_free(write->timer);
+    write_await(write);
+}
+
+static void write_look_later(struct cache_write *write)
+{
+    const struct events *events = write->cache->options.events;
+    write->timer = events->timer_new(events->loop, on_look, write);
+    events->timer_start(write->timer, AWAIT_LOOK_MS);
+}
+
+/*
+ * A worker that has just been started, or whose connection was cut, will trust Redis again in a moment; until then the others
+ * go on answering from entries that this write makes old. So it waits for that moment, unless Redis seems to be away.
+ */
+static void write_await(struct cache_write *write)
+{
+    const struct cache *cache = write->cache;
+    if (cache->trusted)
+        write_fence(write);
+    else if (link_is_coming(cache->link) && clock_wall_ms() < write->await_until_ms)
+        write_look_later(write);
+    else
+        write_store(write);
+}
+
 static void on_fence_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
+    if (!reply)
+        write->fence_unanswered = true;
     if (reply && !redis_reply_ok(reply) && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
         return;
     write->fenced = !write->scripts_failed && is_same_redis(write);
-    write_store(write);
+    if (write->fence_unanswered && clock_wall_ms() < write->await_until_ms)
+        write_look_later(write); /* by then it is known that the connection is gone */
+    else
+        write_store(write);
 }
 
 static void write_fence(struct cache_write *write)
 {
+    write->epoch = write->cache->epoch;
+    write->begun_at_ms = clock_wall_ms();
+    write->scripts_failed = write->fence_unanswered = false;
     struct fence_call call = write_call(write);
     write->replies_left = 2;
     stats_add(write->cache->options.stats, STAT_FENCE, write->id_count);
@@ -112,7 +161,10 @@ static enum status store_work(struct pool_job *job, struct error *error)
         return recorded;
     if (!has_time_left(write))
         return error_set(error, STATUS_BUSY, "the write waited too long for the store; nothing was written, try again");
-    return write->work(write, write->cache->options.store, error);
+    failpoint_pass(FAILPOINT_WRITE_AFTER_FENCE);
+    enum status status = write->work(write, write->cache->options.store, error);
+    failpoint_pass(FAILPOINT_WRITE_AFTER_COMMIT);
+    return status;
 }
 
 static enum status outbox_put(struct cache_write *write, bool settled, struct error *error)
@@ -162,33 +214,34 @@ static void count_outcome(struct cache *cache, enum status status)
 }
 
 /*
- * The outbox has the record. But if reads have begun to trust Redis since this write began, then perhaps after a drain that
- * could not see the record yet: the entry goes now. If they are about to, the drain is told to look again.
+ * What the write made old must be gone before the answer: at once if reads trust Redis, be it another one by now or another
+ * epoch, where readers met no mark of ours; else by a record, which is drained before they trust it again.
  */
-static void write_catch_up(struct cache_write *write)
+static void write_clear(struct cache_write *write)
 {
-    struct cache *cache = write->cache;
-    outbox_note_settled(cache->outbox);
-    write->epoch = cache->epoch;
-    if (cache->trusted)
+    if (write->cache->trusted)
         write_unfence(write);
-    else
+    else if (write->recorded)
         write_answer(write);
+    else
+        write_settle(write);
 }
 
 static void on_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct cache_write *write = write_of_job(job);
+    bool is_clear = !write->fenced && status != STATUS_OK; /* nothing was written */
     count_outcome(write->cache, status);
     write->status = status;
     if (error)
         write->error = *error;
-    if (write->fenced && status != STATUS_UNKNOWN)
-        write_unfence(write);
-    else if (!write->fenced && status == STATUS_OK)
-        write_catch_up(write);
-    else
-        write_answer(write); /* the fence must run out, or there is nothing to hide */
+    if (status == STATUS_UNKNOWN || is_clear) {
+        write_answer(write); /* fence or record must run out, if there is one */
+        return;
+    }
+    if (write->recorded)
+        outbox_note_settled(write->cache->outbox);
+    write_clear(write);
 }
 
 static void on_refuse(void *ctx)
@@ -217,6 +270,7 @@ static void write_store(struct cache_write *write)
     }
     if (!write->fenced)
         stats_add(cache->options.stats, STAT_OUTBOX_ADDED, write->id_count);
+    write->recorded = !write->fenced;
     write->job = (struct pool_job){.work = write->fenced ? store_work : outbox_work, .done = on_stored};
     pool_run(cache->options.pool, &write->job);
 }
@@ -230,11 +284,12 @@ static void on_settled(struct pool_job *job, enum status status, const struct er
 {
     struct cache_write *write = write_of_job(job);
     (void)error;
+    write->recorded = true;
     if (status == STATUS_OK)
         outbox_note_settled(write->cache->outbox);
     else
         outbox_owe(write->cache->outbox, &write->token, write->ids, write->id_count);
-    write_answer(write);
+    write_clear(write);
 }
 
 static void write_settle(struct cache_write *write)
@@ -249,13 +304,22 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
     struct cache_write *write = ctx;
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
+    if (reply && !redis_reply_ok(reply))
+        link_distrust(write->cache->link, "it refuses an unfence");
     if (--write->replies_left > 0)
         return;
     write->entries_gone = !write->scripts_failed && is_same_redis(write);
-    if (write->entries_gone)
+    if (write->entries_gone || write->recorded)
         write_answer(write);
     else
         write_settle(write);
+}
+
+/* Marks that were lost on the way. */
+static void write_count_lost(const struct cache_write *write, int64_t count)
+{
+    stats_add(write->cache->options.stats, STAT_FENCE_LOST, (uint64_t)count);
+    mutant_unmark(write->cache, write->epoch, write->ids[0]);
 }
 
 static void on_published(void *ctx, const struct redis_reply *reply)
@@ -264,7 +328,7 @@ static void on_published(void *ctx, const struct redis_reply *reply)
     int64_t answer = redis_reply_ok(reply) ? redis_reply_integer(reply) : 0;
     cache_count(write->cache, answer == 1 ? STAT_PUBLISHED : STAT_PUBLISH_REFUSED);
     if (answer == -1)
-        cache_count(write->cache, STAT_FENCE_LOST);
+        write_count_lost(write, 1);
     on_unfence_reply(ctx, reply);
 }
 
@@ -284,20 +348,19 @@ static void on_unfence_todos_reply(void *ctx, const struct redis_reply *reply)
 {
     struct cache_write *write = ctx;
     if (write->fenced && redis_reply_ok(reply) && redis_reply_integer(reply) > 0)
-        stats_add(write->cache->options.stats, STAT_FENCE_LOST, (uint64_t)redis_reply_integer(reply));
+        write_count_lost(write, redis_reply_integer(reply));
     on_unfence_reply(ctx, reply);
 }
 
 static void write_unfence(struct cache_write *write)
 {
-    if (!is_same_redis(write)) {
-        write_settle(write);
-        return;
-    }
+    write->fenced = write->fenced && is_same_redis(write);
+    write->epoch = write->cache->epoch;
     struct fence_call call = write_call(write);
     write->replies_left = 2;
     write->scripts_failed = false;
     stats_add(write->cache->options.stats, STAT_UNFENCE, write->id_count);
+    failpoint_pass(FAILPOINT_WRITE_BEFORE_UNFENCE);
     bool may_publish = write->fenced && write->status == STATUS_OK && write->written && write->id_count == 1;
     if (may_publish && write->cache->options.settings->write_policy == WRITE_PUBLISH)
         write_publish(write, &call);
@@ -350,13 +413,11 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->token = token_new();
     write->epoch = cache->epoch;
     write->begun_at_ms = clock_wall_ms();
-    write->fenced = write->scripts_failed = false;
+    write->await_until_ms = write->begun_at_ms + AWAIT_MOST_MS;
+    write->fenced = write->recorded = write->scripts_failed = false;
     write->written = NULL;
     write->purge = CACHE_PURGE_NONE;
     write->purges_recorded = write->entries_gone = false;
     write->error = (struct error){0};
-    if (cache->trusted)
-        write_fence(write);
-    else
-        write_store(write);
+    write_await(write);
 }

@@ -6,13 +6,15 @@
  *                                             '--not within 1 s--> move the epoch -> done: not fenced
  *   guard_finish -> [not fenced: move the epoch] -> done
  *
- * With Redis, each batch is fenced like any other write, and readers never see a stale row.
+ * With Redis, each batch is fenced like any other write, and readers never see a stale row. Should Redis go away on the way, the
+ * load pauses for it; after PATIENCE_MS it goes on, and the cache keeps the fences in the store's outbox, which is as safe, but
+ * several times slower.
  *
  * Without it (this machine may not reach the Redis that workers use) entries become untrue without notice. Instead of naming
  * them one by one, all are left: the store holds the epoch that is part of every key (cache/cache.h), and every worker reads it
  * once a second, so within a second after the move none reads an older entry. It is done twice: at the start, so that little that
  * is old is left should the load be killed, and at the end, so that nothing that was filled meanwhile is. In between, and
- * for the last second, readers may get what was true before the load. A Redis that comes back during the load changes nothing.
+ * for the last second, readers may get what was true before the load. A Redis that turns up during the load changes nothing.
  *
  * With on_cache_down = refuse a load without Redis is refused, as any other write is.
  *
@@ -33,6 +35,7 @@ enum {
     CACHE_LOOK_MS = 20,
     TEND_MS = 1000, /* as often as cache_tend() wants it */
     EPOCH_ATTEMPTS = 10,
+    PATIENCE_MS = 10000, /* with a Redis that went away on the way */
 };
 
 enum guard_kind { GUARD_NONE, GUARD_FENCES, GUARD_EPOCH };
@@ -44,6 +47,7 @@ struct guard {
     struct timer *wait; /* until Redis is trusted, or for the answer's own turn */
     struct timer *tend;
     int64_t wait_end_at_ms;
+    int64_t distrusted_at_ms; /* since when Redis is away again; 0: it isn't */
     guard_done_cb done;
     void *ctx;
 };
@@ -189,6 +193,20 @@ void guard_start(struct guard *guard, guard_done_cb done, void *ctx)
 bool guard_is_fenced(const struct guard *guard)
 {
     return guard->kind == GUARD_FENCES;
+}
+
+bool guard_allows_write(struct guard *guard)
+{
+    if (guard->kind != GUARD_FENCES)
+        return true;
+    int64_t now_ms = guard->options.events->now_ms(guard->options.events->loop);
+    if (cache_is_trusted(guard->options.cache)) {
+        guard->distrusted_at_ms = 0;
+        return true;
+    }
+    if (guard->distrusted_at_ms == 0)
+        guard->distrusted_at_ms = now_ms;
+    return now_ms - guard->distrusted_at_ms >= PATIENCE_MS;
 }
 
 void guard_finish(struct guard *guard, guard_done_cb done, void *ctx)

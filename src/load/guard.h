@@ -43,6 +43,12 @@ void guard_start(struct guard *guard, guard_done_cb done, void *ctx);
 /* Whether writes are to be fenced; known after guard_start(). */
 bool guard_is_fenced(const struct guard *guard);
 
+/*
+ * Whether a write may be begun now. If Redis went away since the start, a while is waited for it: the outbox would take the
+ * fences, but a record for each row is dear.
+ */
+bool guard_allows_write(struct guard *guard);
+
 /* After the last write: moves the epoch on if it has to be. An error says that entries may be stale until their time is up. */
 void guard_finish(struct guard *guard, guard_done_cb done, void *ctx);
 

@@ -37,6 +37,7 @@ enum {
     RETRY_MAX = 6,
     RETRY_FIRST_MS = 200,
     RETRY_LONGEST_MS = 5000,
+    GUARD_LOOK_MS = 20,
 };
 
 enum slot_state { SLOT_FREE, SLOT_READING, SLOT_READY, SLOT_WRITING, SLOT_PAUSED };
@@ -62,6 +63,7 @@ struct load {
     size_t slot_count;
     struct guard *guard;
     struct timer *show; /* progress */
+    struct timer *wait; /* looks again whether the guard allows a write */
     int64_t started_at_ms;
     double fraction;
     size_t notes_shown;
@@ -312,6 +314,10 @@ static bool load_advance(struct load *load)
     struct slot *ready = load_find(load, SLOT_READY);
     if (load->stopping)
         return load_abandon(load);
+    if (ready && !guard_allows_write(load->guard)) {
+        load_timer(load, load->wait, GUARD_LOOK_MS);
+        return false;
+    }
     if (ready && load_may_write(load, ready)) {
         slot_write(ready);
         return true;
@@ -330,6 +336,11 @@ static void load_pump(struct load *load)
     bool over = load->stopping || load->input_ended;
     if (over && !load->ending && load_count(load, SLOT_FREE) == load->slot_count)
         load_end(load);
+}
+
+static void load_on_wait(void *ctx)
+{
+    load_pump(ctx);
 }
 
 static void load_on_show(void *ctx)
@@ -360,6 +371,7 @@ static void load_on_guard_finished(void *ctx, enum status status, const struct e
 {
     struct load *load = ctx;
     load->options.events->timer_stop(load->show);
+    load->options.events->timer_stop(load->wait);
     progress_clear(load->options.progress);
     if (status != STATUS_OK) {
         progress_say(load->options.progress,
@@ -393,6 +405,7 @@ struct load *load_new(const struct load_options *options)
         load->slots[i].retry = events->timer_new(events->loop, slot_on_retry, &load->slots[i]);
     }
     load->show = events->timer_new(events->loop, load_on_show, load);
+    load->wait = events->timer_new(events->loop, load_on_wait, load);
     struct guard_options guard_options = {
         .events = events,
         .cache = options->cache,
@@ -411,6 +424,7 @@ void load_free(struct load *load)
         return;
     guard_free(load->guard);
     load->options.events->timer_free(load->show);
+    load->options.events->timer_free(load->wait);
     for (size_t i = 0; i < load->slot_count; i++) {
         load->options.events->timer_free(load->slots[i].retry);
         batch_free(load->slots[i].batch);

@@ -12,3 +12,4 @@ libserver_a_SOURCES = \
 	src/server/loop.c src/server/loop.h \
 	src/server/server.c src/server/server.h \
 	src/server/stats_file.c src/server/stats_file.h
+dist_man_MANS += doc/todo-fcgi.8

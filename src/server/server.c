@@ -131,9 +131,12 @@ static enum status server_open_token(struct server *server, struct error *error)
     bool is_read = file && fgets(server->write_token, sizeof server->write_token, file);
     if (file)
         fclose(file);
-    server->write_token[is_read ? strcspn(server->write_token, "\r\n") : 0] = '\0';
-    if (!server->write_token[0])
-        return error_set(error, STATUS_INVALID, "write_token_file = %s: its first line can't be read, or is empty", path);
+    size_t len = is_read ? strcspn(server->write_token, "\r\n") : 0;
+    server->write_token[len] = '\0';
+    if (len == 0 || len > WRITE_TOKEN_MAX)
+        return error_set(error, STATUS_INVALID,
+                         "write_token_file = %s: its first line can't be read, is empty, or has more than %d bytes",
+                         path, (int)WRITE_TOKEN_MAX);
     server->services.write_token = slice_of(server->write_token);
     return STATUS_OK;
 }

@@ -112,7 +112,18 @@ static bool path_is_fd(const char *path, int fd)
            by_path.st_ino == by_fd.st_ino;
 }
 
-/* The header's lock is held. A new, empty file gets its size and header; a file of this layout is left as it is. */
+static enum status file_fill(int fd, const struct header *header, size_t size_bytes, struct error *error)
+{
+    int failed = posix_fallocate(fd, 0, (off_t)size_bytes);
+    if (failed || pwrite(fd, header, sizeof *header, 0) != (ssize_t)sizeof *header)
+        return error_set(error, STATUS_UNAVAILABLE, "no room: %s", strerror(failed ? failed : errno));
+    return STATUS_OK;
+}
+
+/*
+ * The header's lock is held. A new, empty file gets its size and header; a file of this layout is left as it is. A file of
+ * another layout is STATUS_NOT_FOUND; one that isn't ours at all is UNAVAILABLE, for a mistyped setting must not cost a file.
+ */
 static enum status header_check(int fd, size_t slot_count, struct error *error)
 {
     struct header wanted = {.layout = layout_hash(), .slot_count = slot_count};
@@ -123,15 +134,12 @@ static enum status header_check(int fd, size_t slot_count, struct error *error)
 
     if (fstat(fd, &info) != 0)
         return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(errno));
-    if (info.st_size == 0) {
-        int failed = posix_fallocate(fd, 0, (off_t)size_bytes);
-        if (failed || pwrite(fd, &wanted, sizeof wanted, 0) != (ssize_t)sizeof wanted)
-            return error_set(error, STATUS_UNAVAILABLE, "no room: %s", strerror(failed ? failed : errno));
-        return STATUS_OK;
-    }
-    bool same = info.st_size == (off_t)size_bytes && pread(fd, &found, sizeof found, 0) == (ssize_t)sizeof found &&
-                memcmp(found.magic, wanted.magic, sizeof MAGIC) == 0 && found.layout == wanted.layout &&
-                found.slot_count == wanted.slot_count;
+    if (info.st_size == 0)
+        return file_fill(fd, &wanted, size_bytes, error);
+    if (pread(fd, &found, sizeof found, 0) != (ssize_t)sizeof found ||
+        memcmp(found.magic, wanted.magic, sizeof MAGIC) != 0)
+        return error_set(error, STATUS_UNAVAILABLE, "it is no file of counters, so it is left alone");
+    bool same = info.st_size == (off_t)size_bytes && found.layout == wanted.layout && found.slot_count == slot_count;
     return same ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
@@ -139,17 +147,17 @@ static enum status header_check(int fd, size_t slot_count, struct error *error)
 static enum status file_open_locked(struct stats_file *file, const char *path, size_t slot_count, struct error *error)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
+        struct error why;
         file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
         if (file->fd < 0 || !byte_lock(file->fd, 0, true))
             return error_set(error, STATUS_UNAVAILABLE, "%s: %s", path, strerror(errno));
         if (path_is_fd(path, file->fd)) {
-            struct error why;
             enum status status = header_check(file->fd, slot_count, &why);
             if (status == STATUS_OK)
                 return STATUS_OK;
-            unlink(path);
             if (status != STATUS_NOT_FOUND)
                 return error_set(error, status, "%s: %s", path, why.text);
+            unlink(path);
         }
         close(file->fd);
         file->fd = -1;
@@ -199,6 +207,40 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
         stats_file_close(file);
         return status;
     }
+    *out = file;
+    return STATUS_OK;
+}
+
+static enum status view_check(int fd, struct header *header, size_t *size_bytes)
+{
+    struct stat info;
+    bool is_ours = fstat(fd, &info) == 0 && pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header &&
+                   memcmp(header->magic, MAGIC, sizeof MAGIC) == 0 && header->layout == layout_hash();
+    *size_bytes = is_ours ? (size_t)info.st_size : 0;
+    return is_ours && *size_bytes == slot_offset(header->slot_count) ? STATUS_OK : STATUS_INVALID;
+}
+
+enum status stats_file_view(struct stats_file **out, const char *path, struct error *error)
+{
+    struct header header;
+    struct stats_file *file = mem_zalloc(sizeof *file);
+    file->fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum status status = STATUS_OK;
+    if (file->fd < 0)
+        status = error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
+    else if (view_check(file->fd, &header, &file->map_bytes) != STATUS_OK)
+        status = error_set(error, STATUS_INVALID, "%s: it is no counters' file of this version's workers", path);
+    if (status == STATUS_OK) {
+        file->map = mmap(NULL, file->map_bytes, PROT_READ, MAP_SHARED, file->fd, 0);
+        if (file->map == MAP_FAILED)
+            status = error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
+    }
+    if (status != STATUS_OK) {
+        file->map = NULL;
+        stats_file_close(file);
+        return status;
+    }
+    file->header = file->map;
     *out = file;
     return STATUS_OK;
 }

@@ -17,8 +17,12 @@ struct stats_file;
 /* path "" means no file. A file of another layout (version, size) is replaced. errors STATUS_UNAVAILABLE, STATUS_BUSY: no slot. */
 enum status stats_file_open(struct stats_file **file, const char *path, size_t slot_count,
                             struct error *error) STATUS_MUST_CHECK;
+
+/* Opens the file of workers that run, or have run, to print it: takes no slot, changes nothing. STATUS_NOT_FOUND, STATUS_INVALID */
+enum status stats_file_view(struct stats_file **file, const char *path, struct error *error) STATUS_MUST_CHECK;
 void stats_file_close(struct stats_file *file);
 
+/* This worker's slot; NULL in a view. */
 struct stats *stats_file_own(struct stats_file *file);
 
 /* services_metrics_fn: ctx is the struct stats_file. */

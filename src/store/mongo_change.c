@@ -137,14 +137,16 @@ static enum status update_try(struct change_call *call, struct error *error)
     const struct store_change *change = call->change;
     bson_t *filter = filter_new(change);
     bson_t *update = change->kind == STORE_DELETE ? NULL : update_new(change);
-    bson_t found;
+    bson_t fields = BSON_INITIALIZER, found;
+    mongo_todo_fields(&fields);
     struct mongo_modification modification = {
-        .filter = filter, .update = update, .max_time_ms = operation_max_ms(call), .action = ACTION};
+        .filter = filter, .update = update, .fields = &fields, .max_time_ms = operation_max_ms(call), .action = ACTION};
     enum status status = mongo_modify_one(call->session, &modification, &found, error);
     if (status == STATUS_OK) {
         status = mongo_todo_read(&found, call->arena, &call->changed->todo, error);
     }
     bson_destroy(&found);
+    bson_destroy(&fields);
     bson_destroy(update);
     bson_destroy(filter);
     return status;

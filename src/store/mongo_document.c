@@ -16,6 +16,13 @@
 
 #include <mongoc/mongoc.h>
 
+void mongo_todo_fields(bson_t *fields)
+{
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        BSON_APPEND_INT32(fields, mongo_field_key(field), 1);
+    }
+}
+
 void mongo_find_options(bson_t *options, const struct mongo_server *server, int64_t limit)
 {
     bson_t projection;
@@ -24,9 +31,7 @@ void mongo_find_options(bson_t *options, const struct mongo_server *server, int6
     BSON_APPEND_BOOL(options, "singleBatch", true);
     BSON_APPEND_INT64(options, "maxTimeMS", server->max_time_ms);
     BSON_APPEND_DOCUMENT_BEGIN(options, "projection", &projection);
-    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
-        BSON_APPEND_INT32(&projection, mongo_field_key(field), 1);
-    }
+    mongo_todo_fields(&projection);
     bson_append_document_end(options, &projection);
 }
 
@@ -75,7 +80,7 @@ enum status mongo_insert_one(struct mongo_session *session, const bson_t *docume
 }
 
 /* The reply's "value": a document, or null where nothing matched. */
-static enum status value_copy(const bson_t *reply, bson_t *found)
+static enum status value_copy(const bson_t *reply, bson_t *found, struct error *error)
 {
     bson_iter_t value;
     const uint8_t *data;
@@ -85,10 +90,9 @@ static enum status value_copy(const bson_t *reply, bson_t *found)
         return STATUS_NOT_FOUND;
     }
     bson_iter_document(&value, &len, &data);
-    if (!bson_init_static(&borrowed, data, len)) {
-        return STATUS_NOT_FOUND;
+    if (!bson_init_static(&borrowed, data, len) || !bson_concat(found, &borrowed)) {
+        return error_set(error, STATUS_UNKNOWN, "mongodb: the answer to a write can't be read");
     }
-    bson_concat(found, &borrowed);
     return STATUS_OK;
 }
 
@@ -101,6 +105,9 @@ enum status mongo_modify_one(struct mongo_session *session, const struct mongo_m
     mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
     bson_init(found);
     mongoc_find_and_modify_opts_set_max_time_ms(options, (uint32_t)modification->max_time_ms);
+    if (modification->fields) {
+        mongoc_find_and_modify_opts_set_fields(options, modification->fields);
+    }
     if (modification->update) {
         mongoc_find_and_modify_opts_set_update(options, modification->update);
         mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW);
@@ -110,7 +117,7 @@ enum status mongo_modify_one(struct mongo_session *session, const struct mongo_m
     bool done = mongoc_collection_find_and_modify_with_opts(session->collection, modification->filter, options, &reply,
                                                             &failure);
     status = done && !bson_has_field(&reply, "writeConcernError")
-                 ? value_copy(&reply, found)
+                 ? value_copy(&reply, found, error)
                  : mongo_write_failed(modification->action, &reply, &failure, error);
     bson_destroy(&reply);
     mongoc_find_and_modify_opts_destroy(options);

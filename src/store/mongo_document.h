@@ -11,6 +11,9 @@
 /* Options of a find: up to limit documents in one batch, with a todo's fields only. */
 void mongo_find_options(struct _bson_t *options, const struct mongo_server *server, int64_t limit);
 
+/* A projection to a todo's fields. */
+void mongo_todo_fields(struct _bson_t *fields);
+
 /* As store_get(). */
 enum status mongo_todo_find(struct mongo_session *session, const char *id, struct arena *arena, struct todo *todo,
                             struct error *error) STATUS_MUST_CHECK;
@@ -23,6 +26,7 @@ enum status mongo_insert_one(struct mongo_session *session, const struct _bson_t
 struct mongo_modification {
     const struct _bson_t *filter;
     const struct _bson_t *update; /* NULL: remove */
+    const struct _bson_t *fields; /* which of them come back; NULL: all */
     int64_t max_time_ms;
     const char *action; /* for errors: "change a todo" */
 };

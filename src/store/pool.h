@@ -30,7 +30,7 @@ typedef void (*pool_done_cb)(struct pool_job *job, enum status status, const str
 struct pool_job {
     pool_work_fn work;
     pool_done_cb done;
-    struct pool *pool;      /* the rest is the pool's own */
+    struct pool *pool; /* the rest is the pool's own */
     struct pool_job *next;
     enum status status;
     struct error error;
@@ -42,17 +42,17 @@ struct pool_options {
     void *loop;           /* the uv_loop_t */
     uint32_t concurrency; /* as many as UV_THREADPOOL_SIZE, which main sets before the first job */
     uint32_t queue_max;
-    struct stats *stats;  /* borrowed: waiting and running times are counted here */
+    struct stats *stats; /* borrowed: waiting and running times are counted here */
 };
 
 struct pool *pool_new(const struct pool_options *options);
 
-/* After the last job is done; NULL is fine. */
+/* After the last job is done, from that job's done at the earliest; its memory goes in the loop's next turn. NULL is fine. */
 void pool_free(struct pool *pool);
 
 void pool_run(struct pool *pool, struct pool_job *job);
 
-/* Jobs that run or wait. */
+/* Jobs that run, wait, or were turned away and not told yet. */
 size_t pool_busy_count(const struct pool *pool);
 
 /* Whether the breaker lets calls through; if not, retry_after_ms tells when it next will. */

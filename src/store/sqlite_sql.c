@@ -40,7 +40,7 @@ static const char TODOS_OUTBOX_META[] =
     " id TEXT PRIMARY KEY NOT NULL CHECK (" ID_RULES "),"
     " name TEXT NOT NULL CHECK (typeof(name) = 'text' AND length(name) BETWEEN 1 AND 200" TEXT_RULES("name") "),"
     " description TEXT NOT NULL DEFAULT ''"
-    "  CHECK (typeof(description) = 'text' AND length(description) <= 4000" TEXT_RULES("description") "),"
+    " CHECK (typeof(description) = 'text' AND length(description) <= 4000" TEXT_RULES("description") "),"
     " done INTEGER NOT NULL DEFAULT 0 CHECK (typeof(done) = 'integer' AND done IN (0, 1)),"
     " v INTEGER NOT NULL DEFAULT 1 CHECK (typeof(v) = 'integer' AND v >= 1),"
     " created_at INTEGER NOT NULL CHECK (" TIME_RULES("created_at") "),"
@@ -119,8 +119,9 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
                    " done = excluded.done, updated_at = excluded.updated_at, v = v + 1",
     [SQL_UPDATE] = "UPDATE todos SET name = ?2, description = ?3, done = ?4, v = ?5, updated_at = ?7 WHERE id = ?1",
     [SQL_DELETE] = "DELETE FROM todos WHERE id = ?1",
-    [SQL_ANSWER_GET] = "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
-                       " WHERE key = ?1",
+    [SQL_ANSWER_GET] =
+        "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
+        " WHERE key = ?1",
     [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers (key, fingerprint, id, created_at, deadline_at, expires_at)"
                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [SQL_ANSWER_END] = "UPDATE answers SET expires_at = ?3, http_status = ?4, body = ?5, etag = ?6"

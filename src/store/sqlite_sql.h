@@ -26,7 +26,7 @@ enum sqlite_sql {
     SQL_UPDATE, /* all but created_at */
     SQL_DELETE,
     SQL_ANSWER_GET,
-    SQL_ANSWER_PUT, /* key, fingerprint, id, created_at, deadline_at, expires_at: running, in place of whatever was there */
+    SQL_ANSWER_PUT,    /* key, fingerprint, id, created_at, deadline_at, expires_at: running, in place of any other */
     SQL_ANSWER_END,    /* key, fingerprint, expires_at, http_status, body, etag */
     SQL_ANSWER_FORGET, /* key, deadline_at */
     SQL_ANSWER_SWEEP,  /* now, how many at most */

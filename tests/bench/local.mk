@@ -7,3 +7,10 @@ tests_bench_bare_fcgi_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS)
 tests_bench_bare_fcgi_LDADD = $(FCGI_LIBS)
 tests_bench_null_fcgi_SOURCES = tests/bench/null_fcgi.c
 tests_bench_null_fcgi_LDADD = libserver.a libbase.a $(SERVER_LIBS) $(BASE_LIBS)
+
+# The yardstick for todo-load; load.sh runs both.
+EXTRA_PROGRAMS += tests/bench/bench_mongo_load
+tests_bench_bench_mongo_load_SOURCES = tests/bench/bench_mongo_load.c
+tests_bench_bench_mongo_load_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS)
+tests_bench_bench_mongo_load_LDADD = libload.a libbase.a $(LOAD_LIBS) $(MONGOC_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/bench/hits.sh tests/bench/load.sh

@@ -21,6 +21,9 @@ from stack import ROOT, Stack
 MONGODB = ROOT / "tests/store/mongodb.sh"
 NUMBERS = itertools.count(1)
 
+# As ./dev sets it: workers that tests kill would each leave a file in /dev/shm.
+os.environ["MONGOC_DISABLE_SHM"] = "1"
+
 
 @pytest.fixture(scope="session", params=["sqlite", "mongodb"])
 def store(request):

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A TCP proxy in front of MongoDB that a test can cut and open: the same port, with or without a server behind it."""
+"""
+A TCP proxy in front of MongoDB that a test can cut and open: the same port, with or without a server behind it. It can also
+hold back the server's answers, while requests go through.
+"""
 
 import contextlib
 import socket
@@ -12,6 +15,8 @@ class Proxy:
         self.lock = threading.Lock()
         self.pairs = []
         self.listener = None
+        self.answers_pass = threading.Event()
+        self.answers_pass.set()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -35,6 +40,12 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
 
+    def hold_answers(self, held):
+        if held:
+            self.answers_pass.clear()
+        else:
+            self.answers_pass.set()
+
     def accept(self, listener):
         while True:
             try:
@@ -44,13 +55,15 @@ class Proxy:
                 return
             with self.lock:
                 self.pairs.append((near, far))
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self.copy, args=(one, other), daemon=True).start()
+            for one, other, gate in ((near, far, None), (far, near, self.answers_pass)):
+                threading.Thread(target=self.copy, args=(one, other, gate), daemon=True).start()
 
     @staticmethod
-    def copy(source, sink):
+    def copy(source, sink, gate):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if gate:
+                    gate.wait()
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -149,6 +149,43 @@ def test_huge_and_many_params_are_passed_over(worker):
         assert connection.ask("GET", "/todos/a", request_id="x" * 100_000).status == 404
 
 
+FIELDS = ["CONTENT_TYPE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ACCEPT",
+          "HTTP_AUTHORIZATION", "HTTP_CACHE_CONTROL", "HTTP_IDEMPOTENCY_KEY", "HTTP_TODO_VERSION", "HTTP_TRACEPARENT", "REMOTE_ADDR",
+          "REQUEST_ID"]  # fmt: skip
+ODD = ["", " ", "\x00", "\x01\x02", "\r\nSet-Cookie: a", "\xff" * 100, '"', "'", ",", ";", "=", "*", "W/", '"' * 1001, '"",' * 50_000,
+       '"1-1-0123456789abcdef",' * 10_000, "a" * 300_000, "=" * 70_000, ";" * 70_000, "," * 70_000, "max-age=" + "9" * 70_000,
+       "9223372036854775807", "odd.9223372036854775807", "-" * 55, "00-" + "\n" * 52, "%s%n", "../../etc/passwd"]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_field_may_hold_anything(worker, field):
+    """nginx would let few of these pass. None is repeated in an answer's header, none stops the worker."""
+    with worker.connect() as connection:
+        connection.ask("PUT", "/todos/odd", todo("odd"))
+        for value in ODD:
+            asks = [("GET", "/todos/odd", b""), ("GET", "/todos", b""), ("PUT", "/todos/odd", todo("odd")), ("POST", "/todos", todo("odd")),
+                    ("PATCH", "/todos/odd", b"{}"), ("DELETE", "/todos/none", b""), ("OPTIONS", "/todos", b"")]  # fmt: skip
+            for method, path, body in asks:
+                params = {"content_type": "application/merge-patch+json"} if method == "PATCH" else {}
+                answer = connection.ask(method, path, body, **{**params, field: value})
+                assert answer.status in (200, 201, 204, 304, 400, 401, 404, 406, 409, 412, 415), (method, value[:60], answer)
+                assert "set-cookie" not in answer.headers
+                assert re.fullmatch("[0-9a-f]{1,32}", answer.headers["request-id"])
+        assert connection.ask("GET", "/todos/odd").status == 200
+
+
+def test_address_method_and_path_may_be_anything_where_they_are_used(new_worker):
+    """Under a limit the address is a key in Redis, at level debug method and path are logged."""
+    worker = new_worker(rate_limit_per_minute=6000000, rate_limit_burst=100000, log_level="debug", server_timing="on")
+    with worker.connect() as connection:
+        for value in ODD:
+            assert connection.ask("GET", "/todos", REMOTE_ADDR=value).status == 200
+            assert connection.ask("GET", "/todos/" + value, REMOTE_ADDR=value).status in (404, 405)
+            assert connection.ask(value, "/todos", REMOTE_ADDR=value).status == 405
+    for line in worker.log().splitlines():
+        assert re.match(r"\S+Z level=\w+ pid=\d+ (req=[0-9a-f]+ )?event=\w+( |$)", line), line
+
+
 # --- bodies ---
 
 # Every way to an answer that has no use for a body: (method, path, params, status).
@@ -156,6 +193,14 @@ BODY_NOT_WANTED = [
     ("PUT", "/todos", {}, 405),
     ("FOO", "/todos/a", {}, 405),
     ("PUT", "/healthz", {}, 405),
+    ("OPTIONS", "/todos", {}, 204),
+    ("PUT", "/todos/absent", {}, 400),
+    ("PUT", "/todos/absent", {"query": "x"}, 400),
+    ("PATCH", "/todos/absent", {"content_type": "text/plain"}, 415),
+    ("DELETE", "/todos/absent", {}, 404),
+    ("DELETE", "/todos/absent", {"http_if_match": '"x"'}, 412),
+    ("GET", "/todos/absent", {"http_accept": "text/html"}, 406),
+    ("GET", "/todos/never-read", {"http_cache_control": "only-if-cached"}, 504),
     ("POST", "/nowhere", {}, 404),
     ("POST", "/todos/a/b", {}, 404),
     ("GET", "/todos/absent", {}, 404),

@@ -38,8 +38,9 @@ def filled(stack, count=50):
 def test_killed_workers_come_back_and_no_read_fails(new_stack):
     stack = new_stack(workers=3)
     ids = filled(stack)
-    with load(stack, reader(ids)) as running_load:
-        for pid in stack.worker_pids():
+    with load(stack, reader(ids), threads=12) as running_load:
+        for pid in stack.worker_pids() + [None] * 5:
+            pid = pid or stack.worker_pids()[0]
             running_load.wait(100)
             os.kill(pid, signal.SIGKILL)
             wait_until(lambda: pid not in stack.worker_pids() and len(stack.worker_pids()) == 3, what="a new worker")
@@ -114,7 +115,7 @@ def test_redis_killed_and_restarted_reads_go_on_and_hit_again(new_stack):
 
 
 def test_redis_that_hangs_is_done_without(new_stack):
-    stack = new_stack()
+    stack = new_stack(settings={"redis_timeout_ms": 100})
     ids = filled(stack)
     with load(stack, reader(ids)) as reads:
         reads.wait(100)
@@ -126,7 +127,7 @@ def test_redis_that_hangs_is_done_without(new_stack):
 
 
 def test_write_that_redis_missed_is_not_stale_when_it_is_back(new_stack):
-    stack = new_stack()
+    stack = new_stack(settings={"redis_timeout_ms": 100})
     stack.get("/todos/late").problem(404)
     assert "hit" in stack.get("/todos/late").cache
     stack.kill("redis", signal.SIGSTOP)

@@ -43,6 +43,8 @@ def settings():
         default = default.strip('"')
         if kind == "CHOICE":
             default = next(word for word in unit.split("|") if default.lower().endswith("_" + word))
+        if kind == "BOOL":
+            default = {"true": "on", "false": "off"}[default]
         table[name] = dict(kind=kind, default=default, least=least, most=most, unit=unit, help=words)
     return table
 

@@ -13,7 +13,8 @@ BELOW = {
     "api": ["cache", "store", "base"],
     "server": ["api", "cache", "store", "base"],
     "load": ["cache", "store", "base"],
-    "": ["program.h", "server", "load", "api", "cache", "store", "base"],
+    "control": ["cache", "store", "base"],
+    "": ["program.h", "server", "load", "control", "api", "cache", "store", "base"],
 }
 
 # Third-party headers, and the only files that may include them.

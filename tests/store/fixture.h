@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "store/store.h"
 
-enum { FIXTURE_CONCURRENCY = 16, FIXTURE_TIMEOUT_MS = 10000 };
+enum { FIXTURE_CONCURRENCY = 16, FIXTURE_TIMEOUT_MS = 30000 };
 
 struct fixture {
     struct store *store;

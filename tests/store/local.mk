@@ -3,12 +3,13 @@ STORE_TEST_LDADD = libstore.a libbase.a $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite
+check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite tests/store/test_sqlite_changes
 
 # These two need a MongoDB, which run.sh looks for.
 EXTRA_PROGRAMS += tests/store/test_store tests/store/test_mongo
+check_DATA = tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
+CLEANFILES += $(check_DATA)
 TESTS += tests/store/run.sh
-tests/store/run.log: tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
 endif
 
 tests_store_test_pool_SOURCES = tests/store/test_pool.c
@@ -19,14 +20,23 @@ tests_store_test_sqlite_SOURCES = tests/store/test_sqlite.c tests/store/fixture.
 tests_store_test_sqlite_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_sqlite_LDADD = $(STORE_TEST_LDADD)
 
-tests_store_test_store_SOURCES = tests/store/test_store.c tests/store/test_store_lists.c tests/store/test_store_lists.h \
+tests_store_test_sqlite_changes_SOURCES = tests/store/test_sqlite_changes.c tests/store/fixture.c tests/store/fixture.h
+tests_store_test_sqlite_changes_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_sqlite_changes_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_TEST_DIR='"$(abs_srcdir)/tests/store"'
+tests_store_test_sqlite_changes_LDADD = $(STORE_TEST_LDADD)
+
+tests_store_test_store_SOURCES = tests/store/test_store.c \
+	tests/store/test_store_answers.c tests/store/test_store_answers.h \
+	tests/store/test_store_changes.c tests/store/test_store_changes.h \
+	tests/store/test_store_lists.c tests/store/test_store_lists.h \
 	tests/store/test_store_purges.c tests/store/test_store_purges.h \
-	tests/store/fixture.c tests/store/fixture.h
+	tests/store/crowd.c tests/store/crowd.h tests/store/fixture.c tests/store/fixture.h
 tests_store_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
 
-tests_store_test_mongo_SOURCES = tests/store/test_mongo.c tests/store/fixture.c tests/store/fixture.h
+tests_store_test_mongo_SOURCES = tests/store/test_mongo.c \
+	tests/store/test_mongo_changes.c tests/store/test_mongo_changes.h tests/store/fixture.c tests/store/fixture.h
 tests_store_test_mongo_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_mongo_LDADD = $(STORE_TEST_LDADD)
 
-EXTRA_DIST += tests/store/run.sh tests/store/mongodb.sh tests/store/pom.xml tests/store/StandIn.java
+EXTRA_DIST += tests/store/version-1.sql tests/store/run.sh tests/store/mongodb.sh tests/store/pom.xml tests/store/StandIn.java

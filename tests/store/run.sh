@@ -23,6 +23,8 @@ TODO_TEST_STORES="sqlite:$room/sqlite $uri"
 TODO_TEST_MONGODB=$uri
 TODO_TEST_SERVER=$server
 export TODO_TEST_STORES TODO_TEST_MONGODB TODO_TEST_SERVER
-"$build/tests/store/test_store"
-[ -z "$uri" ] || "$build/tests/store/test_mongo"
+failed=0
+"$build/tests/store/test_store" || failed=1
+[ -z "$uri" ] || "$build/tests/store/test_mongo" || failed=1
+[ $failed -eq 0 ] || exit 1
 exit $skipped

@@ -152,6 +152,12 @@ void bed_hold(struct worker *worker, bool held)
     fake_pool_hold(worker->pool, held);
 }
 
+void bed_let_go(struct bed *bed)
+{
+    bed_hold(&bed->workers[0], false);
+    bed_settle(bed);
+}
+
 void bed_execute(struct worker *worker)
 {
     assert_true(fake_redis_execute(worker->cache->redis));
@@ -250,6 +256,19 @@ void writer_start_many(struct writer *writer, struct worker *worker, const char 
 void writer_start(struct writer *writer, struct worker *worker, const char *id)
 {
     writer_start_many(writer, worker, &id, 1);
+}
+
+void bed_fence(struct bed *bed, struct writer *writer)
+{
+    bed_hold(&bed->workers[0], true);
+    writer_start(writer, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    bed_redis(&bed->workers[0]);
+}
+
+size_t bed_outbox_count(const struct bed *bed)
+{
+    return fake_store_outbox_count(bed->store, false) + fake_store_outbox_count(bed->store, true);
 }
 
 enum status bed_write(struct bed *bed, struct worker *worker, const char *id)

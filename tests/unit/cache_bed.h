@@ -54,6 +54,9 @@ void bed_tend(struct bed *bed);
 
 void bed_hold(struct worker *worker, bool held);
 
+/* The first worker is held no longer, and all settles: before a test ends, for readers and writers live on its stack. */
+void bed_let_go(struct bed *bed);
+
 /* One step of one worker; each fails the test if there is none to take. */
 void bed_execute(struct worker *worker);
 void bed_deliver(struct worker *worker);
@@ -93,6 +96,12 @@ struct writer {
 
 void writer_start(struct writer *writer, struct worker *worker, const char *id);
 void writer_start_many(struct writer *writer, struct worker *worker, const char *const *ids, size_t count);
+
+/* The first worker, held from here on, has fenced todo "a" and is about to call the store. */
+void bed_fence(struct bed *bed, struct writer *writer);
+
+/* Records in the outbox, open and settled. */
+size_t bed_outbox_count(const struct bed *bed);
 
 /* start and settle; returns its status. */
 enum status bed_write(struct bed *bed, struct worker *worker, const char *id);

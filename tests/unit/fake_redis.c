@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cache/redis_encode.h"
 #include "fake_reply.h"
 #include "fake_server.h"
 
@@ -32,7 +33,7 @@ struct redis {
     struct command *commands;   /* oldest first: executed ones, then sent ones */
     struct command *refused;
     struct timer *connect_timer, *late_timer;
-    bool up, held, delivers, dropped;
+    bool up, held, delivers, dropped, coming;
     unsigned lose_after; /* commands; 0: none is lost */
 };
 
@@ -61,7 +62,7 @@ static void command_end(struct command *command)
     free(command);
 }
 
-static bool refused_fail_one(struct redis *redis)
+bool fake_redis_refuse(struct redis *redis)
 {
     struct command *command = redis->refused;
     if (!command)
@@ -211,7 +212,7 @@ bool fake_redis_deliver(struct redis *redis)
 
 bool fake_redis_step(struct redis *redis)
 {
-    if (refused_fail_one(redis))
+    if (fake_redis_refuse(redis))
         return true;
     return !redis->held && (fake_redis_execute(redis) || fake_redis_deliver(redis));
 }
@@ -264,11 +265,21 @@ void redis_free(struct redis *redis)
         server_leave(redis);
     redis->up = false;
     fail_all(redis);
-    while (refused_fail_one(redis))
+    while (fake_redis_refuse(redis))
         continue;
     redis->options.events->timer_free(redis->connect_timer);
     redis->options.events->timer_free(redis->late_timer);
     free(redis);
+}
+
+void fake_redis_set_coming(struct redis *redis, bool coming)
+{
+    redis->coming = coming;
+}
+
+bool redis_is_coming(const struct redis *redis)
+{
+    return !redis->up && redis->coming;
 }
 
 bool redis_is_up(const struct redis *redis)
@@ -307,16 +318,4 @@ void redis_call(struct redis *redis, const struct slice *args, size_t count, red
         redis_encode(&command, args[i]);
     redis_send(redis, buf_slice(&command), on_reply, ctx);
     buf_fini(&command);
-}
-
-void redis_encode_count(struct buf *command, size_t count)
-{
-    buf_printf(command, "*%zu\r\n", count);
-}
-
-void redis_encode(struct buf *command, struct slice arg)
-{
-    buf_printf(command, "$%zu\r\n", arg.len);
-    buf_append_slice(command, arg);
-    buf_append(command, "\r\n", 2);
 }

@@ -27,6 +27,9 @@ bool fake_redis_execute(struct redis *redis);
 /* The oldest answer reaches its callback; false if there is none. */
 bool fake_redis_deliver(struct redis *redis);
 
+/* A command that was made while the connection was down is answered NULL; false if there is none. */
+bool fake_redis_refuse(struct redis *redis);
+
 bool fake_redis_step(struct redis *redis);
 
 /* The connection breaks: what was sent, executed or not, is answered NULL; a new attempt follows FAKE_RECONNECT_MS later. */
@@ -35,6 +38,9 @@ void fake_redis_cut_all(struct fake_server *server);
 
 /* The connection breaks when the n-th command from now (1: the next one to be carried out) has been, before its answer. */
 void fake_redis_lose_reply(struct redis *redis, unsigned n);
+
+/* While it is down: whether there is hope that it will be up in a moment; none at first. */
+void fake_redis_set_coming(struct redis *redis, bool coming);
 
 size_t fake_redis_sent_count(const struct redis *redis);
 

@@ -402,6 +402,15 @@ static struct redis_reply *run_info(const struct fake_server *server)
     return fake_reply_text((struct slice){info, (size_t)len});
 }
 
+static bool is_refused(const struct fake_server *server, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = server->refused_words; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == len && memcmp(at, word, len) == 0)
+            return true;
+    return false;
+}
+
 static struct redis_reply *run_command(struct fake_server *server, const struct slice *args, char **texts, size_t count)
 {
     bool is_eval = strcmp(texts[0], "EVAL") == 0, is_evalsha = strcmp(texts[0], "EVALSHA") == 0;
@@ -411,7 +420,7 @@ static struct redis_reply *run_command(struct fake_server *server, const struct 
     fake_journal_add(is_unknown ? "NOSCRIPT" : word);
     if (is_unknown)
         return fake_reply_error("NOSCRIPT No matching script. Please use EVAL.");
-    if (strcmp(word, server->refused_word) == 0)
+    if (is_refused(server, word))
         return fake_reply_error(server->refusal);
     if (script < SCRIPT_COUNT) {
         server->loaded[script] = true;
@@ -490,9 +499,9 @@ void fake_server_restart(struct fake_server *server, const char *run_id, bool ke
         fake_server_flush(server);
 }
 
-void fake_server_refuse(struct fake_server *server, const char *word, const char *error)
+void fake_server_refuse(struct fake_server *server, const char *words, const char *error)
 {
-    snprintf(server->refused_word, sizeof server->refused_word, "%s", error ? word : "");
+    snprintf(server->refused_words, sizeof server->refused_words, "%s", error ? words : "");
     snprintf(server->refusal, sizeof server->refusal, "%s", error ? error : "");
 }
 

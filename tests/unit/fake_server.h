@@ -26,7 +26,7 @@ struct fake_server {
     bool frozen; /* takes commands, carries none out */
     bool full;   /* at maxmemory with noeviction */
     bool loaded[SCRIPT_COUNT];
-    char refused_word[32]; /* fake_server_refuse() */
+    char refused_words[80]; /* fake_server_refuse() */
     char refusal[64];
     unsigned command_count;
     struct fake_key *keys;
@@ -44,8 +44,8 @@ void fake_server_leave(struct fake_server *server);
 /* Comes back under another run id, with its data or empty, and without scripts. */
 void fake_server_restart(struct fake_server *server, const char *run_id, bool keeps_data);
 
-/* From now on every command or script of this name answers error and does nothing; NULL ends that. */
-void fake_server_refuse(struct fake_server *server, const char *word, const char *error);
+/* From now on commands and scripts of these names (with blanks between them) answer error and do nothing; NULL ends that. */
+void fake_server_refuse(struct fake_server *server, const char *words, const char *error);
 
 void fake_server_evict(struct fake_server *server, const char *key);
 void fake_server_flush(struct fake_server *server);

@@ -1,6 +1,6 @@
 # Unit tests: a program per topic, made of one file and the libraries under test.
 # To add one: its name in check_PROGRAMS and two lines at the end; other rooms' libraries go before $(UNIT_LIBS).
-UNIT_LIBS = libbase.a $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_LIBS = libbase.a $(BASE_LIBS) $(CMOCKA_LIBS) -lm
 UNIT_GOLDEN = $(AM_CPPFLAGS) -DGOLDEN_DIR='"$(abs_srcdir)/tests/unit/golden"'
 
 if HAVE_CMOCKA
@@ -8,13 +8,16 @@ check_PROGRAMS += \
 	tests/unit/test_arena \
 	tests/unit/test_breaker \
 	tests/unit/test_buf \
+	tests/unit/test_condition \
 	tests/unit/test_cursor \
 	tests/unit/test_date \
+	tests/unit/test_directive \
 	tests/unit/test_error \
 	tests/unit/test_etag \
 	tests/unit/test_json_read \
 	tests/unit/test_json_write \
 	tests/unit/test_log \
+	tests/unit/test_media \
 	tests/unit/test_mem \
 	tests/unit/test_query \
 	tests/unit/test_random \
@@ -33,10 +36,14 @@ tests_unit_test_breaker_SOURCES = tests/unit/test_breaker.c tests/unit/testing.h
 tests_unit_test_breaker_LDADD = $(UNIT_LIBS)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c tests/unit/testing.h
 tests_unit_test_buf_LDADD = $(UNIT_LIBS)
+tests_unit_test_condition_SOURCES = tests/unit/test_condition.c tests/unit/testing.h
+tests_unit_test_condition_LDADD = $(UNIT_LIBS)
 tests_unit_test_cursor_SOURCES = tests/unit/test_cursor.c tests/unit/testing.h
 tests_unit_test_cursor_LDADD = $(UNIT_LIBS)
 tests_unit_test_date_SOURCES = tests/unit/test_date.c tests/unit/testing.h
 tests_unit_test_date_LDADD = $(UNIT_LIBS)
+tests_unit_test_directive_SOURCES = tests/unit/test_directive.c tests/unit/testing.h
+tests_unit_test_directive_LDADD = $(UNIT_LIBS)
 tests_unit_test_error_SOURCES = tests/unit/test_error.c tests/unit/testing.h
 tests_unit_test_error_LDADD = $(UNIT_LIBS)
 tests_unit_test_etag_SOURCES = tests/unit/test_etag.c tests/unit/testing.h
@@ -48,6 +55,8 @@ tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/tes
 tests_unit_test_json_write_LDADD = $(UNIT_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/testing.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
+tests_unit_test_media_SOURCES = tests/unit/test_media.c tests/unit/testing.h
+tests_unit_test_media_LDADD = $(UNIT_LIBS)
 tests_unit_test_mem_SOURCES = tests/unit/test_mem.c tests/unit/testing.h
 tests_unit_test_mem_LDADD = $(UNIT_LIBS)
 tests_unit_test_query_SOURCES = tests/unit/test_query.c tests/unit/testing.h
@@ -93,11 +102,15 @@ tests_unit_test_load_text_LDADD = $(UNIT_LOAD_LIBS)
 
 # The server's room, over an API that tells what reached it.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_fcgi
+check_PROGRAMS += tests/unit/test_fcgi tests/unit/test_stats_file
 endif
 
-tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c tests/unit/fcgi_client.c tests/unit/fcgi_client.h tests/unit/testing.h
+tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c \
+	tests/unit/fcgi_client.c tests/unit/fcgi_client.h \
+	tests/unit/fcgi_worker.c tests/unit/fcgi_worker.h tests/unit/testing.h
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
+tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/testing.h
+tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
 # as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
@@ -108,15 +121,28 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
+FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
+REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
+	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
 UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS) -lm
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
+	tests/unit/test_api \
+	tests/unit/test_api_golden \
+	tests/unit/test_api_keys \
+	tests/unit/test_api_rules \
+	tests/unit/test_entry \
 	tests/unit/test_flight \
+	tests/unit/test_history \
 	tests/unit/test_link \
+	tests/unit/test_list_read \
+	tests/unit/test_outbox \
 	tests/unit/test_purge \
 	tests/unit/test_purge_target \
+	tests/unit/test_redis \
+	tests/unit/test_redis_connect \
 	tests/unit/test_write
 endif
 
@@ -134,3 +160,51 @@ tests_unit_test_purge_target_LDADD = libcache.a $(UNIT_LIBS)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_outbox_SOURCES = tests/unit/test_outbox.c $(FAKES)
+tests_unit_test_outbox_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_outbox_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_history_SOURCES = tests/unit/test_history.c $(FAKES)
+tests_unit_test_history_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_history_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
+tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_entry_SOURCES = tests/unit/test_entry.c $(FAKE_REPLY) tests/unit/testing.h
+tests_unit_test_entry_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_api_SOURCES = tests/unit/test_api.c $(FAKE_API)
+tests_unit_test_api_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_golden_SOURCES = tests/unit/test_api_golden.c tests/unit/golden.h $(FAKE_API)
+tests_unit_test_api_golden_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_api_golden_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_rules_SOURCES = tests/unit/test_api_rules.c $(FAKE_API)
+tests_unit_test_api_rules_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_rules_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
+tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
+tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
+tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+
+# Failpoints, whether or not this build has them.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_failpoint
+endif
+
+tests_unit_test_failpoint_SOURCES = tests/unit/test_failpoint.c src/base/failpoint.c tests/unit/testing.h
+tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILPOINTS_ENABLED
+tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_write_await
+endif
+
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
+tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_write_await_SOURCES = tests/unit/test_write_await.c $(FAKES)
+tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)

@@ -152,13 +152,6 @@ static void start_and_hold_in_the_store(struct bed *bed, struct reader *reader)
     bed_work(&bed->workers[0]);
 }
 
-/* Before a test ends, for readers live on its stack. */
-static void let_go(struct bed *bed)
-{
-    bed_hold(&bed->workers[0], false);
-    bed_settle(bed);
-}
-
 static void who_waits_finds_what_another_worker_fills(void **state)
 {
     struct bed *bed = *state;
@@ -167,7 +160,7 @@ static void who_waits_finds_what_another_worker_fills(void **state)
     reader_start(&waiting, &bed->workers[1], "a");
     bed_settle(bed);
     assert_int_equal(waiting.answers, 0);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(slow.answers, 1);
     bed_pass(bed, 5);
     assert_int_equal(waiting.answers, 1);
@@ -176,6 +169,24 @@ static void who_waits_finds_what_another_worker_fills(void **state)
     assert_int_equal(waiting.trace.age_ms, 5);
     assert_int_equal(gets(bed), 1);
     assert_int_equal(bed_counter(&bed->workers[1], STAT_WAIT), 1);
+}
+
+static void who_waits_finds_that_there_is_none(void **state)
+{
+    struct bed *bed = *state;
+    struct reader slow, waiting;
+    bed_hold(&bed->workers[0], true);
+    reader_start(&slow, &bed->workers[0], "b");
+    bed_redis(&bed->workers[0]); /* HGETALL */
+    bed_redis(&bed->workers[0]); /* the lease */
+    reader_start(&waiting, &bed->workers[1], "b");
+    bed_settle(bed);
+    bed_hold(&bed->workers[0], false);
+    bed_pass(bed, 5);
+    assert_int_equal(waiting.answers, 1);
+    assert_int_equal(waiting.status, STATUS_NOT_FOUND);
+    assert_int_equal(waiting.trace.source, CACHE_HIT);
+    assert_int_equal(bed_counter(&bed->workers[1], STAT_NEGATIVE_HIT), 1);
 }
 
 static void who_waited_long_enough_reads_the_store_and_fills_nothing(void **state)
@@ -193,7 +204,7 @@ static void who_waited_long_enough_reads_the_store_and_fills_nothing(void **stat
     assert_false(waiting.trace.stored);
     assert_false(fake_server_has(bed->server, ENTRY));
     assert_in_range(bed->server->command_count, 8, 16); /* it asked less and less often */
-    let_go(bed);
+    bed_let_go(bed);
 }
 
 static void without_patience_nobody_waits(void **state)
@@ -206,7 +217,7 @@ static void without_patience_nobody_waits(void **state)
     bed_settle(bed);
     assert_int_equal(impatient.v, 1);
     assert_int_equal(bed_counter(&bed->workers[1], STAT_WAIT), 0);
-    let_go(bed);
+    bed_let_go(bed);
 }
 
 static void a_lease_that_nobody_uses_runs_out(void **state)
@@ -235,7 +246,7 @@ static void who_waits_when_redis_goes_is_answered_from_the_store(void **state)
     bed_pass(bed, 5);
     assert_int_equal(waiting.v, 1);
     assert_int_equal(waiting.trace.source, CACHE_BYPASS);
-    let_go(bed);
+    bed_let_go(bed);
 }
 
 /* ---- Writes beside reads ---- */
@@ -246,7 +257,7 @@ static void a_fill_that_was_read_before_a_fence_is_refused(void **state)
     struct reader slow;
     start_and_hold_in_the_store(bed, &slow);
     assert_int_equal(bed_write(bed, &bed->workers[1], "a"), STATUS_OK);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(slow.v, 1); /* it began before the write */
     assert_false(slow.trace.stored);
     assert_false(fake_server_has(bed->server, ENTRY));
@@ -300,7 +311,7 @@ static void who_joined_a_refused_flight_goes_again_together(void **state)
         bed_redis(&bed->workers[0]);
     }
     assert_int_equal(gets(bed), 1);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(first.v, 1);
     for (size_t i = 0; i < COUNT_OF(joined); i++) {
         assert_int_equal(joined[i].answers, 1);
@@ -325,7 +336,7 @@ static void who_joined_a_flight_without_a_lease_goes_again(void **state)
     assert_int_equal(write.status, STATUS_OK);
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(first.v, 1);
     assert_int_equal(joined.v, 2);
 }
@@ -337,7 +348,7 @@ static void who_joined_takes_what_was_filled(void **state)
     start_and_hold_in_the_store(bed, &first);
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(first.answers, 1);
     assert_int_equal(joined.answers, 1);
     assert_int_equal(joined.v, 1);
@@ -352,7 +363,7 @@ static void a_lease_that_was_evicted_does_not_fill(void **state)
     struct reader reader;
     start_and_hold_in_the_store(bed, &reader);
     fake_server_evict(bed->server, LEASE);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(reader.v, 1);
     assert_false(reader.trace.stored);
     assert_false(fake_server_has(bed->server, ENTRY));
@@ -368,7 +379,7 @@ static void the_next_holder_of_a_lease_is_not_disturbed_by_the_last(void **state
     reader_start(&second, &bed->workers[1], "a");
     bed_redis(&bed->workers[1]);
     bed_redis(&bed->workers[1]);
-    let_go(bed);
+    bed_let_go(bed);
     assert_false(first.trace.stored);
     assert_true(fake_server_has(bed->server, LEASE));
     bed_hold(&bed->workers[1], false);
@@ -396,7 +407,7 @@ static void a_store_error_goes_to_all_aboard_and_gives_the_lease_back(void **sta
     assert_true(fake_server_has(bed->server, LEASE));
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(first.answers + joined.answers, 2);
     assert_int_equal(first.status, STATUS_UNAVAILABLE);
     assert_int_equal(joined.status, STATUS_UNAVAILABLE);
@@ -479,7 +490,7 @@ static void a_fill_whose_answer_is_lost_counts_as_refused_for_those_who_joined(v
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
     fake_redis_lose_reply(bed_connection(&bed->workers[0]), 1);
-    let_go(bed);
+    bed_let_go(bed);
     assert_int_equal(first.v, 1);
     assert_int_equal(joined.v, 1);
     assert_int_equal(gets(bed), 2);
@@ -566,6 +577,7 @@ int main(void)
         TEST(scripts_that_redis_forgot_are_sent_again),
         TEST(a_full_redis_costs_misses_alone),
         TEST(who_waits_finds_what_another_worker_fills),
+        TEST(who_waits_finds_that_there_is_none),
         TEST(who_waited_long_enough_reads_the_store_and_fills_nothing),
         TEST(without_patience_nobody_waits),
         TEST(a_lease_that_nobody_uses_runs_out),

@@ -24,11 +24,6 @@ static void start(struct bed *bed)
     bed_settle(bed);
 }
 
-static size_t outbox_count(const struct bed *bed)
-{
-    return fake_store_outbox_count(bed->store, false) + fake_store_outbox_count(bed->store, true);
-}
-
 static uint64_t moves(const struct bed *bed)
 {
     return bed_counter(&bed->workers[0], STAT_EPOCH_MOVED) + bed_counter(&bed->workers[1], STAT_EPOCH_MOVED);
@@ -171,7 +166,7 @@ static void the_outbox_is_drained_before_the_first_read_is_trusted(void **state)
     start(bed);
     assert_non_null(strstr(fake_journal().data, "INFO meta_get outbox_list"));
     assert_non_null(strstr(fake_journal().data, "UNFENCE LIST_UNFENCE"));
-    assert_int_equal(outbox_count(bed), 0);
+    assert_int_equal(bed_outbox_count(bed), 0);
     assert_false(fake_server_has(bed->server, "todo:1:{a}"));
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
 }
@@ -182,7 +177,7 @@ static void an_open_record_is_fenced_and_stays(void **state)
     add_record(bed, "a", false);
     start(bed);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(outbox_count(bed), 1);
+    assert_int_equal(bed_outbox_count(bed), 1);
     assert_int_equal(fake_server_members(bed->server, "todo:1:{a}:writers"), 1);
     bed_read(bed, &bed->workers[0], "a");
     assert_false(fake_server_has(bed->server, "todo:1:{a}"));
@@ -198,7 +193,7 @@ static void more_records_than_one_listing_holds_are_all_drained(void **state)
     }
     start(bed);
     assert_true(is_trusted(bed, 0) && is_trusted(bed, 1));
-    assert_int_equal(outbox_count(bed), 0);
+    assert_int_equal(bed_outbox_count(bed), 0);
 }
 
 /* Open records fill the listing: what is settled behind them can't be seen, so nothing may be trusted yet. */
@@ -222,7 +217,7 @@ static void settled_records_behind_many_open_ones_are_not_passed_over(void **sta
     bed_pass(bed, 10000); /* the open ones' deadline */
     bed_tend(bed);
     assert_true(is_trusted(bed, 0) && is_trusted(bed, 1));
-    assert_int_equal(outbox_count(bed), 0);
+    assert_int_equal(bed_outbox_count(bed), 0);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
 }
 
@@ -235,7 +230,7 @@ static void records_made_elsewhere_are_drained_each_second(void **state)
     fake_store_put(bed->store, "a", 2);
     add_record(bed, "a", true);
     bed_tend(bed);
-    assert_int_equal(outbox_count(bed), 0);
+    assert_int_equal(bed_outbox_count(bed), 0);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
 }
 
@@ -295,10 +290,10 @@ static void a_drain_under_an_old_epoch_removes_nothing(void **state)
     add_record(bed, "a", true);
     fake_pool_hold(worker->pool, false);
     bed_settle(bed);
-    assert_int_equal(outbox_count(bed), 1);
+    assert_int_equal(bed_outbox_count(bed), 1);
     bed_tend(bed);
     bed_tend(bed);
-    assert_int_equal(outbox_count(bed), 0);
+    assert_int_equal(bed_outbox_count(bed), 0);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
 }
 
@@ -320,12 +315,12 @@ static void a_drain_that_outlived_its_connection_removes_nothing(void **state)
     fake_journal_reset();
     bed_done(worker);
     assert_int_equal(fake_redis_sent_count(bed_connection(worker)), 0);
-    assert_int_equal(outbox_count(bed), 1);
+    assert_int_equal(bed_outbox_count(bed), 1);
     fake_pool_hold(worker->pool, false);
     bed_settle(bed);
     bed_tend(bed);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(outbox_count(bed), 0);
+    assert_int_equal(bed_outbox_count(bed), 0);
     bed_hold(&bed->workers[1], false);
     bed_settle(bed);
 }
@@ -371,6 +366,52 @@ static void trust_is_not_given_to_a_connection_that_is_gone(void **state)
     assert_true(is_trusted(bed, 0));
 }
 
+/* The record was compared with the run id of a Redis that has since been restarted from old data. */
+static void a_check_for_the_last_redis_says_nothing_about_this_one(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    set_meta(bed, 1, "run-a");
+    fake_store_put(bed->store, "a", 1);
+    fake_server_set_field(bed->server, "todo:1:{a}", "none", "1");
+    fake_server_set_field(bed->server, "todo:1:{a}", "at", "1700000000000");
+    bed_start_workers(bed);
+    bed_hold(&bed->workers[1], true);
+    fake_pool_hold(worker->pool, true);
+    bed_settle(bed);
+    bed_work(worker); /* run-a: the record's */
+    fake_server_restart(bed->server, "run-b", true);
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    fake_pool_hold(worker->pool, false);
+    bed_settle(bed);
+    assert_int_equal(bed_read(bed, worker, "a"), 1);
+    bed_hold(&bed->workers[1], false);
+    bed_settle(bed);
+    bed_tend(bed);
+    assert_int_equal(bed_read(bed, worker, "a"), 1);
+    assert_int_equal(worker->cache->epoch, 2);
+}
+
+static void a_drain_that_ends_late_does_not_disturb_the_next_check(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    start(bed);
+    bed_hold(worker, true);
+    fake_redis_cut(bed_connection(worker));
+    bed_pass(bed, FAKE_RECONNECT_MS);
+    bed_redis(worker);
+    bed_store(worker);
+    bed_work(worker); /* the listing */
+    fake_redis_cut(bed_connection(worker));
+    bed_pass(bed, FAKE_RECONNECT_MS);
+    bed_redis(worker);
+    bed_done(worker); /* of the listing, while the next check is under way */
+    bed_hold(worker, false);
+    bed_settle(bed);
+    assert_true(is_trusted(bed, 0));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_begin_idle, bed_end)
@@ -394,6 +435,8 @@ int main(void)
         TEST(a_drain_that_outlived_its_connection_removes_nothing),
         TEST(no_moment_of_losing_redis_is_forgotten),
         TEST(trust_is_not_given_to_a_connection_that_is_gone),
+        TEST(a_check_for_the_last_redis_says_nothing_about_this_one),
+        TEST(a_drain_that_ends_late_does_not_disturb_the_next_check),
     };
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
 }

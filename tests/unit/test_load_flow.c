@@ -449,6 +449,36 @@ static void what_no_retry_mends_ends_the_load_at_once(void **state)
     assert_int_equal(fake.load_calls, 1);
 }
 
+static void redis_that_goes_away_on_the_way_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, faker_reader_new(1, 1, 5500));
+    while (fake.load_calls == 0)
+        fake_step();
+    fake.trusted = false;
+    int64_t lost_at_ms = fake.now_ms;
+    while (fake.now_ms < lost_at_ms + 5000)
+        fake_step();
+    assert_in_range(fake.load_calls, 1, LOAD_WRITES_MAX + 1); /* what was under way, no more */
+    fake.trusted = true;
+    finish();
+    assert_in_range(fake.now_ms, lost_at_ms + 5000, lost_at_ms + 5100);
+    assert_int_equal(fake.result.in_count, 5500);
+    assert_int_equal(fake.epoch, 0);
+}
+
+static void redis_that_stays_away_is_not_waited_for_longer(void **state)
+{
+    struct fixture *fixture = *state;
+    start(fixture, faker_reader_new(1, 1, 5500));
+    while (fake.load_calls == 0)
+        fake_step();
+    fake.trusted = false;
+    finish();
+    assert_in_range(fake.now_ms, 10000, 10200);
+    assert_int_equal(fake.fenced_count, 5500); /* by the cache, in its outbox */
+}
+
 static void without_redis_the_epoch_is_moved_before_and_after(void **state)
 {
     struct fixture *fixture = *state;
@@ -561,6 +591,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_batch_without_a_result_is_sent_again_and_knows_its_own_rows, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_stays_away_ends_the_load, begin, end),
         cmocka_unit_test_setup_teardown(what_no_retry_mends_ends_the_load_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(redis_that_goes_away_on_the_way_is_waited_for, begin, end),
+        cmocka_unit_test_setup_teardown(redis_that_stays_away_is_not_waited_for_longer, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_the_epoch_is_moved_before_and_after, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_nothing_is_written_if_that_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_told, begin, end),

@@ -7,20 +7,33 @@
 -- promise when this has run, the cache holds no entry of these ids and takes none while the token is in the set and its
 --         window lasts; fencing again with the same token only moves the deadline; it runs when Redis is full (DEL first)
 -- overlap a fence that finds another write's mark puts '!' into the set: publish.lua must not leave an entry then
+--
+-- A load fences a thousand ids at once, so calls are what it costs: one DEL for many keys, and a look at the others only
+-- where there are other writers.
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local deadline_ms = now_ms + tonumber(ARGV[2])
+local expire_at_ms = string.format('%.0f', deadline_ms + 1000)
+local doomed = {}
 for i = 1, #KEYS, 3 do
-    local writers = KEYS[i + 2]
-    redis.call('DEL', KEYS[i], KEYS[i + 1])
-    redis.call('ZREMRANGEBYSCORE', writers, '-inf', now_ms)
-    redis.call('ZREM', writers, ARGV[1])
-    local is_overlap = redis.call('EXISTS', writers) == 1
+    doomed[#doomed + 1] = KEYS[i]
+    doomed[#doomed + 1] = KEYS[i + 1]
+end
+for i = 1, #doomed, 1000 do
+    redis.call('DEL', unpack(doomed, i, math.min(i + 999, #doomed)))
+end
+for i = 3, #KEYS, 3 do
+    local writers = KEYS[i]
     redis.call('ZADD', writers, deadline_ms, ARGV[1])
-    local last_ms = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')[2]
-    if is_overlap then
-        redis.call('ZADD', writers, last_ms, '!')
+    if redis.call('ZCARD', writers) == 1 then
+        redis.call('PEXPIREAT', writers, expire_at_ms)
+    else
+        redis.call('ZREMRANGEBYSCORE', writers, '-inf', now_ms)
+        local last_ms = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')[2]
+        if redis.call('ZCARD', writers) > 1 then
+            redis.call('ZADD', writers, last_ms, '!')
+        end
+        redis.call('PEXPIREAT', writers, string.format('%.0f', last_ms + 1000))
     end
-    redis.call('PEXPIREAT', writers, string.format('%.0f', last_ms + 1000))
 end
 return #KEYS / 3

@@ -1,0 +1,45 @@
+# The page under content-hashed names, compressed; assets.py tells how. "make" publishes it into static/ of the build
+# folder, from which one can serve it; "make install" publishes it anew into its place, so that the files of the release
+# before stay there.
+PYTHON3 = python3
+PAGE_FILES = \
+	nginx/static/index.html \
+	nginx/static/assets/api.js \
+	nginx/static/assets/change.js \
+	nginx/static/assets/conflict.js \
+	nginx/static/assets/editor.js \
+	nginx/static/assets/icon.svg \
+	nginx/static/assets/icons.svg \
+	nginx/static/assets/list.css \
+	nginx/static/assets/list.js \
+	nginx/static/assets/main.js \
+	nginx/static/assets/meter.css \
+	nginx/static/assets/meter.js \
+	nginx/static/assets/notice.js \
+	nginx/static/assets/place.js \
+	nginx/static/assets/row.js \
+	nginx/static/assets/style.css \
+	nginx/static/assets/tick.svg \
+	nginx/static/assets/todos.webmanifest \
+	nginx/static/assets/trace.js \
+	nginx/static/assets/view.js
+
+EXTRA_DIST += tests/assets tests/browser
+# What nginx serves beside the page: the API's description, and what its problems mean.
+TEXT_FILES = data/openapi.yaml doc/problems.md
+
+noinst_DATA = static/.published
+static/.published: $(PAGE_FILES) $(TEXT_FILES) nginx/assets.py
+	$(AM_V_GEN)$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static static && \
+		for name in $(TEXT_FILES); do cp "$(srcdir)/$$name" static/ || exit 1; done && touch $@
+
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(pkgdatadir)"
+	$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static "$(DESTDIR)$(pkgdatadir)/static"
+	for name in $(TEXT_FILES); do $(INSTALL_DATA) "$(srcdir)/$$name" "$(DESTDIR)$(pkgdatadir)/static" || exit 1; done
+
+uninstall-local:
+	rm -rf "$(DESTDIR)$(pkgdatadir)/static"
+
+clean-local:
+	rm -rf static

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The service's HTTP, and nothing else: each function here is one request.
+ *
+ * Reads carry If-None-Match of what was read before, from a small memory of this page's own, so that "not modified" can
+ * be seen; the browser's cache would hide it. After a write, a read of the same todo carries the write's Todo-Version:
+ * no cache on the way may answer with anything older.
+ *
+ * Changes carry If-Match, so that nobody's edit is lost; what to do about a refusal is change.js' matter.
+ *
+ * What is not a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer came.
+ * Each answer is also told to who listens to "answered" on the exported target, with its trace.
+ */
+import { traceOf } from "./trace.js";
+
+const TIMEOUT_MS = 20_000;
+const KEPT_ANSWERS = 200;
+const UNREACHED = "The service can’t be reached.";
+const UNKNOWN = "No answer came; it may have been saved or not.";
+
+export const requests = new EventTarget();
+
+export class Problem extends Error {
+    constructor(status, body, trace = null, retryAfterSeconds = 0) {
+        super(body.detail || body.title);
+        Object.assign(this, { status, type: body.type, title: body.title, pointer: body.pointer ?? "" });
+        Object.assign(this, { trace, retryAfterSeconds });
+    }
+}
+
+// A map that forgets what was put in longest ago.
+class Memory extends Map {
+    set(key, value) {
+        this.delete(key);
+        super.set(key, value);
+        if (this.size > KEPT_ANSWERS) this.delete(this.keys().next().value);
+        return this;
+    }
+}
+
+const answers = new Memory(); // path -> {etag, data}
+const versions = new Memory(); // path of a todo -> Todo-Version of this page's last write to it
+
+const pathOf = (id) => `/todos/${encodeURIComponent(id)}`;
+
+async function send(method, path, headers, body) {
+    // Left to themselves, browsers put "no-cache" on such a request, and the service would obey and go past its caches.
+    const all = { ...headers, "Cache-Control": "no-transform" };
+    const options = { method, headers: all, body, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
+    const began = performance.now();
+    let response, text;
+    try {
+        response = await fetch(path, options);
+        text = await response.text();
+    } catch {
+        requests.dispatchEvent(new Event("unanswered"));
+        throw new Problem(0, { title: "No answer", detail: method === "GET" ? UNREACHED : UNKNOWN });
+    }
+    const trace = traceOf(method, path, response, performance.now() - began);
+    requests.dispatchEvent(new CustomEvent("answered", { detail: trace }));
+    if (response.status >= 400) throw problemOf(response, text, trace);
+    return { response, text, trace };
+}
+
+function problemOf(response, text, trace) {
+    const retryAfterSeconds = Number(response.headers.get("Retry-After")) || 0;
+    let body;
+    try {
+        body = JSON.parse(text);
+    } catch {
+        body = { title: `The answer was ${response.status}`, detail: "It says no more than that." };
+    }
+    return new Problem(response.status, body, trace, retryAfterSeconds);
+}
+
+async function read(path) {
+    const kept = answers.get(path);
+    const headers = { Accept: "application/json" };
+    if (kept) headers["If-None-Match"] = kept.etag;
+    if (versions.has(path)) headers["Todo-Version"] = versions.get(path);
+    const { response, text, trace } = await send("GET", path, headers);
+    const known = response.status === 304 ? kept : { etag: response.headers.get("ETag"), data: JSON.parse(text) };
+    answers.set(path, known);
+    return { ...known, trace };
+}
+
+async function write(method, path, headers, body) {
+    const { response, text, trace } = await send(method, path, headers, body && JSON.stringify(body));
+    const todo = text ? JSON.parse(text) : null;
+    const etag = response.headers.get("ETag");
+    const own = todo ? pathOf(todo.id) : path;
+    versions.set(own, response.headers.get("Todo-Version") ?? "");
+    if (!versions.get(own)) versions.delete(own);
+    if (todo && etag) answers.set(own, { etag, data: todo });
+    else answers.delete(own);
+    return { todo, etag, trace };
+}
+
+// {todos, next} with its trace.
+export async function readPage(query) {
+    const { data, trace } = await read(`/todos?${query}`);
+    return { ...data, trace };
+}
+
+// An entry is {todo, etag, trace}: a todo as it was read or written, with the ETag that a change to it needs.
+export async function readTodo(id) {
+    const { data, etag, trace } = await read(pathOf(id));
+    return { todo: data, etag, trace };
+}
+
+// The key makes sending it twice harmless: the second time gives the first one's answer.
+export function addTodo(draft, key) {
+    return write("POST", "/todos", { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` }, draft);
+}
+
+export function patchTodo(id, patch, etag) {
+    return write("PATCH", pathOf(id), { "Content-Type": "application/merge-patch+json", "If-Match": etag }, patch);
+}
+
+export function deleteTodo(id, etag) {
+    return write("DELETE", pathOf(id), { "If-Match": etag });
+}
+
+// Makes a todo under an id of its own, unless there is one.
+export function restoreTodo({ id, name, description, done }) {
+    const headers = { "Content-Type": "application/json", "If-None-Match": "*" };
+    return write("PUT", pathOf(id), headers, { name, description, done });
+}

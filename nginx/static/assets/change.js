@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Changing and deleting a todo without losing anybody's work.
+ *
+ * A change is made to the version that the visitor saw, and to no other: If-Match carries its ETag. Rows of a list have
+ * no ETag yet, so the todo is read first; if it isn't what the row shows, that is a conflict already. So is a 412, and
+ * a 404. Each time, unless both wanted the same, the visitor chooses (conflict.js), and the change is tried again
+ * against the newest version, until it is taken or dropped.
+ *
+ * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the change was dropped for
+ * what is there; "gone", there is nothing; "later", the visitor hasn't decided, and nothing was sent.
+ */
+import { deleteTodo, patchTodo, readTodo, restoreTodo } from "./api.js";
+import { settle } from "./conflict.js";
+
+// null if there is no such todo (any more).
+async function readOrNull(id) {
+    try {
+        return await readTodo(id);
+    } catch (problem) {
+        if (problem.status === 404) return null;
+        throw problem;
+    }
+}
+
+// Sends a change; null if the service refused it because the todo is another one now.
+async function attempt(send) {
+    try {
+        return await send();
+    } catch (problem) {
+        if (problem.status === 412 || problem.status === 404) return null;
+        throw problem;
+    }
+}
+
+const isSame = (a, b) => a.created_at === b.created_at && a.updated_at === b.updated_at;
+
+const clientFields = ({ name, description, done }) => ({ name, description, done });
+// True also of this page's own change if only its answer was lost.
+const isAlike = (a, b) => ["name", "description", "done"].every((field) => a[field] === b[field]);
+
+export async function changeTodo(seen, patch) {
+    const { id } = seen.todo;
+    const mine = { ...seen.todo, ...patch };
+    let now = seen.etag ? seen : await readOrNull(id);
+    let wanted = patch;
+    let isSettled = now !== null && isSame(now.todo, seen.todo);
+    for (;;) {
+        if (!isSettled) {
+            if (now && isAlike(now.todo, mine)) return { outcome: "done", entry: now };
+            const choice = await settle(seen.todo, mine, now && now.todo);
+            if (choice.keep === "later") return { outcome: "later", entry: seen };
+            if (choice.keep === "theirs") return { outcome: now ? "theirs" : "gone", entry: now };
+            wanted = clientFields(choice.todo);
+        }
+        const target = now;
+        const entry = await attempt(() => (target ? patchTodo(id, wanted, target.etag) : restoreTodo(mine)));
+        if (entry) return { outcome: "done", entry };
+        now = await readOrNull(id);
+        isSettled = false;
+    }
+}
+
+export async function removeTodo(seen) {
+    const { id } = seen.todo;
+    let now = seen.etag ? seen : await readOrNull(id);
+    let isSettled = now !== null && isSame(now.todo, seen.todo);
+    for (;;) {
+        if (!now) return { outcome: "gone", entry: null };
+        if (!isSettled) {
+            const choice = await settle(seen.todo, null, now.todo);
+            if (choice.keep !== "mine") return { outcome: choice.keep, entry: choice.keep === "later" ? seen : now };
+        }
+        const target = now;
+        const removed = await attempt(() => deleteTodo(id, target.etag));
+        if (removed) return { outcome: "done", entry: target };
+        now = await readOrNull(id);
+        isSettled = false;
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Forms: the one that adds, and the one that a row turns into.
+ *
+ * The rules for a todo are the service's, and are not repeated here: it refuses what breaks one and names the member by
+ * a JSON pointer, and the form puts its words under that field. What the visitor has typed stays until it is saved.
+ *
+ * The form that adds keeps one idempotency key per draft: if no answer came, sending the same again can't make two.
+ */
+import { Problem, addTodo } from "./api.js";
+import { byId, fromTemplate, part, showText } from "./view.js";
+
+const FIELDS = ["name", "description"];
+
+function showFault(form, name, text) {
+    const input = form.elements[name];
+    const fault = part(form, `${name}-fault`);
+    fault.id ||= `fault-${Math.random().toString(36).slice(2)}`;
+    input.setAttribute("aria-describedby", fault.id);
+    input.setAttribute("aria-invalid", String(Boolean(text)));
+    showText(fault, text);
+}
+
+function clearFaults(form) {
+    FIELDS.forEach((name) => showFault(form, name, ""));
+    part(form, "fault").textContent = "";
+}
+
+function showProblem(form, problem) {
+    const field = FIELDS.find((name) => problem.pointer === `/${name}`);
+    if (!field) {
+        part(form, "fault").textContent = problem.message;
+        return;
+    }
+    showFault(form, field, problem.message);
+    form.elements[field].closest("details")?.toggleAttribute("open", true);
+    form.elements[field].focus();
+}
+
+// Runs save while the form can't be sent again; a problem is shown in the form. Resolves to whether it was saved.
+async function submit(form, save) {
+    const button = form.querySelector("button.primary");
+    clearFaults(form);
+    button.disabled = true;
+    try {
+        return await save();
+    } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        showProblem(form, problem);
+        return false;
+    } finally {
+        button.disabled = false;
+    }
+}
+
+const draftOf = (form) => Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
+
+// randomUUID() isn't there on plain HTTP.
+function newKey() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+        "",
+    );
+}
+
+// added is called with each new entry.
+export function startAdding(added) {
+    const form = byId("add");
+    let key = newKey();
+    form.addEventListener("input", () => (key = newKey()));
+    form.addEventListener("submit", async (event) => {
+        event.preventDefault();
+        const isSaved = await submit(form, async () => {
+            added(await addTodo(draftOf(form), key));
+            return true;
+        });
+        if (!isSaved) return;
+        key = newKey();
+        form.reset();
+        form.elements.name.focus();
+    });
+}
+
+/*
+ * A form over a todo. save is called with the fields that were changed, and resolves to whether the form is done with;
+ * close is called when the visitor gives up.
+ */
+export function editorOf(todo, save, close) {
+    const form = fromTemplate("editor-template");
+    FIELDS.forEach((name) => (form.elements[name].value = todo[name]));
+    const before = draftOf(form); // as fields hold it: they turn CR LF into LF
+    const changed = () => Object.entries(draftOf(form)).filter(([name, value]) => value !== before[name]);
+    form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        const patch = Object.fromEntries(changed());
+        if (changed().length === 0) close();
+        else submit(form, () => save(patch));
+    });
+    form.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") close();
+        if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    });
+    part(form, "cancel").addEventListener("click", close);
+    return form;
+}

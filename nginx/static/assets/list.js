@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The list: the rows of the place where the visitor is, the links to other places, and how the last answer came.
+ *
+ * A place is a page of todos or one todo by its id; both are shown as rows. Loading keeps the old rows until the new
+ * ones are there, so nothing flickers, and an answer that comes after the visitor has gone on is dropped. Paging is by
+ * the service's cursors (place.js tells how one gets back).
+ *
+ * What is on the page changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the
+ * next load, and nothing is read in the background.
+ */
+import { Problem, readPage, readTodo } from "./api.js";
+import { clearNotice, showProblem } from "./notice.js";
+import { go, here, linkTo, queryOf, trailHere } from "./place.js";
+import { Row } from "./row.js";
+import { sourceName, sourceSentence } from "./trace.js";
+import { byId, element, say, showMs } from "./view.js";
+
+const FILTERS = { all: undefined, open: "false", done: "true" };
+const TITLES = { undefined: "All todos", false: "Open todos", true: "Done todos" };
+
+let loads = 0; // counts the loads begun: only the last one's answer is shown
+
+function showRows(entries, emptyText) {
+    const rows = entries.map((entry) => new Row(entry).element);
+    byId("rows").replaceChildren(...(rows.length > 0 ? rows : [element("li", emptyText, "empty")]));
+}
+
+function showTrace(trace) {
+    const badge = element("span", sourceName(trace), "source");
+    badge.dataset.source = trace.source;
+    badge.title = sourceSentence(trace);
+    const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms of them in the service` : "";
+    const age = trace.isHit && trace.ageSeconds !== null ? `; ${trace.ageSeconds} s old` : "";
+    byId("list-trace").replaceChildren(badge, ` in ${showMs(trace.tookMs)} ms${inside}${age}`);
+}
+
+function showFilters(place) {
+    for (const [name, done] of Object.entries(FILTERS)) {
+        const { cursor, id, done: was, ...rest } = place;
+        const link = byId(`filter-${name}`);
+        const isHere = !id && was === done;
+        linkTo(link, done ? { ...rest, done } : rest, []);
+        if (isHere) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+    }
+}
+
+function showOrder(place) {
+    const { cursor, id, order, ...rest } = place;
+    const isAscending = order === "asc";
+    byId("order").textContent = isAscending ? "Oldest first ↑" : "Newest first ↓";
+    byId("order").title = isAscending ? "Show the newest first" : "Show the oldest first";
+    linkTo(byId("order"), isAscending ? rest : { ...rest, order: "asc" }, []);
+    byId("order").hidden = id !== undefined;
+}
+
+// The way back is along the trail; from an unknown page it is to the begin.
+function showPager(place, next) {
+    const { cursor, ...first } = place;
+    const trail = cursor ? trailHere() : [];
+    const [newer, older] = place.order === "asc" ? ["Older", "Newer"] : ["Newer", "Older"];
+    const before = trail?.at(-1);
+    byId("back").querySelector("span").textContent = trail ? newer : place.order === "asc" ? "Oldest" : "Newest";
+    byId("forth").querySelector("span").textContent = older;
+    linkTo(byId("back"), cursor ? (before ? { ...first, cursor: before } : first) : null, (trail ?? []).slice(0, -1));
+    linkTo(byId("forth"), next ? { ...first, cursor: next } : null, trail && [...trail, cursor ?? null]);
+    byId("page-number").textContent = trail ? `Page ${trail.length + 1}` : "";
+}
+
+function showPage(place, page) {
+    const title = TITLES[place.done];
+    const isFirst = !place.cursor;
+    byId("list-title").textContent = title;
+    showRows(
+        page.todos.map((todo) => ({ todo, etag: null, trace: page.trace })),
+        isFirst ? "Nothing here yet." : "There are no more.",
+    );
+    showPager(place, page.next);
+    byId("back").parentElement.hidden = isFirst && !page.next;
+    return `${title}, ${byId("page-number").textContent}: ${page.todos.length}. ${sourceSentence(page.trace)}`;
+}
+
+function showOne(entry) {
+    byId("list-title").textContent = `Todo ${entry.todo.id}`;
+    showRows([entry], "");
+    byId("back").parentElement.hidden = true;
+    return `Todo ${entry.todo.id}. ${sourceSentence(entry.trace)}`;
+}
+
+function showMissing(id, problem) {
+    byId("list-title").textContent = `Todo ${id}`;
+    showRows([], "There is no todo with this id.");
+    byId("back").parentElement.hidden = true;
+    return `There is no todo ${id}. ${sourceSentence(problem.trace)}`;
+}
+
+// Reads a place; resolves to [the answer's trace, a function that shows it and returns what to say].
+async function readPlace(place) {
+    if (!place.id) {
+        const page = await readPage(queryOf(place));
+        return [page.trace, () => showPage(place, page)];
+    }
+    try {
+        const entry = await readTodo(place.id);
+        return [entry.trace, () => showOne(entry)];
+    } catch (problem) {
+        if (problem.status !== 404) throw problem;
+        return [problem.trace, () => showMissing(place.id, problem)];
+    }
+}
+
+// Loads the place in the URL. Resolves to whether it is shown now.
+export async function load() {
+    const place = here();
+    const number = ++loads;
+    const rows = byId("rows");
+    rows.ariaBusy = "true";
+    showFilters(place);
+    showOrder(place);
+    byId("find-id").value = place.id ?? "";
+    try {
+        const [trace, show] = await readPlace(place);
+        if (number !== loads) return false;
+        clearNotice();
+        say(show());
+        showTrace(trace);
+        document.title = `${byId("list-title").textContent} · Todos`;
+        return true;
+    } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        if (number === loads) showProblem(problem, load);
+        return false;
+    } finally {
+        if (number === loads) rows.ariaBusy = "false";
+    }
+}
+
+// A new place: the list's begin comes into view, and the focus stays on the link unless that leads nowhere any more.
+export async function move() {
+    if (!(await load())) return;
+    const isLost = document.activeElement === document.body || document.activeElement.ariaDisabled === "true";
+    if (isLost) byId("list").focus({ preventScroll: true });
+    if (byId("list").getBoundingClientRect().top < 0) byId("list").scrollIntoView();
+}
+
+// A todo that this page has just made stands on top, whatever the list shows.
+export function showAdded(entry) {
+    byId("rows").querySelector(".empty")?.remove();
+    byId("rows").prepend(new Row(entry).element);
+    say(`Added ${entry.todo.name}. ${sourceSentence(entry.trace)}`);
+}
+
+export function startList() {
+    byId("refresh").addEventListener("click", load);
+    byId("find").addEventListener("submit", (event) => {
+        event.preventDefault();
+        const id = byId("find-id").value.trim();
+        go(id ? { id } : {}, []);
+    });
+}

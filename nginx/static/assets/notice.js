@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What concerns the whole page: that the network is gone, that the service doesn't answer or is busy.
+ *
+ * One line above the list, said to screen readers as well, gone when its reason is. The browser's word ("offline")
+ * counts, but so does an unanswered request: a machine may be on a network that doesn't lead here. While the line
+ * stands, what the page shows may be old, and it says so.
+ */
+import { requests } from "./api.js";
+import { byId, element } from "./view.js";
+
+let timer = 0;
+
+export function clearNotice() {
+    clearTimeout(timer);
+    byId("notice").replaceChildren();
+}
+
+function showNotice(text, retry) {
+    clearNotice();
+    const line = element("p", text, "notice");
+    if (retry) {
+        const button = element("button", "Try again");
+        button.addEventListener("click", retry);
+        line.append(" ", button);
+    }
+    byId("notice").append(line);
+}
+
+// A read has failed; retry reads again, by itself when the service has said for how long it is busy.
+export function showProblem(problem, retry) {
+    if (!navigator.onLine) return showOffline();
+    const wait = problem.retryAfterSeconds;
+    const when = wait > 0 ? ` Trying again in ${wait} s.` : "";
+    const title = problem.title && problem.title !== problem.message ? `${problem.title}. ` : "";
+    showNotice(`${title}${problem.message}${when}`, retry);
+    if (wait > 0) timer = setTimeout(retry, wait * 1000);
+}
+
+function showOffline() {
+    showNotice("You are offline. What stands here may be old, and changes can’t be saved.");
+}
+
+export function startNotice(retry) {
+    window.addEventListener("offline", showOffline);
+    window.addEventListener("online", retry);
+    requests.addEventListener("unanswered", () => {
+        if (!navigator.onLine) showOffline();
+    });
+    if (!navigator.onLine) showOffline();
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where an answer came from, and how long it took, as the answer's own headers say.
+ *
+ *   Cache-Status  (RFC 9211) a list of the caches on the way, the one nearest to us last. One that says "hit" has
+ *                 answered; if none does, it was the database. The service's own says detail=l1 for the worker's
+ *                 memory; without that it is Redis.
+ *   Age           how many seconds ago the cached copy was read from the database.
+ *   Server-Timing what the service itself measured, if it is set to tell.
+ *
+ * A 304 is a source of its own: the bytes were here already, and somebody, named by via, has only confirmed them. It is
+ * a hit if a cache confirmed them.
+ *
+ * This module only reads; it neither asks nor draws.
+ */
+
+export const SOURCES = {
+    l1: "L1",
+    redis: "Redis",
+    front: "A cache in front",
+    304: "304",
+    database: "Database",
+    write: "Write",
+    none: "Service",
+};
+
+// "todo-fcgi; hit; ttl=9, nginx; fwd=miss" as [{name: "todo-fcgi", hit: "", ttl: "9"}, ...]
+function parseCacheStatus(text) {
+    const members = text.match(/(?:[^,"]|"[^"]*")+/g) ?? [];
+    return members.map((member) => {
+        const [name, ...parameters] = member.split(";").map((word) => word.trim());
+        const pairs = parameters.map((parameter) => parameter.split("="));
+        return { name, ...Object.fromEntries(pairs.map(([key, value = ""]) => [key.toLowerCase(), value])) };
+    });
+}
+
+// "route;dur=0.3, redis;dur=0.1" as {route: 0.3, redis: 0.1}
+function parseServerTiming(text) {
+    const durations = {};
+    for (const [, name, ms] of text.matchAll(/([\w-]+)\s*;[^,]*?dur=([\d.]+)/g)) {
+        durations[name] = Number(ms);
+    }
+    return durations;
+}
+
+function sourceOf(caches) {
+    const hit = caches.findLast((cache) => "hit" in cache);
+    if (hit && hit.name !== "todo-fcgi") return "front";
+    if (hit) return hit.detail?.toLowerCase() === "l1" ? "l1" : "redis";
+    if (caches.some((cache) => cache.fwd === "method")) return "write";
+    return caches.length > 0 ? "database" : "none";
+}
+
+export function traceOf(method, path, response, tookMs) {
+    const { headers, status } = response;
+    const via = sourceOf(parseCacheStatus(headers.get("Cache-Status") ?? ""));
+    const age = headers.get("Age");
+    return {
+        method,
+        path,
+        status,
+        tookMs,
+        via,
+        source: status === 304 ? "304" : via,
+        isRead: method === "GET" && status < 500 && via !== "none",
+        isHit: ["l1", "redis", "front"].includes(via),
+        ageSeconds: age === null ? null : Number(age),
+        // route is all of it; redis and store are parts of that.
+        serverMs: parseServerTiming(headers.get("Server-Timing") ?? ""),
+        requestId: headers.get("Request-Id") ?? "",
+    };
+}
+
+// "304 · Redis": what stands on a line.
+export function sourceName(trace) {
+    return trace.source === "304" ? `304 · ${SOURCES[trace.via]}` : SOURCES[trace.source];
+}
+
+// The same as a sentence, with all that is known.
+export function sourceSentence(trace) {
+    const words = [
+        trace.source === "304"
+            ? `Kept here, confirmed by ${SOURCES[trace.via]} (304)`
+            : trace.source === "write"
+              ? "Written to the database"
+              : `Answered by ${SOURCES[trace.source]}`,
+    ];
+    if (trace.isHit && trace.ageSeconds !== null) words.push(`${trace.ageSeconds} s old`);
+    words.push(`${trace.tookMs.toFixed(1)} ms`);
+    const parts = Object.entries(trace.serverMs).map(([name, ms]) => `${name} ${ms} ms`);
+    if (parts.length > 0) words.push(`in the service: ${parts.join(", ")}`);
+    return words.join(", ");
+}

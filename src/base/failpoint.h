@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Failpoints: named places at which a test build can be told to die, to dawdle, or to leave out a rule of the protocol.
+ *
+ * Without configure --enable-failpoints every use below is an empty expression, and no name of a point is in the program.
+ * The text that arms them comes from above (program.c reads it from TODO_FAILPOINTS): points separated by commas,
+ *
+ *   NAME=kill[@CHANCE]        the process ends there as by kill -9
+ *   NAME=delay:MS[@CHANCE]    the thread sleeps there; for pool threads only, the loop never waits
+ *   NAME=on                   for switches: the rule is left out
+ *
+ * A point may be armed to delay and to kill; it delays first. CHANCE is from 0 to 1, 1 by default, drawn at each pass.
+ * context  failpoint_setup: before any thread; the rest: any thread
+ */
+#ifndef BASE_FAILPOINT_H
+#define BASE_FAILPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+/* A row: name in C, name in the text, what may be armed there, where it is or what is left out. */
+#define FAILPOINTS(X)                                                                                                  \
+    X(WRITE_AFTER_FENCE, "write_after_fence", POOL, "the fence stands, the store hasn't been asked")                   \
+    X(WRITE_AFTER_COMMIT, "write_after_commit", POOL, "the store has answered a write")                                \
+    X(WRITE_BEFORE_UNFENCE, "write_before_unfence", LOOP, "the unfence is about to be sent")                           \
+    X(FILL_BEFORE, "fill_before", POOL, "the store has answered a read, the fill hasn't been sent")                    \
+    X(DRAIN_BEFORE_REMOVE, "drain_before_remove", POOL, "Redis has the outbox's records, the store still holds them")  \
+    X(FILL_WITHOUT_LEASE, "fill_without_lease", SWITCH, "a fill needs no lease")                                       \
+    X(ACQUIRE_IGNORE_WRITERS, "acquire_ignore_writers", SWITCH, "leases are given while writes are under way")         \
+    X(JOINERS_TAKE_REFUSED, "joiners_take_refused", SWITCH,                                                            \
+      "who joined a flight takes its value after a refused fill")                                                      \
+    X(PUBLISH_IGNORE_OVERLAP, "publish_ignore_overlap", SWITCH, "a publish leaves its entry whoever else wrote")       \
+    X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "who finds its mark lost doesn't tell the others")
+
+#define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,
+enum failpoint { FAILPOINTS(FAILPOINT_ENUM) FAILPOINT_COUNT };
+#undef FAILPOINT_ENUM
+
+/* What a point does to the process, for base does neither. */
+struct failpoint_effects {
+    void (*kill)(void);
+    void (*sleep_ms)(uint32_t ms);
+};
+
+#ifdef FAILPOINTS_ENABLED
+
+/* Arms what text says; an empty one arms nothing. STATUS_INVALID: a part of it can't be understood. */
+enum status failpoint_setup(struct slice text, const struct failpoint_effects *effects,
+                            struct error *error) STATUS_MUST_CHECK;
+
+void failpoint_pass(enum failpoint point);
+bool failpoint_is_on(enum failpoint point);
+
+#else
+
+#define failpoint_pass(point)  ((void)0)
+#define failpoint_is_on(point) false
+
+#endif
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Commands in Redis' serialization protocol (RESP2), put together by hand: "*count", then "$length argument" for each argument.
+ * context any (pure)
+ */
+#ifndef CACHE_REDIS_ENCODE_H
+#define CACHE_REDIS_ENCODE_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+void redis_encode_count(struct buf *command, size_t count);
+void redis_encode(struct buf *command, struct slice arg);
+
+#endif

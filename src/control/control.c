@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The beginning that all commands share, and the shortest of them.
+ *
+ *   control_start -> store prepared (pool thread) -> Redis trusted, or TRUST_WAIT_MS over -> done
+ *
+ * A tool is one more worker to the protocol: it has a connection of its own to Redis, finds out which Redis that is, and drains the
+ * outbox before it trusts it. So what it does to the cache needs no rules of its own, and a tool that is killed leaves what a
+ * killed worker leaves. Once a second it does a worker's duties (cache_tend).
+ *
+ * Moving the epoch on needs no Redis: it is a record in the store, which every worker reads once a second.
+ */
+#include "control/control.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "control/control_state.h"
+
+enum { TEND_MS = 1000, LOOK_MS = 5, TRUST_WAIT_MS = 2000, EPOCH_TRIES = 8 };
+
+static struct control *control_of_job(struct pool_job *job)
+{
+    return (struct control *)((char *)job - offsetof(struct control, job));
+}
+
+static void control_run_job(struct control *control, pool_work_fn work, pool_done_cb done)
+{
+    control->job = (struct pool_job){.work = work, .done = done};
+    pool_run(control->options.pool, &control->job);
+}
+
+/* ---- The start ---- */
+
+static void on_tend(void *ctx)
+{
+    struct control *control = ctx;
+    cache_tend(control->options.cache);
+    control->options.events->timer_start(control->tend, TEND_MS);
+}
+
+static void on_wait(void *ctx)
+{
+    struct control *control = ctx;
+    const struct events *events = control->options.events;
+    struct error error = {0};
+    if (cache_is_trusted(control->options.cache))
+        control->done(control->ctx, STATUS_OK, &error);
+    else if (events->now_ms(events->loop) < control->wait_end_at_ms)
+        events->timer_start(control->wait, LOOK_MS);
+    else
+        control->done(control->ctx, error_set(&error, STATUS_UNAVAILABLE, "Redis can't be reached or trusted"), &error);
+}
+
+static enum status prepare_work(struct pool_job *job, struct error *error)
+{
+    return store_prepare(control_of_job(job)->options.store, error);
+}
+
+static void on_prepared(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct control *control = control_of_job(job);
+    const struct events *events = control->options.events;
+    if (status != STATUS_OK) {
+        control->done(control->ctx, status, error);
+        return;
+    }
+    control->wait_end_at_ms = events->now_ms(events->loop) + TRUST_WAIT_MS;
+    on_tend(control);
+    events->timer_start(control->wait, 0);
+}
+
+void control_start(struct control *control, control_done_cb done, void *ctx)
+{
+    control->done = done;
+    control->ctx = ctx;
+    control_run_job(control, prepare_work, on_prepared);
+}
+
+/* ---- purge --all ---- */
+
+/* Workers may move it on at the same time: from their new one, then. */
+static enum status epoch_work(struct pool_job *job, struct error *error)
+{
+    struct control *control = control_of_job(job);
+    struct store *store = control->options.store;
+    for (int i = 0; i < EPOCH_TRIES; i++) {
+        struct store_meta meta;
+        enum status status = store_meta_get(store, &meta, error);
+        if (status != STATUS_OK)
+            return status;
+        bool swapped;
+        int64_t expected_epoch = meta.epoch++;
+        status = store_meta_swap(store, expected_epoch, &meta, &swapped, error);
+        *control->epoch = meta.epoch;
+        if (status != STATUS_OK || swapped)
+            return status;
+    }
+    return error_set(error, STATUS_BUSY, "the epoch was moved on by others %d times in a row", EPOCH_TRIES);
+}
+
+static void on_moved(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct control *control = control_of_job(job);
+    control->done(control->ctx, status, error);
+}
+
+void control_purge_all(struct control *control, int64_t *epoch, control_done_cb done, void *ctx)
+{
+    control->epoch = epoch;
+    control->done = done;
+    control->ctx = ctx;
+    control_run_job(control, epoch_work, on_moved);
+}
+
+/* ---- Life ---- */
+
+struct control *control_new(const struct control_options *options)
+{
+    struct control *control = mem_zalloc(sizeof(*control));
+    control->options = *options;
+    control->tend = options->events->timer_new(options->events->loop, on_tend, control);
+    control->wait = options->events->timer_new(options->events->loop, on_wait, control);
+    return control;
+}
+
+void control_free(struct control *control)
+{
+    if (!control)
+        return;
+    control->options.events->timer_free(control->tend);
+    control->options.events->timer_free(control->wait);
+    free(control);
+}

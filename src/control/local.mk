@@ -1,0 +1,8 @@
+# What todoctl does to a cache in use; on the cache and the store, without a socket of its own.
+noinst_LIBRARIES += libcontrol.a
+libcontrol_a_SOURCES = \
+	src/control/audit_all.c \
+	src/control/control.c src/control/control.h src/control/control_state.h \
+	src/control/purge.c \
+	src/control/warm.c
+dist_man_MANS += doc/todoctl.8

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Removing entries by name.
+ *
+ * A plain DEL would not do: a reader that is under way could fill again, a moment later, what was to go. So a purge is a write that
+ * writes nothing: fence, no store call, unfence (cache/write.c). It deletes the leases along with the entries, it is recorded in the
+ * outbox if Redis can't take it, and nothing about it is new. As every write it also makes the list's pages unreachable.
+ *
+ * Many ids go a CHUNK at a time, so that no script keeps Redis busy for long.
+ */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/control_state.h"
+
+enum { CHUNK = 500 };
+
+struct purge {
+    struct control *control;
+    control_done_cb done;
+    void *ctx;
+    const char **ids;
+    size_t id_count, next;
+    struct cache_write write;
+};
+
+static void purge_go_on(struct purge *purge);
+
+/* Pool thread. */
+static enum status nothing_work(struct cache_write *write, struct store *store, struct error *error)
+{
+    (void)write, (void)store, (void)error;
+    return STATUS_OK;
+}
+
+static void purge_end(struct purge *purge, enum status status, const struct error *error)
+{
+    purge->done(purge->ctx, status, error);
+    free(purge);
+}
+
+static void on_written(struct cache_write *write, enum status status, const struct error *error)
+{
+    struct purge *purge = (struct purge *)((char *)write - offsetof(struct purge, write));
+    if (status != STATUS_OK || purge->next == purge->id_count)
+        purge_end(purge, status, error);
+    else
+        purge_go_on(purge);
+}
+
+static void purge_go_on(struct purge *purge)
+{
+    size_t count = purge->id_count - purge->next < CHUNK ? purge->id_count - purge->next : CHUNK;
+    purge->write = (struct cache_write){
+        .ids = purge->ids + purge->next, .id_count = count, .work = nothing_work, .done = on_written};
+    purge->next += count;
+    cache_write_run(purge->control->options.cache, &purge->write);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Sorts ids and leaves each once; returns how many. */
+static size_t ids_unique(const char **ids, size_t count)
+{
+    size_t kept = 0;
+    qsort(ids, count, sizeof(*ids), by_text);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(ids[i], ids[kept - 1]) != 0)
+            ids[kept++] = ids[i];
+    return kept;
+}
+
+void control_purge(struct control *control, const char **ids, size_t id_count, control_done_cb done, void *ctx)
+{
+    struct purge *purge = mem_zalloc(sizeof(*purge));
+    bug_unless(id_count > 0, "one id at least is purged");
+    purge->control = control;
+    purge->done = done;
+    purge->ctx = ctx;
+    purge->ids = ids;
+    purge->id_count = ids_unique(ids, id_count);
+    purge_go_on(purge);
+}

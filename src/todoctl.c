@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * todoctl: options, settings, start, stop. An operator's hand on the cache of a todo-fcgi service that may be running beside it.
+ *
+ *   stats          the counters' page, from the file that the workers share
+ *   audit --all    every entry against the store
+ *   warm           the newest todos into the cache
+ *   purge          entries, or all of them, out of it
+ *
+ * The parts are those of a worker without its connections: loop, store, pool, cache; what is done with them is in control/.
+ * stats needs none of them, and works while everything else is away.
+ *
+ * Ctrl-C ends it at once: whatever it has fenced then runs out by itself, as with any writer that is killed.
+ *
+ * The result goes to stdout, everything else to stderr. Exit status: 0 all is well; 1 it ran, and something is not (an
+ * entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "control/control.h"
+#include "program.h"
+#include "server/loop.h"
+#include "server/stats_file.h"
+
+enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2, IDLE_LOOK_MS = 5, REDIS_TIMEOUT_LEAST_MS = 2000 };
+enum { WARM_DEFAULT = 1000, WARM_MOST = 100000000 };
+
+static const char PROGRAM[] = "todoctl";
+
+static const char USAGE[] =
+    "Usage: todoctl [-c FILE] [-o NAME=VALUE]... stats\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... audit --all\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... warm [-n N]\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... purge ID... | --all\n"
+    "Looks after the cache of todo-fcgi: prints the workers' counters (stats), compares every entry with the store\n"
+    "(audit), fills in the newest todos (warm), removes entries (purge).\n"
+    "\n"
+    "  -c, --config FILE        read settings from FILE\n"
+    "  -o, --option NAME=VALUE  set one setting; goes before FILE and the environment (TODO_NAME)\n"
+    "      --all                audit, purge: every entry\n"
+    "  -n, --count N            warm: how many todos (1000)\n"
+    "      --help               print this, and exit\n"
+    "      --version            print the version, and exit\n"
+    "\n"
+    "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
+
+enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE, ACTION_HELP, ACTION_VERSION, ACTION_REFUSE };
+
+struct command_line {
+    enum action action;
+    const char *config_file;
+    const char **options; /* owned; the texts are argv's */
+    size_t option_count;
+    bool all;
+    int64_t count;    /* 0: not given */
+    const char **ids; /* argv's */
+    size_t id_count;
+};
+
+/* The parts of a run, and how it ended. */
+struct run {
+    const struct command_line *line;
+    const struct settings *settings;
+    struct loop *loop;
+    struct store *store;
+    struct pool *pool;
+    struct cache *cache;
+    struct control *control;
+    struct timer *idle;
+    struct stats stats;
+    enum status status;
+    struct error error;
+    struct audit_counts audited;
+    struct warm_counts warmed;
+    int64_t epoch;
+};
+
+/* ---- Command line ---- */
+
+static bool refuse(const char *text)
+{
+    fprintf(stderr, "%s: %s (%s --help tells more)\n", PROGRAM, text, PROGRAM);
+    return false;
+}
+
+static bool command_line_take(struct command_line *line, int found, const char *value)
+{
+    switch (found) {
+    case 'c':
+        line->config_file = value;
+        return true;
+    case 'o':
+        line->options[line->option_count++] = value;
+        return true;
+    case 'a':
+        line->all = true;
+        return true;
+    case 'n':
+        if (slice_to_int64(slice_of(value), &line->count) && line->count >= 1 && line->count <= WARM_MOST)
+            return true;
+        return refuse("--count must be a whole number from 1 to 100000000");
+    default:
+        return false; /* getopt_long() has said why */
+    }
+}
+
+static bool ids_check(const struct command_line *line)
+{
+    for (size_t i = 0; i < line->id_count; i++)
+        if (!todo_id_valid(slice_of(line->ids[i]))) {
+            fprintf(stderr, "%s: '%s' can't be the id of a todo\n", PROGRAM, line->ids[i]);
+            return false;
+        }
+    return true;
+}
+
+static bool command_line_check(struct command_line *line, int count, char **words)
+{
+    static const char *const verbs[] = {"stats", "audit", "warm", "purge"};
+    size_t verb = 0;
+    if (count == 0)
+        return refuse("say what to do: stats, audit, warm or purge");
+    while (verb < sizeof verbs / sizeof *verbs && strcmp(words[0], verbs[verb]) != 0)
+        verb++;
+    if (verb == sizeof verbs / sizeof *verbs)
+        return refuse("it is stats, audit, warm or purge that comes first");
+    line->action = (enum action)verb;
+    line->ids = (const char **)words + 1;
+    line->id_count = (size_t)count - 1;
+    if (line->action != ACTION_PURGE && line->id_count > 0)
+        return refuse("only purge takes ids");
+    if (line->action != ACTION_WARM && line->count > 0)
+        return refuse("only warm takes a count");
+    if (line->action == ACTION_AUDIT && !line->all)
+        return refuse("audit needs --all; a sample is audited by the workers all the time");
+    if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
+        return refuse("purge needs ids, or --all");
+    if (line->all && line->action != ACTION_AUDIT && line->action != ACTION_PURGE)
+        return refuse("only audit and purge take --all");
+    return ids_check(line);
+}
+
+static void command_line_parse(struct command_line *line, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"option", required_argument, NULL, 'o'},
+        {"all", no_argument, NULL, 'a'},
+        {"count", required_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'H'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
+    };
+    int found;
+    *line = (struct command_line){.options = mem_zalloc((size_t)argc * sizeof *line->options), .action = ACTION_REFUSE};
+    while ((found = getopt_long(argc, argv, "c:o:n:", longs, NULL)) != -1) {
+        if (found == 'H' || found == 'V') {
+            line->action = found == 'H' ? ACTION_HELP : ACTION_VERSION;
+            return;
+        }
+        if (!command_line_take(line, found, optarg))
+            return;
+    }
+    if (!command_line_check(line, argc - optind, argv + optind))
+        line->action = ACTION_REFUSE;
+}
+
+/* ---- The run ---- */
+
+static enum status run_open(struct run *run, struct error *error)
+{
+    const struct settings *settings = run->settings;
+    struct store_options store_options = {
+        .uri = settings->store,
+        .timeout_ms = (uint32_t)settings->store_timeout_ms,
+        .concurrency = (uint32_t)settings->store_concurrency,
+    };
+    enum status status = loop_new(&run->loop, (unsigned)settings->store_concurrency, error);
+    if (status == STATUS_OK)
+        status = store_open(&run->store, &store_options, error);
+    if (status != STATUS_OK)
+        return status;
+    struct pool_options pool_options = {
+        .loop = loop_uv(run->loop),
+        .concurrency = (uint32_t)settings->store_concurrency,
+        .queue_max = (uint32_t)settings->store_queue,
+        .stats = &run->stats,
+    };
+    run->pool = pool_new(&pool_options);
+    struct cache_options cache_options = {
+        .events = loop_events(run->loop),
+        .settings = settings,
+        .store = run->store,
+        .pool = run->pool,
+        .stats = &run->stats,
+    };
+    status = cache_new(&run->cache, &cache_options, error);
+    struct control_options control_options = {
+        .events = loop_events(run->loop), .store = run->store, .pool = run->pool, .cache = run->cache};
+    if (status == STATUS_OK)
+        run->control = control_new(&control_options);
+    return status;
+}
+
+static void on_idle_look(void *ctx)
+{
+    struct run *run = ctx;
+    if (pool_busy_count(run->pool) == 0)
+        loop_stop(run->loop);
+    else
+        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
+}
+
+/* The cache may have a call of its own under way, or begin one in the loop's last turn: it must end before the cache does. */
+static void run_until_idle(struct run *run)
+{
+    loop_run(run->loop);
+    while (pool_busy_count(run->pool) > 0) {
+        loop_events(run->loop)->timer_start(run->idle, 0);
+        loop_run(run->loop);
+    }
+}
+
+static void on_done(void *ctx, enum status status, const struct error *error)
+{
+    struct run *run = ctx;
+    run->status = status;
+    if (status != STATUS_OK)
+        run->error = *error;
+    loop_events(run->loop)->timer_start(run->idle, 0);
+}
+
+/* A purge goes without Redis: --all is a matter of the store's, and ids go to its outbox. */
+static void on_started(void *ctx, enum status status, const struct error *error)
+{
+    struct run *run = ctx;
+    const struct command_line *line = run->line;
+    bool is_possible = status == STATUS_OK || (line->action == ACTION_PURGE && status == STATUS_UNAVAILABLE);
+    if (!is_possible)
+        on_done(run, status, error);
+    else if (line->action == ACTION_AUDIT)
+        control_audit(run->control, &run->audited, on_done, run);
+    else if (line->action == ACTION_WARM)
+        control_warm(run->control, line->count ? (uint64_t)line->count : WARM_DEFAULT, &run->warmed, on_done, run);
+    else if (line->all)
+        control_purge_all(run->control, &run->epoch, on_done, run);
+    else
+        control_purge(run->control, line->ids, line->id_count, on_done, run);
+}
+
+static void on_signal(void *ctx, int signal_number)
+{
+    (void)ctx, (void)signal_number;
+    _exit(EXIT_NOT_DONE);
+}
+
+static void run_close(struct run *run)
+{
+    control_free(run->control);
+    cache_free(run->cache);
+    pool_free(run->pool);
+    if (run->loop) {
+        loop_events(run->loop)->timer_free(run->idle);
+        loop_free(run->loop);
+    }
+    store_close(run->store);
+}
+
+/* ---- The result ---- */
+
+static int report_audit(const struct audit_counts *counts)
+{
+    printf("%" PRIu64 " entries compared with the store: %" PRIu64 " consistent, %" PRIu64 " inconsistent, %" PRIu64
+           " changed meanwhile, %" PRIu64 " unanswered\n",
+           counts->consistent + counts->inconsistent + counts->changed + counts->unanswered, counts->consistent,
+           counts->inconsistent, counts->changed, counts->unanswered);
+    if (counts->inconsistent > 0)
+        return EXIT_AMISS;
+    return counts->unanswered > 0 ? EXIT_NOT_DONE : EXIT_WELL;
+}
+
+static int report_warm(const struct warm_counts *counts)
+{
+    printf("%" PRIu64 " todos read: %" PRIu64 " filled in, %" PRIu64 " were cached already, %" PRIu64
+           " not to be filled\n",
+           counts->filled + counts->cached + counts->missed, counts->filled, counts->cached, counts->missed);
+    return counts->missed > 0 ? EXIT_AMISS : EXIT_WELL;
+}
+
+static int report(const struct run *run)
+{
+    const struct command_line *line = run->line;
+    if (run->status != STATUS_OK) {
+        program_complain(PROGRAM, run->error.text);
+        return EXIT_NOT_DONE;
+    }
+    if (line->action == ACTION_AUDIT)
+        return report_audit(&run->audited);
+    if (line->action == ACTION_WARM)
+        return report_warm(&run->warmed);
+    if (line->all)
+        printf("the epoch is %" PRId64 " now: all older entries are out of reach\n", run->epoch);
+    else
+        printf("purged\n");
+    return EXIT_WELL;
+}
+
+static int control_cache(const struct command_line *line, const struct settings *settings)
+{
+    struct run run = {.line = line, .settings = settings};
+    int exit_status = EXIT_NOT_DONE;
+    run.status = run_open(&run, &run.error);
+    if (run.status == STATUS_OK) {
+        run.idle = loop_events(run.loop)->timer_new(loop_events(run.loop)->loop, on_idle_look, &run);
+        loop_on_signal(run.loop, on_signal, &run);
+        control_start(run.control, on_started, &run);
+        run_until_idle(&run);
+        exit_status = report(&run);
+    } else {
+        program_complain(PROGRAM, run.error.text);
+    }
+    run_close(&run);
+    return exit_status;
+}
+
+static int print_stats(const struct settings *settings)
+{
+    struct stats_file *file;
+    struct error error;
+    struct buf text;
+    if (!settings->stats_file[0]) {
+        program_complain(PROGRAM, "stats_file isn't set: each worker counts for itself, ask /metrics");
+        return EXIT_NOT_DONE;
+    }
+    if (stats_file_view(&file, settings->stats_file, &error) != STATUS_OK) {
+        program_complain(PROGRAM, error.text);
+        return EXIT_NOT_DONE;
+    }
+    buf_init(&text);
+    stats_file_print(file, &text);
+    program_print(buf_slice(&text));
+    buf_fini(&text);
+    stats_file_close(file);
+    return EXIT_WELL;
+}
+
+/* At the default level the log's news of connections would only disturb; and here nobody waits for a hit. */
+static void settings_adapt(struct settings *settings)
+{
+    if (settings->log_level == LOG_LEVEL_INFO)
+        settings->log_level = LOG_LEVEL_WARN;
+    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
+        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
+}
+
+static int run_with_settings(const struct command_line *line)
+{
+    struct settings settings;
+    struct error error;
+    if (program_read_settings(&settings, line->config_file, line->options, line->option_count, &error) != STATUS_OK) {
+        program_complain(PROGRAM, error.text);
+        return EXIT_NOT_DONE;
+    }
+    settings_adapt(&settings);
+    program_open_log(&settings);
+    signal(SIGPIPE, SIG_IGN);
+    return line->action == ACTION_STATS ? print_stats(&settings) : control_cache(line, &settings);
+}
+
+int main(int argc, char **argv)
+{
+    struct command_line line;
+    int exit_status = EXIT_WELL;
+    command_line_parse(&line, argc, argv);
+    if (line.action == ACTION_HELP)
+        program_print(slice_of(USAGE));
+    else if (line.action == ACTION_VERSION)
+        printf("%s %s\n", PROGRAM, PACKAGE_VERSION);
+    else
+        exit_status = line.action == ACTION_REFUSE ? EXIT_NOT_DONE : run_with_settings(&line);
+    free(line.options);
+    return exit_status;
+}

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: MIT
+"""The protocol's scripts on a real Redis: each against the contract at its top, and with Redis full, slow or forgetful.
+
+One private redis-server on a unix socket serves all tests; each begins with FLUSHALL.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "src" / "cache" / "scripts"
+ENTRY, LEASE, WRITERS = TODO = ["todo:1:{a}", "todo:1:{a}:lease", "todo:1:{a}:writers"]
+OTHER = [key.replace("{a}", "{b}") for key in TODO]
+GENERATION, LIST_WRITERS = LIST = ["todos:1:{list}:gen", "todos:1:{list}:writers"]
+PAGE = "todos:1:{list}:0123456789abcdef"
+WINDOW_MS, LEASE_MS, TTL_MS, GENERATION_MS = 10000, 3000, 60000, 120000
+
+
+class Refused(Exception):
+    """An error that Redis answered."""
+
+
+class Redis:
+    """A connection that speaks RESP2, as far as tests need it."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(10)
+        self.socket.connect(str(path))
+        self.stream = self.socket.makefile("rb")
+
+    def close(self):
+        self.stream.close()
+        self.socket.close()
+
+    def __call__(self, *args):
+        parts = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
+        self.socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+        answer = self.read()
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def read(self):
+        line = self.stream.readline()
+        kind, rest = line[:1], line[1:-2].decode()
+        if kind == b"-":
+            return Refused(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"+":
+            return rest
+        if int(rest) < 0:
+            return None
+        if kind == b"*":
+            return [self.read() for _ in range(int(rest))]
+        return self.stream.read(int(rest) + 2)[:-2].decode()
+
+    def run(self, name, keys, *args):
+        """A script by its file's text, as the worker does after a NOSCRIPT."""
+        return self("EVAL", (SCRIPTS / f"{name}.lua").read_bytes(), len(keys), *keys, *args)
+
+    def hash(self, key):
+        flat = self("HGETALL", key)
+        return dict(zip(flat[::2], flat[1::2]))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    program = shutil.which("redis-server")
+    if not program:
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop("there is no redis-server to run the scripts on")
+    path = tmp_path_factory.mktemp("redis") / "s"
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen([*command, "--dir", str(path.parent)], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 10
+        while not path.exists():
+            assert process.poll() is None and time.monotonic() < deadline, "redis-server doesn't come up"
+            time.sleep(0.01)
+        yield path
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def redis(server):
+    connection = Redis(server)
+    connection("FLUSHALL")
+    connection("SCRIPT", "FLUSH")
+    yield connection
+    connection("CONFIG", "SET", "maxmemory", "0")
+    connection.close()
+
+
+@pytest.fixture
+def full(redis):
+    """Fills Redis up: from here on nothing that needs memory is taken."""
+
+    def fill_up():
+        redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        redis("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(Refused, match="^OOM"):
+            redis("SET", "one", "more")
+
+    return fill_up
+
+
+def acquire(redis, token="reader", after_ms=-1):
+    return redis.run("acquire", TODO, token, LEASE_MS, after_ms)
+
+
+def fill(redis, token="reader", *fields):
+    return redis.run("fill", [ENTRY, LEASE], token, TTL_MS, *(fields or ("v", "1", "name", "x", "at", "1000")))
+
+
+def fence(redis, token="writer", keys=TODO, window_ms=WINDOW_MS):
+    return redis.run("fence", keys, token, window_ms)
+
+
+def unfence(redis, token="writer", keys=TODO):
+    return redis.run("unfence", keys, token)
+
+
+def list_acquire(redis, token="g0"):
+    return redis.run("list_acquire", LIST, token, GENERATION_MS)
+
+
+def list_fill(redis, generation):
+    return redis.run("list_fill", [PAGE, *LIST], generation, TTL_MS, "body", "[]", "gen", generation)
+
+
+def list_fence(redis, token="writer", generation="g1", window_ms=WINDOW_MS):
+    return redis.run("list_fence", LIST, token, window_ms, generation, GENERATION_MS)
+
+
+def list_unfence(redis, token="writer", generation="g2"):
+    return redis.run("list_unfence", LIST, token, generation, GENERATION_MS)
+
+
+# ---- acquire, fill, release ----
+
+
+def test_one_reader_gets_the_lease_others_wait(redis):
+    assert acquire(redis, "r1") == "FILL"
+    assert acquire(redis, "r2") == "WAIT"
+    assert acquire(redis, "r1") == "WAIT"
+    assert redis("GET", LEASE) == "r1"
+    assert 0 < redis("PTTL", LEASE) <= LEASE_MS
+
+
+def test_a_lease_runs_out(redis):
+    assert redis.run("acquire", TODO, "r1", 30, -1) == "FILL"
+    time.sleep(0.05)
+    assert acquire(redis, "r2") == "FILL"
+    assert fill(redis, "r1") == 0
+    assert fill(redis, "r2") == 1
+
+
+def test_a_fill_puts_the_entry_in_and_drops_the_lease(redis):
+    acquire(redis)
+    assert fill(redis, "reader", "v", "7", "name", "two\nlines\0") == 1
+    assert redis.hash(ENTRY) == {"v": "7", "name": "two\nlines\0"}
+    assert TTL_MS - 1000 < redis("PTTL", ENTRY) <= TTL_MS
+    assert redis("EXISTS", LEASE) == 0
+
+
+def test_who_acquires_after_a_fill_gets_the_entry(redis):
+    acquire(redis)
+    fill(redis)
+    assert acquire(redis, "r2") == ["v", "1", "name", "x", "at", "1000"]
+    assert redis("EXISTS", LEASE) == 0
+
+
+def test_who_wants_a_newer_entry_gets_the_lease_and_takes_its_place(redis):
+    acquire(redis)
+    fill(redis)
+    assert acquire(redis, "r2", after_ms=999) == ["v", "1", "name", "x", "at", "1000"]
+    assert acquire(redis, "r2", after_ms=1000) == "FILL"
+    assert redis.hash(ENTRY)["v"] == "1"  # answered until the refresh is there
+    assert fill(redis, "r2", "none", "1", "at", "2000") == 1
+    assert redis.hash(ENTRY) == {"none": "1", "at": "2000"}
+
+
+def test_a_refresh_does_not_survive_a_fence(redis):
+    acquire(redis)
+    fill(redis)
+    acquire(redis, "r2", after_ms=1000)
+    fence(redis)
+    unfence(redis)
+    assert fill(redis, "r2", "v", "1", "at", "2000") == 0 and redis("EXISTS", ENTRY) == 0
+
+
+# ---- publish ----
+
+
+def publish(redis, token="writer", v="2"):
+    return redis.run("publish", TODO, token, TTL_MS, "v", v, "at", "3000")
+
+
+def test_a_lone_write_leaves_its_entry(redis):
+    fence(redis)
+    assert publish(redis) == 1
+    assert redis.hash(ENTRY) == {"v": "2", "at": "3000"} and 0 < redis("PTTL", ENTRY) <= TTL_MS
+    assert redis("EXISTS", WRITERS, LEASE) == 0
+
+
+@pytest.mark.parametrize("order", ["first in, first out", "first in, last out"])
+def test_writes_that_overlap_leave_no_entry(redis, order):
+    fence(redis, "w0")
+    fence(redis, "w1")
+    out = ["w0", "w1"] if order == "first in, first out" else ["w1", "w0"]
+    assert [publish(redis, token) for token in out] == [0, 0]
+    assert redis("EXISTS", ENTRY, WRITERS) == 0
+
+
+def test_a_lost_mark_is_an_overlap_for_those_who_are_there(redis):
+    """Mutant 4 of the design: W0's mark is evicted, W1 fences, W0 ends, W1 publishes what W0 made old."""
+    fence(redis, "w0")
+    redis("DEL", WRITERS)
+    fence(redis, "w1")
+    assert unfence(redis, "w0") == 1
+    assert publish(redis, "w1") == 0 and redis("EXISTS", ENTRY) == 0
+    fence(redis, "w2")
+    assert publish(redis, "w2") == 1  # the overlap went with the last of them
+
+
+def test_who_lost_its_mark_publishes_nothing(redis):
+    fence(redis)
+    redis("DEL", WRITERS)
+    assert publish(redis) == -1 and redis("EXISTS", ENTRY) == 0
+
+
+def test_an_overlap_outlives_the_one_who_saw_it(redis):
+    """Mutant 2 of the design: W0 fences, W1 fences, commits and ends, W0 must not publish what it wrote before."""
+    fence(redis, "w0")
+    fence(redis, "w1")
+    unfence(redis, "w1")
+    assert publish(redis, "w0") == 0 and redis("EXISTS", ENTRY) == 0
+
+
+@pytest.mark.parametrize("lose", ["none", "other", "evicted"])
+def test_without_the_lease_nothing_is_filled(redis, lose):
+    if lose != "none":
+        acquire(redis, "other" if lose == "other" else "reader")
+    if lose == "evicted":
+        redis("DEL", LEASE)
+    assert fill(redis) == 0
+    assert redis("EXISTS", ENTRY) == 0
+
+
+def test_release_gives_back_ones_own_lease_only(redis):
+    acquire(redis, "r1")
+    assert redis.run("release", [LEASE], "r2") == 0
+    assert redis("GET", LEASE) == "r1"
+    assert redis.run("release", [LEASE], "r1") == 1
+    assert acquire(redis, "r2") == "FILL"
+
+
+# ---- fence, unfence ----
+
+
+def test_a_fence_takes_entry_and_lease_and_lets_nobody_fill(redis):
+    acquire(redis)
+    fill(redis)
+    redis("SET", LEASE, "late")
+    assert fence(redis) == 1
+    assert redis("EXISTS", ENTRY, LEASE) == 0
+    assert acquire(redis) == "BYPASS"
+    assert fill(redis, "late") == 0
+    assert unfence(redis) == 0
+    assert redis("EXISTS", *TODO) == 0
+    assert acquire(redis) == "FILL"
+
+
+def test_a_fill_from_before_the_fence_is_refused_after_the_unfence_too(redis):
+    acquire(redis)
+    fence(redis)
+    unfence(redis)
+    assert fill(redis) == 0
+    assert acquire(redis, "r2") == "FILL"
+    assert fill(redis) == 0
+
+
+def test_readers_pass_by_until_the_last_writer_is_done(redis):
+    fence(redis, "w1")
+    fence(redis, "w2")
+    assert unfence(redis, "w1") == 0
+    assert acquire(redis) == "BYPASS"
+    assert unfence(redis, "w2") == 0
+    assert acquire(redis) == "FILL"
+
+
+def test_a_mark_runs_out_by_redis_own_time(redis):
+    fence(redis, "w1", window_ms=60)
+    assert acquire(redis) == "BYPASS"
+    time.sleep(0.08)
+    assert acquire(redis) == "FILL"
+
+
+def test_a_mark_that_ran_out_does_not_hide_one_that_has_not(redis):
+    fence(redis, "short", window_ms=30)
+    fence(redis, "long", window_ms=5000)
+    time.sleep(0.05)
+    assert acquire(redis) == "BYPASS"
+    fence(redis, "third", window_ms=30)
+    assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["!", "long", "third"]
+    assert redis("PTTL", WRITERS) > 4000  # the set lives as long as its last mark
+
+
+def test_fencing_again_moves_the_deadline_only(redis):
+    fence(redis, "w", window_ms=50)
+    fence(redis, "w", window_ms=5000)
+    assert redis("ZCARD", WRITERS) == 1
+    time.sleep(0.07)
+    assert acquire(redis) == "BYPASS"
+
+
+def test_no_set_of_marks_stays_for_ever(redis):
+    fence(redis, window_ms=100)
+    assert 100 <= redis("PTTL", WRITERS) <= 1100
+    assert redis("TTL", WRITERS) >= 0
+
+
+def test_an_unfence_whose_mark_was_lost_says_so_and_deletes_all_the_same(redis):
+    fence(redis)
+    redis("DEL", WRITERS)
+    assert acquire(redis, "r1") == "FILL"
+    assert fill(redis, "r1") == 1
+    redis("SET", LEASE, "r2")
+    assert unfence(redis) == 1
+    assert redis("EXISTS", ENTRY, LEASE) == 0
+
+
+def test_after_flushall_nothing_older_is_left_at_the_unfence(redis):
+    fence(redis)
+    redis("FLUSHALL")
+    acquire(redis)
+    fill(redis)
+    assert unfence(redis) == 1
+    assert redis("EXISTS", ENTRY) == 0
+
+
+def test_a_batch_of_ids_is_fenced_by_one_call(redis):
+    acquire(redis)
+    assert fence(redis, keys=TODO + OTHER) == 2
+    redis("DEL", OTHER[2])
+    assert unfence(redis, keys=TODO + OTHER) == 1
+    assert redis("DBSIZE") == 0
+
+
+def test_a_batch_may_be_as_large_as_the_loaders(redis):
+    keys = [f"todo:1:{{{i}}}{part}" for i in range(1000) for part in ("", ":lease", ":writers")]
+    assert fence(redis, keys=keys) == 1000
+    assert unfence(redis, keys=keys) == 0
+    assert redis("DBSIZE") == 0
+
+
+# ---- Lists ----
+
+
+def test_the_first_reader_of_a_list_makes_its_generation(redis):
+    assert list_acquire(redis, "g0") == "g0"
+    assert list_acquire(redis, "other") == "g0"
+    assert GENERATION_MS - 1000 < redis("PTTL", GENERATION) <= GENERATION_MS
+
+
+def test_reading_keeps_a_generation_alive(redis):
+    list_acquire(redis)
+    redis("PEXPIRE", GENERATION, 1000)
+    list_acquire(redis)
+    assert redis("PTTL", GENERATION) > 1000
+
+
+def test_a_page_is_filled_under_its_generation(redis):
+    list_acquire(redis)
+    assert list_fill(redis, "g0") == 1
+    assert redis.hash(PAGE) == {"body": "[]", "gen": "g0"}
+    assert TTL_MS - 1000 < redis("PTTL", PAGE) <= TTL_MS
+
+
+def test_a_page_of_another_generation_is_refused(redis):
+    list_acquire(redis)
+    assert list_fill(redis, "g9") == 0
+    redis("DEL", GENERATION)
+    assert list_fill(redis, "g0") == 0
+    assert redis("EXISTS", PAGE) == 0
+
+
+def test_a_write_changes_the_generation_twice_and_lets_nobody_fill(redis):
+    list_acquire(redis)
+    assert list_fence(redis) == 1
+    assert redis("GET", GENERATION) == "g1"
+    assert list_acquire(redis) == "BYPASS"
+    assert list_fill(redis, "g1") == 0
+    assert list_unfence(redis) == 1
+    assert redis("GET", GENERATION) == "g2"
+    assert list_fill(redis, "g1") == 0
+    assert list_acquire(redis) == "g2"
+    assert list_fill(redis, "g2") == 1
+
+
+def test_a_list_is_passed_by_until_the_last_writer_is_done(redis):
+    list_fence(redis, "w1", "g1")
+    list_fence(redis, "w2", "g2")
+    list_unfence(redis, "w1", "g3")
+    assert list_acquire(redis) == "BYPASS"
+    assert list_fill(redis, "g3") == 0
+    list_unfence(redis, "w2", "g4")
+    assert list_acquire(redis) == "g4"
+
+
+def test_a_lists_mark_runs_out_and_says_if_it_was_lost(redis):
+    list_fence(redis, window_ms=40)
+    assert list_acquire(redis) == "BYPASS"
+    time.sleep(0.06)
+    assert list_acquire(redis) == "g1"
+    redis("DEL", LIST_WRITERS)
+    assert list_unfence(redis) == 0
+    assert redis("GET", GENERATION) == "g2"
+
+
+# ---- A full Redis ----
+
+
+def test_a_full_redis_takes_a_whole_write(redis, full):
+    acquire(redis, "r1")
+    fill(redis, "r1")
+    redis("SET", LEASE, "r2")
+    list_acquire(redis)
+    full()
+    assert fence(redis) == 1
+    assert list_fence(redis) == 1
+    assert redis("EXISTS", ENTRY, LEASE) == 0
+    assert redis("ZCARD", WRITERS) == 1
+    assert redis("GET", GENERATION) == "g1"
+    assert acquire(redis) == "BYPASS"
+    assert unfence(redis) == 0
+    assert list_unfence(redis) == 1
+    assert redis("EXISTS", WRITERS, LIST_WRITERS) == 0
+    assert redis("GET", GENERATION) == "g2"
+
+
+def test_a_full_redis_takes_a_write_of_what_it_never_had(redis, full):
+    full()
+    assert fence(redis, keys=TODO + OTHER) == 2
+    assert list_fence(redis) == 1
+    assert unfence(redis, keys=TODO + OTHER) == 0
+    assert list_unfence(redis) == 1
+
+
+def test_a_full_redis_refuses_entries_pages_and_leases(redis, full):
+    acquire(redis)
+    list_acquire(redis)
+    full()
+    for offer in (lambda: fill(redis), lambda: list_fill(redis, "g0"), lambda: redis.run("acquire", OTHER, "r", LEASE_MS, -1)):
+        with pytest.raises(Refused, match="OOM"):
+            offer()
+    assert redis("EXISTS", ENTRY, PAGE, *OTHER) == 0
+    assert redis.run("release", [LEASE], "reader") == 1
+
+
+# ---- Calling them ----
+
+
+def test_evalsha_finds_a_script_once_it_was_sent_whole(redis):
+    text = (SCRIPTS / "release.lua").read_bytes()
+    sha = embedded()["RELEASE"][0]
+    with pytest.raises(Refused, match="^NOSCRIPT"):
+        redis("EVALSHA", sha, 1, LEASE, "t")
+    redis("EVAL", text, 1, LEASE, "t")
+    assert redis("EVALSHA", sha, 1, LEASE, "t") == 0
+
+
+def embedded():
+    """What embed.sh makes of the scripts: {NAME: (sha, text)}."""
+    names = sorted(path.name for path in SCRIPTS.glob("*.lua"))
+    command = ["sh", SCRIPTS / "embed.sh", SCRIPTS, *names]
+    header = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = {}
+    for name, sha, literals in re.findall(r'X\((\w+), "(\w+)", (.*)\) \\', header):
+        strings = re.findall(r'"((?:[^"\\]|\\.)*)"', literals)
+        rows[name] = sha, re.sub(r"\\(.)", lambda match: {"n": "\n"}.get(match[1], match[1]), "".join(strings))
+    return rows
+
+
+def test_what_is_embedded_is_what_redis_hashes(redis):
+    rows = embedded()
+    assert len(rows) == len(list(SCRIPTS.glob("*.lua"))) >= 9
+    for name, (sha, text) in rows.items():
+        assert text == (SCRIPTS / f"{name.lower()}.lua").read_text()
+        assert redis("SCRIPT", "LOAD", text) == sha
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.lua")), ids=lambda path: path.stem)
+def test_scripts_are_classic_ones_with_their_contract_on_top(path):
+    lines = path.read_text().splitlines()
+    assert not lines[0].startswith("#!"), "a full Redis refuses scripts with a shebang as a whole"
+    head = "\n".join(line for line in lines if line.startswith("--"))
+    for word in ("KEYS", "ARGV", "answer"):
+        assert f"-- {word} " in head

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What may befall a stack. Each function does it once and has healed it, as far as it heals by itself, when it returns."""
+
+import os
+import random
+import signal
+import time
+
+FORGET_MARKS = "for _, key in ipairs(redis.call('KEYS', 'todo:*:writers')) do redis.call('DEL', key) end"
+
+
+def killed(pid):
+    os.kill(pid, signal.SIGKILL)
+
+
+def worker_killed(stack):
+    pids = stack.worker_pids()
+    if pids:
+        killed(random.choice(pids))
+
+
+def connection_cut(stack):
+    """One worker's connection to Redis, not the others'."""
+    clients = [dict(field.partition("=")[::2] for field in line.split()) for line in stack.redis("client", "list").splitlines()]
+    others = [client["id"] for client in clients if client["cmd"] != "client|list"]
+    if others:
+        stack.redis("client", "kill", "id", random.choice(others))
+
+
+def connections_cut(stack):
+    stack.redis("client", "kill", "type", "normal", "skipme", "yes")
+
+
+def scripts_flushed(stack):
+    stack.redis("script", "flush")
+
+
+def everything_flushed(stack):
+    stack.redis("flushall")
+
+
+def marks_lost(stack):
+    """As if Redis had evicted every writers' set, and nothing else."""
+    stack.redis("eval", FORGET_MARKS, "0")
+
+
+def memory_full(stack, seconds=0.3):
+    """No room, and nothing is evicted: Redis refuses what would take memory."""
+    stack.redis("config", "set", "maxmemory-policy", "noeviction", "maxmemory", "1mb")
+    time.sleep(seconds)
+    stack.redis("config", "set", "maxmemory-policy", "allkeys-lfu", "maxmemory", "256mb")
+
+
+def memory_short(stack, seconds=0.3):
+    """No room: Redis evicts whatever it finds, leases and writers' sets too."""
+    stack.redis("config", "set", "maxmemory", "1mb")
+    time.sleep(seconds)
+    stack.redis("config", "set", "maxmemory", "256mb")
+
+
+def redis_frozen(stack, seconds=1.0):
+    stack.kill("redis", signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        stack.kill("redis", signal.SIGCONT)
+
+
+def redis_restarted_empty(stack):
+    stack.kill("redis")
+    time.sleep(0.2)
+    stack.start("redis")
+
+
+def redis_restarted_with_old_data(stack):
+    """What it had half a second ago: entries that writes have made old since."""
+    stack.redis("save")
+    time.sleep(0.5)
+    stack.kill("redis")
+    stack.start("redis")
+    (stack.folder / "dump.rdb").unlink()
+
+
+def store_frozen(pid, seconds):
+    """A MongoDB server's process."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)

@@ -1,0 +1,135 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Checks the protocol's models with spin: run.sh [--list | NAME...]. Called by "make check"; the last line is "N passed, N failed".
+#
+# Each line of the table below is a model with its definitions, and what must come of it:
+#   holds   every state was visited (nothing cut off by depth, memory or time), every statement reached, no promise broken
+#   breaks  a rule is left out, or too much is promised: spin finds a run that breaks a promise. The shortest is searched for; its
+#           steps are printed by: run.sh --trail NAME
+#
+# Everything is built in a temporary folder. Up to four at once, at most 500 MB each. Without spin it is a skip (77), with CI=true a
+# failure.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+memory_mb=500
+
+table() {
+    # name                           model   wanted  definitions
+    sed 's/ *#.*//; /^ *$/d' <<'TABLE'
+        cache                        cache   holds
+        page                         list    holds
+        page-lost-marks              list    holds   LOST_MARKS
+        cache-lost-marks             cache   holds   LOST_MARKS
+        cache-3-writers              cache   holds   WRITERS=3 PROCESSES=1 READERS=1
+        cache-3-writers-lost-marks   cache   holds   WRITERS=3 PROCESSES=1 READERS=1 LOST_MARKS
+
+        # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
+        mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
+        mutant-2-ignores-overlap     cache   breaks  ONLY_HISTORY MUTANT_PUBLISH_IGNORES_OVERLAP
+        mutant-2-for-good            cache   breaks  ONLY_QUIET MUTANT_PUBLISH_IGNORES_OVERLAP
+        mutant-3-joiners-take        cache   breaks  ONLY_HISTORY MUTANT_JOINERS_TAKE_REFUSED
+        mutant-4-lost-mark-untold    cache   breaks  ONLY_HISTORY LOST_MARKS MUTANT_LOST_MARK_UNTOLD
+        mutant-4-for-good            cache   breaks  ONLY_QUIET LOST_MARKS MUTANT_LOST_MARK_UNTOLD
+
+        # others
+        mutant-fill-without-lease    cache   breaks  ONLY_HISTORY MUTANT_FILL_WITHOUT_LEASE
+        mutant-unknown-is-unfenced   cache   breaks  ONLY_HISTORY MUTANT_UNKNOWN_IS_UNFENCED
+        mutant-unfence-keeps-entry   cache   breaks  ONLY_HISTORY LOST_MARKS MUTANT_UNFENCE_DELETES_NOTHING
+        mutant-page-ignores-writers  list    breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
+        mutant-page-fence-keeps      list    breaks  ONLY_HISTORY MUTANT_FENCE_KEEPS_GENERATION
+        mutant-page-unfence-keeps    list    breaks  ONLY_HISTORY LOST_MARKS MUTANT_UNFENCE_KEEPS_GENERATION
+
+        # the weaker promise is no excess of caution
+        lost-marks-promise-all       cache   breaks  ONLY_HISTORY LOST_MARKS PROMISE_ALL
+TABLE
+}
+
+# build NAME: its pan, in a folder of its own under $room
+build() {
+    read -r _ model wanted definitions <<LINE
+$(table | awk -v name="$1" '$1 == name')
+LINE
+    [ -n "$model" ] || { echo "run.sh: no configuration is called $1" >&2 && return 1; }
+    dir=$room/$1
+    mkdir "$dir"
+    cp "$here"/*.pml "$dir"
+    cd "$dir"
+    options=
+    for definition in $definitions; do
+        options="$options -D$definition"
+    done
+    # Breadth first finds the shortest; it needs more memory, but ends early.
+    case $wanted in
+    holds) flags="-O1 -DNOREDUCE" ;;
+    *) flags="-O0 -DBFS" ;;
+    esac
+    # Words to be split; partial order reduction would find nothing to leave out, for all steps touch what all see.
+    # shellcheck disable=SC2086
+    { spin $options -a "$model.pml" && ${CC:-gcc} -w $flags -DSAFETY -DNOFAIR -DMEMLIM=$memory_mb -o pan pan.c; } >build.log 2>&1
+}
+
+# What pan says of a search that has visited everything.
+is_complete() {
+    ! grep -qiE 'not completed|too small|memlim|out of memory|truncat' pan.log &&
+        ! sed -n '/^unreached in/,/^$/p' pan.log | grep 'state [0-9]' | grep -qv '"-end-"'
+}
+
+# one NAME: prints its line
+one() {
+    states=0 steps=0 result=FAILED begun=$(date +%s%N)
+    if build "$1" && { timeout 300 ./pan -m50000 -w22 >pan.log 2>&1 || true; }; then
+        states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.log)
+        steps=$(sed -n 's/.*assertion violated.*(at depth \([0-9]*\)).*/\1/p' pan.log)
+        case $wanted in
+        holds) ! grep -q 'errors: 0$' pan.log || ! is_complete || result=ok ;;
+        breaks) ! grep -q 'errors: 1$' pan.log || [ -z "$steps" ] || result=ok ;;
+        esac
+    fi
+    found="holds"
+    [ -z "$steps" ] || found="broken after $((steps + 1)) steps"
+    awk -v result="$result" -v name="$1" -v states="${states:-0}" -v found="$found" -v ms=$((($(date +%s%N) - begun) / 1000000)) \
+        'BEGIN { printf "%-6s %-28s %9d states %6.1f s  %s\n", result, name, states, ms / 1000, found }'
+    [ "$result" = ok ] || sed 's/^/    /' build.log pan.log 2>/dev/null | head -n 60
+}
+
+# trail NAME: the shortest run that breaks a promise, in words
+trail() {
+    build "$1" && { ./pan -m50000 -w22 >pan.log 2>&1 || true; }
+    # shellcheck disable=SC2086
+    spin -T -t $options "$model.pml" | sed -n '/^spin:.*assert/{s/^spin: //p;q;}; /^[a-z0-9A-Z]/p'
+}
+
+if [ "${1-}" = --list ]; then
+    table | awk '{ print $1 }'
+    exit
+fi
+if ! command -v spin >/dev/null; then
+    echo "run.sh: spin is missing, the models are SKIPPED (Debian: apt-get install spin)" >&2
+    [ "${CI-}" = true ] && exit 1
+    exit 77
+fi
+if [ "${1-}" = --one ]; then
+    one "$2"
+    exit
+fi
+
+room=$(mktemp -d)
+trap 'rm -rf "$room"' EXIT
+trap 'exit 1' INT TERM HUP
+export room
+if [ "${1-}" = --trail ]; then
+    trail "$2"
+    exit
+fi
+
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(table | awk '{ print $1 }')
+jobs=$(nproc)
+[ "$jobs" -le 4 ] || jobs=4
+printf '%s\n' "$@" | xargs -n 1 -P "$jobs" "$0" --one | tee "$room/lines"
+passed=$(grep -c '^ok ' "$room/lines" || true)
+failed=$(($# - passed))
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

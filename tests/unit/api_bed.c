@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* A request needs little: its parameters as slices, memory of its own, and somebody who is told that it is answered. */
+#include "api_bed.h"
+
+struct services api_services;
+static struct bed *bed;
+
+static void on_answer(struct request *request)
+{
+    ((struct exchange *)request)->answers++;
+}
+
+static void print_metrics(void *ctx, struct buf *out)
+{
+    (void)ctx;
+    buf_append_text(out, "todo_up 1\n");
+}
+
+int api_begin(void **state)
+{
+    bed_begin(state);
+    bed = *state;
+    api_services = (struct services){.settings = &bed->settings,
+                                     .cache = bed->workers[0].cache,
+                                     .store = bed->store,
+                                     .pool = bed->workers[0].pool,
+                                     .stats = &bed->workers[0].stats,
+                                     .metrics = print_metrics};
+    return 0;
+}
+
+void exchange_init(struct exchange *exchange, const char *method, const char *path)
+{
+    *exchange = (struct exchange){.request = {.method_text = slice_of(method), .path = slice_of(path)}};
+    exchange->request.request_id = SLICE("5eed0123456789abcdef0123456789ab");
+    exchange->request.answer = on_answer;
+    arena_init(&exchange->request.arena);
+    buf_init(&exchange->request.scratch);
+    buf_init(&exchange->request.out);
+}
+
+void exchange_fini(struct exchange *exchange)
+{
+    arena_fini(&exchange->request.arena);
+    buf_fini(&exchange->request.scratch);
+    buf_fini(&exchange->request.out);
+}
+
+void exchange_run(struct exchange *exchange)
+{
+    request_begin(&exchange->request, 0);
+    api_handle(&api_services, &exchange->request);
+    bed_settle(bed);
+    assert_int_equal(exchange->answers, 1);
+}
+
+struct slice exchange_header(const struct exchange *exchange, const char *name)
+{
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "\r\n%s: ", name);
+    const char *end = strstr(exchange->request.out.data, "\r\n\r\n");
+    const char *at = strstr(exchange->request.out.data, wanted);
+    if (!at || at >= end)
+        return (struct slice){0};
+    at += strlen(wanted);
+    return (struct slice){at, (size_t)(strchr(at, '\r') - at)};
+}
+
+struct slice exchange_body(const struct exchange *exchange)
+{
+    const struct buf *out = &exchange->request.out;
+    const char *at = strstr(out->data, "\r\n\r\n") + 4;
+    return (struct slice){at, out->len - (size_t)(at - out->data)};
+}
+
+bool exchange_body_has(const struct exchange *exchange, const char *text)
+{
+    return strstr(exchange_body(exchange).data, text) != NULL;
+}
+
+void assert_status(const char *row, const struct exchange *exchange, int want)
+{
+    char line[32];
+    int len = snprintf(line, sizeof line, "Status: %d ", want);
+    assert_text(row, (struct slice){exchange->request.out.data, (size_t)len}, slice_of(line));
+    assert_number(row, exchange->request.status, want);
+}
+
+void assert_problem(const char *row, const struct exchange *exchange, int status, const char *slug)
+{
+    char type[80];
+    snprintf(type, sizeof type, "{\"type\":\"/problems/%s\",\"status\":%d,", slug, status);
+    assert_status(row, exchange, status);
+    assert_text(row, exchange_header(exchange, "Content-Type"), SLICE("application/problem+json"));
+    assert_text(row, exchange_header(exchange, "Cache-Control"), SLICE("no-store"));
+    if (exchange->request.method != METHOD_HEAD)
+        assert_text(row, (struct slice){exchange_body(exchange).data, strlen(type)}, slice_of(type));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A private redis-server on a unix socket in a folder of its own, without persistence, for tests; it dies with the test program.
+ */
+#ifndef TESTS_UNIT_REDIS_PROCESS_H
+#define TESTS_UNIT_REDIS_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct redis_process {
+    char folder[64];
+    char socket[96];
+    char address[104]; /* "unix:SOCKET" */
+    pid_t pid;         /* 0: it doesn't run */
+};
+
+/* Makes the folder; the server is not started. */
+void redis_process_init(struct redis_process *process);
+
+/* Starts it and waits until it answers; option and value, may be NULL, go to its command line. */
+void redis_process_start(struct redis_process *process, const char *option, const char *value);
+
+/* Ends it by SIGKILL, stopped or not. */
+void redis_process_kill(struct redis_process *process);
+
+/* Ends it and removes the folder. */
+void redis_process_fini(struct redis_process *process);
+
+/* Whether there is a redis-server to start. Without one the tests are skipped, with CI=true they fail. */
+bool redis_process_possible(void);
+
+#endif

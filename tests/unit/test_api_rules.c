@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What holds across routes: what a client may ask of caches, what caches outside are told, the limit, the token, the request's
+ * id.
+ *
+ * Todo "a" is there, at version 1, and in Redis.
+ */
+#include "api_bed.h"
+
+#define ENTRY "todo:1:{a}"
+
+static struct bed *bed;
+static struct worker *worker;
+
+static int begin(void **state)
+{
+    api_begin(state);
+    bed = *state;
+    worker = &bed->workers[0];
+    fake_store_put(bed->store, "a", 1);
+    bed_read(bed, worker, "a");
+    fake_journal_reset();
+    return 0;
+}
+
+/* A GET of todo "a" whose request is set up further before exchange_run(). */
+static struct request *get_a(struct exchange *exchange)
+{
+    exchange_init(exchange, "GET", "/todos/a");
+    return &exchange->request;
+}
+
+/* ---- What a client asks of the cache ---- */
+
+/* The entry is 10 s old, and has between 260 and 290 s of its life left. */
+static void a_client_says_what_it_takes_from_the_cache(void **state)
+{
+    static const struct {
+        const char *cache_control, *todo_version;
+        const char *journal; /* what Redis and the store were asked */
+        int status;
+        const char *source;
+    } rows[] = {
+        {NULL, NULL, "HGETALL", 200, "hit"},
+        {"", NULL, "HGETALL", 200, "hit"},
+        {"no-cache", NULL, "get", 200, "fwd=request"},
+        {"max-age=0", NULL, "get", 200, "fwd=request"},
+        {"max-age=9", NULL, "HGETALL get", 200, "fwd=request"},
+        {"max-age=10", NULL, "HGETALL", 200, "hit"},
+        {"max-age=99999999999999999999", NULL, "HGETALL", 200, "hit"},
+        {"min-fresh=200", NULL, "HGETALL", 200, "hit"},
+        {"min-fresh=290", NULL, "HGETALL get", 200, "fwd=request"},
+        {"min-fresh=9223372036854775807", NULL, "HGETALL get", 200, "fwd=request"},
+        {"only-if-cached", NULL, "HGETALL", 200, "hit"},
+        {"only-if-cached, max-age=10", NULL, "HGETALL", 200, "hit"},
+        {"only-if-cached, max-age=9", NULL, "HGETALL", 504, NULL},
+        {"only-if-cached, min-fresh=290", NULL, "HGETALL", 504, NULL},
+        {"only-if-cached, no-cache", NULL, "HGETALL", 504, NULL},
+        {NULL, "a.1", "HGETALL", 200, "hit"},
+        {NULL, "a.2", "HGETALL get", 200, "fwd=request"}, /* nobody has it: the store's word counts */
+        {NULL, "a.9223372036854775807", "HGETALL get", 200, "fwd=request"},
+        {"only-if-cached", "a.2", "HGETALL", 504, NULL},
+        /* about something else, or nothing at all */
+        {NULL, "b.2", "HGETALL", 200, "hit"},
+        {NULL, "aa.2", "HGETALL", 200, "hit"},
+        {NULL, "a.", "HGETALL", 200, "hit"},
+        {NULL, "a", "HGETALL", 200, "hit"},
+        {NULL, "", "HGETALL", 200, "hit"},
+        {NULL, "a.-2", "HGETALL", 200, "hit"},
+        {NULL, "a.02", "HGETALL", 200, "hit"},
+        {NULL, "a.2 ", "HGETALL", 200, "hit"},
+        {NULL, "a.9223372036854775808", "HGETALL", 200, "hit"},
+        {NULL, "a.\xff\x80", "HGETALL", 200, "hit"},
+    };
+    (void)state;
+    bed_pass(bed, 10000);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char row[160], source[64];
+        struct exchange exchange;
+        snprintf(row, sizeof row, "%s | %s", rows[i].cache_control ? rows[i].cache_control : "",
+                 rows[i].todo_version ? rows[i].todo_version : "");
+        get_a(&exchange)->cache_control = slice_of(rows[i].cache_control);
+        exchange.request.todo_version = slice_of(rows[i].todo_version);
+        fake_journal_reset();
+        exchange_run(&exchange);
+        assert_text(row, fake_journal(), slice_of(rows[i].journal));
+        snprintf(source, sizeof source, "todo-fcgi; %s", rows[i].source ? rows[i].source : "");
+        struct slice status = exchange_header(&exchange, "Cache-Status");
+        if (rows[i].status == 504)
+            assert_problem(row, &exchange, 504, "not-cached");
+        else
+            assert_text(row, (struct slice){status.data, strlen(source)}, slice_of(source));
+        assert_number(row, exchange.request.status, rows[i].status);
+        exchange_fini(&exchange);
+    }
+}
+
+/* Another worker's entry of an older version, as after an outage that took an invalidation with it. */
+static void an_older_entry_than_the_client_has_seen_is_passed_by(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/todos/a", "/todos/a", "/todos/a"};
+    fake_store_put(bed->store, "a", 3);
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        char name[32];
+        struct exchange exchange;
+        get_a(&exchange)->todo_version = i == 0 ? (struct slice){0} : i == 1 ? SLICE("a.2") : SLICE("a.3");
+        exchange_run(&exchange);
+        snprintf(name, sizeof name, "\"name\":\"name %d\"", i == 0 ? 1 : 3);
+        assert_true(exchange_body_has(&exchange, name));
+        exchange_fini(&exchange);
+    }
+}
+
+static void a_negative_entry_is_older_than_any_version(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    assert_int_equal(bed_read(bed, worker, "b"), 0);
+    fake_store_put(bed->store, "b", 1);
+    exchange_init(&exchange, "GET", "/todos/b");
+    exchange.request.todo_version = SLICE("b.1");
+    exchange_run(&exchange);
+    assert_status("b", &exchange, 200);
+    exchange_fini(&exchange);
+}
+
+static void only_if_cached_never_asks_the_store_not_even_without_redis(void **state)
+{
+    static const char *const paths[] = {"/todos/a", "/todos/b", "/todos"};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT_OF(paths); i++) {
+        struct exchange exchange;
+        if (i == COUNT_OF(paths))
+            fake_server_leave(bed->server);
+        exchange_init(&exchange, "GET", paths[i % COUNT_OF(paths)]);
+        exchange.request.cache_control = SLICE("only-if-cached, max-age=1000");
+        fake_journal_reset();
+        exchange_run(&exchange);
+        assert_null(memmem(fake_journal().data, fake_journal().len, "get", 3));
+        assert_null(memmem(fake_journal().data, fake_journal().len, "list", 4));
+        if (i > 0)
+            assert_problem(paths[i % COUNT_OF(paths)], &exchange, 504, "not-cached");
+        exchange_fini(&exchange);
+    }
+}
+
+/* ---- What caches outside are told ---- */
+
+static void each_kind_of_answer_has_its_own_freshness(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *cache_control, *cdn, *vary, *key;
+    } rows[] = {
+        {"/todos/a", "max-age=60", "max-age=600", "Authorization, Todo-Version", "todo-a"},
+        {"/todos", "max-age=5", "max-age=50", "Authorization, Todo-Version", "todos"},
+        {"/todos/b", "max-age=30", NULL, "Authorization, Todo-Version", "todo-b"},
+        {"/todos/a?x", "no-store", NULL, NULL, NULL},
+        {"/nothing", "no-store", NULL, NULL, NULL},
+        {"/healthz", "no-store", NULL, NULL, NULL},
+    };
+    struct settings *settings = &bed->settings;
+    (void)state;
+    strcpy(settings->todo_cache_control, "max-age=60");
+    strcpy(settings->list_cache_control, "max-age=5");
+    strcpy(settings->todo_cdn_cache_control, "max-age=600");
+    strcpy(settings->list_cdn_cache_control, "max-age=50");
+    settings->not_found_max_age_s = 30;
+    settings->surrogate_keys = true;
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+        const char *path = rows[i / 2].path;
+        bool has_token = i % 2, is_shared = rows[i / 2].vary && !has_token;
+        char group[64];
+        struct exchange exchange;
+        exchange_init(&exchange, "GET", path);
+        exchange.request.path.len = strcspn(path, "?");
+        exchange.request.query = path[exchange.request.path.len] ? SLICE("x") : (struct slice){0};
+        if (has_token)
+            exchange.request.authorization = SLICE("Bearer x");
+        exchange_run(&exchange);
+        bool is_found = exchange.request.status == 200 && rows[i / 2].vary;
+        const char *private = is_found ? "private, no-store" : "no-store";
+        assert_text(path, exchange_header(&exchange, "Cache-Control"),
+                    slice_of(has_token ? private : rows[i / 2].cache_control));
+        assert_text(path, exchange_header(&exchange, "CDN-Cache-Control"),
+                    slice_of(has_token ? NULL : rows[i / 2].cdn));
+        if (is_shared) {
+            snprintf(group, sizeof group, "\"%s\"", rows[i / 2].key);
+            assert_text(path, exchange_header(&exchange, "Vary"), slice_of(rows[i / 2].vary));
+            assert_text(path, exchange_header(&exchange, "Surrogate-Key"), slice_of(rows[i / 2].key));
+            assert_text(path, exchange_header(&exchange, "Cache-Tag"), slice_of(rows[i / 2].key));
+            assert_text(path, exchange_header(&exchange, "Cache-Groups"), slice_of(group));
+        }
+        exchange_fini(&exchange);
+    }
+}
+
+static void a_setting_that_is_empty_sends_no_field(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    bed->settings.todo_cache_control[0] = '\0';
+    get_a(&exchange);
+    exchange_run(&exchange);
+    assert_null(exchange_header(&exchange, "Cache-Control").data);
+    assert_null(exchange_header(&exchange, "CDN-Cache-Control").data);
+    assert_null(exchange_header(&exchange, "Surrogate-Key").data);
+    exchange_fini(&exchange);
+}
+
+static void a_write_names_what_it_made_old(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    bed->settings.surrogate_keys = true;
+    exchange_init(&exchange, "DELETE", "/todos/a");
+    exchange_run(&exchange);
+    assert_text("groups", exchange_header(&exchange, "Cache-Group-Invalidation"), SLICE("\"todo-a\", \"todos\""));
+    assert_text("cache", exchange_header(&exchange, "Cache-Control"), SLICE("no-store"));
+    exchange_fini(&exchange);
+}
+
+/* ---- The limit ---- */
+
+/* Two at once, then one each second. */
+static void limit_set(void)
+{
+    bed->settings.rate_limit_per_minute = 60;
+    bed->settings.rate_limit_burst = 2;
+}
+
+static void ask(struct exchange *exchange, const char *method, const char *address)
+{
+    exchange_init(exchange, method, "/todos/a");
+    exchange->request.remote_address = slice_of(address);
+    exchange->request.if_match = SLICE("*");
+    fake_journal_reset();
+    exchange_run(exchange);
+}
+
+static void a_client_beyond_its_limit_is_told_when_to_come_again(void **state)
+{
+    static const struct {
+        const char *address;
+        int64_t pass_ms; /* before it */
+        int status;
+        const char *limit, *retry_after;
+    } rows[] = {
+        {"192.0.2.1", 0, 200, "\"client\";r=1;t=1", NULL},    {"192.0.2.1", 0, 200, "\"client\";r=0;t=2", NULL},
+        {"192.0.2.1", 0, 429, "\"client\";r=0;t=2", "1"},     {"192.0.2.1", 0, 429, "\"client\";r=0;t=2", "1"},
+        {"192.0.2.2", 0, 200, "\"client\";r=1;t=1", NULL},    {"192.0.2.1", 999, 429, "\"client\";r=0;t=2", "1"},
+        {"192.0.2.1", 1, 200, "\"client\";r=0;t=2", NULL},    {"192.0.2.1", 0, 429, "\"client\";r=0;t=2", "1"},
+        {"192.0.2.1", 5000, 200, "\"client\";r=1;t=1", NULL},
+    };
+    (void)state;
+    limit_set();
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char row[16];
+        struct exchange exchange;
+        snprintf(row, sizeof row, "row %zu", i);
+        bed_pass(bed, rows[i].pass_ms);
+        ask(&exchange, "GET", rows[i].address);
+        assert_number(row, exchange.request.status, rows[i].status);
+        assert_text(row, exchange_header(&exchange, "RateLimit"), slice_of(rows[i].limit));
+        assert_text(row, exchange_header(&exchange, "RateLimit-Policy"), SLICE("\"client\";q=2;w=2"));
+        assert_text(row, exchange_header(&exchange, "Retry-After"), slice_of(rows[i].retry_after));
+        if (rows[i].status == 429)
+            assert_problem(row, &exchange, 429, "too-many-requests");
+        exchange_fini(&exchange);
+    }
+    assert_int_equal(bed_counter(worker, STAT_LIMIT_ADMITTED), 5);
+    assert_int_equal(bed_counter(worker, STAT_LIMIT_REFUSED), 4);
+}
+
+static void who_watches_the_service_is_not_limited(void **state)
+{
+    static const char *const paths[] = {"/healthz", "/readyz", "/metrics"};
+    (void)state;
+    limit_set();
+    for (size_t i = 0; i < 4 * COUNT_OF(paths); i++) {
+        struct exchange exchange;
+        exchange_init(&exchange, "GET", paths[i % COUNT_OF(paths)]);
+        exchange.request.remote_address = SLICE("127.0.0.1");
+        exchange_run(&exchange);
+        assert_status(paths[i % COUNT_OF(paths)], &exchange, 200);
+        exchange_fini(&exchange);
+    }
+    assert_int_equal(bed_counter(worker, STAT_LIMIT_ADMITTED) + bed_counter(worker, STAT_LIMIT_UNKNOWN), 0);
+}
+
+/* The read goes out behind the question, in the same moment; a write waits for the answer, and is not begun without it. */
+static void a_read_waits_for_nothing_and_a_write_for_its_verdict(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    limit_set();
+    bed_hold(worker, true);
+    exchange_init(&exchange, "GET", "/todos/a");
+    exchange.request.remote_address = SLICE("192.0.2.1");
+    request_begin(&exchange.request, 0);
+    api_handle(&api_services, &exchange.request);
+    assert_int_equal(fake_redis_sent_count(bed_connection(worker)), 2);
+    bed_hold(worker, false);
+    bed_settle(bed);
+    assert_int_equal(exchange.answers, 1);
+    assert_journal("LIMIT HGETALL");
+    exchange_fini(&exchange);
+    ask(&exchange, "DELETE", "192.0.2.1");
+    assert_status("second", &exchange, 204);
+    exchange_fini(&exchange);
+    ask(&exchange, "DELETE", "192.0.2.1");
+    assert_status("third", &exchange, 429);
+    assert_journal("LIMIT");
+    exchange_fini(&exchange);
+    assert_int_equal(fake_store_calls(bed->store, FAKE_CHANGE), 1);
+}
+
+static void without_redis_nobody_is_refused_and_each_is_counted(void **state)
+{
+    static const char *const methods[] = {"GET", "DELETE", "GET"};
+    (void)state;
+    limit_set();
+    for (size_t i = 0; i < 3 * COUNT_OF(methods); i++) {
+        struct exchange exchange;
+        if (i == 0)
+            fake_server_refuse(bed->server, "LIMIT", "OOM command not allowed");
+        if (i == COUNT_OF(methods))
+            fake_server_leave(bed->server);
+        ask(&exchange, methods[i % COUNT_OF(methods)], "192.0.2.1");
+        assert_true(exchange.request.status != 429);
+        assert_null(exchange_header(&exchange, "RateLimit").data);
+        assert_int_equal(bed_counter(worker, STAT_LIMIT_UNKNOWN), i + 1);
+        exchange_fini(&exchange);
+    }
+}
+
+/* Redis goes away between the question and its answer. */
+static void a_verdict_that_is_lost_lets_the_request_through(void **state)
+{
+    static const char *const methods[] = {"GET", "DELETE"};
+    (void)state;
+    limit_set();
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        struct exchange exchange;
+        fake_redis_lose_reply(bed_connection(worker), 1);
+        ask(&exchange, methods[i], "192.0.2.1");
+        assert_status(methods[i], &exchange, i == 0 ? 200 : 204);
+        exchange_fini(&exchange);
+        bed_pass(bed, 1000);
+        assert_true(cache_is_trusted(worker->cache));
+    }
+}
+
+/* EVAL follows a NOSCRIPT behind the read's own answer: that one request goes unlimited, and nothing is left behind. */
+static void a_verdict_that_comes_after_the_answer_finds_nobody(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    limit_set();
+    fake_server_forget_scripts(bed->server);
+    ask(&exchange, "GET", "192.0.2.1");
+    assert_status("first", &exchange, 200);
+    assert_null(exchange_header(&exchange, "RateLimit").data);
+    assert_journal("NOSCRIPT HGETALL LIMIT");
+    exchange_fini(&exchange);
+    ask(&exchange, "GET", "192.0.2.1");
+    assert_text("the first was counted", exchange_header(&exchange, "RateLimit"), SLICE("\"client\";r=0;t=2"));
+    exchange_fini(&exchange);
+}
+
+/* ---- The token ---- */
+
+static void a_write_shows_the_token_if_there_is_one(void **state)
+{
+    static const struct {
+        const char *method, *path, *authorization;
+        int status;
+        const char *challenge;
+    } rows[] = {
+        {"DELETE", "/todos/b", NULL, 401, "Bearer realm=\"todos\""},
+        {"DELETE", "/todos/b", "", 401, "Bearer realm=\"todos\""},
+        {"DELETE", "/todos/b", "Basic c2VjcmV0", 401, "Bearer realm=\"todos\""},
+        {"DELETE", "/todos/b", "secret", 401, "Bearer realm=\"todos\""},
+        {"DELETE", "/todos/b", "Bearer", 401, "Bearer realm=\"todos\""},
+        {"DELETE", "/todos/b", "Bearer ", 401, "Bearer realm=\"todos\""},
+        {"DELETE", "/todos/b", "Bearer secre", 401, "Bearer realm=\"todos\", error=\"invalid_token\""},
+        {"DELETE", "/todos/b", "Bearer secrets", 401, "Bearer realm=\"todos\", error=\"invalid_token\""},
+        {"DELETE", "/todos/b", "Bearer Secret", 401, "Bearer realm=\"todos\", error=\"invalid_token\""},
+        {"DELETE", "/todos/b", "Bearer  secret", 401, "Bearer realm=\"todos\", error=\"invalid_token\""},
+        {"DELETE", "/todos/b", "Bearer \xff\x01", 401, "Bearer realm=\"todos\", error=\"invalid_token\""},
+        {"DELETE", "/todos/b", "Bearer secret", 404, NULL},
+        {"DELETE", "/todos/b", "bearer secret", 404, NULL},
+        {"POST", "/todos", NULL, 401, "Bearer realm=\"todos\""},
+        {"PUT", "/todos/b", NULL, 401, "Bearer realm=\"todos\""},
+        {"PATCH", "/todos/b", NULL, 401, "Bearer realm=\"todos\""},
+        {"GET", "/todos/a", NULL, 200, NULL},
+        {"GET", "/todos", NULL, 200, NULL},
+        {"OPTIONS", "/todos/a", NULL, 204, NULL},
+        {"DELETE", "/todos", NULL, 405, NULL},
+    };
+    (void)state;
+    api_services.write_token = SLICE("secret");
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char row[80];
+        struct exchange exchange;
+        snprintf(row, sizeof row, "%s %s", rows[i].method, rows[i].authorization ? rows[i].authorization : "-");
+        exchange_init(&exchange, rows[i].method, rows[i].path);
+        exchange.request.authorization = slice_of(rows[i].authorization);
+        exchange_run(&exchange);
+        assert_number(row, exchange.request.status, rows[i].status);
+        assert_text(row, exchange_header(&exchange, "WWW-Authenticate"), slice_of(rows[i].challenge));
+        if (rows[i].status == 401)
+            assert_problem(row, &exchange, 401, "unauthorized");
+        exchange_fini(&exchange);
+    }
+    assert_int_equal(fake_store_calls(bed->store, FAKE_CHANGE), 2);
+}
+
+/* ---- The request's id ---- */
+
+static void a_request_has_the_traces_id_or_nginx_or_its_own(void **state)
+{
+#define TRACE  "4bf92f3577b34da6a3ce929d0e0e4736"
+#define PARENT "00f067aa0ba902b7"
+    static const struct {
+        const char *traceparent, *request_id, *want; /* NULL: made up */
+    } rows[] = {
+        {"00-" TRACE "-" PARENT "-01", "abc", TRACE},
+        {"00-" TRACE "-" PARENT "-00", NULL, TRACE},
+        {"01-" TRACE "-" PARENT "-01-more", "abc", TRACE},
+        {"01-" TRACE "-" PARENT "-01more", "abc", "abc"},
+        {"00-" TRACE "-" PARENT "-01-more", "abc", "abc"},
+        {"ff-" TRACE "-" PARENT "-01", "abc", "abc"},
+        {"00-00000000000000000000000000000000-" PARENT "-01", "abc", "abc"},
+        {"00-" TRACE "-0000000000000000-01", "abc", "abc"},
+        {"00-4BF92F3577B34DA6A3CE929D0E0E4736-" PARENT "-01", "abc", "abc"},
+        {"00-" TRACE "-" PARENT "-0", "abc", "abc"},
+        {"00-" TRACE "-" PARENT "-0g", "abc", "abc"},
+        {"00_" TRACE "-" PARENT "-01", "abc", "abc"},
+        {"00-4bf92f3577b34da6a3ce929d0e0e473\n-" PARENT "-01", "abc", "abc"},
+        {"00", "abc", "abc"},
+        {"", "abc", "abc"},
+        {NULL, "abc", "abc"},
+        {NULL, TRACE, TRACE},
+        {NULL, TRACE "0", NULL},
+        {NULL, "ABC", NULL},
+        {NULL, "a\r\nX: y", NULL},
+        {NULL, "", NULL},
+        {NULL, NULL, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char row[16];
+        struct exchange exchange;
+        snprintf(row, sizeof row, "row %zu", i);
+        get_a(&exchange)->traceparent = slice_of(rows[i].traceparent);
+        exchange.request.request_id = slice_of(rows[i].request_id);
+        exchange_run(&exchange);
+        struct slice got = exchange_header(&exchange, "Request-Id");
+        if (rows[i].want)
+            assert_text(row, got, slice_of(rows[i].want));
+        assert_number(row, (int64_t)strspn(got.data, "0123456789abcdef"), (int64_t)got.len);
+        assert_true(rows[i].want || got.len == 32);
+        exchange_fini(&exchange);
+    }
+}
+
+static void server_timing_is_sent_if_it_is_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path;
+        bool redis, store;
+    } rows[] = {{"GET", "/todos/a", true, false}, {"GET", "/todos/b", true, true}, {"PUT", "/todos/a", false, false}};
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+        struct exchange exchange;
+        bed->settings.server_timing = i % 2;
+        exchange_init(&exchange, rows[i / 2].method, rows[i / 2].path);
+        exchange.request.content_type = SLICE("application/json");
+        exchange.request.body = SLICE("{\"name\":\"x\"}");
+        exchange_run(&exchange);
+        struct slice timing = exchange_header(&exchange, "Server-Timing");
+        assert_number(rows[i / 2].path, timing.data != NULL, i % 2);
+        if (timing.data) {
+            assert_int_equal(strncmp(timing.data, "route;dur=", 10), 0);
+            assert_number(rows[i / 2].path, memmem(timing.data, timing.len, "redis;dur=", 10) != NULL,
+                          rows[i / 2].redis);
+            assert_number(rows[i / 2].path, memmem(timing.data, timing.len, "store;dur=", 10) != NULL,
+                          rows[i / 2].store);
+        }
+        exchange_fini(&exchange);
+        fake_server_flush(bed->server);
+        if (i / 2 == 0)
+            bed_read(bed, worker, "a");
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
+    const struct CMUnitTest tests[] = {
+        TEST(a_client_says_what_it_takes_from_the_cache),
+        TEST(an_older_entry_than_the_client_has_seen_is_passed_by),
+        TEST(a_negative_entry_is_older_than_any_version),
+        TEST(only_if_cached_never_asks_the_store_not_even_without_redis),
+        TEST(each_kind_of_answer_has_its_own_freshness),
+        TEST(a_setting_that_is_empty_sends_no_field),
+        TEST(a_write_names_what_it_made_old),
+        TEST(a_client_beyond_its_limit_is_told_when_to_come_again),
+        TEST(who_watches_the_service_is_not_limited),
+        TEST(a_read_waits_for_nothing_and_a_write_for_its_verdict),
+        TEST(without_redis_nobody_is_refused_and_each_is_counted),
+        TEST(a_verdict_that_is_lost_lets_the_request_through),
+        TEST(a_verdict_that_comes_after_the_answer_finds_nobody),
+        TEST(a_write_shows_the_token_if_there_is_one),
+        TEST(a_request_has_the_traces_id_or_nginx_or_its_own),
+        TEST(server_timing_is_sent_if_it_is_wanted),
+    };
+    return cmocka_run_group_tests_name("api_rules", tests, NULL, NULL);
+}
