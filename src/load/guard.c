@@ -18,6 +18,9 @@
  *
  * With on_cache_down = refuse a load without Redis is refused, as any other write is.
  *
+ * Caches in front of the service (purge_url) are told of each batch by its own write; without fences they are told at both
+ * moves to forget all, by a record that the workers send when every one of them reads in the new epoch.
+ *
  * The run id in the epoch's record stays: it says which Redis the epoch belongs to, and that didn't change.
  */
 #include "load/guard.h"
@@ -75,7 +78,11 @@ static void guard_on_tend(void *ctx)
 /* Pool thread. Workers may move the epoch on at the same time; then it is tried again from the new one. */
 static enum status guard_work_epoch(struct pool_job *job, struct error *error)
 {
-    struct store *store = guard_of_job(job)->options.store;
+    const struct guard *guard = guard_of_job(job);
+    struct store *store = guard->options.store;
+    enum status recorded = cache_record_purge_of_all(guard->options.cache, error);
+    if (recorded != STATUS_OK)
+        return recorded;
     for (int attempt = 0; attempt < EPOCH_ATTEMPTS; attempt++) {
         struct store_meta meta;
         enum status status = store_meta_get(store, &meta, error);
