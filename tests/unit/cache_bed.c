@@ -221,10 +221,20 @@ int64_t bed_read(struct bed *bed, struct worker *worker, const char *id)
     return reader.v;
 }
 
+void bed_fetch(struct bed *bed, struct reader *reader)
+{
+    bed_hold(&bed->workers[0], true);
+    reader_start(reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    bed_redis(&bed->workers[0]);
+    bed_work(&bed->workers[0]);
+}
+
 /* ---- Writers ---- */
 
 static enum status writer_work(struct cache_write *write, struct store *store, struct error *error)
 {
+    struct writer *writer = (struct writer *)((char *)write - offsetof(struct writer, write));
     struct todo todos[4] = {0};
     enum status results[4];
     for (size_t i = 0; i < write->id_count; i++) {
@@ -232,7 +242,12 @@ static enum status writer_work(struct cache_write *write, struct store *store, s
         todos[i].created_at_ms = todos[i].updated_at_ms = fake_now_ms();
         todo_set_id(&todos[i], slice_of(write->ids[i]));
     }
-    return store_load(store, todos, write->id_count, STORE_LOAD_UPSERT, results, error);
+    enum status status = store_load(store, todos, write->id_count, STORE_LOAD_UPSERT, results, error);
+    writer->made = todos[0];
+    writer->made.v = fake_store_v(store, write->ids[0]);
+    if (status == STATUS_OK)
+        write->written = &writer->made;
+    return status;
 }
 
 static void on_written(struct cache_write *write, enum status status, const struct error *error)
