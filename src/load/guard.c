@@ -31,7 +31,7 @@
 enum {
     CACHE_WAIT_MS = 1000,
     CACHE_LOOK_MS = 20,
-    TEND_MS = 1000, /* as often as cache_tend() wants it */
+    TEND_MS = 1000,      /* as often as cache_tend() wants it */
     PATIENCE_MS = 10000, /* with a Redis that went away on the way */
 };
 
