@@ -49,6 +49,8 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
     INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                           \
     INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
+    BOOL(follow, false, 0, 1, "on|off",                                                                                \
+         "Follow the store's change stream, so that what others write to it is invalidated too; needs a replica set.") \
     INT(audit_rate, 1000, 0, 1000000, "hits",                                                                          \
         "One in so many hits is compared with the store 1, 10 and 60 s later; 0: none.")                               \
     BOOL(require_if_match, false, 0, 1, "on|off",                                                                      \

@@ -34,6 +34,11 @@
       "Invalidations that Redis could not take, kept in the store.")                                                   \
     X(OUTBOX_DRAINED, "todo_outbox_total", "kind=\"drained\"", "")                                                     \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
+    X(FOLLOW_INVALIDATED, "todo_follow_changes_total", "result=\"invalidated\"",                                       \
+      "Changes that the store told of, by what became of the todo's entry.")                                           \
+    X(FOLLOW_KEPT, "todo_follow_changes_total", "result=\"kept\"", "")                                                 \
+    X(FOLLOW_ANEW, "todo_follow_anew_total", "", "Times that the changes' history was lost and all entries left.")     \
+    X(FOLLOW_FAILED, "todo_follow_failures_total", "", "Times that following the store's changes broke off.")          \
     X(AUDIT_CONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"consistent\"",                                     \
       "Comparisons of cached todos with the store, by what they showed.")                                              \
     X(AUDIT_INCONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"inconsistent\"", "")                             \

@@ -6,7 +6,7 @@
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
- *   auditor.c, audit.c  whether the invariant holds, measured
+ *   follow.c  what others write to the store           auditor.c, audit.c  whether the invariant holds, measured
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
  * It holds because (1) a reader fills only under a lease taken before it read, which every write deletes; (2) a write
@@ -60,6 +60,8 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     cache->link = link_new(cache);
     cache->outbox = outbox_new(cache);
     cache->auditor = auditor_new(cache);
+    if (options->follow_pool)
+        cache->follow = follow_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
     enum status status = redis_new(&cache->redis, &redis_options, error);
     if (status != STATUS_OK) {
@@ -78,6 +80,7 @@ void cache_free(struct cache *cache)
     redis_free(cache->redis);
     link_free(cache->link);
     outbox_free(cache->outbox);
+    follow_free(cache->follow);
     auditor_free(cache->auditor);
     free(cache);
 }
@@ -91,5 +94,18 @@ void cache_tend(struct cache *cache)
 {
     outbox_tend(cache->outbox);
     link_tend(cache->link);
+    if (cache->follow)
+        follow_tend(cache->follow);
     auditor_tend(cache->auditor);
+}
+
+void cache_stop_following(struct cache *cache)
+{
+    if (cache->follow)
+        follow_stop(cache->follow);
+}
+
+bool cache_is_following(const struct cache *cache)
+{
+    return cache->follow && !follow_is_idle(cache->follow);
 }

@@ -34,6 +34,8 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
+    struct pool
+        *follow_pool; /* of one call, for follow.c, which keeps it busy; NULL: doesn't follow the store's changes */
 };
 
 /* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting. */
@@ -45,8 +47,15 @@ void cache_free(struct cache *cache);
 /* Whether Redis answers and is known to hold this epoch's entries, so that reads may trust it. */
 bool cache_is_trusted(const struct cache *cache);
 
-/* Periodic duty, once a second: epoch, outbox. Bounded work; it goes on in the background. */
+/* Periodic duty, once a second: epoch, outbox, following. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
+
+/*
+ * Following the store's changes ends: no new round of it begins. Before cache_free(), wait until cache_is_following() is
+ * false, which it will be within a second.
+ */
+void cache_stop_following(struct cache *cache);
+bool cache_is_following(const struct cache *cache);
 
 enum cache_source {
     CACHE_HIT,     /* from Redis, as age_ms and ttl_ms say */

@@ -11,6 +11,7 @@ libcache_a_SOURCES = \
 	src/cache/entry.c src/cache/entry.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
+	src/cache/follow.c \
 	src/cache/keys.c src/cache/keys.h \
 	src/cache/lifetime.c src/cache/lifetime.h \
 	src/cache/kept_answer.c src/cache/kept_answer.h \
@@ -38,6 +39,7 @@ CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
+	src/cache/scripts/invalidate.lua \
 	src/cache/scripts/limit.lua \
 	src/cache/scripts/list_acquire.lua \
 	src/cache/scripts/list_fence.lua \
