@@ -61,8 +61,9 @@ struct follow {
     struct pool_job job;
     /* The job's, while one runs. */
     bool has_lease;
-    bool anew;     /* from now on, under a new epoch */
-    bool keep_due; /* the place is saved, and the lease renewed, before the read */
+    bool anew;            /* from now on, under a new epoch; until the first place is known */
+    bool is_history_lost; /* the saved place is to be forgotten */
+    bool keep_due;        /* the place is saved, and the lease renewed, before the read */
     struct store_stream *stream;
     struct store_place place; /* all changes before it have been seen to */
     struct store_changes changes;
@@ -114,14 +115,21 @@ static void stream_drop(struct follow *follow)
 static enum status end_work(struct pool_job *job, struct error *error)
 {
     struct follow *follow = follow_of_job(job);
+    struct store *store = follow->cache->options.store;
+    enum status status = STATUS_OK;
     stream_drop(follow);
-    if (!follow->has_lease)
-        return STATUS_OK;
-    follow->has_lease = false;
-    return store_follow_release(follow->cache->options.store, &follow->owner, error);
+    if (follow->is_history_lost)
+        status = store_follow_keep(store, &follow->owner, LEASE_MS, &(struct store_place){0}, error);
+    if (follow->has_lease && status == STATUS_OK)
+        status = store_follow_release(store, &follow->owner, error);
+    follow->has_lease = follow->is_history_lost = false;
+    return status;
 }
 
-/* A lease that couldn't be given back runs out; a stream whose job was turned away is closed by the next begin. */
+/*
+ * A lease that couldn't be given back runs out, a place that couldn't be forgotten is found lost again. A stream whose job was
+ * turned away is closed by the next begin.
+ */
 static void on_ended(struct pool_job *job, enum status status, const struct error *error)
 {
     (void)status, (void)error;
@@ -142,6 +150,12 @@ static void follow_fail(struct follow *follow, const char *reason)
     follow_end(follow);
 }
 
+/* any thread */
+static void log_history_lost(const struct error *error)
+{
+    log_warn(NULL, "follow_history_lost", "error=\"%s\" action=\"from now on, under a new epoch\"", error->text);
+}
+
 /* A job's bad end. BUSY is none: the lease is another's, or the epoch moved on and the changes are to be read again. */
 static void follow_fail_by(struct follow *follow, enum status status, const struct error *error)
 {
@@ -153,8 +167,9 @@ static void follow_fail_by(struct follow *follow, enum status status, const stru
         follow_end(follow);
         break;
     case STATUS_NOT_FOUND:
-        follow->anew = true;
-        follow_fail(follow, error->text);
+        follow->is_history_lost = follow->has_lease;
+        log_history_lost(error);
+        follow_end(follow);
         break;
     case STATUS_MISMATCH:
         follow->has_lease = false;
@@ -306,7 +321,6 @@ static enum status anew_work(struct follow *follow, struct error *error)
 {
     struct store *store = follow->cache->options.store;
     int64_t epoch;
-    follow->anew = true;
     follow->place.len_bytes = 0;
     enum status status = store_stream_open(store, &follow->place, &follow->stream, error);
     return status == STATUS_OK ? store_epoch_move(store, &epoch, error) : status;
@@ -322,18 +336,21 @@ static enum status begin_work(struct pool_job *job, struct error *error)
     follow->has_lease = status == STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    if (!follow->anew && follow->place.len_bytes > 0)
-        status = store_stream_open(store, &follow->place, &follow->stream, error);
-    else
-        status = STATUS_NOT_FOUND;
-    return status == STATUS_NOT_FOUND ? anew_work(follow, error) : status;
+    follow->anew = follow->place.len_bytes == 0;
+    if (follow->anew)
+        return anew_work(follow, error);
+    status = store_stream_open(store, &follow->place, &follow->stream, error);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    log_history_lost(error);
+    follow->anew = true;
+    return anew_work(follow, error);
 }
 
 static void on_begun(struct pool_job *job, enum status status, const struct error *error)
 {
     struct follow *follow = follow_of_job(job);
     if (status != STATUS_OK) {
-        follow->anew = false; /* the record tells it the next one, or this worker again */
         follow_fail_by(follow, status, error);
         return;
     }
@@ -353,7 +370,7 @@ void follow_tend(struct follow *follow)
         return;
     follow->distrust_count = cache->distrust_count;
     follow->epoch = 0;
-    follow->is_unsaved = false;
+    follow->anew = follow->is_unsaved = false;
     follow->kept_at_ms = now_ms(follow);
     follow_run(follow, FOLLOW_BEGINNING, begin_work, on_begun);
 }
