@@ -70,12 +70,13 @@ static void answer_refused(struct todo_changing *self, enum status status, const
 static void on_changed(void *ctx, enum status status, const struct store_changed *changed, const struct error *error)
 {
     struct todo_changing *self = ctx;
+    enum cache_purge purge = self->change.write.purge;
     if (status != STATUS_OK)
         answer_refused(self, status, error);
     else if (self->change.change.kind == STORE_DELETE)
-        todo_answer_deleted(self->services, self->request, &changed->todo);
+        todo_answer_deleted(self->services, self->request, &changed->todo, purge);
     else
-        todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo);
+        todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo, purge);
 }
 
 /* Whether the change may go on without a condition; a PUT that may only create overwrites nothing. */

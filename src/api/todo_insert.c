@@ -33,7 +33,7 @@ static void answer_outcome(struct todo_inserting *self)
 {
     struct request *request = self->request;
     if (self->insert.status == STATUS_OK)
-        todo_answer_written(self->services, request, 201, &self->insert.todo);
+        todo_answer_written(self->services, request, 201, &self->insert.todo, self->insert.write.purge);
     else if (self->insert.status == STATUS_EXISTS)
         problem_answer(request, PROBLEM_EXISTS, "There is a todo with this id already; GET it, or choose another id.");
     else

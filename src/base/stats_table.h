@@ -33,6 +33,11 @@
     X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"",                                                             \
       "Invalidations that Redis could not take, kept in the store.")                                                   \
     X(OUTBOX_DRAINED, "todo_outbox_total", "kind=\"drained\"", "")                                                     \
+    X(PURGE_SENT, "todo_purges_total", "kind=\"sent\"", "Purges of caches in front, by what became of them.")          \
+    X(PURGE_ACKNOWLEDGED, "todo_purges_total", "kind=\"acknowledged\"", "")                                            \
+    X(PURGE_FAILED, "todo_purges_total", "kind=\"failed\"", "")                                                        \
+    X(PURGE_PENDING, "todo_purges_total", "kind=\"pending\"", "")                                                      \
+    X(PURGE_DRAINED, "todo_purges_total", "kind=\"drained\"", "")                                                      \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
     X(FOLLOW_INVALIDATED, "todo_follow_changes_total", "result=\"invalidated\"",                                       \
       "Changes that the store told of, by what became of the todo's entry.")                                           \

@@ -7,6 +7,7 @@
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
  *   follow.c  what others write to the store           auditor.c, audit.c  whether the invariant holds, measured
+ *   purge.c, purge_record.c  caches in front           purge_target.c  in which words they are told
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
  * It holds because (1) a reader fills only under a lease taken before it read, which every write deletes; (2) a write
@@ -20,9 +21,13 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cache/auditor.h"
 #include "cache/cache_state.h"
+#include "cache/purge.h"
+
+enum { EPOCH_NOTICED_MS = 2000 };
 
 static void on_redis_up(void *ctx)
 {
@@ -63,7 +68,9 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     if (options->follow_pool)
         cache->follow = follow_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
-    enum status status = redis_new(&cache->redis, &redis_options, error);
+    enum status status = purge_new(&cache->purge, cache, error);
+    if (status == STATUS_OK)
+        status = redis_new(&cache->redis, &redis_options, error);
     if (status != STATUS_OK) {
         cache_free(cache);
         return status;
@@ -82,6 +89,7 @@ void cache_free(struct cache *cache)
     outbox_free(cache->outbox);
     follow_free(cache->follow);
     auditor_free(cache->auditor);
+    purge_free(cache->purge);
     free(cache);
 }
 
@@ -90,8 +98,22 @@ bool cache_is_trusted(const struct cache *cache)
     return cache->trusted;
 }
 
+bool cache_is_purging(const struct cache *cache)
+{
+    return cache->purge && purge_is_busy(cache->purge);
+}
+
+enum status cache_record_purge_of_all(const struct cache *cache, struct error *error)
+{
+    /* The move is one call of the store more; after it a worker asks once a second. */
+    int64_t noticed_ms = EPOCH_NOTICED_MS + 2 * cache->options.settings->store_timeout_ms;
+    return cache->purge ? purge_record_all(cache->purge, clock_wall_ms() + noticed_ms, error) : STATUS_OK;
+}
+
 void cache_tend(struct cache *cache)
 {
+    if (cache->purge)
+        purge_tend(cache->purge);
     outbox_tend(cache->outbox);
     link_tend(cache->link);
     if (cache->follow)

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/events.h"
+#include "base/http_call.h"
 #include "base/random.h"
 #include "base/settings.h"
 #include "base/slice.h"
@@ -34,8 +35,8 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
-    struct pool
-        *follow_pool; /* of one call, for follow.c, which keeps it busy; NULL: doesn't follow the store's changes */
+    const struct http *http;  /* for purges; may be NULL if the setting purge_url is empty */
+    struct pool *follow_pool; /* of one call, which follow.c keeps busy; NULL: the store's changes aren't followed */
 };
 
 /* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting. */
@@ -47,7 +48,16 @@ void cache_free(struct cache *cache);
 /* Whether Redis answers and is known to hold this epoch's entries, so that reads may trust it. */
 bool cache_is_trusted(const struct cache *cache);
 
-/* Periodic duty, once a second: epoch, outbox, following. Bounded work; it goes on in the background. */
+/* Whether caches in front that answer have still to be told of a write. */
+bool cache_is_purging(const struct cache *cache);
+
+/*
+ * pool thread, may block: caches in front forget all that they have, a little after every worker has noticed an epoch that is moved on
+ * right after this.
+ */
+enum status cache_record_purge_of_all(const struct cache *cache, struct error *error) STATUS_MUST_CHECK;
+
+/* Periodic duty, once a second: epoch, outbox, following, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
 
 /*
@@ -151,6 +161,12 @@ void cache_list(struct cache *cache, struct cache_list *list);
  * It stands inside the caller's struct, which must live until done. work touches that struct only and returns the store's
  * status; STATUS_UNKNOWN leaves the fence to run out. done gets that status, or UNAVAILABLE if the write was not begun.
  */
+enum cache_purge {
+    CACHE_PURGE_NONE,    /* nobody is to be told, or nothing was written */
+    CACHE_PURGE_DONE,    /* caches in front have acknowledged that they forgot what was written over */
+    CACHE_PURGE_PENDING, /* not all have yet; they will be told until they do */
+};
+
 struct cache_write;
 typedef enum status (*cache_work_fn)(struct cache_write *write, struct store *store, struct error *error);
 typedef void (*cache_write_cb)(struct cache_write *write, enum status status, const struct error *error);
@@ -160,7 +176,8 @@ struct cache_write {
     size_t id_count;        /* 1 or more */
     cache_work_fn work;
     cache_write_cb done;
-    struct cache *cache; /* the rest is the cache's own: see write.c */
+    enum cache_purge purge; /* set when done is called */
+    struct cache *cache;    /* the rest is the cache's own: see write.c */
     struct pool_job job;
     struct timer *timer;
     struct token token;
@@ -171,6 +188,8 @@ struct cache_write {
     bool fenced;            /* in Redis */
     bool recorded;          /* in the outbox */
     bool scripts_failed, fence_unanswered;
+    bool purges_recorded;       /* in the store */
+    bool entries_gone;          /* no reader gets the old state from Redis any more */
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */
     enum status status;
     struct error error;

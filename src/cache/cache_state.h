@@ -17,6 +17,7 @@ struct auditor;
 struct follow;
 struct link;
 struct outbox;
+struct purge;
 
 struct cache {
     struct cache_options options;
@@ -25,6 +26,7 @@ struct cache {
     struct outbox *outbox;        /* outbox.c: invalidations that Redis couldn't take */
     struct follow *follow;        /* follow.c: what others change in the store; NULL: not asked for */
     struct auditor *auditor;      /* auditor.c: compares hits with the store */
+    struct purge *purge;          /* purge.c: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
     int64_t epoch;                /* in all keys; 0: not known yet */
     bool trusted;

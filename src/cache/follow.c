@@ -25,14 +25,17 @@
  * SETTLE_MS, unless they come in so fast that they are late already.
  *
  * What it doesn't do: make others' writes visible at once. Until the change has come this way, entries are as old as the way takes.
- * Pages go with every batch, own writes or not, for a page doesn't tell what it was made from.
+ * Pages go with every batch, own writes or not, for a page doesn't tell what it was made from; and caches in front, if there
+ * are any, are told of own writes once more.
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/fence.h"
+#include "cache/purge.h"
 #include "store/follow.h"
 
 enum {
@@ -260,17 +263,37 @@ static void follow_settle(struct follow *follow)
 
 /* ---- Reading ---- */
 
-/* pool thread. A worker late to learn of another epoch invalidated under keys that nobody reads: not to be saved as done. */
-static enum status keep_work(struct follow *follow, struct error *error)
+/* pool thread. Caches in front are told by way of the purges' records, as if a worker had died after its write. */
+static enum status purge_work(const struct follow *follow, struct error *error)
 {
-    struct store *store = follow->cache->options.store;
+    const char *ids[STORE_CHANGES_MAX];
+    const struct token token = token_new();
+    for (size_t i = 0; i < follow->changes.count; i++)
+        ids[i] = follow->changes.items[i].id;
+    const struct purge_write write = {
+        .token = &token, .ids = ids, .id_count = follow->changes.count, .last_at_ms = clock_wall_ms()};
+    return purge_record(follow->cache->purge, &write, error);
+}
+
+/* pool thread. A worker late to learn of another epoch invalidated under keys that nobody reads: that isn't done, then. */
+static enum status finish_work(const struct follow *follow, struct error *error)
+{
     struct store_meta meta;
-    enum status status = follow->epoch == 0 ? STATUS_OK : store_meta_get(store, &meta, error);
-    if (status == STATUS_OK && follow->epoch != 0 && meta.epoch != follow->epoch)
+    enum status status = store_meta_get(follow->cache->options.store, &meta, error);
+    if (status != STATUS_OK)
+        return status;
+    if (meta.epoch != follow->epoch)
         return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
-    if (status == STATUS_OK)
-        status = store_follow_keep(store, &follow->owner, LEASE_MS, &follow->place, error);
-    return status;
+    return follow->cache->purge ? purge_work(follow, error) : STATUS_OK;
+}
+
+/* pool thread */
+static enum status keep_work(const struct follow *follow, struct error *error)
+{
+    enum status status = follow->epoch == 0 ? STATUS_OK : finish_work(follow, error);
+    if (status != STATUS_OK)
+        return status;
+    return store_follow_keep(follow->cache->options.store, &follow->owner, LEASE_MS, &follow->place, error);
 }
 
 /* pool thread */
@@ -323,6 +346,8 @@ static enum status anew_work(struct follow *follow, struct error *error)
     int64_t epoch;
     follow->place.len_bytes = 0;
     enum status status = store_stream_open(store, &follow->place, &follow->stream, error);
+    if (status == STATUS_OK)
+        status = cache_record_purge_of_all(follow->cache, error);
     return status == STATUS_OK ? store_epoch_move(store, &epoch, error) : status;
 }
 

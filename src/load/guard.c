@@ -18,6 +18,9 @@
  *
  * With on_cache_down = refuse a load without Redis is refused, as any other write is.
  *
+ * Caches in front of the service (purge_url) are told of each batch by its own write; without fences they are told at both
+ * moves to forget all, by a record that the workers send when every one of them reads in the new epoch.
+ *
  * The run id in the epoch's record stays: it says which Redis the epoch belongs to, and that didn't change.
  */
 #include "load/guard.h"
@@ -74,8 +77,10 @@ static void guard_on_tend(void *ctx)
 /* Pool thread. */
 static enum status guard_work_epoch(struct pool_job *job, struct error *error)
 {
+    const struct guard *guard = guard_of_job(job);
     int64_t epoch;
-    return store_epoch_move(guard_of_job(job)->options.store, &epoch, error);
+    enum status recorded = cache_record_purge_of_all(guard->options.cache, error);
+    return recorded == STATUS_OK ? store_epoch_move(guard->options.store, &epoch, error) : recorded;
 }
 
 static void guard_on_epoch(struct pool_job *job, enum status status, const struct error *error)

@@ -14,6 +14,7 @@ libstore_a_SOURCES = \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
 	src/store/mongo_follow.c src/store/mongo_follow.h \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
+	src/store/mongo_purges.c src/store/mongo_purges.h \
 	src/store/mongo_records.c src/store/mongo_records.h \
 	src/store/mongo_stream.c src/store/mongo_stream.h \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
@@ -21,6 +22,7 @@ libstore_a_SOURCES = \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_answers.c src/store/sqlite_answers.h \
 	src/store/sqlite_change.c src/store/sqlite_change.h \
+	src/store/sqlite_purges.c src/store/sqlite_purges.h \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
 	src/store/sqlite_store.c \
 	src/store/sqlite_todo.c src/store/sqlite_todo.h \

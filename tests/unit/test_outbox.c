@@ -147,6 +147,8 @@ static void redis_may_go_at_any_step_of_a_write(void **state)
             take[steps[i]](worker);
         fake_redis_cut(bed_connection(worker));
         bed_let_go(bed);
+        if (writer.answers == 0) /* it waits for the connection to come back */
+            bed_pass(bed, 2 * FAKE_RECONNECT_MS);
         assert_number("answers", writer.answers, 1);
         assert_int_equal(writer.status, STATUS_OK);
         assert_int_equal(bed_read(bed, worker, "a"), v + 1);
