@@ -64,7 +64,7 @@ struct follow {
     struct pool_job job;
     /* The job's, while one runs. */
     bool has_lease;
-    bool anew;            /* from now on, under a new epoch; until the first place is known */
+    bool anew;            /* it began from now on, under a new epoch */
     bool is_history_lost; /* the saved place is to be forgotten */
     bool keep_due;        /* the place is saved, and the lease renewed, before the read */
     struct store_stream *stream;
@@ -189,14 +189,6 @@ static void follow_fail_by(struct follow *follow, enum status status, const stru
 
 /* ---- Changes ---- */
 
-/* The place moves behind what was read. The first one of a new stream is worth saving at once. */
-static void follow_pass(struct follow *follow)
-{
-    follow->place = follow->changes.place;
-    follow->is_unsaved = follow->is_unsaved || follow->anew;
-    follow->anew = false;
-}
-
 static void follow_invalidated(struct follow *follow)
 {
     if (follow->is_refused) {
@@ -204,7 +196,7 @@ static void follow_invalidated(struct follow *follow)
     } else if (!follow_may_go_on(follow)) {
         follow_end(follow);
     } else {
-        follow_pass(follow);
+        follow->place = follow->changes.place;
         follow->is_unsaved = true;
         follow_read(follow);
     }
@@ -319,7 +311,7 @@ static void on_read(struct pool_job *job, enum status status, const struct error
     if (!follow_may_go_on(follow)) {
         follow_end(follow);
     } else if (follow->changes.count == 0) {
-        follow_pass(follow);
+        follow->place = follow->changes.place;
         follow_read(follow);
     } else if (follow->changes.full) {
         follow_invalidate(follow);
@@ -339,16 +331,26 @@ static void follow_read(struct follow *follow)
 
 /* ---- The begin ---- */
 
-/* pool thread. The stream comes before the epoch: what is changed in between is then told, not lost. */
+/*
+ * pool thread. The epoch moves when the stream is open and its first place known: what is changed later is told, and what the first
+ * read told is behind the entries of the new epoch. Saved at once, for this worker too will end and begin again when it
+ * learns of that epoch, and must not do it all once more.
+ */
 static enum status anew_work(struct follow *follow, struct error *error)
 {
     struct store *store = follow->cache->options.store;
     int64_t epoch;
+    follow->anew = true;
     follow->place.len_bytes = 0;
     enum status status = store_stream_open(store, &follow->place, &follow->stream, error);
     if (status == STATUS_OK)
+        status = store_stream_read(follow->stream, 0, &follow->changes, error);
+    if (status == STATUS_OK)
         status = cache_record_purge_of_all(follow->cache, error);
-    return status == STATUS_OK ? store_epoch_move(store, &epoch, error) : status;
+    if (status == STATUS_OK)
+        status = store_epoch_move(store, &epoch, error);
+    follow->place = follow->changes.place;
+    return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->place, error) : status;
 }
 
 /* pool thread */
@@ -361,14 +363,12 @@ static enum status begin_work(struct pool_job *job, struct error *error)
     follow->has_lease = status == STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    follow->anew = follow->place.len_bytes == 0;
-    if (follow->anew)
+    if (follow->place.len_bytes == 0)
         return anew_work(follow, error);
     status = store_stream_open(store, &follow->place, &follow->stream, error);
     if (status != STATUS_NOT_FOUND)
         return status;
     log_history_lost(error);
-    follow->anew = true;
     return anew_work(follow, error);
 }
 

@@ -282,6 +282,35 @@ static struct redis_reply *run_fill(const struct call *call)
     return fake_reply_integer(1);
 }
 
+/* Whether the entry is what the change left: invalidate.lua. */
+static bool entry_is_left(const struct fake_key *entry, const char *left)
+{
+    char text[64];
+    struct slice v = pair_value(pair_find(entry, "v")), updated_at = pair_value(pair_find(entry, "updated_at"));
+    if (!v.data || !updated_at.data)
+        return strcmp(left, "none") == 0 && pair_value(pair_find(entry, "none")).data;
+    snprintf(text, sizeof text, "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
+    return strcmp(left, text) == 0;
+}
+
+static struct redis_reply *run_invalidate(const struct call *call)
+{
+    int64_t kept = 0;
+    for (size_t i = 0; i < call->key_count; i += 3) {
+        bool stays = entry_is_left(key_find(call->server, call->keys[i]), call->args[i / 3]);
+        kept += stays;
+        if (!stays)
+            key_remove(call->server, call->keys[i]);
+        key_remove(call->server, call->keys[i + 1]);
+        if (has_writers(call->server, call->keys[i + 2])) {
+            struct fake_key *writers = key_find(call->server, call->keys[i + 2]);
+            int64_t last_ms = writers_last_ms(writers);
+            pair_make(writers, "!")->score = last_ms;
+        }
+    }
+    return fake_reply_integer(kept);
+}
+
 static struct redis_reply *run_publish(const struct call *call)
 {
     key_remove(call->server, call->keys[0]);
@@ -373,10 +402,18 @@ static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),           FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire), FAKE_SCRIPT(LIST_FENCE, list_fence), FAKE_SCRIPT(LIST_FILL, list_fill),
-    FAKE_SCRIPT(LIST_UNFENCE, list_unfence), FAKE_SCRIPT(PUBLISH, publish),       FAKE_SCRIPT(RELEASE, release),
-    FAKE_SCRIPT(UNFENCE, unfence),           FAKE_SCRIPT(LIMIT, limit),
+    FAKE_SCRIPT(ACQUIRE, acquire),
+    FAKE_SCRIPT(FENCE, fence),
+    FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(INVALIDATE, invalidate),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
+    FAKE_SCRIPT(LIST_FENCE, list_fence),
+    FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
+    FAKE_SCRIPT(PUBLISH, publish),
+    FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),
+    FAKE_SCRIPT(LIMIT, limit),
 };
 
 /* ---- Commands ---- */
