@@ -33,7 +33,7 @@ struct mongo_stream {
     mongoc_client_session_t *client_session;
     uint32_t server_id;
     int64_t cursor_id; /* 0: the server has closed it */
-    bson_t opened;     /* the answer of aggregate, whose batch is the first read's; empty afterwards */
+    bson_t *opened;    /* the answer of aggregate, whose batch is the first read's; NULL afterwards */
 };
 
 static struct mongo_stream *stream_of(struct store_stream *stream)
@@ -218,9 +218,10 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
                               struct error *error)
 {
     struct mongo_stream *stream = stream_of(handle);
-    if (!bson_empty(&stream->opened)) {
-        enum status first = batch_read(&stream->opened, "cursor.firstBatch", changes, error);
-        bson_reinit(&stream->opened);
+    if (stream->opened) {
+        enum status first = batch_read(stream->opened, "cursor.firstBatch", changes, error);
+        bson_destroy(stream->opened);
+        stream->opened = NULL;
         return first;
     }
     if (stream->cursor_id == 0) {
@@ -290,8 +291,7 @@ static enum status stream_begin(struct mongo_stream *stream, const struct store_
     status = stream_command(stream, command, &reply, error);
     if (status == STATUS_OK) {
         cursor_id_read(stream, &reply);
-        bson_destroy(&stream->opened);
-        bson_copy_to(&reply, &stream->opened);
+        stream->opened = bson_copy(&reply);
     }
     bson_destroy(&reply);
     bson_destroy(command);
@@ -303,7 +303,6 @@ enum status mongo_stream_open(struct mongo_server *server, struct store *store, 
 {
     struct mongo_stream *stream = mem_zalloc(sizeof(*stream));
     stream->stream.store = store;
-    bson_init(&stream->opened);
     enum status status = mongo_session_open(&stream->session, server, "todos", error);
     if (status == STATUS_OK) {
         status = stream_begin(stream, place, error);
@@ -339,6 +338,6 @@ void mongo_stream_close(struct store_stream *handle)
     if (stream->session.client) {
         mongo_session_close(&stream->session);
     }
-    bson_destroy(&stream->opened);
+    bson_destroy(stream->opened);
     free(stream);
 }
