@@ -8,7 +8,7 @@ import time
 import pytest
 from conftest import database_uri
 from replica_set import HISTORY_MOST, ReplicaSet
-from stack import wait_until
+from stack import running, wait_until
 
 LEASE_S = 6
 
@@ -151,14 +151,15 @@ def test_a_killed_follower_is_followed_by_another_from_where_it_was(following):
     assert follower_pid(stack) != killed and beginnings(stack)[-1] == "saved_place"
 
 
-def test_a_stop_gives_the_lease_back(following):
+def test_a_follower_that_is_told_to_stop_leaves_the_lease_to_another(following):
     stack = following()
-    stack.stop("workers")
-    record = stack.others.run({"find": "meta", "filter": {"_id": "follow"}})["cursor"]["firstBatch"][0]
-    assert record["expires_at"] == 0
+    stack.post({"id": "a", "name": "ours"})
+    cached(stack, "a")
+    stopped = follower_pid(stack)
+    os.kill(stopped, signal.SIGTERM)
+    wait_until(lambda: not running(stopped), what="the end of the follower")
     stack.others.update("a", {"$set": {"name": "meanwhile"}})
-    stack.start("workers")
-    stack.wait_answer()
+    wait_until(lambda: stack.get("/todos/a").json["name"] == "meanwhile", 30)
     wait_until(lambda: follower_is_ready(stack, 2), 30)
     assert beginnings(stack)[-1] == "saved_place" and stack.counters()["todo_follow_anew_total"] == 1
 
