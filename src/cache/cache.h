@@ -51,10 +51,11 @@ bool cache_is_trusted(const struct cache *cache);
 bool cache_is_purging(const struct cache *cache);
 
 /*
- * pool thread, may block: caches in front forget all that they have, a little after every worker has noticed an epoch that is moved on
- * right after this.
+ * pool thread, may block: puts all entries out of reach, by moving the epoch on in the store; workers notice within a second. Caches
+ * in front forget all that they have a little later. Needs no Redis. *epoch: the new one.
+ * errors  the store's; STATUS_BUSY: others moved it on each time
  */
-enum status cache_record_purge_of_all(const struct cache *cache, struct error *error) STATUS_MUST_CHECK;
+enum status cache_invalidate_all(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
 
 /* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
