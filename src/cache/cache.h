@@ -51,11 +51,14 @@ bool cache_is_trusted(const struct cache *cache);
 bool cache_is_purging(const struct cache *cache);
 
 /*
- * pool thread, may block: puts all entries out of reach, by moving the epoch on in the store; workers notice within a second. Caches
- * in front forget all that they have a little later. Needs no Redis. *epoch: the new one.
- * errors  the store's; STATUS_BUSY: others moved it on each time
+ * Moves the epoch on: all entries and pages are out of reach as soon as the workers notice, within some two seconds; a little
+ * later caches in front are told to forget all. Needs no Redis.
+ *
+ * epoch    the new one
+ * errors   the store's; STATUS_BUSY: others moved it on at the same time, again and again
+ * context  pool thread, may block
  */
-enum status cache_invalidate_all(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
 
 /* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
