@@ -22,6 +22,8 @@ int bed_begin_idle(void **state)
     struct bed *bed = mem_zalloc(sizeof *bed);
     log_init(LOG_ERROR, drop_line);
     fake_journal_reset();
+    fake_http_reset();
+    fake_purge_reset();
     bed->events = fake_events_begin();
     settings_init(&bed->settings);
     memcpy(bed->settings.redis, "fake:a", sizeof "fake:a");
@@ -39,7 +41,8 @@ static void worker_start(struct bed *bed, struct worker *worker)
                                     .settings = &bed->settings,
                                     .store = bed->store,
                                     .pool = worker->pool,
-                                    .stats = &worker->stats};
+                                    .stats = &worker->stats,
+                                    .http = fake_http()};
     struct error error;
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
 }
@@ -52,6 +55,9 @@ void bed_start_workers(struct bed *bed)
 
 void bed_stop_workers(struct bed *bed)
 {
+    fake_http_always(-1);
+    while (fake_http_count() > 0)
+        fake_http_answer(0); /* as the client does at its end */
     for (int i = 0; i < BED_WORKERS; i++) {
         cache_free(bed->workers[i].cache);
         pool_free(bed->workers[i].pool);
@@ -104,7 +110,7 @@ struct redis *bed_connection(struct worker *worker)
 
 static bool bed_step(struct bed *bed)
 {
-    if (fake_timer_fire())
+    if (fake_timer_fire() || fake_http_step())
         return true;
     for (int i = 0; i < BED_WORKERS; i++) {
         struct worker *worker = &bed->workers[i];

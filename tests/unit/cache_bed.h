@@ -12,8 +12,10 @@
 
 #include "cache/cache.h"
 #include "fake_events.h"
+#include "fake_http.h"
 #include "fake_journal.h"
 #include "fake_pool.h"
+#include "fake_purges.h"
 #include "fake_redis.h"
 #include "fake_server.h"
 #include "fake_store.h"
