@@ -38,9 +38,11 @@ static enum method method_parse(struct slice text)
 
 static bool is_hex(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (!memchr("0123456789abcdef", text.data[i], 16))
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
             return false;
+    }
     return text.len > 0;
 }
 
@@ -128,21 +130,26 @@ void response_begin(struct request *request, int status)
     buf_append(&request->out, "\r\n", 2);
 }
 
+/* Without a branch per byte: every header of every answer comes through here. */
 static bool is_printable(struct slice value)
 {
+    unsigned bad = 0;
     for (size_t i = 0; i < value.len; i++)
-        if (value.data[i] < 0x20 || value.data[i] > 0x7e)
-            return false;
-    return true;
+        bad |= (unsigned char)(value.data[i] - 0x20) > 0x7e - 0x20;
+    return !bad;
 }
 
 void response_header_slice(struct request *request, const char *name, struct slice value)
 {
     bug_unless(is_printable(value), "a header value that would break the header");
-    buf_append_text(&request->out, name);
-    buf_append(&request->out, ": ", 2);
-    buf_append_slice(&request->out, value);
-    buf_append(&request->out, "\r\n", 2);
+    size_t name_len = strlen(name), len = name_len + 2 + value.len + 2;
+    char *at = buf_reserve(&request->out, len);
+    memcpy(at, name, name_len);
+    memcpy(at + name_len, ": ", 2);
+    if (value.len > 0)
+        memcpy(at + name_len + 2, value.data, value.len);
+    memcpy(at + len - 2, "\r\n", 2);
+    buf_advance(&request->out, len);
 }
 
 void response_header(struct request *request, const char *name, const char *value)
