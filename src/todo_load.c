@@ -232,11 +232,9 @@ static enum status run_open_rejects(struct run *run, struct error *error)
 
 static enum status run_open_cache(struct run *run, struct error *error)
 {
-    if (*run->settings->purge_url) {
-        enum status status = http_client_new(&run->http_client, loop_events(run->loop), error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    enum status status = http_client_new(&run->http_client, run->settings, loop_events(run->loop), error);
+    if (status != STATUS_OK)
+        return status;
     struct cache_options options = {
         .events = loop_events(run->loop),
         .settings = run->settings,

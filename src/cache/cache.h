@@ -52,10 +52,14 @@ bool cache_is_trusted(const struct cache *cache);
 bool cache_is_purging(const struct cache *cache);
 
 /*
- * pool thread, may block: caches in front forget all that they have, a little after every worker has noticed an epoch that is moved on
- * right after this.
+ * Moves the epoch on: all entries and pages are out of reach as soon as the workers notice, within some two seconds; a little
+ * later caches in front are told to forget all. Needs no Redis.
+ *
+ * epoch    the new one
+ * errors   the store's; STATUS_BUSY: others moved it on at the same time, again and again
+ * context  pool thread, may block
  */
-enum status cache_record_purge_of_all(const struct cache *cache, struct error *error) STATUS_MUST_CHECK;
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
 
 /* Periodic duty, once a second: epoch, outbox, following, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);

@@ -346,9 +346,7 @@ static enum status anew_work(struct follow *follow, struct error *error)
     if (status == STATUS_OK)
         status = store_stream_read(follow->stream, 0, &follow->changes, error);
     if (status == STATUS_OK)
-        status = cache_record_purge_of_all(follow->cache, error);
-    if (status == STATUS_OK)
-        status = store_epoch_move(store, &epoch, error);
+        status = cache_move_epoch(follow->cache, &epoch, error);
     follow->place = follow->changes.place;
     return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->place, error) : status;
 }

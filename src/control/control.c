@@ -82,7 +82,7 @@ void control_start(struct control *control, control_done_cb done, void *ctx)
 static enum status epoch_work(struct pool_job *job, struct error *error)
 {
     struct control *control = control_of_job(job);
-    return store_epoch_move(control->options.store, control->epoch, error);
+    return cache_move_epoch(control->options.cache, control->epoch, error);
 }
 
 static void on_moved(struct pool_job *job, enum status status, const struct error *error)

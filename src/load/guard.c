@@ -20,8 +20,6 @@
  *
  * Caches in front of the service (purge_url) are told of each batch by its own write; without fences they are told at both
  * moves to forget all, by a record that the workers send when every one of them reads in the new epoch.
- *
- * The run id in the epoch's record stays: it says which Redis the epoch belongs to, and that didn't change.
  */
 #include "load/guard.h"
 
@@ -77,10 +75,8 @@ static void guard_on_tend(void *ctx)
 /* Pool thread. */
 static enum status guard_work_epoch(struct pool_job *job, struct error *error)
 {
-    const struct guard *guard = guard_of_job(job);
     int64_t epoch;
-    enum status recorded = cache_record_purge_of_all(guard->options.cache, error);
-    return recorded == STATUS_OK ? store_epoch_move(guard->options.store, &epoch, error) : recorded;
+    return cache_move_epoch(guard_of_job(job)->options.cache, &epoch, error);
 }
 
 static void guard_on_epoch(struct pool_job *job, enum status status, const struct error *error)

@@ -114,11 +114,9 @@ static enum status server_open_store(struct server *server, struct error *error)
 
 static enum status server_open_cache(struct server *server, struct error *error)
 {
-    if (*server->settings->purge_url) {
-        enum status status = http_client_new(&server->http_client, server->events, error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    enum status status = http_client_new(&server->http_client, server->settings, server->events, error);
+    if (status != STATUS_OK)
+        return status;
     struct cache_options options = {
         .events = server->events,
         .settings = server->settings,

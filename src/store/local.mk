@@ -5,7 +5,6 @@ STORE_LIBS = $(MONGOC_LIBS) $(BSON_LIBS) $(SQLITE_LIBS) $(UV_LIBS)
 libstore_a_SOURCES = \
 	src/store/answer.c src/store/answer.h \
 	src/store/condition.c \
-	src/store/epoch.c \
 	src/store/follow.h \
 	src/store/mongo.c \
 	src/store/mongo_answers.c src/store/mongo_answers.h \

@@ -261,10 +261,4 @@ enum status store_meta_get(struct store *store, struct store_meta *meta, struct 
 enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
                             struct error *error) STATUS_MUST_CHECK;
 
-/*
- * Moves the epoch on by one, whoever else does so at the same time: every older entry is out of reach. epoch gets the new one;
- * the Redis that it belongs to stays. STATUS_BUSY: others moved it all the time.
- */
-enum status store_epoch_move(struct store *store, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
-
 #endif

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys and commands of the fake Redis.
+ * Commands and scripts of the fake Redis, over fake_keys.h.
  *
- * All three types of value are a list of pairs: a hash has names and values, a sorted set names and scores, a string one pair.
- * Each script is a C function that says the same as its .lua file; both have the contract at the top of that file. A key that has
- * run out is removed when somebody looks at it.
+ * Each script is a C function that says the same as its .lua file; both have the contract at the top of that file.
  */
 #include "fake_server.h"
 
@@ -15,131 +13,11 @@
 #include "cache/scripts_embedded.h"
 #include "fake_events.h"
 #include "fake_journal.h"
+#include "fake_keys.h"
 #include "fake_redis.h"
 #include "fake_reply.h"
 
-enum { KEY_NAME_MAX = 128 };
-
-enum fake_type { FAKE_TEXT, FAKE_HASH, FAKE_SET };
-
-struct fake_pair {
-    char *name, *value; /* owned */
-    size_t value_len;
-    int64_t score;
-};
-
-struct fake_key {
-    struct fake_key *next;
-    char name[KEY_NAME_MAX];
-    enum fake_type type;
-    struct fake_pair *pairs;
-    size_t count;
-    int64_t expires_at_ms; /* 0: never */
-};
-
 static struct fake_server *servers;
-
-/* ---- Keys ---- */
-
-static void pair_free(struct fake_pair *pair)
-{
-    free(pair->name);
-    free(pair->value);
-}
-
-static bool key_remove(struct fake_server *server, const char *name)
-{
-    for (struct fake_key **at = &server->keys; *at; at = &(*at)->next) {
-        struct fake_key *key = *at;
-        if (strcmp(key->name, name) != 0)
-            continue;
-        *at = key->next;
-        for (size_t i = 0; i < key->count; i++)
-            pair_free(&key->pairs[i]);
-        free(key->pairs);
-        free(key);
-        return true;
-    }
-    return false;
-}
-
-static struct fake_key *key_find(struct fake_server *server, const char *name)
-{
-    struct fake_key *key = server->keys;
-    while (key && strcmp(key->name, name) != 0)
-        key = key->next;
-    if (key && key->expires_at_ms && key->expires_at_ms <= fake_now_ms()) {
-        key_remove(server, name);
-        return NULL;
-    }
-    return key;
-}
-
-static struct fake_key *key_make(struct fake_server *server, const char *name, enum fake_type type)
-{
-    struct fake_key *key = key_find(server, name);
-    if (key)
-        return key;
-    bug_unless(strlen(name) < KEY_NAME_MAX, "a key's name is longer than the fake has room for");
-    key = mem_zalloc(sizeof *key);
-    snprintf(key->name, sizeof key->name, "%s", name);
-    key->type = type;
-    key->next = server->keys;
-    server->keys = key;
-    return key;
-}
-
-static struct fake_pair *pair_find(const struct fake_key *key, const char *name)
-{
-    for (size_t i = 0; key && i < key->count; i++)
-        if (strcmp(key->pairs[i].name, name) == 0)
-            return &key->pairs[i];
-    return NULL;
-}
-
-static struct fake_pair *pair_make(struct fake_key *key, const char *name)
-{
-    struct fake_pair *pair = pair_find(key, name);
-    if (pair)
-        return pair;
-    key->pairs = mem_resize(key->pairs, (key->count + 1) * sizeof *key->pairs);
-    pair = &key->pairs[key->count++];
-    *pair = (struct fake_pair){.name = mem_strdup(name)};
-    return pair;
-}
-
-static void pair_set(struct fake_pair *pair, struct slice value)
-{
-    free(pair->value);
-    pair->value = mem_zalloc(value.len + 1);
-    memcpy(pair->value, value.data, value.len);
-    pair->value_len = value.len;
-}
-
-static bool pair_remove(struct fake_server *server, struct fake_key *key, const char *name)
-{
-    struct fake_pair *pair = pair_find(key, name);
-    if (!pair)
-        return false;
-    pair_free(pair);
-    *pair = key->pairs[--key->count];
-    if (key->count == 0)
-        key_remove(server, key->name);
-    return true;
-}
-
-static struct slice pair_value(const struct fake_pair *pair)
-{
-    return pair ? (struct slice){.data = pair->value, .len = pair->value_len} : (struct slice){0};
-}
-
-static void text_set(struct fake_server *server, const char *name, struct slice value, int64_t ttl_ms)
-{
-    key_remove(server, name);
-    struct fake_key *key = key_make(server, name, FAKE_TEXT);
-    pair_set(pair_make(key, ""), value);
-    key->expires_at_ms = ttl_ms ? fake_now_ms() + ttl_ms : 0;
-}
 
 /* ---- Scripts: texts of KEYS and ARGV are NUL-terminated copies. ---- */
 

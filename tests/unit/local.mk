@@ -92,7 +92,7 @@ tests_unit_test_load_bson_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_faker_SOURCES = tests/unit/test_load_faker.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_faker_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_flow_SOURCES = tests/unit/test_load_flow.c tests/unit/load_testing.h tests/unit/testing.h
-tests_unit_test_load_flow_LDADD = libload.a libstore.a $(UNIT_LIBS) $(LOAD_LIBS)
+tests_unit_test_load_flow_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_report_SOURCES = tests/unit/test_load_report.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_report_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_row_SOURCES = tests/unit/test_load_row.c tests/unit/load_testing.h tests/unit/testing.h
@@ -113,12 +113,13 @@ tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/tes
 tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
-# as objects in place of redis.c, pool.c and the stores (of libstore.a only what needs no store is taken: condition.c, answer.c, epoch.c); --wrap puts the code under test on the fakes' clock.
+# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_follow.c tests/unit/fake_follow.h tests/unit/fake_http.c tests/unit/fake_http.h \
 	tests/unit/fake_purges.c tests/unit/fake_purges.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
+	tests/unit/fake_keys.c tests/unit/fake_keys.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h

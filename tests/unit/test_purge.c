@@ -434,6 +434,22 @@ static void a_record_that_can_not_be_removed_is_sent_again(void **state)
     assert_int_equal(fake_purge_count(), 0);
 }
 
+static void removals_keep_up_with_many_writes_a_second(void **state)
+{
+    enum { REMOVED_AT_ONCE = 1024, WRITES = 2 * REMOVED_AT_ONCE + 1 };
+    struct bed *bed = *state;
+    struct writer writer;
+    fake_http_always(200);
+    bed->settings.purge_again_ms = 0;
+    for (int i = 0; i < WRITES; i++)
+        start(bed, &writer, "a");
+    assert_int_equal(fake_purge_count(), WRITES);
+    bed_tend(bed);
+    assert_int_equal(fake_purge_count(), 1); /* the rest of what isn't many goes with the next second's */
+    bed_tend(bed);
+    assert_int_equal(fake_purge_count(), 0);
+}
+
 static void listings_go_on_beside_a_steady_stream_of_writes(void **state)
 {
     struct bed *bed = *state;
@@ -448,10 +464,14 @@ static void listings_go_on_beside_a_steady_stream_of_writes(void **state)
     assert_int_equal(fake_purge_count(), 0);
 }
 
-static void all_is_purged_after_a_load_without_fences(void **state)
+static void all_is_purged_when_the_epoch_was_moved_on(void **state)
 {
     struct bed *bed = *state;
-    assert_int_equal(cache_record_purge_of_all(bed->workers[0].cache, NULL), STATUS_OK);
+    struct error error;
+    int64_t epoch;
+    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &epoch, &error), STATUS_OK);
+    assert_int_equal(epoch, 2);
+    assert_journal("purge_put meta_get meta_swap");
     assert_string_equal(fake_purge_keys(0), "all");
     fake_http_always(200);
     bed_tend(bed);
@@ -487,8 +507,9 @@ int main(void)
         OVER(what_can_not_be_sent_stays_in_the_store_and_not_in_memory, begin),
         OVER(a_record_that_no_call_holds_does_not_stop_the_others, begin),
         OVER(a_record_that_can_not_be_removed_is_sent_again, begin),
+        OVER(removals_keep_up_with_many_writes_a_second, begin),
         OVER(listings_go_on_beside_a_steady_stream_of_writes, begin),
-        OVER(all_is_purged_after_a_load_without_fences, begin),
+        OVER(all_is_purged_when_the_epoch_was_moved_on, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
