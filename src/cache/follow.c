@@ -7,26 +7,23 @@
  *     ^                                 |                                  |
  *     '-------- end: stream closed, lease given back <--- any failure -----'
  *
- * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and place are one record there, for the
- * place must outlive Redis, and must be saved by nobody who has lost the lease.
+ * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and place are one
+ * record there: the place must outlive Redis, and be saved by nobody who has lost the lease.
  *
- * Guarantees. A place is saved after Redis has answered for all the changes before it, under the epoch that still stands in the
- * store after that: a worker killed at any moment makes the next one repeat some changes, never skip one. Without a saved place,
- * or when the store has lost the history behind it (or the collection was dropped), what was changed is not known: the new
- * stream is opened first, then the epoch moves on, and so every entry from before is out of reach. Trusting Redis comes first: without it this
- * worker gives the lease back, and whoever takes it goes on from the saved place.
+ * Guarantees. A place is saved after Redis has answered for all changes before it, under the epoch that still stands in the
+ * store after that: who is killed at any moment makes the next one repeat changes, never skip one. Without a saved place, or
+ * when the history behind it is lost, what was changed is not known: the new stream is opened, then the epoch moves on, and
+ * every entry from before is out of reach. Without a trusted Redis the lease is given back.
  *
- * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers that may have read
- * before it. So an entry that is met by a change is not older than the change before that one. If it has the version that this
- * change made, and the store says that the change made it (both v and updated_at differ from before), then it was read after it. The
- * workers' own writes come by here as well, and their entries, published or filled, so stay.
+ * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, each deletes the leases of readers that may
+ * have read before it: so an entry that a change meets is not older than the change before. If it has the v and updated_at
+ * that this change made, and the change made both new, it was read after it. So the entries of own writes stay.
  *
- * Settling: a change may overtake its own writer's publish on the way to Redis, which would then be refused. So changes wait
+ * A change may overtake its own writer's publish on the way to Redis, which would then be refused. So changes settle for
  * SETTLE_MS, unless they come in so fast that they are late already.
  *
- * What it doesn't do: make others' writes visible at once. Until the change has come this way, entries are as old as the way takes.
- * Pages go with every batch, own writes or not, for a page doesn't tell what it was made from; and caches in front, if there
- * are any, are told of own writes once more.
+ * What it doesn't do: make others' writes visible at once; tell own writes from others'. Pages, which don't say what they
+ * were made from, go with every batch, and caches in front are told of own writes once more.
  */
 #include <stdlib.h>
 
