@@ -44,6 +44,8 @@ static struct redis_options redis_options_of(struct cache *cache)
                                   .address = settings->redis,
                                   .user = settings->redis_user,
                                   .password_file = settings->redis_password_file,
+                                  .sentinel_user = settings->sentinel_user,
+                                  .sentinel_password_file = settings->sentinel_password_file,
                                   .timeout_ms = (uint32_t)settings->redis_timeout_ms,
                                   .reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms,
                                   .on_up = on_redis_up,

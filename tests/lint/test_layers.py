@@ -20,7 +20,7 @@ BELOW = {
 # Third-party headers, and the only files that may include them.
 WALLS = {
     r"fcgi.*\.h": [r"src/server/fcgi\.c"],
-    r"hiredis/.*": [r"src/cache/redis\.c"],
+    r"hiredis/.*": [r"src/cache/redis_(wire|reply)\.c"],
     r"mongoc/.*": [r"src/store/mongo\w*\.c"],
     r"bson/.*": [r"src/store/mongo(_\w+)?\.c", r"src/load/bson_reader\.c"],
     r"sqlite3\.h": [r"src/store/sqlite\.c"],

@@ -133,6 +133,7 @@ check_PROGRAMS += \
 	tests/unit/test_api_keys \
 	tests/unit/test_api_rules \
 	tests/unit/test_entry \
+	tests/unit/test_errors \
 	tests/unit/test_flight \
 	tests/unit/test_history \
 	tests/unit/test_link \
@@ -146,6 +147,9 @@ endif
 tests_unit_test_flight_SOURCES = tests/unit/test_flight.c $(FAKES)
 tests_unit_test_flight_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_flight_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
+tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
 tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
