@@ -141,6 +141,8 @@ check_PROGRAMS += \
 	tests/unit/test_outbox \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
+	tests/unit/test_redis_errors \
+	tests/unit/test_sentinel \
 	tests/unit/test_write
 endif
 
@@ -184,6 +186,12 @@ tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
 tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
 tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+
+tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
+tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
+	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
+tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
 
 # Failpoints, whether or not this build has them.
 if HAVE_CMOCKA
