@@ -2,7 +2,7 @@
 /*
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
- *   cache_get   todo_read.c --+                        redis.c    the connection
+ *   cache_get   todo_read.c --+                        redis.c    the connection; sentinel.c
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
