@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DEV = ROOT / "dev"
 # The sanitizers' build, unless somebody wants another one to be tried.
-WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan"))
+WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan")).resolve()
 SANITIZER = "exitcode=99:detect_leaks=1:log_path=logs/sanitizer:print_stacktrace=1"
 
 
@@ -234,6 +234,10 @@ class Stack:
     def load(self, *arguments, build=WORKER_BUILD):
         command = [build / "todo-load", "-c", "todo.conf", *arguments]
         return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
+
+    def ctl(self, *arguments):
+        command = [WORKER_BUILD / "todoctl", "-c", "todo.conf", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120)
 
 
 def running(pid):
