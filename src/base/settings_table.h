@@ -21,9 +21,13 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
          "The truth behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the "        \
          "database.")                                                                                                  \
     TEXT(redis, "unix:/run/redis/redis-server.sock", 1, 500, "address",                                                \
-         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT or HOST:PORT/DB.")                                           \
+         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, or "                                          \
+         "sentinel://HOST:PORT,HOST:PORT/NAME[/DB].")                                                                  \
     TEXT(redis_user, "", 0, 100, "name", "ACL user for AUTH; empty: the default user.")                                \
     TEXT(redis_password_file, "", 0, 500, "file", "File whose first line is the password for AUTH; empty: no AUTH.")   \
+    TEXT(sentinel_user, "", 0, 100, "name", "ACL user for AUTH at the sentinels; empty: the default user.")            \
+    TEXT(sentinel_password_file, "", 0, 500, "file",                                                                   \
+         "File whose first line is the sentinels' own password; empty: no AUTH there.")                                \
     INT(redis_timeout_ms, 100, 10, 10000, "ms",                                                                        \
         "A command unanswered for this long means that Redis is away: its connection is dropped, reads go to the "     \
         "store.")                                                                                                      \

@@ -66,9 +66,11 @@
     X(REDIS_TIMEOUT, "todo_redis_errors_total", "kind=\"timeout\"", "Redis errors, by kind.")                          \
     X(REDIS_CONNECT, "todo_redis_errors_total", "kind=\"connect\"", "")                                                \
     X(REDIS_LOST, "todo_redis_errors_total", "kind=\"lost\"", "")                                                      \
+    X(REDIS_SENTINEL, "todo_redis_errors_total", "kind=\"sentinel\"", "")                                              \
     X(REDIS_NOSCRIPT, "todo_redis_errors_total", "kind=\"noscript\"", "")                                              \
     X(REDIS_OOM, "todo_redis_errors_total", "kind=\"oom\"", "")                                                        \
     X(REDIS_READONLY, "todo_redis_errors_total", "kind=\"readonly\"", "")                                              \
+    X(REDIS_MASTERDOWN, "todo_redis_errors_total", "kind=\"masterdown\"", "")                                          \
     X(REDIS_LOADING, "todo_redis_errors_total", "kind=\"loading\"", "")                                                \
     X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
     X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \

@@ -2,7 +2,7 @@
 /*
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
- *   cache_get   todo_read.c --+                        redis.c    the connection
+ *   cache_get   todo_read.c --+                        redis.c    the connection; sentinel.c
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
@@ -49,6 +49,8 @@ static struct redis_options redis_options_of(struct cache *cache)
                                   .address = settings->redis,
                                   .user = settings->redis_user,
                                   .password_file = settings->redis_password_file,
+                                  .sentinel_user = settings->sentinel_user,
+                                  .sentinel_password_file = settings->sentinel_password_file,
                                   .timeout_ms = (uint32_t)settings->redis_timeout_ms,
                                   .reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms,
                                   .on_up = on_redis_up,

@@ -340,10 +340,12 @@ static struct redis_reply *run_get(struct fake_server *server, const char *name)
 
 static struct redis_reply *run_info(const struct fake_server *server)
 {
-    char info[200];
+    char info[300];
     int len =
-        snprintf(info, sizeof info, "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n# Replication\r\nrole:%s\r\n",
-                 server->run_id, server->is_replica ? "slave" : "master");
+        snprintf(info, sizeof info,
+                 "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n# Persistence\r\nloading:%d\r\n"
+                 "# Replication\r\nrole:%s\r\nmaster_replid:%s\r\n",
+                 server->run_id, server->is_loading, server->is_replica ? "slave" : "master", server->replication_id);
     return fake_reply_text((struct slice){info, (size_t)len});
 }
 

@@ -135,6 +135,7 @@ check_PROGRAMS += \
 	tests/unit/test_api_keys \
 	tests/unit/test_api_rules \
 	tests/unit/test_entry \
+	tests/unit/test_errors \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
 	tests/unit/test_history \
@@ -145,6 +146,8 @@ check_PROGRAMS += \
 	tests/unit/test_purge_target \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
+	tests/unit/test_redis_errors \
+	tests/unit/test_sentinel \
 	tests/unit/test_write
 endif
 
@@ -154,6 +157,9 @@ tests_unit_test_flight_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_follow_SOURCES = tests/unit/test_follow.c $(FAKES)
 tests_unit_test_follow_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
+tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
 tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
@@ -193,6 +199,12 @@ tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
 tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
 tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+
+tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
+tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
+	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
+tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
 
 # Failpoints, whether or not this build has them.
 if HAVE_CMOCKA

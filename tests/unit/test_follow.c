@@ -415,7 +415,7 @@ static void what_redis_refuses_is_not_saved(void **state)
     struct bed *bed = *state;
     bed_read(bed, &bed->workers[1], "a");
     change(bed, "a", 2, true);
-    fake_server_refuse(bed->server, "INVALIDATE", "READONLY You can't write against a read only replica.");
+    fake_server_refuse(bed->server, "INVALIDATE", "NOREPLICAS Not enough good replicas to write.");
     take(bed);
     assert_true(bed_follow(bed, follower(bed)));
     assert_int_equal(fake_follow_place(), 0);
