@@ -157,6 +157,7 @@ test_cmocka_count() {
 test_e2e() {
     local kind=$1
     test_build build_sanitized || return 0
+    [ "$kind" != e2e ] || replica_set_install
     if [ "$kind" != e2e ] || [ ! -d "$2" ]; then
         test_pytest "$@"
         return

@@ -183,6 +183,7 @@ void api_handle(struct services *services, struct request *request)
     unsigned methods = 0;
     request->route = ROUTE_NONE;
     request->stats = services->stats;
+    request->settings = services->settings;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const struct route_row *row = &rows[i];
         struct slice id;
@@ -223,14 +224,6 @@ enum condition_outcome request_condition(const struct request *request, struct s
                                             .if_modified_since = request->if_modified_since,
                                             .if_unmodified_since = request->if_unmodified_since};
     return condition_of_read(&fields, etag, modified_at_ms);
-}
-
-uint32_t services_retry_after_s(const struct services *services)
-{
-    uint32_t retry_after_ms = 0;
-    if (pool_is_open(services->pool, &retry_after_ms) || retry_after_ms < 1000)
-        return 1;
-    return (retry_after_ms + 999) / 1000;
 }
 
 const char *const *api_route_names(size_t *count)

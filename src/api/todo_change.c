@@ -64,7 +64,7 @@ static void answer_refused(struct todo_changing *self, enum status status, const
         problem_answer(request, PROBLEM_CONDITION_FAILED,
                        "The todo has changed, or is not in the state that the request asks for. GET it and look.");
     else
-        problem_answer_unavailable(request, status, error, services_retry_after_s(self->services));
+        problem_answer_unavailable(self->services, request, status, error);
 }
 
 static void on_changed(void *ctx, enum status status, const struct store_changed *changed, const struct error *error)

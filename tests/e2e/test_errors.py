@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is wrong with a request is said in JSON, with the right status, by the worker or by nginx; and the service goes on."""
 
+import http.client
 import os
 import re
 import signal
@@ -109,6 +110,34 @@ def test_request_that_is_no_http_gets_json_too(stack, data, status):
 def test_status_line_has_a_reason(stack, path, reason):
     """RFC 9112 wants at least the space in front of it, and nginx writes none where the worker gives no reason."""
     assert stack.get(path).reason == reason
+
+
+@pytest.mark.parametrize(
+    "method, path, headers, body",
+    [
+        ("GET", "/openapi.yaml", {"If-Match": '"0-0"'}, None),
+        ("GET", "/openapi.yaml", {"If-Unmodified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}, None),
+        ("GET", "/openapi.yaml", {"If-Modified-Since": "Sat, 01 Jan 2039 00:00:00 GMT"}, None),
+        ("HEAD", "/nothing", {}, None),
+        ("POST", "/", {}, "x" * 70),
+        ("POST", "/todos", {"Content-Type": "application/json"}, " " * 70000),
+        ("GET", "/todos/a", {"If-Match": '"0-0"'}, None),
+    ],
+    ids=["412", "412-date", "304", "404-head", "405", "413", "412-worker"],
+)
+def test_connection_that_nginx_closes_is_announced_to_close(stack, method, path, headers, body):
+    """A client that was told nothing sends its next request on it, and would meet a reset."""
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+    connection.request(method, path, body, headers)
+    first = connection.getresponse()
+    first.read()
+    connection.auto_open = 0
+    if connection.sock is None:
+        assert first.headers["Connection"] == "close"
+    else:
+        connection.request("GET", "/openapi.yaml")
+        assert connection.getresponse().status == 200
+        connection.close()
 
 
 def test_body_that_ends_early_is_never_taken_for_whole(stack, new_id):
