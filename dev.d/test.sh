@@ -46,7 +46,7 @@ test_clean_environment() {
     for name in $(compgen -e); do
         [[ $name != TODO_* ]] || unset "$name"
     done
-    unset PORT INTERNAL_PORT WORKERS
+    unset PORT INTERNAL_PORT WORKERS HOSTS MICRO_CACHE BROTLI "${!LIMIT_@}" "${!TLS_@}"
 }
 
 test_begin() {
