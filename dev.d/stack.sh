@@ -272,10 +272,10 @@ stop_nginx() {
     part_stop nginx QUIT 5
 }
 
-# A real GET through all of it; and every worker has made friends with Redis, so that the second GET can be a hit.
+# A real GET through all of it, TLS included (with whatever certificate); and every worker has made friends with Redis, so that the second GET can be a hit.
 stack_wait_answer() {
     local url="http://127.0.0.1:$PORT/todos?limit=1" deadline=$((SECONDS + 30))
-    until curl -fsS --max-time 3 -o /dev/null "$url" 2>"$STACK/tmp/curl.log"; do
+    until curl -fsSLk --max-time 3 -o /dev/null "$url" 2>"$STACK/tmp/curl.log"; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             cat "$STACK/tmp/curl.log" >&2
             part_failed workers
