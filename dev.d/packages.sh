@@ -12,7 +12,7 @@ PACKAGES_BUILD=(
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
 PACKAGES_TEST=(
     chromium chromium-driver clang-format-14 libcmocka-dev libfcgi-bin python3-pytest python3-selenium python3-yaml
-    shellcheck universal-ctags
+    shellcheck spin universal-ctags
 )
 
 # A Java, Node or npm of any version and origin is good enough.

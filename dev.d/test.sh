@@ -5,12 +5,15 @@
 #
 # unit, store  the cmocka programs of tests/unit and tests/store, run by "make check" and counted by their TAP lines
 # lint, cache, assets   pytest over these folders of tests/, which need no stack
-# e2e, browser          pytest over these, which do; the workers under test are the sanitizers' build
+# model                 tests/model/run.sh, which "make check" runs as well
+# faults                pytest over tests/faults, on the build with failpoints: the short form as one part of all the tests, the
+#                       long one if it, or a test of it, is asked for by name; FAULTS=short or FAULTS=long decides otherwise
+# e2e, browser          pytest over these, which need a stack; the workers under test are the sanitizers' build
 #
 # Everything that runs lives in one temporary folder, with ports of its own, and is gone afterwards; what failed leaves its
 # logs in build/test-logs. With CI=true a skip counts as a failure.
 
-TEST_PARTS=(unit store lint cache assets e2e browser)
+TEST_PARTS=(unit store lint cache assets model faults e2e browser)
 
 command_test() {
     local part
@@ -20,12 +23,16 @@ command_test() {
     test_begin
     if [ $# -eq 0 ]; then
         set -- "${TEST_PARTS[@]}"
+        : "${FAULTS:=short}"
     fi
+    export FAULTS=${FAULTS:-long}
     test_build build_default || set --
     for part in "$@"; do
         case $part in
         unit | store) test_cmocka "$part" "" ;;
         lint | cache | assets) test_pytest "$part" "$ROOT/tests/$part" ;;
+        model) test_model ;;
+        faults) test_faults "$ROOT/tests/faults" ;;
         e2e | browser) test_e2e "$part" "$ROOT/tests/$part" ;;
         *) test_by_name "$part" ;;
         esac
@@ -151,7 +158,29 @@ test_cmocka_count() {
     test_count "$passed" "$failed" "${skipped:-0}"
 }
 
+# --- the model ---
+
+# test_model [NAME...]: all of the table of tests/model/run.sh, or some; its last line is counted.
+test_model() {
+    local line status=0 log=$TEST_DIR/model.log
+    "$ROOT/tests/model/run.sh" "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+    line=$(tail -n 1 "$log")
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        test_count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" 0
+    elif [ "$status" -eq 77 ]; then
+        test_count 0 0 1
+    else
+        test_count 0 1 0
+    fi
+}
+
 # --- pytest ---
+
+# test_faults [OPTION...] FILE...
+test_faults() {
+    test_build build_failpoints || return 0
+    FAULTS_BUILD_DIR=${FAULTS_BUILD_DIR-$ROOT/build-failpoints} test_pytest faults "$@"
+}
 
 # test_e2e KIND FILE...; most of their time the end-to-end tests wait, so the two stores take their turns side by side.
 test_e2e() {
@@ -212,8 +241,8 @@ test_sources() {
     esac
 }
 
-# NAME is a program (test_json_read), a test in one, a file of pytest's folders, or a test function in one; of a test's
-# name the beginning is enough.
+# NAME is a program (test_json_read), a test in one, a row of the model's table, a file of pytest's folders, or a test
+# function in one; of a test's name the beginning is enough.
 test_by_name() {
     local name=$1 program file found=
     for program in $(test_programs); do
@@ -225,7 +254,11 @@ test_by_name() {
             found=yes
         fi
     done
-    for file in "$ROOT"/tests/{lint,cache,assets,e2e,browser}/test_*.py; do
+    if "$ROOT/tests/model/run.sh" --list | grep -x -- "$name" >/dev/null; then
+        test_model "$name"
+        found=yes
+    fi
+    for file in "$ROOT"/tests/{lint,cache,assets,faults,e2e,browser}/test_*.py; do
         if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
             test_pytest_file "$file"
             found=yes
@@ -241,6 +274,7 @@ test_pytest_file() {
     case $1 in
     */e2e/*) test_e2e e2e "$@" ;;
     */browser/*) test_e2e browser "$@" ;;
+    */faults/*) test_faults "$@" ;;
     *) test_pytest lint "$@" ;;
     esac
 }

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import faults
 import pytest
-from conftest import IS_LONG
 from experiment import STALE_S, Experiment, writing
+from form import IS_LONG
 from proxy import Proxy
 from stack import wait_until
 

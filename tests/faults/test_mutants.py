@@ -8,8 +8,8 @@ import time
 
 import faults
 import pytest
-from conftest import IS_LONG
 from experiment import Experiment, said, writing
+from form import IS_LONG
 from history import check
 
 LONGEST_S = 40
