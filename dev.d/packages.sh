@@ -6,13 +6,13 @@
 
 PACKAGES_BUILD=(
     autoconf automake gcc libc6-dev make pkg-config python3
-    libbson-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev libxxhash-dev uthash-dev
-    zlib1g-dev
+    libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev
+    libxxhash-dev uthash-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
 PACKAGES_TEST=(
     chromium chromium-driver clang-format-14 libcmocka-dev libfcgi-bin python3-pytest python3-selenium python3-yaml
-    shellcheck spin universal-ctags
+    shellcheck spin universal-ctags varnish varnish-modules
 )
 
 # A Java, Node or npm of any version and origin is good enough.

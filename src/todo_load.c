@@ -25,6 +25,7 @@
 #include "load/faker.h"
 #include "load/load.h"
 #include "program.h"
+#include "server/http_client.h"
 #include "server/loop.h"
 
 enum {
@@ -81,6 +82,7 @@ struct run {
     struct store *store;
     struct pool *store_pool;
     struct pool *read_pool;
+    struct http_client *http_client; /* NULL: there is nobody to call */
     struct cache *cache;
     struct stats stats;
     struct reader *reader;
@@ -228,6 +230,22 @@ static enum status run_open_rejects(struct run *run, struct error *error)
     return rejects_open(&run->rejects, &options, error);
 }
 
+static enum status run_open_cache(struct run *run, struct error *error)
+{
+    enum status status = http_client_new(&run->http_client, run->settings, loop_events(run->loop), error);
+    if (status != STATUS_OK)
+        return status;
+    struct cache_options options = {
+        .events = loop_events(run->loop),
+        .settings = run->settings,
+        .store = run->store,
+        .pool = run->store_pool,
+        .stats = &run->stats,
+        .http = http_client_http(run->http_client),
+    };
+    return cache_new(&run->cache, &options, error);
+}
+
 static enum status run_open_store(struct run *run, struct error *error)
 {
     const struct settings *settings = run->settings;
@@ -246,14 +264,7 @@ static enum status run_open_store(struct run *run, struct error *error)
         .stats = &run->stats,
     };
     run->store_pool = pool_new(&pool_options);
-    struct cache_options cache_options = {
-        .events = loop_events(run->loop),
-        .settings = settings,
-        .store = run->store,
-        .pool = run->store_pool,
-        .stats = &run->stats,
-    };
-    return cache_new(&run->cache, &cache_options, error);
+    return run_open_cache(run, error);
 }
 
 /* A store with one writer gains nothing from more batches than one to write and one to wait. */
@@ -303,9 +314,13 @@ static enum status run_open(struct run *run, struct error *error)
     return STATUS_OK;
 }
 
+/*
+ * The cache may still have a call of its own under way. And who has been written over is purged in caches in front, as long as
+ * they answer; what they don't take is left to the workers.
+ */
 static bool run_is_idle(const struct run *run)
 {
-    return !run->store_pool || pool_busy_count(run->store_pool) == 0;
+    return !run->store_pool || (pool_busy_count(run->store_pool) == 0 && !cache_is_purging(run->cache));
 }
 
 static void run_on_idle_look(void *ctx)
@@ -347,6 +362,7 @@ static void run_on_signal(void *ctx, int signal_number)
 static void run_close(struct run *run)
 {
     load_free(run->load);
+    http_client_free(run->http_client); /* its calls are the cache's */
     cache_free(run->cache);
     pool_free(run->store_pool);
     pool_free(run->read_pool);

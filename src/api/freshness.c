@@ -12,6 +12,9 @@
  * and a write names both in Cache-Group-Invalidation (RFC 9875). A page is not named after its todos: any write may change
  * any page.
  *
+ * With purge_url the service purges these keys itself (cache/purge.h), and a write's answer says by Purge-Status whether that is
+ * done or pending.
+ *
  * An answer to a request with Authorization is the client's alone, whatever the settings say. Todo-Version is in Vary, for a
  * request that carries it asks for a state that a stored answer may not show. A 404 that caches may keep is no different: it
  * is purged by the todo's keys, and a client that has just made the todo must not get it.
@@ -71,9 +74,12 @@ const char *freshness_of_absent(const struct services *services, struct request 
     return text;
 }
 
-void freshness_of_write(const struct services *services, struct request *request, const char *id)
+void freshness_of_write(const struct services *services, struct request *request, const char *id,
+                        enum cache_purge purge)
 {
     response_header(request, "Cache-Control", "no-store");
+    if (purge != CACHE_PURGE_NONE)
+        response_header(request, "Purge-Status", purge == CACHE_PURGE_DONE ? "done" : "pending");
     if (!services->settings->surrogate_keys)
         return;
     char groups[24 + TODO_ID_MAX];

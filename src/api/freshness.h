@@ -18,7 +18,11 @@ void freshness_of_list(const struct services *services, struct request *request)
 const char *freshness_of_absent(const struct services *services, struct request *request, const char *id,
                                 char text[32]);
 
-/* What a write made old, for caches that understand groups (RFC 9875 3). */
-void freshness_of_write(const struct services *services, struct request *request, const char *id);
+/*
+ * What a write made old, for caches that understand groups (RFC 9875 3); and whether those that are purged have it behind
+ * them, in Purge-Status.
+ */
+void freshness_of_write(const struct services *services, struct request *request, const char *id,
+                        enum cache_purge purge);
 
 #endif

@@ -45,7 +45,4 @@ struct cache_demand request_demand(const struct request *request, const char *id
 bool request_has_no_query(struct request *request);
 bool request_accepts_json(struct request *request);
 
-/* Seconds until it makes sense to come again, for Retry-After. */
-uint32_t services_retry_after_s(const struct services *services);
-
 #endif

@@ -97,8 +97,17 @@ void problem_answer_error(struct request *request, enum problem problem, const s
     problem_finish_error(request, problem, error);
 }
 
-void problem_answer_unavailable(struct request *request, enum status status, const struct error *error,
-                                uint32_t retry_after_s)
+/* Seconds until it makes sense to come again: when the breaker before the store lets the next call through. */
+static uint32_t retry_after_s(const struct services *services)
+{
+    uint32_t retry_after_ms = 0;
+    if (pool_is_open(services->pool, &retry_after_ms) || retry_after_ms < 1000)
+        return 1;
+    return (retry_after_ms + 999) / 1000;
+}
+
+void problem_answer_unavailable(const struct services *services, struct request *request, enum status status,
+                                const struct error *error)
 {
     static const char *const details[] = {
         [STATUS_BUSY] = "Too many requests wait for the database; try again in a moment.",
@@ -112,7 +121,7 @@ void problem_answer_unavailable(struct request *request, enum status status, con
     log_warn(request->id, "unavailable", "status=%s error=\"%s\"", status_name(status),
              log_value(text, sizeof(text), slice_of(error->text)));
     response_begin(request, rows[problem].status);
-    response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s));
+    response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s(services)));
     problem_finish(request, problem, details[is_known ? status : STATUS_UNAVAILABLE]);
 }
 
@@ -123,5 +132,5 @@ void problem_answer_uncached(const struct services *services, struct request *re
         problem_answer(request, PROBLEM_NOT_CACHED,
                        "only-if-cached was asked for, and the cache has no answer that fits.");
     else
-        problem_answer_unavailable(request, status, error, services_retry_after_s(services));
+        problem_answer_unavailable(services, request, status, error);
 }

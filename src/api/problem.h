@@ -55,8 +55,8 @@ void problem_finish_cached(struct request *request, enum problem problem, const 
 void problem_answer_error(struct request *request, enum problem problem, const struct error *error);
 
 /* 503 for what the cache or store couldn't do (BUSY, UNAVAILABLE, UNKNOWN): logs the error, tells when to come again. */
-void problem_answer_unavailable(struct request *request, enum status status, const struct error *error,
-                                uint32_t retry_after_s);
+void problem_answer_unavailable(const struct services *services, struct request *request, enum status status,
+                                const struct error *error);
 
 /* The end of an answer that problem_begin() began, with an error's text and pointer. */
 void problem_finish_error(struct request *request, enum problem problem, const struct error *error);

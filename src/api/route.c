@@ -225,14 +225,6 @@ enum condition_outcome request_condition(const struct request *request, struct s
     return condition_of_read(&fields, etag, modified_at_ms);
 }
 
-uint32_t services_retry_after_s(const struct services *services)
-{
-    uint32_t retry_after_ms = 0;
-    if (pool_is_open(services->pool, &retry_after_ms) || retry_after_ms < 1000)
-        return 1;
-    return (retry_after_ms + 999) / 1000;
-}
-
 const char *const *api_route_names(size_t *count)
 {
 #define ROUTE_NAME(upper, name) name,

@@ -83,22 +83,24 @@ static void written_begin(struct request *request, int status, const char *id)
     response_header(request, "Content-Location", location);
 }
 
-static void written_finish(const struct services *services, struct request *request, const char *id, struct slice body)
+static void written_finish(const struct services *services, struct request *request, const char *id,
+                           enum cache_purge purge, struct slice body)
 {
-    freshness_of_write(services, request, id);
+    freshness_of_write(services, request, id, purge);
     response_trace_write(services, request);
     response_body(request, body);
     request_answer(request);
 }
 
-void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo)
+void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo,
+                         enum cache_purge purge)
 {
     char etag[ETAG_MAX + 1];
     represent(request, todo, etag);
     written_begin(request, status, todo->id);
     response_validators(request, todo, etag);
     response_todo_version(request, todo->id, todo->v);
-    written_finish(services, request, todo->id, buf_slice(&request->scratch));
+    written_finish(services, request, todo->id, purge, buf_slice(&request->scratch));
 }
 
 void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer)
@@ -110,14 +112,15 @@ void todo_answer_replayed(const struct services *services, struct request *reque
     response_header(request, "Last-Modified", modified);
     response_header(request, "Idempotency-Replayed", "true");
     response_todo_version(request, answer->id, 1);
-    written_finish(services, request, answer->id, answer->body);
+    written_finish(services, request, answer->id, CACHE_PURGE_NONE, answer->body);
 }
 
-void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo)
+void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo,
+                         enum cache_purge purge)
 {
     response_begin(request, 204);
     response_todo_version(request, todo->id, todo->v + 1);
-    freshness_of_write(services, request, todo->id);
+    freshness_of_write(services, request, todo->id, purge);
     response_trace_write(services, request);
     response_body(request, SLICE(""));
     request_answer(request);

@@ -14,13 +14,15 @@ void todo_answer_read(const struct services *services, struct request *request, 
                       const struct cache_trace *trace);
 
 /* Answers a write that left todo behind: 200 or 201. */
-void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo);
+void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo,
+                         enum cache_purge purge);
 
 /* Answers 201 again, as it was answered first; answer is a kept one. */
 void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer);
 
 /* Answers 204 to a DELETE; todo is as it was. */
-void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo);
+void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo,
+                         enum cache_purge purge);
 
 /* Todo-Version: ID.V, by which a later GET is held to this state or a newer one. */
 void response_todo_version(struct request *request, const char *id, int64_t v);

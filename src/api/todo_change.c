@@ -64,18 +64,19 @@ static void answer_refused(struct todo_changing *self, enum status status, const
         problem_answer(request, PROBLEM_CONDITION_FAILED,
                        "The todo has changed, or is not in the state that the request asks for. GET it and look.");
     else
-        problem_answer_unavailable(request, status, error, services_retry_after_s(self->services));
+        problem_answer_unavailable(self->services, request, status, error);
 }
 
 static void on_changed(void *ctx, enum status status, const struct store_changed *changed, const struct error *error)
 {
     struct todo_changing *self = ctx;
+    enum cache_purge purge = self->change.write.purge;
     if (status != STATUS_OK)
         answer_refused(self, status, error);
     else if (self->change.change.kind == STORE_DELETE)
-        todo_answer_deleted(self->services, self->request, &changed->todo);
+        todo_answer_deleted(self->services, self->request, &changed->todo, purge);
     else
-        todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo);
+        todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo, purge);
 }
 
 /* Whether the change may go on without a condition; a PUT that may only create overwrites nothing. */

@@ -33,12 +33,11 @@ static void answer_outcome(struct todo_inserting *self)
 {
     struct request *request = self->request;
     if (self->insert.status == STATUS_OK)
-        todo_answer_written(self->services, request, 201, &self->insert.todo);
+        todo_answer_written(self->services, request, 201, &self->insert.todo, self->insert.write.purge);
     else if (self->insert.status == STATUS_EXISTS)
         problem_answer(request, PROBLEM_EXISTS, "There is a todo with this id already; GET it, or choose another id.");
     else
-        problem_answer_unavailable(request, self->insert.status, &self->insert.error,
-                                   services_retry_after_s(self->services));
+        problem_answer_unavailable(self->services, request, self->insert.status, &self->insert.error);
 }
 
 /* ---- With a key ---- */
@@ -119,7 +118,7 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
             problem_answer(request, PROBLEM_STILL_RUNNING,
                            "Ask again in a moment: the first request is being worked on.");
         else
-            problem_answer_unavailable(request, status, error, services_retry_after_s(self->services));
+            problem_answer_unavailable(self->services, request, status, error);
         break;
     }
 }

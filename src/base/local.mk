@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
 	src/base/failpoint.h \
+	src/base/http_call.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
 	src/base/media.c src/base/media.h \

@@ -427,6 +427,10 @@ enum status settings_check(const struct settings *settings, struct error *error)
             "out while the store may still apply it",
             (long long)settings->write_deadline_ms, (long long)settings->store_timeout_ms);
     }
+    if (*settings->purge_url && !settings->surrogate_keys) {
+        return error_set(error, STATUS_INVALID,
+                         "purge_url needs surrogate_keys = on: a cache can't purge by keys that it was not sent");
+    }
     if (settings->lease_ms <= settings->lease_wait_ms) {
         return error_set(error, STATUS_INVALID,
                          "lease_ms (%lld) must exceed lease_wait_ms (%lld): readers would wait longer than a fill may "

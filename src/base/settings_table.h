@@ -63,6 +63,14 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
         "How long caches may keep 'there is no such todo'; above 0 only behind a CDN that is purged. 0: no-store.")    \
     BOOL(surrogate_keys, false, 0, 1, "on|off",                                                                        \
          "Send Surrogate-Key, Cache-Tag and Cache-Groups, by which a CDN purges what a write changed.")                \
+    TEXT(purge_url, "", 0, 1000, "URLs",                                                                               \
+         "Caches in front that each write purges: varnish+http://HOST:PORT, or http(s)://..., with blanks between.")   \
+    INT(purge_wait_ms, 50, 0, 5000, "ms",                                                                              \
+        "Longest wait of a write's answer for those caches; then it says Purge-Status: pending.")                      \
+    INT(purge_again_ms, 2000, 0, 60000, "ms",                                                                          \
+        "After this a purge is sent once more, for reads that were under way; 0: it is not.")                          \
+    TEXT(purge_header_file, "", 0, 500, "file",                                                                        \
+         "File with header fields for purges of http(s):// URLs, one a line: tokens, for instance; empty: none.")      \
     BOOL(server_timing, false, 0, 1, "on|off", "Send Server-Timing: the milliseconds spent in Redis and the store.")   \
     TEXT(write_token_file, "", 0, 500, "file",                                                                         \
          "File whose first line is the bearer token that writes must show; empty: anybody may write.")                 \

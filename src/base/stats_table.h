@@ -33,6 +33,11 @@
     X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"",                                                             \
       "Invalidations that Redis could not take, kept in the store.")                                                   \
     X(OUTBOX_DRAINED, "todo_outbox_total", "kind=\"drained\"", "")                                                     \
+    X(PURGE_SENT, "todo_purges_total", "kind=\"sent\"", "Purges of caches in front, by what became of them.")          \
+    X(PURGE_ACKNOWLEDGED, "todo_purges_total", "kind=\"acknowledged\"", "")                                            \
+    X(PURGE_FAILED, "todo_purges_total", "kind=\"failed\"", "")                                                        \
+    X(PURGE_PENDING, "todo_purges_total", "kind=\"pending\"", "")                                                      \
+    X(PURGE_DRAINED, "todo_purges_total", "kind=\"drained\"", "")                                                      \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
     X(AUDIT_CONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"consistent\"",                                     \
       "Comparisons of cached todos with the store, by what they showed.")                                              \

@@ -7,6 +7,7 @@
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
  *   auditor.c, audit.c  whether the invariant holds, measured
+ *   purge.c, purge_record.c  caches in front           purge_target.c  in which words they are told
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
  * It holds because (1) a reader fills only under a lease taken before it read, which every write deletes; (2) a write
@@ -20,9 +21,13 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cache/auditor.h"
 #include "cache/cache_state.h"
+#include "cache/purge.h"
+
+enum { EPOCH_NOTICED_MS = 2000, EPOCH_TRIES = 8 };
 
 static void on_redis_up(void *ctx)
 {
@@ -61,7 +66,9 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     cache->outbox = outbox_new(cache);
     cache->auditor = auditor_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
-    enum status status = redis_new(&cache->redis, &redis_options, error);
+    enum status status = purge_new(&cache->purge, cache, error);
+    if (status == STATUS_OK)
+        status = redis_new(&cache->redis, &redis_options, error);
     if (status != STATUS_OK) {
         cache_free(cache);
         return status;
@@ -79,6 +86,7 @@ void cache_free(struct cache *cache)
     link_free(cache->link);
     outbox_free(cache->outbox);
     auditor_free(cache->auditor);
+    purge_free(cache->purge);
     free(cache);
 }
 
@@ -87,8 +95,44 @@ bool cache_is_trusted(const struct cache *cache)
     return cache->trusted;
 }
 
+bool cache_is_purging(const struct cache *cache)
+{
+    return cache->purge && purge_is_busy(cache->purge);
+}
+
+/* Before the move, for who is killed in between; a worker asks for the epoch once a second. */
+static enum status purge_all_later(const struct cache *cache, struct error *error)
+{
+    int64_t noticed_ms = EPOCH_NOTICED_MS + 2 * cache->options.settings->store_timeout_ms;
+    return cache->purge ? purge_record_all(cache->purge, clock_wall_ms() + noticed_ms, error) : STATUS_OK;
+}
+
+/* The run id stays: it says which Redis the epoch belongs to, and that doesn't change. */
+static enum status epoch_try(struct store *store, int64_t *epoch, bool *moved, struct error *error)
+{
+    struct store_meta meta;
+    enum status status = store_meta_get(store, &meta, error);
+    if (status != STATUS_OK)
+        return status;
+    *epoch = ++meta.epoch;
+    return store_meta_swap(store, meta.epoch - 1, &meta, moved, error);
+}
+
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
+{
+    bool moved = false;
+    enum status status = purge_all_later(cache, error);
+    for (int tries = 0; status == STATUS_OK && !moved && tries < EPOCH_TRIES; tries++)
+        status = epoch_try(cache->options.store, epoch, &moved, error);
+    if (status == STATUS_OK && !moved)
+        return error_set(error, STATUS_BUSY, "the epoch was moved on by others %d times in a row", EPOCH_TRIES);
+    return status;
+}
+
 void cache_tend(struct cache *cache)
 {
+    if (cache->purge)
+        purge_tend(cache->purge);
     outbox_tend(cache->outbox);
     link_tend(cache->link);
     auditor_tend(cache->auditor);

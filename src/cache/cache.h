@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/events.h"
+#include "base/http_call.h"
 #include "base/random.h"
 #include "base/settings.h"
 #include "base/slice.h"
@@ -34,6 +35,7 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
+    const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
 };
 
 /* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting. */
@@ -45,7 +47,20 @@ void cache_free(struct cache *cache);
 /* Whether Redis answers and is known to hold this epoch's entries, so that reads may trust it. */
 bool cache_is_trusted(const struct cache *cache);
 
-/* Periodic duty, once a second: epoch, outbox. Bounded work; it goes on in the background. */
+/* Whether caches in front that answer have still to be told of a write. */
+bool cache_is_purging(const struct cache *cache);
+
+/*
+ * Moves the epoch on: all entries and pages are out of reach as soon as the workers notice, within some two seconds; a little
+ * later caches in front are told to forget all. Needs no Redis.
+ *
+ * epoch    the new one
+ * errors   the store's; STATUS_BUSY: others moved it on at the same time, again and again
+ * context  pool thread, may block
+ */
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
+
+/* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
 
 enum cache_source {
@@ -142,6 +157,12 @@ void cache_list(struct cache *cache, struct cache_list *list);
  * It stands inside the caller's struct, which must live until done. work touches that struct only and returns the store's
  * status; STATUS_UNKNOWN leaves the fence to run out. done gets that status, or UNAVAILABLE if the write was not begun.
  */
+enum cache_purge {
+    CACHE_PURGE_NONE,    /* nobody is to be told, or nothing was written */
+    CACHE_PURGE_DONE,    /* caches in front have acknowledged that they forgot what was written over */
+    CACHE_PURGE_PENDING, /* not all have yet; they will be told until they do */
+};
+
 struct cache_write;
 typedef enum status (*cache_work_fn)(struct cache_write *write, struct store *store, struct error *error);
 typedef void (*cache_write_cb)(struct cache_write *write, enum status status, const struct error *error);
@@ -151,7 +172,8 @@ struct cache_write {
     size_t id_count;        /* 1 or more */
     cache_work_fn work;
     cache_write_cb done;
-    struct cache *cache; /* the rest is the cache's own: see write.c */
+    enum cache_purge purge; /* set when done is called */
+    struct cache *cache;    /* the rest is the cache's own: see write.c */
     struct pool_job job;
     struct timer *timer;
     struct token token;
@@ -162,6 +184,8 @@ struct cache_write {
     bool fenced;            /* in Redis */
     bool recorded;          /* in the outbox */
     bool scripts_failed, fence_unanswered;
+    bool purges_recorded;       /* in the store */
+    bool entries_gone;          /* no reader gets the old state from Redis any more */
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */
     enum status status;
     struct error error;

@@ -16,6 +16,7 @@
 struct auditor;
 struct link;
 struct outbox;
+struct purge;
 
 struct cache {
     struct cache_options options;
@@ -23,6 +24,7 @@ struct cache {
     struct link *link;            /* link.c: which Redis, which epoch, whether to trust it */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis couldn't take */
     struct auditor *auditor;      /* auditor.c: compares hits with the store */
+    struct purge *purge;          /* purge.c: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
     int64_t epoch;                /* in all keys; 0: not known yet */
     bool trusted;

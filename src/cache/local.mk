@@ -21,6 +21,9 @@ libcache_a_SOURCES = \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
 	src/cache/pending.c src/cache/pending.h \
+	src/cache/purge.c src/cache/purge.h src/cache/purge_state.h \
+	src/cache/purge_record.c \
+	src/cache/purge_target.c src/cache/purge_target.h \
 	src/cache/redis.c src/cache/redis.h \
 	src/cache/redis_address.c src/cache/redis_address.h \
 	src/cache/redis_encode.c src/cache/redis_encode.h \

@@ -46,10 +46,9 @@ struct redis {
     enum state state;
     redisAsyncContext *context;
     struct watch *watch;
-    bool reading, write_wanted, write_watched;
+    bool reading, write_wanted, write_watched, late_timer_runs;
     struct turn *turn;
     struct timer *reconnect_timer, *late_timer, *refused_timer;
-    bool late_timer_runs;
     uint32_t pause_ms; /* before the next attempt */
     bool was_logged;   /* this outage is in the log */
     bool announced;    /* on_up was called, on_down is owed */

@@ -267,9 +267,10 @@ static void get_board(struct cache_get *get, int64_t after_ms)
 static bool get_ends_here(struct cache_get *get)
 {
     struct cache_answer answer = {.status = STATUS_MISMATCH, .trace = {.source = CACHE_MISS, .ttl_ms = -1}};
-    if (get->demand.only_if_cached)
-        get->done(get->ctx, &answer);
-    return get->demand.only_if_cached;
+    if (!get->demand.only_if_cached)
+        return false;
+    get->done(get->ctx, &answer); /* the answer may free it */
+    return true;
 }
 
 /* If a flight is under way already it will do as well. */

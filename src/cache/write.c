@@ -22,6 +22,9 @@
  *
  * A write that waited in the queue for so long that its fence may run out before the store is done isn't begun: a fence must
  * outlast the last moment at which the store may still apply the write (settings: write_deadline_ms, store_timeout_ms).
+ *
+ * With caches in front (purge_url) the same job records their purge before the write, and the answer waits a little for their
+ * acknowledgement, after the unfence: purge.c. Without, that costs a test of a pointer.
  */
 #include <stdlib.h>
 
@@ -33,6 +36,7 @@
 #include "cache/fence.h"
 #include "cache/lifetime.h"
 #include "cache/mutant.h"
+#include "cache/purge.h"
 
 enum { AWAIT_MOST_MS = 1000, AWAIT_LOOK_MS = 5 };
 
@@ -132,9 +136,29 @@ static bool has_time_left(const struct cache_write *write)
     return waited_ms >= 0 && waited_ms + 2 * settings->store_timeout_ms < settings->write_deadline_ms;
 }
 
+static struct purge_write purge_write_of(const struct cache_write *write)
+{
+    return (struct purge_write){.token = &write->token,
+                                .ids = write->ids,
+                                .id_count = write->id_count,
+                                .last_at_ms = write->begun_at_ms + write->cache->options.settings->write_deadline_ms};
+}
+
+/* pool thread: whom to tell is known before there is something to tell. */
+static enum status write_record_purges(struct cache_write *write, struct error *error)
+{
+    struct purge_write purges = purge_write_of(write);
+    enum status status = purge_record(write->cache->purge, &purges, error);
+    write->purges_recorded = status == STATUS_OK;
+    return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status; /* nothing of the write itself was begun */
+}
+
 static enum status store_work(struct pool_job *job, struct error *error)
 {
     struct cache_write *write = write_of_job(job);
+    enum status recorded = write->cache->purge ? write_record_purges(write, error) : STATUS_OK;
+    if (recorded != STATUS_OK)
+        return recorded;
     if (!has_time_left(write))
         return error_set(error, STATUS_BUSY, "the write waited too long for the store; nothing was written, try again");
     failpoint_pass(FAILPOINT_WRITE_AFTER_FENCE);
@@ -284,7 +308,8 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
         link_distrust(write->cache->link, "it refuses an unfence");
     if (--write->replies_left > 0)
         return;
-    if ((!write->scripts_failed && is_same_redis(write)) || write->recorded)
+    write->entries_gone = !write->scripts_failed && is_same_redis(write);
+    if (write->entries_gone || write->recorded)
         write_answer(write);
     else
         write_settle(write);
@@ -343,9 +368,42 @@ static void write_unfence(struct cache_write *write)
         unfence_send(write->cache, &call, on_unfence_todos_reply, on_unfence_reply, write);
 }
 
+static void on_purged(void *ctx, bool acknowledged)
+{
+    struct cache_write *write = ctx;
+    if (acknowledged)
+        write->purge = CACHE_PURGE_DONE;
+    else
+        cache_count(write->cache, STAT_PURGE_PENDING);
+    write->done(write, write->status, &write->error);
+}
+
+/* A "no" about one todo is certain; about a batch it may be about a part. */
+static enum purge_outcome purge_outcome_of(const struct cache_write *write)
+{
+    if (write->status == STATUS_OK)
+        return write->entries_gone ? PURGE_WRITTEN : PURGE_DOUBT;
+    return write->status == STATUS_UNKNOWN || write->id_count > 1 ? PURGE_DOUBT : PURGE_NOTHING;
+}
+
+static void write_purge(struct cache_write *write)
+{
+    struct purge_write purges = purge_write_of(write);
+    enum purge_outcome outcome = purge_outcome_of(write);
+    write->purge = outcome == PURGE_NOTHING ? CACHE_PURGE_NONE : CACHE_PURGE_PENDING;
+    if (purge_send(write->cache->purge, &purges, outcome, on_purged, write))
+        return;
+    if (outcome != PURGE_NOTHING)
+        cache_count(write->cache, STAT_PURGE_PENDING);
+    write->done(write, write->status, &write->error);
+}
+
 static void write_answer(struct cache_write *write)
 {
-    write->done(write, write->status, &write->error);
+    if (write->purges_recorded)
+        write_purge(write);
+    else
+        write->done(write, write->status, &write->error);
 }
 
 void cache_write_run(struct cache *cache, struct cache_write *write)
@@ -358,6 +416,8 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->await_until_ms = write->begun_at_ms + AWAIT_MOST_MS;
     write->fenced = write->recorded = write->scripts_failed = false;
     write->written = NULL;
+    write->purge = CACHE_PURGE_NONE;
+    write->purges_recorded = write->entries_gone = false;
     write->error = (struct error){0};
     write_await(write);
 }

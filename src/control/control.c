@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "control/control_state.h"
 
-enum { TEND_MS = 1000, LOOK_MS = 5, TRUST_WAIT_MS = 2000, EPOCH_TRIES = 8 };
+enum { TEND_MS = 1000, LOOK_MS = 5, TRUST_WAIT_MS = 2000 };
 
 static struct control *control_of_job(struct pool_job *job)
 {
@@ -79,24 +79,10 @@ void control_start(struct control *control, control_done_cb done, void *ctx)
 
 /* ---- purge --all ---- */
 
-/* Workers may move it on at the same time: from their new one, then. */
 static enum status epoch_work(struct pool_job *job, struct error *error)
 {
     struct control *control = control_of_job(job);
-    struct store *store = control->options.store;
-    for (int i = 0; i < EPOCH_TRIES; i++) {
-        struct store_meta meta;
-        enum status status = store_meta_get(store, &meta, error);
-        if (status != STATUS_OK)
-            return status;
-        bool swapped;
-        int64_t expected_epoch = meta.epoch++;
-        status = store_meta_swap(store, expected_epoch, &meta, &swapped, error);
-        *control->epoch = meta.epoch;
-        if (status != STATUS_OK || swapped)
-            return status;
-    }
-    return error_set(error, STATUS_BUSY, "the epoch was moved on by others %d times in a row", EPOCH_TRIES);
+    return cache_move_epoch(control->options.cache, control->epoch, error);
 }
 
 static void on_moved(struct pool_job *job, enum status status, const struct error *error)

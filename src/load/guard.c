@@ -18,7 +18,8 @@
  *
  * With on_cache_down = refuse a load without Redis is refused, as any other write is.
  *
- * The run id in the epoch's record stays: it says which Redis the epoch belongs to, and that didn't change.
+ * Caches in front of the service (purge_url) are told of each batch by its own write; without fences they are told at both
+ * moves to forget all, by a record that the workers send when every one of them reads in the new epoch.
  */
 #include "load/guard.h"
 
@@ -30,8 +31,7 @@
 enum {
     CACHE_WAIT_MS = 1000,
     CACHE_LOOK_MS = 20,
-    TEND_MS = 1000, /* as often as cache_tend() wants it */
-    EPOCH_ATTEMPTS = 10,
+    TEND_MS = 1000,      /* as often as cache_tend() wants it */
     PATIENCE_MS = 10000, /* with a Redis that went away on the way */
 };
 
@@ -72,23 +72,11 @@ static void guard_on_tend(void *ctx)
     guard->options.events->timer_start(guard->tend, TEND_MS);
 }
 
-/* Pool thread. Workers may move the epoch on at the same time; then it is tried again from the new one. */
+/* Pool thread. */
 static enum status guard_work_epoch(struct pool_job *job, struct error *error)
 {
-    struct store *store = guard_of_job(job)->options.store;
-    for (int attempt = 0; attempt < EPOCH_ATTEMPTS; attempt++) {
-        struct store_meta meta;
-        enum status status = store_meta_get(store, &meta, error);
-        if (status != STATUS_OK)
-            return status;
-        bool swapped;
-        int64_t expected_epoch = meta.epoch++;
-        status = store_meta_swap(store, expected_epoch, &meta, &swapped, error);
-        if (status != STATUS_OK || swapped)
-            return status;
-    }
-    return error_set(error, STATUS_BUSY, "the cache's epoch changed under each of %d attempts to move it on",
-                     EPOCH_ATTEMPTS);
+    int64_t epoch;
+    return cache_move_epoch(guard_of_job(job)->options.cache, &epoch, error);
 }
 
 static void guard_on_epoch(struct pool_job *job, enum status status, const struct error *error)

@@ -1,9 +1,11 @@
-# The event loop, connections, periodic duties. Only fcgi.c sees libfcgi, only loop.c libuv.
+# The event loop, connections, periodic duties. Only fcgi.c sees libfcgi, only loop.c libuv, only
+# http_client.c libcurl.
 noinst_LIBRARIES += libserver.a
-libserver_a_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS) $(UV_CFLAGS)
-SERVER_LIBS = $(FCGI_LIBS) $(UV_LIBS)
+libserver_a_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS) $(UV_CFLAGS) $(CURL_CFLAGS)
+SERVER_LIBS = $(FCGI_LIBS) $(UV_LIBS) $(CURL_LIBS)
 libserver_a_SOURCES = \
 	src/server/fcgi.c src/server/fcgi.h \
+	src/server/http_client.c src/server/http_client.h \
 	src/server/janitor.c src/server/janitor.h \
 	src/server/listen_socket.c src/server/listen_socket.h \
 	src/server/listener.c src/server/listener.h \

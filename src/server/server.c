@@ -7,7 +7,7 @@
  *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c tells how, and why a
  *      plain close() would lose a request that is on its way);
  *   3. what is under way goes on to its end; so does what comes on connections that are still open;
- *   4. with no connection and no store call left, the loop stops. Against a peer that doesn't close, a connection on which
+ *   4. with no connection, no store call and no purge left, the loop stops. Against a peer that doesn't close, a connection on which
  *      nothing came for a second is closed; at drain_timeout_ms all are.
  * Behind nginx that takes as long as the longest request.
  *
@@ -29,6 +29,7 @@
 #include "base/mem.h"
 #include "cache/cache.h"
 #include "server/fcgi.h"
+#include "server/http_client.h"
 #include "server/janitor.h"
 #include "server/listener.h"
 #include "server/loop.h"
@@ -50,6 +51,7 @@ struct server {
     struct stats_file *stats_file;
     char write_token[WRITE_TOKEN_MAX + 2];
     struct services services;
+    struct http_client *http_client; /* NULL: there is nobody to call */
     struct listener *listener;
     struct janitor *janitor;
     struct timer *drain_timer;
@@ -103,12 +105,16 @@ static enum status server_open_store(struct server *server, struct error *error)
 
 static enum status server_open_cache(struct server *server, struct error *error)
 {
+    enum status status = http_client_new(&server->http_client, server->settings, server->events, error);
+    if (status != STATUS_OK)
+        return status;
     struct cache_options options = {
         .events = server->events,
         .settings = server->settings,
         .store = server->services.store,
         .pool = server->services.pool,
         .stats = server->services.stats,
+        .http = http_client_http(server->http_client),
     };
     return cache_new(&server->services.cache, &options, error);
 }
@@ -159,7 +165,8 @@ static enum status server_open(struct server *server, struct error *error)
 
 static bool server_is_done(const struct server *server)
 {
-    return listener_connection_count(server->listener) == 0 && pool_busy_count(server->services.pool) == 0;
+    return listener_connection_count(server->listener) == 0 && pool_busy_count(server->services.pool) == 0 &&
+           !cache_is_purging(server->services.cache);
 }
 
 static void on_drain_tick(void *ctx)
@@ -243,6 +250,7 @@ void server_free(struct server *server)
     listener_free(server->listener);
     if (server->drain_timer)
         server->events->timer_free(server->drain_timer);
+    http_client_free(server->http_client); /* its calls are the cache's */
     cache_free(server->services.cache);
     pool_free(server->services.pool);
     loop_free(server->loop);

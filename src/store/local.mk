@@ -11,12 +11,14 @@ libstore_a_SOURCES = \
 	src/store/mongo_document.c src/store/mongo_document.h \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
+	src/store/mongo_purges.c src/store/mongo_purges.h \
 	src/store/mongo_records.c src/store/mongo_records.h \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_answers.c src/store/sqlite_answers.h \
 	src/store/sqlite_change.c src/store/sqlite_change.h \
+	src/store/sqlite_purges.c src/store/sqlite_purges.h \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
 	src/store/sqlite_store.c \
 	src/store/sqlite_todo.c src/store/sqlite_todo.h \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * MongoDB behind the seam: what is asked of the collection todos. Changes under a condition are in mongo_change.c, kept
- * answers in mongo_answers.c, the cache's own records in mongo_records.c, indexes in mongo_indexes.c; how documents,
+ * answers in mongo_answers.c, the cache's own records in mongo_records.c and mongo_purges.c, indexes in mongo_indexes.c; how documents,
  * commands and errors look in mongo_document.c and mongo_driver.c, how long things may take in mongo_uri.c.
  *
  * Most calls are one round trip, and every operation carries maxTimeMS, so that the server stops working on what
@@ -33,6 +33,7 @@
 #include "store/mongo_document.h"
 #include "store/mongo_driver.h"
 #include "store/mongo_indexes.h"
+#include "store/mongo_purges.h"
 #include "store/mongo_records.h"
 #include "store/store_ops.h"
 
@@ -447,6 +448,25 @@ static enum status mongo_store_answer_forget(struct store *store, const struct s
     return mongo_answer_forget(server_of(store), answer, error);
 }
 
+static enum status mongo_store_purge_put(struct store *store, const struct store_purge *purges, size_t count,
+                                         struct error *error)
+{
+    return mongo_purge_put(server_of(store), purges, count, error);
+}
+
+static enum status mongo_store_purge_list(struct store *store, const struct store_purge_query *query,
+                                          struct arena *arena, struct store_purge *purges, size_t *count,
+                                          struct error *error)
+{
+    return mongo_purge_list(server_of(store), query, arena, purges, count, error);
+}
+
+static enum status mongo_store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
+                                            struct error *error)
+{
+    return mongo_purge_remove(server_of(store), purges, count, error);
+}
+
 static const struct store_ops MONGO_OPS = {
     .kind = "mongodb",
     .close = mongo_close,
@@ -462,6 +482,9 @@ static const struct store_ops MONGO_OPS = {
     .outbox_put = mongo_outbox_put,
     .outbox_list = mongo_outbox_list,
     .outbox_remove = mongo_outbox_remove,
+    .purge_put = mongo_store_purge_put,
+    .purge_list = mongo_store_purge_list,
+    .purge_remove = mongo_store_purge_remove,
     .meta_get = mongo_meta_get,
     .meta_swap = mongo_meta_swap,
 };

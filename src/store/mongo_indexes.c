@@ -17,17 +17,25 @@
 #include <mongoc/mongoc.h>
 #include <string.h>
 
+#include "store/store.h"
+
 enum { KEY_MAX = 3 };
 
 static const struct index {
     const char *collection, *name;
     const char *keys[KEY_MAX + 1];
-    bool expires; /* a document goes at the time that the key names */
+    bool expires; /* a document goes kept_s after the time that the key names */
+    int32_t kept_s;
 } INDEXES[] = {
     {.collection = "todos", .name = "todos_by_time", .keys = {"created_at", "_id"}},
     {.collection = "todos", .name = "todos_by_done_and_time", .keys = {"done", "created_at", "_id"}},
     {.collection = "outbox", .name = "outbox_by_age", .keys = {"added_at", "_id"}},
     {.collection = "answers", .name = "answers_by_expiry", .keys = {"expires_at"}, .expires = true},
+    {.collection = "purges",
+     .name = "purges_by_due",
+     .keys = {"due_at"},
+     .expires = true,
+     .kept_s = STORE_PURGE_KEPT_S},
 };
 
 enum { INDEX_COUNT = sizeof(INDEXES) / sizeof(INDEXES[0]) };
@@ -46,7 +54,7 @@ static void index_append(bson_t *list, uint32_t at, const struct index *index)
     bson_append_document_end(&document, &key);
     BSON_APPEND_UTF8(&document, "name", index->name);
     if (index->expires) {
-        BSON_APPEND_INT32(&document, "expireAfterSeconds", 0);
+        BSON_APPEND_INT32(&document, "expireAfterSeconds", index->kept_s);
     }
     bson_append_document_end(list, &document);
 }
@@ -83,7 +91,7 @@ static enum status collection_make(struct mongo_session *session, const char *co
 
 enum status mongo_indexes_make(struct mongo_session *session, struct error *error)
 {
-    static const char *const collections[] = {"todos", "outbox", "answers"};
+    static const char *const collections[] = {"todos", "outbox", "answers", "purges"};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof(collections) / sizeof(collections[0]) && status == STATUS_OK; i++) {
         status = collection_make(session, collections[i], error);

@@ -78,9 +78,21 @@ static const char ANSWERS[] =
     ") STRICT;"
     "CREATE INDEX answers_by_expiry ON answers (expires_at);"
     "PRAGMA user_version = 2;";
+
+static const char PURGES[] =
+    "CREATE TABLE purges ("
+    " token TEXT NOT NULL CHECK (length(token) = 32),"
+    " sequence INTEGER NOT NULL,"
+    " url TEXT NOT NULL,"
+    " keys TEXT NOT NULL,"
+    " due_at INTEGER NOT NULL,"
+    " PRIMARY KEY (token, sequence)"
+    ") STRICT;"
+    "CREATE INDEX purges_by_due ON purges (due_at);"
+    "PRAGMA user_version = 3;";
 /* clang-format on */
 
-const char *const SQLITE_STEPS[SQLITE_SCHEMA_VERSION] = {TODOS_OUTBOX_META, ANSWERS};
+const char *const SQLITE_STEPS[SQLITE_SCHEMA_VERSION] = {TODOS_OUTBOX_META, ANSWERS, PURGES};
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -123,6 +135,12 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
                        " settled = excluded.settled",
     [SQL_OUTBOX_LIST] = "SELECT token, id, deadline_at, settled FROM outbox ORDER BY seq LIMIT ?1",
     [SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE token = ?1 AND id = ?2",
+    [SQL_PURGE_PUT] = "INSERT OR REPLACE INTO purges (token, sequence, url, keys, due_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_PURGE_LIST] = "SELECT token, sequence, keys, due_at FROM purges WHERE url = ?1 AND due_at <= ?2"
+                       " ORDER BY due_at LIMIT ?3",
+    [SQL_PURGE_REMOVE] = "DELETE FROM purges WHERE token = ?1 AND sequence = ?2",
+    [SQL_PURGE_SWEEP] = "DELETE FROM purges WHERE rowid IN"
+                        " (SELECT rowid FROM purges WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2)",
     [SQL_META_GET] = "SELECT epoch, cache_run_id FROM meta",
     /* Without a record the epoch is 0. */
     [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, cache_run_id)"

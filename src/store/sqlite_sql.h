@@ -7,7 +7,7 @@
 #ifndef STORE_SQLITE_SQL_H
 #define STORE_SQLITE_SQL_H
 
-enum { SQLITE_SCHEMA_VERSION = 2 }; /* PRAGMA user_version; 0 is a new file */
+enum { SQLITE_SCHEMA_VERSION = 3 }; /* PRAGMA user_version; 0 is a new file */
 
 enum sqlite_sql {
     SQL_BEGIN,
@@ -33,6 +33,10 @@ enum sqlite_sql {
     SQL_OUTBOX_PUT,    /* token, id, deadline_at, settled */
     SQL_OUTBOX_LIST,
     SQL_OUTBOX_REMOVE,
+    SQL_PURGE_PUT,  /* token, sequence, url, keys, due_at */
+    SQL_PURGE_LIST, /* url, now, how many at most */
+    SQL_PURGE_REMOVE,
+    SQL_PURGE_SWEEP, /* due before, how many at most */
     SQL_META_GET,
     SQL_META_SWAP, /* expected epoch, epoch, run id */
     SQL_COUNT,

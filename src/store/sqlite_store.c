@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The embedded store: what the seam asks for, on one SQLite file (sqlite.c), in the words of sqlite_sql.c. Changes under
- * a condition are in sqlite_change.c, answers kept for a retry in sqlite_answers.c.
+ * a condition are in sqlite_change.c, answers kept for a retry in sqlite_answers.c, purges in
+ * sqlite_purges.c.
  *
  * Why: a system that runs with nothing installed beside it, behind the same seam as MongoDB; several worker processes
  * and the loader use the file at once.
@@ -27,6 +28,7 @@
 #include "store/sqlite.h"
 #include "store/sqlite_answers.h"
 #include "store/sqlite_change.h"
+#include "store/sqlite_purges.h"
 #include "store/sqlite_todo.h"
 #include "store/store_ops.h"
 
@@ -337,6 +339,25 @@ static enum status sqlite_store_answer_forget(struct store *store, const struct 
     return sqlite_answer_forget(file_of(store), answer, error);
 }
 
+static enum status sqlite_store_purge_put(struct store *store, const struct store_purge *purges, size_t count,
+                                          struct error *error)
+{
+    return sqlite_purge_put(file_of(store), purges, count, error);
+}
+
+static enum status sqlite_store_purge_list(struct store *store, const struct store_purge_query *query,
+                                           struct arena *arena, struct store_purge *purges, size_t *count,
+                                           struct error *error)
+{
+    return sqlite_purge_list(file_of(store), query, arena, purges, count, error);
+}
+
+static enum status sqlite_store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
+                                             struct error *error)
+{
+    return sqlite_purge_remove(file_of(store), purges, count, error);
+}
+
 static const struct store_ops SQLITE_OPS = {
     .kind = "sqlite",
     .close = sqlite_close,
@@ -352,6 +373,9 @@ static const struct store_ops SQLITE_OPS = {
     .outbox_put = sqlite_outbox_put,
     .outbox_list = sqlite_outbox_list,
     .outbox_remove = sqlite_outbox_remove,
+    .purge_put = sqlite_store_purge_put,
+    .purge_list = sqlite_store_purge_list,
+    .purge_remove = sqlite_store_purge_remove,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
 };

@@ -146,6 +146,24 @@ enum status store_outbox_remove(struct store *store, const struct store_fence *f
     return count == 0 ? STATUS_OK : store->ops->outbox_remove(store, fences, count, error);
 }
 
+enum status store_purge_put(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
+{
+    return count == 0 ? STATUS_OK : store->ops->purge_put(store, purges, count, error);
+}
+
+enum status store_purge_list(struct store *store, const struct store_purge_query *query, struct arena *arena,
+                             struct store_purge *purges, size_t *count, struct error *error)
+{
+    bug_unless(query->limit > 0, "a listing must have room for a record");
+    *count = 0;
+    return store->ops->purge_list(store, query, arena, purges, count, error);
+}
+
+enum status store_purge_remove(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
+{
+    return count == 0 ? STATUS_OK : store->ops->purge_remove(store, purges, count, error);
+}
+
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
 {
     *meta = (struct store_meta){0};

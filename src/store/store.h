@@ -211,6 +211,42 @@ enum status store_outbox_list(struct store *store, struct store_fence *fences, s
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
                                 struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * Purges: what a write makes old in a cache in front of the service, kept beside the data until that cache has acknowledged
+ * its purge (cache/purge.h). A record is one call to one cache; token and sequence are its key.
+ */
+enum {
+    STORE_PURGE_KEYS_MAX = 7000, /* bytes of a record's keys */
+    STORE_PURGE_KEPT_S =
+        7 * 86400 /* past its due time; then it goes, whoever it was for: nothing is cached for so long */
+};
+
+struct store_purge {
+    struct token token; /* the writer's */
+    uint32_t sequence;
+    const char *url;   /* of the cache; borrowed */
+    const char *keys;  /* with blanks between them; borrowed, in the arena when read */
+    int64_t due_at_ms; /* Unix time; before it only the writer's process sends it, from then on everybody may */
+};
+
+struct store_purge_query {
+    const char *url;
+    int64_t due_by_ms;
+    size_t limit; /* 1 or more */
+};
+
+/* Adds records, or replaces those with the same token and sequence. All or an error. */
+enum status store_purge_put(struct store *store, const struct store_purge *purges, size_t count,
+                            struct error *error) STATUS_MUST_CHECK;
+
+/* Reads records of a URL that are due, longest due first, into purges (room for limit). */
+enum status store_purge_list(struct store *store, const struct store_purge_query *query, struct arena *arena,
+                             struct store_purge *purges, size_t *count, struct error *error) STATUS_MUST_CHECK;
+
+/* Removes the records with these tokens and sequences (nothing else of them is looked at); those already gone are no error. */
+enum status store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
+                               struct error *error) STATUS_MUST_CHECK;
+
 enum { STORE_RUN_ID_MAX = 40 };
 
 /* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/link.c). One record. */

@@ -31,6 +31,11 @@ struct store_ops {
                                struct error *error);
     enum status (*outbox_remove)(struct store *store, const struct store_fence *fences, size_t count,
                                  struct error *error);
+    enum status (*purge_put)(struct store *store, const struct store_purge *purges, size_t count, struct error *error);
+    enum status (*purge_list)(struct store *store, const struct store_purge_query *query, struct arena *arena,
+                              struct store_purge *purges, size_t *count, struct error *error);
+    enum status (*purge_remove)(struct store *store, const struct store_purge *purges, size_t count,
+                                struct error *error);
     enum status (*meta_get)(struct store *store, struct store_meta *meta, struct error *error);
     enum status (*meta_swap)(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
                              struct error *error);

@@ -235,6 +235,10 @@ class Stack:
         command = [build / "todo-load", "-c", "todo.conf", *arguments]
         return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
 
+    def ctl(self, *arguments):
+        command = [WORKER_BUILD / "todoctl", "-c", "todo.conf", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120)
+
 
 def running(pid):
     try:

@@ -16,10 +16,7 @@ def own_stack(new_stack):
 
 
 def ctl(stack, *words, status=0):
-    command = [WORKER_BUILD / "todoctl", "-c", "todo.conf", *words]
-    result = subprocess.run(
-        command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, timeout=120
-    )
+    result = stack.ctl(*words)
     assert result.returncode == status, result.stdout + result.stderr
     return result
 

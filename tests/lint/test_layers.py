@@ -19,6 +19,7 @@ BELOW = {
 
 # Third-party headers, and the only files that may include them.
 WALLS = {
+    r"curl/.*": [r"src/server/http_client\.c"],
     r"fcgi.*\.h": [r"src/server/fcgi\.c"],
     r"hiredis/.*": [r"src/cache/redis\.c"],
     r"mongoc/.*": [r"src/store/mongo\w*\.c"],

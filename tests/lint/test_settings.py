@@ -65,3 +65,11 @@ def test_worker_takes_the_minimal_file():
     shown = show_config("-c", ROOT / "etc/todo.conf.minimal")
     for name, value in ENTRY.findall(text("etc/todo.conf.minimal")):
         assert f"{name} = " in shown, (name, value)
+
+
+def test_worker_takes_the_file_for_a_cdn():
+    shown = show_config("-c", ROOT / "etc/varnish/todo.conf")
+    entries = re.findall(r"^(\w+) = (.*)$", text("etc/varnish/todo.conf"), re.M)
+    assert len(entries) > 5
+    for name, value in entries:
+        assert f"{name} = {value}\n" in shown, name

@@ -20,6 +20,7 @@
 #include "test_store_answers.h"
 #include "test_store_changes.h"
 #include "test_store_lists.h"
+#include "test_store_purges.h"
 
 static void test_a_todo_reads_back_as_it_was_inserted(void **state)
 {
@@ -419,6 +420,10 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_of_eight_that_begin_one_does),
         ON_EMPTY_STORE(test_the_outbox_keeps_records_oldest_first),
         ON_EMPTY_STORE(test_the_outbox_removes_exactly_what_is_named),
+        ON_EMPTY_STORE(test_purges_are_listed_by_url_when_they_are_due),
+        ON_EMPTY_STORE(test_a_purge_that_is_put_again_is_replaced),
+        ON_EMPTY_STORE(test_purges_are_removed_by_token_and_sequence),
+        ON_EMPTY_STORE(test_a_purge_holds_as_many_keys_as_the_rules_allow),
         ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),
         ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
         ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),

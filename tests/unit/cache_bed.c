@@ -22,6 +22,8 @@ int bed_begin_idle(void **state)
     struct bed *bed = mem_zalloc(sizeof *bed);
     log_init(LOG_ERROR, drop_line);
     fake_journal_reset();
+    fake_http_reset();
+    fake_purge_reset();
     bed->events = fake_events_begin();
     settings_init(&bed->settings);
     memcpy(bed->settings.redis, "fake:a", sizeof "fake:a");
@@ -39,7 +41,8 @@ static void worker_start(struct bed *bed, struct worker *worker)
                                     .settings = &bed->settings,
                                     .store = bed->store,
                                     .pool = worker->pool,
-                                    .stats = &worker->stats};
+                                    .stats = &worker->stats,
+                                    .http = fake_http()};
     struct error error;
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
 }
@@ -52,6 +55,9 @@ void bed_start_workers(struct bed *bed)
 
 void bed_stop_workers(struct bed *bed)
 {
+    fake_http_always(-1);
+    while (fake_http_count() > 0)
+        fake_http_answer(0); /* as the client does at its end */
     for (int i = 0; i < BED_WORKERS; i++) {
         cache_free(bed->workers[i].cache);
         pool_free(bed->workers[i].pool);
@@ -104,7 +110,7 @@ struct redis *bed_connection(struct worker *worker)
 
 static bool bed_step(struct bed *bed)
 {
-    if (fake_timer_fire())
+    if (fake_timer_fire() || fake_http_step())
         return true;
     for (int i = 0; i < BED_WORKERS; i++) {
         struct worker *worker = &bed->workers[i];
@@ -215,10 +221,20 @@ int64_t bed_read(struct bed *bed, struct worker *worker, const char *id)
     return reader.v;
 }
 
+void bed_fetch(struct bed *bed, struct reader *reader)
+{
+    bed_hold(&bed->workers[0], true);
+    reader_start(reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    bed_redis(&bed->workers[0]);
+    bed_work(&bed->workers[0]);
+}
+
 /* ---- Writers ---- */
 
 static enum status writer_work(struct cache_write *write, struct store *store, struct error *error)
 {
+    struct writer *writer = (struct writer *)((char *)write - offsetof(struct writer, write));
     struct todo todos[4] = {0};
     enum status results[4];
     for (size_t i = 0; i < write->id_count; i++) {
@@ -226,7 +242,12 @@ static enum status writer_work(struct cache_write *write, struct store *store, s
         todos[i].created_at_ms = todos[i].updated_at_ms = fake_now_ms();
         todo_set_id(&todos[i], slice_of(write->ids[i]));
     }
-    return store_load(store, todos, write->id_count, STORE_LOAD_UPSERT, results, error);
+    enum status status = store_load(store, todos, write->id_count, STORE_LOAD_UPSERT, results, error);
+    writer->made = todos[0];
+    writer->made.v = fake_store_v(store, write->ids[0]);
+    if (status == STATUS_OK)
+        write->written = &writer->made;
+    return status;
 }
 
 static void on_written(struct cache_write *write, enum status status, const struct error *error)

@@ -12,8 +12,10 @@
 
 #include "cache/cache.h"
 #include "fake_events.h"
+#include "fake_http.h"
 #include "fake_journal.h"
 #include "fake_pool.h"
+#include "fake_purges.h"
 #include "fake_redis.h"
 #include "fake_server.h"
 #include "fake_store.h"
@@ -83,10 +85,14 @@ void reader_start(struct reader *reader, struct worker *worker, const char *id);
 /* start and settle; returns v, 0 for "not found"; any other status fails the test. */
 int64_t bed_read(struct bed *bed, struct worker *worker, const char *id);
 
+/* The first worker, held from here on, missed todo "a", has its lease and has read the store, but doesn't know it yet. */
+void bed_fetch(struct bed *bed, struct reader *reader);
+
 /* A write of one or more todos: each gets its next version. */
 struct writer {
     struct cache_write write;
     const char *ids[4];
+    struct todo made; /* the first, as the store has it */
     unsigned answers;
     enum status status;
     char error[240];

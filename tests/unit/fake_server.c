@@ -181,6 +181,14 @@ static bool has_writers(struct fake_server *server, const char *name)
     return false;
 }
 
+static int64_t writers_last_ms(const struct fake_key *key)
+{
+    int64_t last_ms = 0;
+    for (size_t i = 0; key && i < key->count; i++)
+        last_ms = key->pairs[i].score > last_ms ? key->pairs[i].score : last_ms;
+    return last_ms;
+}
+
 static void writers_add(struct fake_server *server, const char *name, const char *token, int64_t window_ms)
 {
     struct fake_key *key = key_make(server, name, FAKE_SET);
@@ -191,18 +199,33 @@ static void writers_add(struct fake_server *server, const char *name, const char
         key->pairs[i - 1] = key->pairs[--key->count];
     }
     pair_make(key, token)->score = fake_now_ms() + window_ms;
-    int64_t last_ms = 0;
-    for (size_t i = 0; i < key->count; i++)
-        last_ms = key->pairs[i].score > last_ms ? key->pairs[i].score : last_ms;
+    int64_t last_ms = writers_last_ms(key);
+    if (key->count > 1 && !strstr(name, "{list}"))
+        pair_make(key, "!")->score = last_ms;
     key->expires_at_ms = last_ms + 1000;
+}
+
+/* Takes a mark away, and with the last one '!'; whether it was there. */
+static bool writers_remove(struct fake_server *server, const char *name, const char *token)
+{
+    bool was_there = pair_remove(server, key_find(server, name), token);
+    struct fake_key *left = key_find(server, name);
+    if (was_there && left && left->count == 1)
+        pair_remove(server, left, "!");
+    else if (!was_there && left)
+        pair_make(left, "!")->score = writers_last_ms(left);
+    return was_there;
 }
 
 static struct redis_reply *run_acquire(const struct call *call)
 {
     struct fake_server *server = call->server;
     const struct fake_key *entry = key_find(server, call->keys[0]);
-    if (entry)
-        return entry->type == FAKE_HASH ? hash_reply(entry) : wrong_type();
+    const struct slice at = pair_value(pair_find(entry, "at"));
+    if (entry && entry->type != FAKE_HASH)
+        return wrong_type();
+    if ((at.data ? atoll(at.data) : -1) > atoll(call->args[2]))
+        return hash_reply(entry);
     if (has_writers(server, call->keys[2]))
         return fake_reply_text(SLICE("BYPASS"));
     if (server->full)
@@ -229,8 +252,7 @@ static struct redis_reply *run_unfence(const struct call *call)
     for (size_t i = 0; i < call->key_count; i += 3) {
         key_remove(call->server, call->keys[i]);
         key_remove(call->server, call->keys[i + 1]);
-        struct fake_key *writers = key_find(call->server, call->keys[i + 2]);
-        lost += pair_remove(call->server, writers, call->args[0]) ? 0 : 1;
+        lost += writers_remove(call->server, call->keys[i + 2], call->args[0]) ? 0 : 1;
     }
     return fake_reply_integer(lost);
 }
@@ -252,11 +274,25 @@ static struct redis_reply *run_fill(const struct call *call)
 {
     if (!text_is(call->server, call->keys[1], call->args[0]))
         return fake_reply_integer(0);
-    if (call->server->full)
+    if (call->server->full && !key_find(call->server, call->keys[0]))
         return out_of_memory();
+    key_remove(call->server, call->keys[0]);
     hash_fill(call);
     key_remove(call->server, call->keys[1]);
     return fake_reply_integer(1);
+}
+
+static struct redis_reply *run_publish(const struct call *call)
+{
+    key_remove(call->server, call->keys[0]);
+    key_remove(call->server, call->keys[1]);
+    struct fake_key *writers = key_find(call->server, call->keys[2]);
+    bool is_alone = writers && writers->count == 1;
+    if (!writers_remove(call->server, call->keys[2], call->args[0]))
+        return fake_reply_integer(-1);
+    if (is_alone)
+        hash_fill(call);
+    return fake_reply_integer(is_alone);
 }
 
 static struct redis_reply *run_release(const struct call *call)
@@ -337,16 +373,10 @@ static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),
-    FAKE_SCRIPT(FENCE, fence),
-    FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
-    FAKE_SCRIPT(LIST_FENCE, list_fence),
-    FAKE_SCRIPT(LIST_FILL, list_fill),
-    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
-    FAKE_SCRIPT(RELEASE, release),
-    FAKE_SCRIPT(UNFENCE, unfence),
-    FAKE_SCRIPT(LIMIT, limit),
+    FAKE_SCRIPT(ACQUIRE, acquire),           FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire), FAKE_SCRIPT(LIST_FENCE, list_fence), FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence), FAKE_SCRIPT(PUBLISH, publish),       FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),           FAKE_SCRIPT(LIMIT, limit),
 };
 
 /* ---- Commands ---- */

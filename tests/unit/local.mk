@@ -116,14 +116,15 @@ tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 # as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
-	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
+	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_http.c tests/unit/fake_http.h \
+	tests/unit/fake_purges.c tests/unit/fake_purges.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS)
+UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS) -lm
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
@@ -138,6 +139,8 @@ check_PROGRAMS += \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
+	tests/unit/test_purge \
+	tests/unit/test_purge_target \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
 	tests/unit/test_write
@@ -149,6 +152,11 @@ tests_unit_test_flight_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
 tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_purge_SOURCES = tests/unit/test_purge.c $(FAKES)
+tests_unit_test_purge_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_purge_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_purge_target_SOURCES = tests/unit/test_purge_target.c tests/unit/testing.h
+tests_unit_test_purge_target_LDADD = libcache.a $(UNIT_LIBS)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
@@ -191,12 +199,21 @@ tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILP
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit tests/unit/test_write_await
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh tests/unit/test_write_await
 endif
 
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
 tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
 tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_flight_wait_SOURCES = tests/unit/test_flight_wait.c $(FAKES)
+tests_unit_test_flight_wait_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_flight_wait_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_publish_SOURCES = tests/unit/test_publish.c $(FAKES)
+tests_unit_test_publish_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_publish_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_refresh_SOURCES = tests/unit/test_refresh.c $(FAKES)
+tests_unit_test_refresh_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_refresh_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_await_SOURCES = tests/unit/test_write_await.c $(FAKES)
 tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS) -lm
 tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)

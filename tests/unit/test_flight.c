@@ -141,121 +141,13 @@ static void a_full_redis_costs_misses_alone(void **state)
     assert_true(cache_is_trusted(bed->workers[0].cache));
 }
 
-/* ---- Waiting for another worker's fill ---- */
-
-static void start_and_hold_in_the_store(struct bed *bed, struct reader *reader)
-{
-    bed_hold(&bed->workers[0], true);
-    reader_start(reader, &bed->workers[0], "a");
-    bed_redis(&bed->workers[0]);
-    bed_redis(&bed->workers[0]);
-    bed_work(&bed->workers[0]);
-}
-
-static void who_waits_finds_what_another_worker_fills(void **state)
-{
-    struct bed *bed = *state;
-    struct reader slow, waiting;
-    start_and_hold_in_the_store(bed, &slow);
-    reader_start(&waiting, &bed->workers[1], "a");
-    bed_settle(bed);
-    assert_int_equal(waiting.answers, 0);
-    bed_let_go(bed);
-    assert_int_equal(slow.answers, 1);
-    bed_pass(bed, 5);
-    assert_int_equal(waiting.answers, 1);
-    assert_int_equal(waiting.v, 1);
-    assert_int_equal(waiting.trace.source, CACHE_HIT);
-    assert_int_equal(waiting.trace.age_ms, 5);
-    assert_int_equal(gets(bed), 1);
-    assert_int_equal(bed_counter(&bed->workers[1], STAT_WAIT), 1);
-}
-
-static void who_waits_finds_that_there_is_none(void **state)
-{
-    struct bed *bed = *state;
-    struct reader slow, waiting;
-    bed_hold(&bed->workers[0], true);
-    reader_start(&slow, &bed->workers[0], "b");
-    bed_redis(&bed->workers[0]); /* HGETALL */
-    bed_redis(&bed->workers[0]); /* the lease */
-    reader_start(&waiting, &bed->workers[1], "b");
-    bed_settle(bed);
-    bed_hold(&bed->workers[0], false);
-    bed_pass(bed, 5);
-    assert_int_equal(waiting.answers, 1);
-    assert_int_equal(waiting.status, STATUS_NOT_FOUND);
-    assert_int_equal(waiting.trace.source, CACHE_HIT);
-    assert_int_equal(bed_counter(&bed->workers[1], STAT_NEGATIVE_HIT), 1);
-}
-
-static void who_waited_long_enough_reads_the_store_and_fills_nothing(void **state)
-{
-    struct bed *bed = *state;
-    struct reader slow, waiting;
-    start_and_hold_in_the_store(bed, &slow);
-    reader_start(&waiting, &bed->workers[1], "a");
-    bed_pass(bed, bed->settings.lease_wait_ms - 50);
-    assert_int_equal(waiting.answers, 0);
-    bed_pass(bed, 50);
-    assert_int_equal(waiting.answers, 1);
-    assert_int_equal(waiting.v, 1);
-    assert_int_equal(waiting.trace.source, CACHE_MISS);
-    assert_false(waiting.trace.stored);
-    assert_false(fake_server_has(bed->server, ENTRY));
-    assert_in_range(bed->server->command_count, 8, 16); /* it asked less and less often */
-    bed_let_go(bed);
-}
-
-static void without_patience_nobody_waits(void **state)
-{
-    struct bed *bed = *state;
-    bed->settings.lease_wait_ms = 0;
-    struct reader slow, impatient;
-    start_and_hold_in_the_store(bed, &slow);
-    reader_start(&impatient, &bed->workers[1], "a");
-    bed_settle(bed);
-    assert_int_equal(impatient.v, 1);
-    assert_int_equal(bed_counter(&bed->workers[1], STAT_WAIT), 0);
-    bed_let_go(bed);
-}
-
-static void a_lease_that_nobody_uses_runs_out(void **state)
-{
-    struct bed *bed = *state;
-    fake_server_set_text(bed->server, LEASE, "of a worker that was killed");
-    struct reader reader;
-    reader_start(&reader, &bed->workers[0], "a");
-    bed_pass(bed, 300);
-    assert_int_equal(reader.v, 1);
-    assert_false(reader.trace.stored);
-    fake_server_evict(bed->server, LEASE);
-    reader_start(&reader, &bed->workers[0], "a");
-    bed_settle(bed);
-    assert_true(reader.trace.stored);
-}
-
-static void who_waits_when_redis_goes_is_answered_from_the_store(void **state)
-{
-    struct bed *bed = *state;
-    struct reader slow, waiting;
-    start_and_hold_in_the_store(bed, &slow);
-    reader_start(&waiting, &bed->workers[1], "a");
-    bed_settle(bed);
-    fake_server_leave(bed->server);
-    bed_pass(bed, 5);
-    assert_int_equal(waiting.v, 1);
-    assert_int_equal(waiting.trace.source, CACHE_BYPASS);
-    bed_let_go(bed);
-}
-
 /* ---- Writes beside reads ---- */
 
 static void a_fill_that_was_read_before_a_fence_is_refused(void **state)
 {
     struct bed *bed = *state;
     struct reader slow;
-    start_and_hold_in_the_store(bed, &slow);
+    bed_fetch(bed, &slow);
     assert_int_equal(bed_write(bed, &bed->workers[1], "a"), STATUS_OK);
     bed_let_go(bed);
     assert_int_equal(slow.v, 1); /* it began before the write */
@@ -304,7 +196,7 @@ static void who_joined_a_refused_flight_goes_again_together(void **state)
 {
     struct bed *bed = *state;
     struct reader first, joined[3];
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     assert_int_equal(bed_write(bed, &bed->workers[1], "a"), STATUS_OK);
     for (size_t i = 0; i < COUNT_OF(joined); i++) {
         reader_start(&joined[i], &bed->workers[0], "a");
@@ -330,7 +222,7 @@ static void who_joined_a_flight_without_a_lease_goes_again(void **state)
     writer_start(&write, &bed->workers[1], "a");
     bed_redis(&bed->workers[1]);
     bed_redis(&bed->workers[1]);
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     bed_hold(&bed->workers[1], false);
     bed_settle(bed);
     assert_int_equal(write.status, STATUS_OK);
@@ -345,7 +237,7 @@ static void who_joined_takes_what_was_filled(void **state)
 {
     struct bed *bed = *state;
     struct reader first, joined;
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
     bed_let_go(bed);
@@ -361,7 +253,7 @@ static void a_lease_that_was_evicted_does_not_fill(void **state)
 {
     struct bed *bed = *state;
     struct reader reader;
-    start_and_hold_in_the_store(bed, &reader);
+    bed_fetch(bed, &reader);
     fake_server_evict(bed->server, LEASE);
     bed_let_go(bed);
     assert_int_equal(reader.v, 1);
@@ -373,7 +265,7 @@ static void the_next_holder_of_a_lease_is_not_disturbed_by_the_last(void **state
 {
     struct bed *bed = *state;
     struct reader first, second;
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     fake_server_evict(bed->server, LEASE);
     bed_hold(&bed->workers[1], true);
     reader_start(&second, &bed->workers[1], "a");
@@ -403,7 +295,7 @@ static void a_store_error_goes_to_all_aboard_and_gives_the_lease_back(void **sta
     struct bed *bed = *state;
     struct reader first, joined;
     fake_store_fail(bed->store, FAKE_GET, 0, STATUS_UNAVAILABLE);
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     assert_true(fake_server_has(bed->server, LEASE));
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
@@ -486,7 +378,7 @@ static void a_fill_whose_answer_is_lost_counts_as_refused_for_those_who_joined(v
 {
     struct bed *bed = *state;
     struct reader first, joined;
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     reader_start(&joined, &bed->workers[0], "a");
     bed_redis(&bed->workers[0]);
     fake_redis_lose_reply(bed_connection(&bed->workers[0]), 1);
@@ -511,7 +403,7 @@ static void a_flight_of_an_older_epoch_gives_its_joiners_to_the_new_one(void **s
     struct bed *bed = *state;
     struct worker *worker = &bed->workers[0];
     struct reader first, joined, later;
-    start_and_hold_in_the_store(bed, &first);
+    bed_fetch(bed, &first);
     reader_start(&joined, worker, "a");
     bed_redis(worker);
     fake_store_meta(bed->store)->epoch = 2;
@@ -576,12 +468,6 @@ int main(void)
         TEST(an_error_that_says_nothing_of_the_entry_leaves_it_alone),
         TEST(scripts_that_redis_forgot_are_sent_again),
         TEST(a_full_redis_costs_misses_alone),
-        TEST(who_waits_finds_what_another_worker_fills),
-        TEST(who_waits_finds_that_there_is_none),
-        TEST(who_waited_long_enough_reads_the_store_and_fills_nothing),
-        TEST(without_patience_nobody_waits),
-        TEST(a_lease_that_nobody_uses_runs_out),
-        TEST(who_waits_when_redis_goes_is_answered_from_the_store),
         TEST(a_fill_that_was_read_before_a_fence_is_refused),
         TEST(readers_go_past_the_cache_while_a_write_is_under_way),
         TEST(who_joined_a_refused_flight_goes_again_together),

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Purges in MongoDB: the collection purges, a document per call that a cache in front has still to acknowledge.
+ *
+ * Its _id is "TOKEN/SEQUENCE", so that putting it again, by the driver's retry for instance, replaces it. It is written
+ * before the write that it belongs to, acknowledged by a majority, so that no failover lies between a change and the
+ * knowledge of whom to tell about it.
+ *
+ * What nobody removes (its URL left the settings) goes by the TTL index on due_at that mongo_indexes.c makes; the same
+ * index finds what is due.
+ *
+ * Puts and removals are unordered batches; after an error part of one may be done. Both may be sent again.
+ */
+#include "store/mongo_purges.h"
+
+#include <mongoc/mongoc.h>
+#include <stdio.h>
+
+#include "base/log.h"
+
+enum { PURGE_KEY_MAX = TOKEN_LEN + 1 + 10 };
+
+static const char COLLECTION[] = "purges";
+
+static void purge_key(char key[PURGE_KEY_MAX + 1], const struct store_purge *purge)
+{
+    snprintf(key, PURGE_KEY_MAX + 1, "%s/%u", purge->token.text, (unsigned)purge->sequence);
+}
+
+static bson_t *put_statement(const struct store_purge *purge)
+{
+    char key[PURGE_KEY_MAX + 1];
+    purge_key(key, purge);
+    return BCON_NEW("q", "{", "_id", BCON_UTF8(key), "}", "u", "{", "$set", "{", "token", BCON_UTF8(purge->token.text),
+                    "sequence", BCON_INT64(purge->sequence), "url", BCON_UTF8(purge->url), "keys",
+                    BCON_UTF8(purge->keys), "due_at", BCON_DATE_TIME(purge->due_at_ms), "}", "}", "upsert",
+                    BCON_BOOL(true));
+}
+
+static bson_t *remove_statement(const struct store_purge *purge)
+{
+    char key[PURGE_KEY_MAX + 1];
+    purge_key(key, purge);
+    return BCON_NEW("q", "{", "_id", BCON_UTF8(key), "}", "limit", BCON_INT32(1));
+}
+
+static enum status purges_send(struct mongo_server *server, bool puts, const struct store_purge *purges, size_t count,
+                               struct error *error)
+{
+    const char *action = puts ? "note purges" : "remove purges";
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, server, COLLECTION, error);
+    if (status) {
+        return status;
+    }
+    struct mongo_batch batch;
+    mongo_batch_init(&batch, &session, puts ? "update" : "delete");
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        bson_t *statement = puts ? put_statement(&purges[i]) : remove_statement(&purges[i]);
+        mongo_batch_add(&batch, statement);
+        bson_destroy(statement);
+        if (mongo_batch_is_full(&batch)) {
+            status = mongo_batch_send(&batch, action, error);
+        }
+    }
+    status = status ? status : mongo_batch_send(&batch, action, error);
+    mongo_batch_fini(&batch);
+    mongo_session_close(&session);
+    return status;
+}
+
+enum status mongo_purge_put(struct mongo_server *server, const struct store_purge *purges, size_t count,
+                            struct error *error)
+{
+    return purges_send(server, true, purges, count, error);
+}
+
+enum status mongo_purge_remove(struct mongo_server *server, const struct store_purge *purges, size_t count,
+                               struct error *error)
+{
+    return purges_send(server, false, purges, count, error);
+}
+
+static bool text_read(const bson_t *document, const char *key, struct slice *text)
+{
+    bson_iter_t value;
+    uint32_t len = 0;
+    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value)) {
+        return false;
+    }
+    text->data = bson_iter_utf8(&value, &len);
+    text->len = len;
+    return true;
+}
+
+static bool purge_read(const bson_t *document, const char *url, struct arena *arena, struct store_purge *purge)
+{
+    bson_iter_t sequence, due_at;
+    struct slice token, keys;
+    bool whole = text_read(document, "token", &token) && token.len == TOKEN_LEN && text_read(document, "keys", &keys) &&
+                 bson_iter_init_find(&sequence, document, "sequence") && BSON_ITER_HOLDS_INT(&sequence) &&
+                 bson_iter_init_find(&due_at, document, "due_at") && BSON_ITER_HOLDS_DATE_TIME(&due_at);
+    if (whole) {
+        *purge = (struct store_purge){.url = url,
+                                      .sequence = (uint32_t)bson_iter_as_int64(&sequence),
+                                      .keys = arena_copy(arena, keys).data,
+                                      .due_at_ms = bson_iter_date_time(&due_at)};
+        memcpy(purge->token.text, token.data, TOKEN_LEN);
+    }
+    return whole;
+}
+
+enum status mongo_purge_list(struct mongo_server *server, const struct store_purge_query *query, struct arena *arena,
+                             struct store_purge *purges, size_t *count, struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, server, COLLECTION, error);
+    if (status) {
+        return status;
+    }
+    const bson_t *document;
+    bson_error_t failure;
+    int64_t limit = (int64_t)query->limit;
+    bson_t *filter =
+        BCON_NEW("due_at", "{", "$lte", BCON_DATE_TIME(query->due_by_ms), "}", "url", BCON_UTF8(query->url));
+    bson_t *options =
+        BCON_NEW("limit", BCON_INT64(limit), "batchSize", BCON_INT64(limit), "singleBatch", BCON_BOOL(true),
+                 "maxTimeMS", BCON_INT64(server->max_time_ms), "sort", "{", "due_at", BCON_INT32(1), "}");
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
+    while (*count < query->limit && mongoc_cursor_next(cursor, &document)) {
+        if (purge_read(document, query->url, arena, &purges[*count])) {
+            (*count)++;
+        } else {
+            log_error(NULL, "purge_unreadable", "advice=\"a record is not ours: look for it in purges and remove it\"");
+        }
+    }
+    if (mongoc_cursor_error(cursor, &failure)) {
+        status = mongo_read_failed("read the purges", &failure, error);
+    }
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(filter);
+    bson_destroy(options);
+    mongo_session_close(&session);
+    return status;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How old an entry may grow (cache/lifetime.c): answered and refreshed behind the answer, a miss, or what is left if the store is
+ * away; and XFetch's early refreshes.
+ *
+ * todo_ttl_s is 100, so the hard end is between 90 and 100 s. Todo "a" is at version 1 and in Redis from the beginning.
+ */
+#include "cache_bed.h"
+
+#define ENTRY "todo:1:{a}"
+#define LEASE "todo:1:{a}:lease"
+
+static int begin(void **state)
+{
+    bed_begin(state);
+    struct bed *bed = *state;
+    bed->settings.todo_ttl_s = 100;
+    bed->settings.todo_soft_ttl_s = 10;
+    bed->settings.xfetch_beta = 0;
+    bed->settings.stale_if_error_s = 50;
+    fake_store_put(bed->store, "a", 1);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
+    fake_store_put(bed->store, "a", 2); /* a foreign write: nothing is invalidated */
+    fake_journal_reset();
+    return 0;
+}
+
+static int64_t hard_ttl_ms(const struct bed *bed)
+{
+    return fake_server_ttl_ms(bed->server, ENTRY) - bed->settings.stale_if_error_s * 1000;
+}
+
+static unsigned gets(const struct bed *bed)
+{
+    return fake_store_calls(bed->store, FAKE_GET);
+}
+
+/* ---- The soft end ---- */
+
+static void before_its_soft_end_an_entry_is_just_a_hit(void **state)
+{
+    struct bed *bed = *state;
+    bed_pass(bed, 9999);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
+    assert_journal("HGETALL");
+}
+
+static void past_its_soft_end_it_is_answered_and_refreshed_behind(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    bed_pass(bed, 10000);
+    bed_hold(&bed->workers[0], true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    assert_int_equal(reader.answers, 1); /* before the store is asked */
+    assert_int_equal(reader.v, 1);
+    assert_int_equal(reader.trace.source, CACHE_HIT);
+    assert_int_equal(reader.trace.age_ms, 10000);
+    bed_let_go(bed);
+    assert_journal("HGETALL ACQUIRE get FILL");
+    assert_int_equal(bed_counter(&bed->workers[0], STAT_REFRESH), 1);
+    fake_journal_reset();
+    reader_start(&reader, &bed->workers[1], "a");
+    bed_settle(bed);
+    assert_journal("HGETALL");
+    assert_int_equal(reader.v, 2);
+    assert_int_equal(reader.trace.age_ms, 0);
+}
+
+static void of_many_readers_one_refreshes(void **state)
+{
+    struct bed *bed = *state;
+    struct reader readers[100];
+    bed_pass(bed, 10000);
+    for (size_t i = 0; i < COUNT_OF(readers); i++)
+        reader_start(&readers[i], &bed->workers[i % 2], "a");
+    bed_settle(bed);
+    bed_pass(bed, 100);
+    for (size_t i = 0; i < COUNT_OF(readers); i++)
+        assert_int_equal(readers[i].answers, 1);
+    assert_int_equal(gets(bed), 2); /* the first was begin's */
+}
+
+/* The lease of a refresh is like any other: a write takes it away. */
+static void a_refresh_that_was_read_before_a_write_fills_nothing(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    bed_pass(bed, 10000);
+    bed_hold(&bed->workers[0], true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]); /* the hit */
+    bed_redis(&bed->workers[0]); /* the lease */
+    bed_work(&bed->workers[0]);  /* version 2 */
+    assert_int_equal(bed_write(bed, &bed->workers[1], "a"), STATUS_OK);
+    bed_let_go(bed);
+    assert_int_equal(bed_counter(&bed->workers[0], STAT_FILL_REFUSED), 1);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 3);
+}
+
+static void a_refresh_finds_that_the_todo_is_gone(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    fake_store_fail(bed->store, FAKE_GET, 0, STATUS_NOT_FOUND);
+    bed_pass(bed, 10000);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_settle(bed);
+    assert_int_equal(reader.status, STATUS_NOT_FOUND);
+    assert_int_equal(reader.trace.source, CACHE_HIT);
+}
+
+/* ---- The hard end ---- */
+
+static void past_its_hard_end_an_entry_is_a_miss(void **state)
+{
+    struct bed *bed = *state;
+    bed_pass(bed, hard_ttl_ms(bed));
+    assert_true(fake_server_has(bed->server, ENTRY)); /* kept in case the store is away */
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
+    assert_journal("HGETALL ACQUIRE get FILL");
+    assert_int_equal(bed_counter(&bed->workers[0], STAT_MISS), 1);
+}
+
+/* A refresher that died with its lease, or hangs: hits go on until the hard end, and no longer. */
+static void the_hard_end_wins_over_a_refresh_that_hangs(void **state)
+{
+    struct bed *bed = *state;
+    int64_t ttl_ms = hard_ttl_ms(bed);
+    bed->settings.lease_ms = 200000;
+    fake_server_set_text(bed->server, LEASE, "somebody");
+    bed_pass(bed, 10000);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
+    assert_int_equal(gets(bed), 1);
+    bed_pass(bed, ttl_ms - 10000);
+    struct reader reader;
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_settle(bed);
+    bed_pass(bed, bed->settings.lease_wait_ms + 100);
+    assert_int_equal(reader.answers, 1);
+    assert_int_equal(reader.v, 2);
+    assert_int_equal(reader.trace.source, CACHE_MISS);
+}
+
+/* ---- The store is away ---- */
+
+static void what_is_past_its_end_will_do_if_the_store_is_away(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    int64_t ttl_ms = hard_ttl_ms(bed);
+    bed_pass(bed, ttl_ms + 5000);
+    fake_store_set_away(bed->store, true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_settle(bed);
+    assert_int_equal(reader.status, STATUS_OK);
+    assert_int_equal(reader.v, 1);
+    assert_int_equal(reader.trace.source, CACHE_HIT);
+    assert_true(reader.trace.stale);
+    assert_int_equal(reader.trace.age_ms, ttl_ms + 5000);
+    assert_int_equal(bed_counter(&bed->workers[0], STAT_STALE), 1);
+    bed_pass(bed, 45000);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_settle(bed);
+    assert_int_equal(reader.status, STATUS_UNAVAILABLE); /* stale_if_error_s is over */
+}
+
+static void who_has_seen_a_newer_one_gets_nothing_stale(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    bed_pass(bed, hard_ttl_ms(bed));
+    fake_store_set_away(bed->store, true);
+    reader = (struct reader){0};
+    reader_start(&reader, &bed->workers[0], "a");
+    reader.get.demand.least_v = 2;
+    bed_settle(bed);
+    assert_int_equal(reader.status, STATUS_UNAVAILABLE);
+}
+
+static void without_stale_if_error_the_store_away_is_told(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    bed->settings.stale_if_error_s = 0;
+    bed_pass(bed, 100000);
+    fake_store_set_away(bed->store, true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_settle(bed);
+    assert_int_equal(reader.status, STATUS_UNAVAILABLE);
+}
+
+/* A write has made it old: there is nothing to fall back to. */
+static void what_was_invalidated_is_not_brought_back(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
+    fake_store_set_away(bed->store, true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_settle(bed);
+    assert_int_equal(reader.status, STATUS_UNAVAILABLE);
+}
+
+/* ---- XFetch ---- */
+
+/* How many of count readers refreshed; each finds the entry as it was. */
+static unsigned refreshes_at(struct bed *bed, const char *cost_ms, unsigned count)
+{
+    uint64_t before = bed_counter(&bed->workers[0], STAT_REFRESH);
+    fake_server_set_text(bed->server, LEASE, "somebody"); /* so that none of them replaces the entry */
+    fake_server_set_field(bed->server, ENTRY, "cost", cost_ms);
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
+    return (unsigned)(bed_counter(&bed->workers[0], STAT_REFRESH) - before);
+}
+
+/* left = cost * beta: the probability is exp(-1), 0.37. Of 2,000, the chance of less than 600 or more than 870 is below 1e-9. */
+static void early_refreshes_come_with_the_probability_of_xfetch(void **state)
+{
+    struct bed *bed = *state;
+    bed->settings.xfetch_beta = 2;
+    bed_pass(bed, 9000);
+    unsigned count = refreshes_at(bed, "500", 2000);
+    assert_true(count >= 600 && count <= 870);
+}
+
+/* exp(-20) is 2e-9. */
+static void far_from_the_end_there_are_none(void **state)
+{
+    struct bed *bed = *state;
+    bed->settings.xfetch_beta = 1;
+    bed_pass(bed, 8000);
+    assert_int_equal(refreshes_at(bed, "100", 2000), 0);
+}
+
+static void without_beta_or_cost_there_are_none(void **state)
+{
+    struct bed *bed = *state;
+    bed_pass(bed, 9999);
+    assert_int_equal(refreshes_at(bed, "5000", 100), 0);
+    bed->settings.xfetch_beta = 10;
+    assert_int_equal(refreshes_at(bed, "0", 100), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
+    const struct CMUnitTest tests[] = {
+        TEST(before_its_soft_end_an_entry_is_just_a_hit),
+        TEST(past_its_soft_end_it_is_answered_and_refreshed_behind),
+        TEST(of_many_readers_one_refreshes),
+        TEST(a_refresh_that_was_read_before_a_write_fills_nothing),
+        TEST(a_refresh_finds_that_the_todo_is_gone),
+        TEST(past_its_hard_end_an_entry_is_a_miss),
+        TEST(the_hard_end_wins_over_a_refresh_that_hangs),
+        TEST(what_is_past_its_end_will_do_if_the_store_is_away),
+        TEST(who_has_seen_a_newer_one_gets_nothing_stale),
+        TEST(without_stale_if_error_the_store_away_is_told),
+        TEST(what_was_invalidated_is_not_brought_back),
+        TEST(early_refreshes_come_with_the_probability_of_xfetch),
+        TEST(far_from_the_end_there_are_none),
+        TEST(without_beta_or_cost_there_are_none),
+    };
+    return cmocka_run_group_tests_name("refresh", tests, NULL, NULL);
+}
