@@ -176,13 +176,20 @@ test_model() {
 
 # --- pytest ---
 
-# test_faults [OPTION...] FILE...
+# test_faults FILE [OPTION...]; what tests the tests goes beside them.
 test_faults() {
     test_build build_failpoints || return 0
-    FAULTS_BUILD_DIR=${FAULTS_BUILD_DIR-$ROOT/build-failpoints} test_pytest faults "$@"
+    export FAULTS_BUILD_DIR=${FAULTS_BUILD_DIR-$ROOT/build-failpoints}
+    if [ ! -d "$1" ]; then
+        test_pytest faults "$@"
+        return
+    fi
+    test_pytest_beside faults-mutants "$1" --ignore="$1/test_faults.py"
+    test_pytest faults "$1/test_faults.py"
+    test_pytest_join faults-mutants
 }
 
-# test_e2e KIND FILE...; most of their time the end-to-end tests wait, so the two stores take their turns side by side.
+# test_e2e KIND FILE...; the two stores take their turns side by side.
 test_e2e() {
     local kind=$1
     test_build build_sanitized || return 0
@@ -191,17 +198,26 @@ test_e2e() {
         return
     fi
     shift
-    test_pytest_run e2e-mongodb -k mongodb "$@" >"$TEST_DIR/e2e-mongodb.log" 2>&1 &
-    test_pytest_run e2e -k "not mongodb" "$@"
-    wait $!
-    cat "$TEST_DIR/e2e-mongodb.log"
-    test_pytest_count e2e
-    test_pytest_count e2e-mongodb
+    test_pytest_beside e2e-mongodb -k mongodb "$@"
+    test_pytest e2e -k "not mongodb" "$@"
+    test_pytest_join e2e-mongodb
 }
 
 # test_pytest KIND [OPTION...] FILE...
 test_pytest() {
     test_pytest_run "$@"
+    test_pytest_count "$1"
+}
+
+# The same in the background, for tests that wait most of their time; one at a time, joined under the same KIND.
+test_pytest_beside() {
+    test_pytest_run "$@" >"$TEST_DIR/$1.log" 2>&1 &
+    TEST_BESIDE=$!
+}
+
+test_pytest_join() {
+    wait "$TEST_BESIDE"
+    cat "$TEST_DIR/$1.log"
     test_pytest_count "$1"
 }
 
