@@ -5,7 +5,7 @@ import re
 import time
 
 from clients import WEIGHTS, Load
-from conftest import SEED
+from form import SEED
 from history import check
 from stack import wait_until
 

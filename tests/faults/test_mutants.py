@@ -8,8 +8,8 @@ import time
 
 import faults
 import pytest
-from conftest import IS_LONG
 from experiment import Experiment, said, writing
+from form import IS_LONG
 from history import check
 
 LONGEST_S = 40
@@ -56,7 +56,7 @@ def test_a_stale_entry_planted_in_redis_is_noticed_by_checker_auditor_and_audit(
     run = Experiment(stack, ids, clients=2, weights={"get": 90, "put": 10})
     with run.load:
         time.sleep(0.5)
-        run.load.weights[:] = [1, 0]  # from now on nobody writes
+        run.load.stop_writing()
         time.sleep(0.3)
         key = stack.redis("--scan", "--pattern", f"todo:*:{{{id}}}")
         version = int(stack.redis("hget", key, "v"))

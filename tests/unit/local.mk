@@ -216,7 +216,8 @@ tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILP
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh tests/unit/test_write_await
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
+	tests/unit/test_write_await tests/unit/test_write_epoch
 endif
 
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
@@ -234,3 +235,6 @@ tests_unit_test_refresh_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_await_SOURCES = tests/unit/test_write_await.c $(FAKES)
 tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS) -lm
 tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_write_epoch_SOURCES = tests/unit/test_write_epoch.c $(FAKES)
+tests_unit_test_write_epoch_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_write_epoch_LDFLAGS = $(FAKE_CLOCK)
