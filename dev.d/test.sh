@@ -18,6 +18,7 @@ command_test() {
     # shellcheck disable=SC2046
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}" $(test_packages_mongodb)
     test_begin
+    test_install_lint
     if [ $# -eq 0 ]; then
         set -- "${TEST_PARTS[@]}"
     fi
@@ -46,7 +47,7 @@ test_clean_environment() {
     for name in $(compgen -e); do
         [[ $name != TODO_* ]] || unset "$name"
     done
-    unset PORT INTERNAL_PORT WORKERS
+    unset PORT INTERNAL_PORT WORKERS HOSTS MICRO_CACHE BROTLI "${!LIMIT_@}" "${!TLS_@}"
 }
 
 test_begin() {
@@ -56,6 +57,17 @@ test_begin() {
     rm -rf "$TEST_LOGS"
     trap test_end EXIT
     trap 'exit 130' INT TERM
+}
+
+# What PyPI has for the tests of tests/lint, once; without it, these tests are skipped.
+test_install_lint() {
+    local tools=$BUILD_DIR/lint list=$ROOT/tests/lint/requirements.txt
+    ! cmp -s "$list" "$tools/installed" || return 0
+    mkdir -p "$BUILD_DIR"
+    rm -rf "$tools"
+    if python3 -m venv "$tools" && "$tools/bin/pip" install --disable-pip-version-check -r "$list"; then
+        cp "$list" "$tools/installed"
+    fi >"$BUILD_DIR/lint.log" 2>&1
 }
 
 # Builds by a command; a build that fails is a failure like any other, and the sum is printed all the same.
