@@ -8,6 +8,7 @@ libcache_a_SOURCES = \
 	src/cache/change.c \
 	src/cache/demand.c src/cache/demand.h \
 	src/cache/entry.c src/cache/entry.h \
+	src/cache/epoch.c \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
 	src/cache/follow.c \
@@ -22,6 +23,7 @@ libcache_a_SOURCES = \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
 	src/cache/purge.c src/cache/purge.h src/cache/purge_state.h \
+	src/cache/purge_lane.c \
 	src/cache/purge_record.c \
 	src/cache/purge_target.c src/cache/purge_target.h \
 	src/cache/scan.c src/cache/scan.h \
