@@ -21,6 +21,7 @@ command_test() {
     # shellcheck disable=SC2046
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}" $(test_packages_mongodb)
     test_begin
+    test_install_lint
     if [ $# -eq 0 ]; then
         set -- "${TEST_PARTS[@]}"
         : "${FAULTS:=short}"
@@ -53,7 +54,7 @@ test_clean_environment() {
     for name in $(compgen -e); do
         [[ $name != TODO_* ]] || unset "$name"
     done
-    unset PORT INTERNAL_PORT WORKERS
+    unset PORT INTERNAL_PORT WORKERS HOSTS MICRO_CACHE BROTLI "${!LIMIT_@}" "${!TLS_@}"
 }
 
 test_begin() {
@@ -63,6 +64,17 @@ test_begin() {
     rm -rf "$TEST_LOGS"
     trap test_end EXIT
     trap 'exit 130' INT TERM
+}
+
+# What PyPI has for the tests of tests/lint, once; without it, these tests are skipped.
+test_install_lint() {
+    local tools=$BUILD_DIR/lint list=$ROOT/tests/lint/requirements.txt
+    ! cmp -s "$list" "$tools/installed" || return 0
+    mkdir -p "$BUILD_DIR"
+    rm -rf "$tools"
+    if python3 -m venv "$tools" && "$tools/bin/pip" install --disable-pip-version-check -r "$list"; then
+        cp "$list" "$tools/installed"
+    fi >"$BUILD_DIR/lint.log" 2>&1
 }
 
 # Builds by a command; a build that fails is a failure like any other, and the sum is printed all the same.
@@ -193,6 +205,7 @@ test_faults() {
 test_e2e() {
     local kind=$1
     test_build build_sanitized || return 0
+    [ "$kind" != e2e ] || replica_set_install
     if [ "$kind" != e2e ] || [ ! -d "$2" ]; then
         test_pytest "$@"
         return

@@ -2,11 +2,11 @@
 /*
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
- *   cache_get   todo_read.c --+                        redis.c    the connection
+ *   cache_get   todo_read.c --+                        redis.c    the connection; sentinel.c
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
- *   auditor.c, audit.c  whether the invariant holds, measured
+ *   follow.c  what others write to the store           auditor.c, audit.c  whether the invariant holds, measured
  *   purge.c, purge_record.c  caches in front           purge_target.c  in which words they are told
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
@@ -49,6 +49,8 @@ static struct redis_options redis_options_of(struct cache *cache)
                                   .address = settings->redis,
                                   .user = settings->redis_user,
                                   .password_file = settings->redis_password_file,
+                                  .sentinel_user = settings->sentinel_user,
+                                  .sentinel_password_file = settings->sentinel_password_file,
                                   .timeout_ms = (uint32_t)settings->redis_timeout_ms,
                                   .reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms,
                                   .on_up = on_redis_up,
@@ -65,6 +67,8 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     cache->link = link_new(cache);
     cache->outbox = outbox_new(cache);
     cache->auditor = auditor_new(cache);
+    if (options->follow_pool)
+        cache->follow = follow_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
     enum status status = purge_new(&cache->purge, cache, error);
     if (status == STATUS_OK)
@@ -85,6 +89,7 @@ void cache_free(struct cache *cache)
     redis_free(cache->redis);
     link_free(cache->link);
     outbox_free(cache->outbox);
+    follow_free(cache->follow);
     auditor_free(cache->auditor);
     purge_free(cache->purge);
     free(cache);
@@ -135,5 +140,18 @@ void cache_tend(struct cache *cache)
         purge_tend(cache->purge);
     outbox_tend(cache->outbox);
     link_tend(cache->link);
+    if (cache->follow)
+        follow_tend(cache->follow);
     auditor_tend(cache->auditor);
+}
+
+void cache_stop_following(struct cache *cache)
+{
+    if (cache->follow)
+        follow_stop(cache->follow);
+}
+
+bool cache_is_following(const struct cache *cache)
+{
+    return cache->follow && !follow_is_idle(cache->follow);
 }

@@ -35,7 +35,8 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
-    const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
+    const struct http *http;  /* for purges; may be NULL if the setting purge_url is empty */
+    struct pool *follow_pool; /* of one call, which follow.c keeps busy; NULL: the store's changes aren't followed */
 };
 
 /* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting. */
@@ -60,8 +61,15 @@ bool cache_is_purging(const struct cache *cache);
  */
 enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
 
-/* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
+/* Periodic duty, once a second: epoch, outbox, following, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
+
+/*
+ * Following the store's changes ends: no new round of it begins. Before cache_free(), wait until cache_is_following() is
+ * false, which it will be within a second.
+ */
+void cache_stop_following(struct cache *cache);
+bool cache_is_following(const struct cache *cache);
 
 enum cache_source {
     CACHE_HIT,     /* from Redis, as age_ms and ttl_ms say */

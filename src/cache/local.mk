@@ -1,4 +1,4 @@
-# The cache-aside protocol. Only redis.c sees hiredis; the scripts are embedded at build time.
+# The cache-aside protocol. Only redis_wire.c and redis_reply.c see hiredis; the scripts are embedded at build time.
 noinst_LIBRARIES += libcache.a
 libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 CACHE_LIBS = $(HIREDIS_LIBS) -lm
@@ -11,6 +11,8 @@ libcache_a_SOURCES = \
 	src/cache/entry.c src/cache/entry.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
+	src/cache/follow.c \
+	src/cache/identity.c src/cache/identity.h \
 	src/cache/keys.c src/cache/keys.h \
 	src/cache/lifetime.c src/cache/lifetime.h \
 	src/cache/kept_answer.c src/cache/kept_answer.h \
@@ -27,8 +29,12 @@ libcache_a_SOURCES = \
 	src/cache/redis.c src/cache/redis.h \
 	src/cache/redis_address.c src/cache/redis_address.h \
 	src/cache/redis_encode.c src/cache/redis_encode.h \
+	src/cache/redis_error.c src/cache/redis_error.h \
+	src/cache/redis_reply.c src/cache/redis_reply.h \
+	src/cache/redis_wire.c src/cache/redis_wire.h \
 	src/cache/scan.c src/cache/scan.h \
 	src/cache/scripts.c src/cache/scripts.h \
+	src/cache/sentinel.c src/cache/sentinel.h \
 	src/cache/todo_read.c \
 	src/cache/write.c
 if FAILPOINTS
@@ -41,6 +47,7 @@ CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
+	src/cache/scripts/invalidate.lua \
 	src/cache/scripts/limit.lua \
 	src/cache/scripts/list_acquire.lua \
 	src/cache/scripts/list_fence.lua \

@@ -23,3 +23,11 @@ void redis_encode(struct buf *command, struct slice arg)
     buf_append_slice(command, arg);
     buf_append(command, "\r\n", 2);
 }
+
+void redis_encode_all(struct buf *command, const struct slice *args, size_t count)
+{
+    buf_reset(command);
+    redis_encode_count(command, count);
+    for (size_t i = 0; i < count; i++)
+        redis_encode(command, args[i]);
+}

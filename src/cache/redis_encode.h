@@ -14,4 +14,7 @@
 void redis_encode_count(struct buf *command, size_t count);
 void redis_encode(struct buf *command, struct slice arg);
 
+/* A whole command in place of what command held. */
+void redis_encode_all(struct buf *command, const struct slice *args, size_t count);
+
 #endif

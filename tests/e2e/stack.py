@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DEV = ROOT / "dev"
 # The sanitizers' build, unless somebody wants another one to be tried.
-WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan"))
+WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan")).resolve()
 SANITIZER = "exitcode=99:detect_leaks=1:log_path=logs/sanitizer:print_stacktrace=1"
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is wrong with a request is said in JSON, with the right status, by the worker or by nginx; and the service goes on."""
 
+import http.client
 import os
 import re
 import signal
@@ -89,12 +90,12 @@ def raw(stack, data):
     [
         (b"garbage\r\n\r\n", b"400"),
         (b"GET /todos HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET /todos HTTP/9.9\r\nHost: x\r\n\r\n", b"505"),
-        (b"GET /todos HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n", b"400"),
-        (b"POST /todos HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", b"400"),
-        (b"POST /todos HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
-        (b"POST /todos HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
-        (b"GET /todos HTTP/1.1\r\nHost: x\r\nIf-None-Match: a\r\nIf-None-Match: b\r\n\r\n", b"400"),
+        (b"GET /todos HTTP/9.9\r\nHost: localhost\r\n\r\n", b"505"),
+        (b"GET /todos HTTP/1.1\r\nHost: localhost\r\nbad header\r\n\r\n", b"400"),
+        (b"POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+        (b"POST /todos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET /todos HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: a\r\nIf-None-Match: b\r\n\r\n", b"400"),
     ],
     ids=repr,
 )
@@ -111,10 +112,38 @@ def test_status_line_has_a_reason(stack, path, reason):
     assert stack.get(path).reason == reason
 
 
+@pytest.mark.parametrize(
+    "method, path, headers, body",
+    [
+        ("GET", "/openapi.yaml", {"If-Match": '"0-0"'}, None),
+        ("GET", "/openapi.yaml", {"If-Unmodified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}, None),
+        ("GET", "/openapi.yaml", {"If-Modified-Since": "Sat, 01 Jan 2039 00:00:00 GMT"}, None),
+        ("HEAD", "/nothing", {}, None),
+        ("POST", "/", {}, "x" * 70),
+        ("POST", "/todos", {"Content-Type": "application/json"}, " " * 70000),
+        ("GET", "/todos/a", {"If-Match": '"0-0"'}, None),
+    ],
+    ids=["412", "412-date", "304", "404-head", "405", "413", "412-worker"],
+)
+def test_connection_that_nginx_closes_is_announced_to_close(stack, method, path, headers, body):
+    """A client that was told nothing sends its next request on it, and would meet a reset."""
+    connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=30)
+    connection.request(method, path, body, headers)
+    first = connection.getresponse()
+    first.read()
+    connection.auto_open = 0
+    if connection.sock is None:
+        assert first.headers["Connection"] == "close"
+    else:
+        connection.request("GET", "/openapi.yaml")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
 def test_body_that_ends_early_is_never_taken_for_whole(stack, new_id):
     todo = new_id()
     body = b'{"id":"%s","name":"cut"}' % todo.encode()
-    raw(stack, b"POST /todos HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+    raw(stack, b"POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
         % (len(body) + 1, body))  # fmt: skip
     stack.get(f"/todos/{todo}").problem(404)
 

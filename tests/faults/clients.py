@@ -41,7 +41,7 @@ class Connection:
 
     def request(self, method, path, body=b"", headers=""):
         """(status, head, body)."""
-        lines = f"{method} {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+        lines = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         try:
             if self.socket is None:
                 self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
