@@ -67,6 +67,17 @@ def redis_frozen(stack, seconds=1.0):
         stack.kill("redis", signal.SIGCONT)
 
 
+def one_worker_cut_off(stack, seconds=1.0):
+    """One worker's connection is cut, and for a while there is no way back; the others keep theirs."""
+    socket, hidden = stack.folder / "redis.sock", stack.folder / "redis-hidden.sock"
+    socket.rename(hidden)
+    try:
+        connection_cut(stack, hidden.name)
+        time.sleep(seconds)
+    finally:
+        hidden.rename(socket)
+
+
 def redis_restarted_empty(stack):
     stack.kill("redis")
     time.sleep(0.2)

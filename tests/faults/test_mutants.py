@@ -8,7 +8,7 @@ import time
 
 import faults
 import pytest
-from experiment import Experiment, said, writing
+from experiment import STALE_S, Experiment, said, writing
 from form import IS_LONG
 from history import check
 
@@ -40,6 +40,17 @@ def test_a_rule_left_out_is_noticed(make_stack, new_ids, mutant):
     run = experiment(make_stack, new_ids(2), **with_mutant)
     violations = run.run_until_red(LONGEST_S, parts.get("fault"))
     assert violations, f"not noticed in {LONGEST_S} s: {run.load.statuses}"
+
+
+def test_a_new_epoch_that_writes_do_not_look_for_is_noticed(make_stack, new_ids):
+    """Later than any bound: the entry would be old for its lifetime."""
+    stack = make_stack(failpoints=f"{WINDOWS},epoch_unlooked=on")
+    for _ in range(8):
+        run = Experiment(stack, new_ids(300), clients=12, weights={"get": 70, "put": 30})
+        run.run_with_last_writes_under(faults.entries_purged, lambda _: True)
+        if check(run.load.ops, slack_s=STALE_S):
+            return
+    raise AssertionError("not noticed in 8 rounds")
 
 
 @pytest.mark.parametrize("like", ["joiners_take_refused", "lost_mark_untold"] if IS_LONG else ["lost_mark_untold"])
