@@ -320,7 +320,7 @@ command_shots() {
 # Each script says what it measures, beside which yardstick, and fails if a goal is missed.
 command_bench() {
     local name status=0
-    [ $# -gt 0 ] || set -- hits load frozen
+    [ $# -gt 0 ] || set -- hits front load frozen
     # shellcheck disable=SC2046
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk $(test_packages_mongodb)
     test_clean_environment

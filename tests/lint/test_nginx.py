@@ -91,7 +91,9 @@ def test_metrics_and_health_are_on_the_internal_server_only():
 def test_who_adds_a_header_adds_the_security_headers():
     for path in ("nginx/problem.conf", "nginx/micro.conf"):
         assert "include todo/headers.conf;" in text(path)
+    assert "include todo/safety.conf;" in text("nginx/headers.conf")
     for path, words in all_nginx().items():
         for block in re.findall(r"location [^{]*\{[^}]*\}", words):
             if "add_header" in block:
-                assert re.search("include todo/(headers|problem|micro).conf;", block), f"{path}: {block}"
+                has_policy = "add_header Content-Security-Policy" in block and "include todo/safety.conf;" in block
+                assert has_policy or re.search("include todo/(headers|problem|micro).conf;", block), f"{path}: {block}"
