@@ -188,7 +188,7 @@ test_model() {
 
 # --- pytest ---
 
-# test_faults FILE [OPTION...]; what tests the tests goes beside them.
+# test_faults FILE [OPTION...]; the longest file in front, the others beside it.
 test_faults() {
     test_build build_failpoints || return 0
     export FAULTS_BUILD_DIR=${FAULTS_BUILD_DIR-$ROOT/build-failpoints}
@@ -196,9 +196,9 @@ test_faults() {
         test_pytest faults "$@"
         return
     fi
-    test_pytest_beside faults-mutants "$1" --ignore="$1/test_faults.py"
+    test_pytest_beside faults-others "$1" --ignore="$1/test_faults.py"
     test_pytest faults "$1/test_faults.py"
-    test_pytest_join faults-mutants
+    test_pytest_join faults-others
 }
 
 # test_e2e KIND FILE...; the two stores take their turns side by side.

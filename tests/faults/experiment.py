@@ -12,6 +12,9 @@ from stack import wait_until
 # What is promised while Redis is away, frozen, another one, or seen by some workers only; see doc/consistency.md.
 STALE_S = 2.0
 
+# Failpoints that widen the windows in which the steps of two flights can cross.
+SLOW = "write_after_fence=delay:5@0.1,write_after_commit=delay:15@0.2,fill_before=delay:15@0.2"
+
 
 def said(violations):
     return f"{len(violations)} violations, for example\n" + "\n".join(str(violation) for violation in violations[:5])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-What doc/consistency.md promises, under fire. Its table names these tests.
+What doc/consistency.md promises of workers and Redis, under fire. Its table names these tests.
 
 While Redis stays the same Redis and keeps what it has, nobody sees anything old, whatever is killed, cut or slow. Where Redis
 loses the writers' marks, reads may differ while a write is under way, and nothing is old after its answer. While Redis is
@@ -8,17 +8,13 @@ away, or only some of the workers see it, what is old is so for two seconds at m
 """
 
 import time
-from urllib.parse import urlsplit
 
 import faults
 import pytest
-from experiment import STALE_S, Experiment, writing
+from experiment import SLOW, STALE_S, Experiment, writing
 from form import IS_LONG
-from proxy import Proxy
 from stack import wait_until
 
-# Widens the windows in which the steps of two flights can cross.
-SLOW = "write_after_fence=delay:5@0.1,write_after_commit=delay:15@0.2,fill_before=delay:15@0.2"
 KILL = (
     "write_after_fence=kill@0.01,write_after_commit=kill@0.01,write_before_unfence=kill@0.01,fill_before=kill@0.01,"
     "drain_before_remove=kill@0.1," + SLOW
@@ -154,73 +150,3 @@ def test_a_frozen_redis_delays_few_reads_and_hits_come_back(make_stack, new_ids)
     during = run.load.latencies(frozen, thawed)
     assert len(during) > 100 and during[len(during) * 99 // 100] < 0.75, "half of what waiting for Redis would cost"
     assert run.load.hit_rate(frozen + 0.5, thawed) < 0.05, "the fault didn't bite"
-
-
-# --- the store away ---
-
-
-class Server:
-    """The MongoDB under test, behind a proxy that a test may cut."""
-
-    def __init__(self, parts):
-        self.uri, self.name = parts["uri"], parts["server"]
-        address = urlsplit(self.uri)
-        self.proxy = Proxy(address.hostname, address.port)
-        self.proxy.open()
-        self.through = self.uri.replace(address.netloc.rpartition("@")[2], f"127.0.0.1:{self.proxy.port}")
-        words = open(parts["pidfile"]).read().split()
-        self.pid = int(words[0]) if words else None
-        # The stand-in's answers are made of the live document, so a write's may show the next one's version.
-        self.mixes_versions = "mongo-java-server" in self.name
-
-
-@pytest.fixture(scope="module")
-def server(mongodb):
-    server = Server(mongodb)
-    yield server
-    server.proxy.cut()
-
-
-@pytest.fixture
-def mongodb_stack(make_stack, server):
-    return make_stack(failpoints=SLOW, store_uri=server.through, settings={"store_timeout_ms": 600, "write_deadline_ms": 4000})
-
-
-def store_frozen(server):
-    faults.store_frozen(server.pid, 1.0)
-
-
-def store_cut(server):
-    server.proxy.cut()
-    time.sleep(0.7)
-    server.proxy.open()
-
-
-@pytest.mark.parametrize("fault", [store_frozen, store_cut], ids=lambda fault: fault.__name__)
-def test_nothing_is_old_when_the_store_was_away(mongodb_stack, server, new_ids, seconds, fault):
-    """Writes without an answer may be made when it is back: their fences stand until then."""
-    if server.pid is None:
-        pytest.skip("MONGODB_URI names a server that isn't ours to stop")
-    run = Experiment(mongodb_stack, new_ids(8), owners=server.mixes_versions)
-    run.run(seconds(4), lambda _: fault(server), every_s=1.5)
-    assert run.load.statuses.get(503), "the fault didn't bite"
-    run.assert_worth_it(hits=0.02).assert_clean(names_bind=not server.mixes_versions)
-    wait_until(lambda: mongodb_stack.get("/todos?limit=1").status == 200, 10, "the store is back")
-    run.assert_healed()
-
-
-def test_hits_go_on_when_the_store_is_killed_and_misses_are_told_in_time(mongodb_stack, server, new_ids):
-    """The last test of this server: there is no other one after it."""
-    if server.pid is None:
-        pytest.skip("MONGODB_URI names a server that isn't ours to kill")
-    known, unknown = new_ids(10), new_ids(10)
-    for id in known:  # a worker's breaker may still be open
-        wait_until(lambda: mongodb_stack.post({"id": id, "name": id}).status in (201, 409), 10, "the store is back")
-        wait_until(lambda: mongodb_stack.get(f"/todos/{id}").cache.get("hit"), 10, "a hit")
-    faults.killed(server.pid)
-    for known_id, unknown_id in zip(known, unknown):
-        assert mongodb_stack.get(f"/todos/{known_id}").cache["hit"]
-        begun = time.monotonic()
-        answer = mongodb_stack.get(f"/todos/{unknown_id}")
-        assert answer.problem(503) and int(answer.headers["Retry-After"]) > 0
-        assert time.monotonic() - begun < 0.6 + 0.4, "store_timeout_ms, and something for a busy machine"

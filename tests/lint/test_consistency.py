@@ -6,7 +6,7 @@ import re
 from source import ROOT, macro_rows, text
 
 TABLE = [line for line in text("doc/consistency.md").splitlines() if line.startswith("| ")]
-TESTS = text("tests/faults/test_faults.py")
+TESTS = text("tests/faults/test_faults.py") + text("tests/faults/test_store_faults.py")
 
 
 def test_every_test_in_the_table_exists():
