@@ -101,7 +101,7 @@ def shared(request, front, tmp_path):
         folder.chmod(0o755)
     environment = {
         "LISTEN": f"127.0.0.1:{port}", "INTERNAL_LISTEN": f"127.0.0.1:{internal}", "HOSTS": "todos.example", "ACCESS_LOG": "access.log",
-        "SOCKET": "todo.sock", "STATIC": "static", "BROTLI": "off",
+        "SOCKET": "todo.sock", "STATIC": "static",
     }  # fmt: skip
     subprocess.run([DEV, "nginx", tmp_path / "todo"], env={**os.environ, **environment}, check=True, timeout=60)
     (tmp_path / "static").symlink_to(front.folder / "static")
