@@ -31,6 +31,7 @@ static const char USAGE[] =
     "\n"
     "  -c, --config FILE        read settings from FILE\n"
     "  -o, --option NAME=VALUE  set one setting; goes before FILE and the environment (TODO_NAME)\n"
+    "      --follow             the same as -o follow=on\n"
     "  -s, --socket SOCKET      listen on SOCKET, mode 0660, instead of standard input\n"
     "      --show-config        print the settings in effect, and exit\n"
     "      --help               print this, and exit\n"
@@ -53,6 +54,7 @@ static void command_line_parse(struct command_line *line, int argc, char **argv)
     static const struct option longs[] = {
         {"config", required_argument, NULL, 'c'},
         {"option", required_argument, NULL, 'o'},
+        {"follow", no_argument, NULL, 'F'}, /* an option of this program, a setting to the others */
         {"socket", required_argument, NULL, 's'},
         {"show-config", no_argument, NULL, 'C'},
         {"help", no_argument, NULL, 'H'},
@@ -66,6 +68,8 @@ static void command_line_parse(struct command_line *line, int argc, char **argv)
             line->config_file = optarg;
         else if (found == 'o')
             line->options[line->option_count++] = optarg;
+        else if (found == 'F')
+            line->options[line->option_count++] = "follow=on";
         else if (found == 's')
             line->socket_path = optarg;
         else if (found == 'C')

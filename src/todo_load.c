@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "load/faker.h"
+#include "load/format.h"
 #include "load/load.h"
 #include "program.h"
 #include "server/http_client.h"
@@ -215,7 +216,7 @@ static enum status run_open_reader(struct run *run, struct error *error)
     }
     struct source *source;
     enum status status = source_open(&source, line->input_path, error);
-    return status == STATUS_OK ? reader_open(&run->reader, source, clock_wall_ms(), error) : status;
+    return status == STATUS_OK ? format_open(&run->reader, source, clock_wall_ms(), error) : status;
 }
 
 static enum status run_open_rejects(struct run *run, struct error *error)
@@ -232,11 +233,9 @@ static enum status run_open_rejects(struct run *run, struct error *error)
 
 static enum status run_open_cache(struct run *run, struct error *error)
 {
-    if (*run->settings->purge_url) {
-        enum status status = http_client_new(&run->http_client, loop_events(run->loop), error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    enum status status = http_client_new(&run->http_client, run->settings, loop_events(run->loop), error);
+    if (status != STATUS_OK)
+        return status;
     struct cache_options options = {
         .events = loop_events(run->loop),
         .settings = run->settings,

@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "control/control.h"
 #include "program.h"
+#include "server/http_client.h"
 #include "server/loop.h"
 #include "server/stats_file.h"
 
@@ -70,6 +71,7 @@ struct run {
     struct loop *loop;
     struct store *store;
     struct pool *pool;
+    struct http_client *http_client; /* NULL: there is nobody to call */
     struct cache *cache;
     struct control *control;
     struct timer *idle;
@@ -183,6 +185,8 @@ static enum status run_open(struct run *run, struct error *error)
     };
     enum status status = loop_new(&run->loop, (unsigned)settings->store_concurrency, error);
     if (status == STATUS_OK)
+        status = http_client_new(&run->http_client, settings, loop_events(run->loop), error);
+    if (status == STATUS_OK)
         status = store_open(&run->store, &store_options, error);
     if (status != STATUS_OK)
         return status;
@@ -199,6 +203,7 @@ static enum status run_open(struct run *run, struct error *error)
         .store = run->store,
         .pool = run->pool,
         .stats = &run->stats,
+        .http = http_client_http(run->http_client),
     };
     status = cache_new(&run->cache, &cache_options, error);
     struct control_options control_options = {
@@ -208,10 +213,15 @@ static enum status run_open(struct run *run, struct error *error)
     return status;
 }
 
+static bool run_is_idle(const struct run *run)
+{
+    return pool_busy_count(run->pool) == 0 && !cache_is_purging(run->cache);
+}
+
 static void on_idle_look(void *ctx)
 {
     struct run *run = ctx;
-    if (pool_busy_count(run->pool) == 0)
+    if (run_is_idle(run))
         loop_stop(run->loop);
     else
         loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
@@ -221,7 +231,7 @@ static void on_idle_look(void *ctx)
 static void run_until_idle(struct run *run)
 {
     loop_run(run->loop);
-    while (pool_busy_count(run->pool) > 0) {
+    while (!run_is_idle(run)) {
         loop_events(run->loop)->timer_start(run->idle, 0);
         loop_run(run->loop);
     }
@@ -263,6 +273,7 @@ static void on_signal(void *ctx, int signal_number)
 static void run_close(struct run *run)
 {
     control_free(run->control);
+    http_client_free(run->http_client); /* its calls are the cache's */
     cache_free(run->cache);
     pool_free(run->pool);
     if (run->loop) {

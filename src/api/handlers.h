@@ -26,14 +26,11 @@ void health_get(struct services *services, struct request *request, struct slice
 void ready_get(struct services *services, struct request *request, struct slice id);    /* GET /readyz */
 void metrics_get(struct services *services, struct request *request, struct slice id);  /* GET /metrics */
 
-/*
- * Where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1), and Server-Timing if it is asked for by the
- * settings.
- */
-void response_trace(const struct services *services, struct request *request, const struct cache_trace *trace);
+/* Where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1); and for Server-Timing, how long that took. */
+void response_trace(struct request *request, const struct cache_trace *trace);
 
 /* The same for a write: Cache-Status with fwd=method. */
-void response_trace_write(const struct services *services, struct request *request);
+void response_trace_write(struct request *request);
 
 /* What the request's conditions say of a representation (base/condition.h). */
 enum condition_outcome request_condition(const struct request *request, struct slice etag, int64_t modified_at_ms);

@@ -24,21 +24,20 @@ struct limit_waiting {
     struct slice id;
 };
 
-static void answer_limited(const struct services *services, struct request *request)
+static void answer_limited(struct request *request)
 {
     char seconds[INT64_TEXT_MAX + 1];
     int64_t retry_after_s = (request->limit.retry_in_ms + 999) / 1000;
     problem_begin(request, PROBLEM_TOO_MANY_REQUESTS);
     response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s > 0 ? retry_after_s : 1));
-    response_limit(services, request);
     problem_finish(request, PROBLEM_TOO_MANY_REQUESTS, "This client has used up its share; see Retry-After.");
 }
 
-bool limit_admits(const struct services *services, struct request *request)
+bool limit_admits(struct request *request)
 {
     if (!request->limit.known || request->limit.admitted)
         return true;
-    answer_limited(services, request);
+    answer_limited(request);
     return false;
 }
 
@@ -49,7 +48,7 @@ static void on_verdict(void *ctx, const struct limit_verdict *verdict)
     if (request) {
         request->waiter = NULL;
         request->limit = *verdict;
-        if (waiting->handler && limit_admits(waiting->services, request))
+        if (waiting->handler && limit_admits(request))
             waiting->handler(waiting->services, request, waiting->id);
     }
     free(waiting);
@@ -79,16 +78,4 @@ void limit_pass(struct services *services, struct request *request, handler_fn h
         waiting->handler = NULL; /* before the call: the request may be answered in it */
         handler(services, request, id);
     }
-}
-
-void response_limit(const struct services *services, struct request *request)
-{
-    const struct settings *settings = services->settings;
-    if (!request->limit.known)
-        return;
-    buf_printf(&request->out, "RateLimit-Policy: \"client\";q=%lld;w=%lld\r\n", (long long)settings->rate_limit_burst,
-               (long long)((settings->rate_limit_burst * 60 + settings->rate_limit_per_minute - 1) /
-                           settings->rate_limit_per_minute));
-    buf_printf(&request->out, "RateLimit: \"client\";r=%lld;t=%lld\r\n", (long long)request->limit.remaining,
-               (long long)((request->limit.reset_ms + 999) / 1000));
 }

@@ -17,9 +17,6 @@
 void limit_pass(struct services *services, struct request *request, handler_fn handler, struct slice id);
 
 /* Whether the answer may be given; if not, the request has been answered. For the handlers that limit_pass() doesn't hold up. */
-bool limit_admits(const struct services *services, struct request *request);
-
-/* RateLimit fields, if the client's standing is known. */
-void response_limit(const struct services *services, struct request *request);
+bool limit_admits(struct request *request);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/settings.h"
 #include "base/slice.h"
 #include "base/stats.h"
 #include "cache/limit.h"
@@ -66,17 +67,19 @@ struct request {
     enum method method;
     struct slice body;
     enum body_state body_state;
-    char id[33];              /* for the log: request_id if it is well-formed, else made up */
-    int64_t started_at_us;    /* monotonic */
-    struct arena arena;       /* for whatever lives until the answer; reset by the request's owner */
-    unsigned route;           /* row of the route table: what to count it under */
-    struct stats *stats;      /* where to count it */
-    int status;               /* of the answer */
-    struct buf scratch;       /* the handler's: a body in the making */
-    struct buf out;           /* header block and body, one run of bytes, as a FastCGI responder sends them */
-    request_answer_fn answer; /* the owner's: sends out */
+    char id[33];                     /* for the log: request_id if it is well-formed, else made up */
+    int64_t started_at_us;           /* monotonic */
+    struct arena arena;              /* for whatever lives until the answer; reset by the request's owner */
+    unsigned route;                  /* row of the route table: what to count it under */
+    struct stats *stats;             /* where to count it */
+    const struct settings *settings; /* NULL: none, until api_handle() */
+    int status;                      /* of the answer */
+    struct buf scratch;              /* the handler's: a body in the making */
+    struct buf out;                  /* header block and body, one run of bytes, as a FastCGI responder sends them */
+    request_answer_fn answer;        /* the owner's: sends out */
     bool answered;
     struct limit_verdict limit; /* what is known of the client's standing */
+    int64_t redis_us, store_us; /* that the answer took there, for Server-Timing; -1: it wasn't asked */
     struct request **waiter;    /* where somebody who may outlive the request points to it; set to NULL by the answer */
 };
 
@@ -87,7 +90,8 @@ void request_begin(struct request *request, int64_t now_us);
  * Building an answer: status first, then headers, then the body, then request_answer().
  *
  * response_header() takes printable ASCII values only; others are a bug of ours and abort, so nothing that a client sent can
- * add a header. The body is left out for HEAD and for 304, Content-Length says what GET would have sent.
+ * add a header. The body is left out for HEAD and for 304, Content-Length says what GET would have sent. With the body comes what
+ * every answer says: RateLimit and RateLimit-Policy if the client's standing is known, Server-Timing if the settings want it.
  */
 void response_begin(struct request *request, int status);
 void response_header(struct request *request, const char *name, const char *value);

@@ -183,6 +183,7 @@ void api_handle(struct services *services, struct request *request)
     unsigned methods = 0;
     request->route = ROUTE_NONE;
     request->stats = services->stats;
+    request->settings = services->settings;
     for (size_t i = 0; i < ROW_COUNT; i++) {
         const struct route_row *row = &rows[i];
         struct slice id;

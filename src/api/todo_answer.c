@@ -56,7 +56,7 @@ void todo_answer_read(const struct services *services, struct request *request, 
     enum condition_outcome outcome = request_condition(request, slice_of(etag), todo->updated_at_ms);
     if (outcome == CONDITION_FAILED) {
         problem_begin(request, PROBLEM_CONDITION_FAILED);
-        response_trace(services, request, trace);
+        response_trace(request, trace);
         problem_finish(request, PROBLEM_CONDITION_FAILED,
                        "The todo has changed, or is not the one that the request means.");
         return;
@@ -66,7 +66,7 @@ void todo_answer_read(const struct services *services, struct request *request, 
         response_header(request, "Content-Type", "application/json");
     response_validators(request, todo, etag);
     freshness_of_todo(services, request, todo->id);
-    response_trace(services, request, trace);
+    response_trace(request, trace);
     response_body(request, buf_slice(&request->scratch));
     request_answer(request);
 }
@@ -87,7 +87,7 @@ static void written_finish(const struct services *services, struct request *requ
                            enum cache_purge purge, struct slice body)
 {
     freshness_of_write(services, request, id, purge);
-    response_trace_write(services, request);
+    response_trace_write(request);
     response_body(request, body);
     request_answer(request);
 }
@@ -121,7 +121,7 @@ void todo_answer_deleted(const struct services *services, struct request *reques
     response_begin(request, 204);
     response_todo_version(request, todo->id, todo->v + 1);
     freshness_of_write(services, request, todo->id, purge);
-    response_trace_write(services, request);
+    response_trace_write(request);
     response_body(request, SLICE(""));
     request_answer(request);
 }

@@ -20,7 +20,7 @@ static void answer_absent(struct todo_getting *self, const struct cache_trace *t
     char text[32];
     problem_begin(request, PROBLEM_NOT_FOUND);
     const char *cache_control = freshness_of_absent(self->services, request, self->get.id, text);
-    response_trace(self->services, request, trace);
+    response_trace(request, trace);
     problem_finish_cached(request, PROBLEM_NOT_FOUND, "There is no todo with this id.", cache_control);
 }
 
@@ -28,7 +28,7 @@ static void on_got(void *ctx, const struct cache_answer *answer)
 {
     struct todo_getting *self = ctx;
     struct request *request = self->request;
-    if (!limit_admits(self->services, request))
+    if (!limit_admits(request))
         return;
     if (answer->status == STATUS_OK)
         todo_answer_read(self->services, request, answer->todo, &answer->trace);

@@ -132,7 +132,7 @@ static void answer_page(struct todo_listing *self, const struct cache_page_answe
     enum condition_outcome outcome = request_condition(request, page->etag, -1);
     if (outcome == CONDITION_FAILED) {
         problem_begin(request, PROBLEM_CONDITION_FAILED);
-        response_trace(self->services, request, &answer->trace);
+        response_trace(request, &answer->trace);
         problem_finish(request, PROBLEM_CONDITION_FAILED, "The page has changed.");
         return;
     }
@@ -142,7 +142,7 @@ static void answer_page(struct todo_listing *self, const struct cache_page_answe
     response_header_slice(request, "ETag", page->etag);
     freshness_of_list(self->services, request);
     response_link(request, &self->list.query, page->next);
-    response_trace(self->services, request, &answer->trace);
+    response_trace(request, &answer->trace);
     response_body(request, page->body);
     request_answer(request);
 }
@@ -150,7 +150,7 @@ static void answer_page(struct todo_listing *self, const struct cache_page_answe
 static void on_listed(void *ctx, const struct cache_page_answer *answer)
 {
     struct todo_listing *self = ctx;
-    if (!limit_admits(self->services, self->request))
+    if (!limit_admits(self->request))
         return;
     if (answer->status == STATUS_OK)
         answer_page(self, answer);

@@ -66,6 +66,7 @@ const char *status_name(enum status status)
         [STATUS_BUSY] = "busy",
         [STATUS_UNAVAILABLE] = "unavailable",
         [STATUS_UNKNOWN] = "unknown",
+        [STATUS_UNSUPPORTED] = "unsupported",
     };
     bug_unless((unsigned)status < STATUS_COUNT, "a status that is not in the enum");
     return names[status];

@@ -17,6 +17,7 @@ enum status {
     STATUS_BUSY,        /* a bound was reached (queue, concurrency): nothing was started, try again later */
     STATUS_UNAVAILABLE, /* not reachable, or refused; nothing was applied */
     STATUS_UNKNOWN,     /* a write was sent and its outcome is not known: it may be applied now, later or never */
+    STATUS_UNSUPPORTED, /* what stands behind can't do that, now or later */
     STATUS_COUNT
 };
 

@@ -21,9 +21,13 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
          "The truth behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the "        \
          "database.")                                                                                                  \
     TEXT(redis, "unix:/run/redis/redis-server.sock", 1, 500, "address",                                                \
-         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT or HOST:PORT/DB.")                                           \
+         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, or "                                          \
+         "sentinel://HOST:PORT,HOST:PORT/NAME[/DB].")                                                                  \
     TEXT(redis_user, "", 0, 100, "name", "ACL user for AUTH; empty: the default user.")                                \
     TEXT(redis_password_file, "", 0, 500, "file", "File whose first line is the password for AUTH; empty: no AUTH.")   \
+    TEXT(sentinel_user, "", 0, 100, "name", "ACL user for AUTH at the sentinels; empty: the default user.")            \
+    TEXT(sentinel_password_file, "", 0, 500, "file",                                                                   \
+         "File whose first line is the sentinels' own password; empty: no AUTH there.")                                \
     INT(redis_timeout_ms, 100, 10, 10000, "ms",                                                                        \
         "A command unanswered for this long means that Redis is away: its connection is dropped, reads go to the "     \
         "store.")                                                                                                      \
@@ -49,6 +53,8 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
     INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                           \
     INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
+    BOOL(follow, false, 0, 1, "on|off",                                                                                \
+         "Follow the store's change stream, so that what others write to it is invalidated too; needs a replica set.") \
     INT(audit_rate, 1000, 0, 1000000, "hits",                                                                          \
         "One in so many hits is compared with the store 1, 10 and 60 s later; 0: none.")                               \
     BOOL(require_if_match, false, 0, 1, "on|off",                                                                      \

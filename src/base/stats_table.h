@@ -39,6 +39,11 @@
     X(PURGE_PENDING, "todo_purges_total", "kind=\"pending\"", "")                                                      \
     X(PURGE_DRAINED, "todo_purges_total", "kind=\"drained\"", "")                                                      \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
+    X(FOLLOW_INVALIDATED, "todo_follow_changes_total", "result=\"invalidated\"",                                       \
+      "Changes that the store told of, by what became of the todo's entry.")                                           \
+    X(FOLLOW_KEPT, "todo_follow_changes_total", "result=\"kept\"", "")                                                 \
+    X(FOLLOW_ANEW, "todo_follow_anew_total", "", "Times that the changes' history was lost and all entries left.")     \
+    X(FOLLOW_FAILED, "todo_follow_failures_total", "", "Times that following the store's changes broke off.")          \
     X(AUDIT_CONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"consistent\"",                                     \
       "Comparisons of cached todos with the store, by what they showed.")                                              \
     X(AUDIT_INCONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"inconsistent\"", "")                             \
@@ -61,9 +66,11 @@
     X(REDIS_TIMEOUT, "todo_redis_errors_total", "kind=\"timeout\"", "Redis errors, by kind.")                          \
     X(REDIS_CONNECT, "todo_redis_errors_total", "kind=\"connect\"", "")                                                \
     X(REDIS_LOST, "todo_redis_errors_total", "kind=\"lost\"", "")                                                      \
+    X(REDIS_SENTINEL, "todo_redis_errors_total", "kind=\"sentinel\"", "")                                              \
     X(REDIS_NOSCRIPT, "todo_redis_errors_total", "kind=\"noscript\"", "")                                              \
     X(REDIS_OOM, "todo_redis_errors_total", "kind=\"oom\"", "")                                                        \
     X(REDIS_READONLY, "todo_redis_errors_total", "kind=\"readonly\"", "")                                              \
+    X(REDIS_MASTERDOWN, "todo_redis_errors_total", "kind=\"masterdown\"", "")                                          \
     X(REDIS_LOADING, "todo_redis_errors_total", "kind=\"loading\"", "")                                                \
     X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
     X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \

@@ -2,11 +2,11 @@
 /*
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
- *   cache_get   todo_read.c --+                        redis.c    the connection
+ *   cache_get   todo_read.c --+                        redis.c    the connection; sentinel.c
  *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
  *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
  *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
- *   auditor.c, audit.c  whether the invariant holds, measured
+ *   follow.c  what others write to the store           auditor.c, audit.c  whether the invariant holds, measured
  *   purge.c, purge_record.c  caches in front           purge_target.c  in which words they are told
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
@@ -21,13 +21,10 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cache/auditor.h"
 #include "cache/cache_state.h"
 #include "cache/purge.h"
-
-enum { EPOCH_NOTICED_MS = 2000, EPOCH_TRIES = 10 };
 
 static void on_redis_up(void *ctx)
 {
@@ -49,6 +46,8 @@ static struct redis_options redis_options_of(struct cache *cache)
                                   .address = settings->redis,
                                   .user = settings->redis_user,
                                   .password_file = settings->redis_password_file,
+                                  .sentinel_user = settings->sentinel_user,
+                                  .sentinel_password_file = settings->sentinel_password_file,
                                   .timeout_ms = (uint32_t)settings->redis_timeout_ms,
                                   .reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms,
                                   .on_up = on_redis_up,
@@ -65,6 +64,8 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     cache->link = link_new(cache);
     cache->outbox = outbox_new(cache);
     cache->auditor = auditor_new(cache);
+    if (options->follow_pool)
+        cache->follow = follow_new(cache);
     struct redis_options redis_options = redis_options_of(cache);
     enum status status = purge_new(&cache->purge, cache, error);
     if (status == STATUS_OK)
@@ -85,6 +86,7 @@ void cache_free(struct cache *cache)
     redis_free(cache->redis);
     link_free(cache->link);
     outbox_free(cache->outbox);
+    follow_free(cache->follow);
     auditor_free(cache->auditor);
     purge_free(cache->purge);
     free(cache);
@@ -100,41 +102,24 @@ bool cache_is_purging(const struct cache *cache)
     return cache->purge && purge_is_busy(cache->purge);
 }
 
-/* For caches in front, recorded first: who dies in between has them purged for nothing, at worst. */
-static enum status purge_of_all_record(const struct cache *cache, struct error *error)
-{
-    /* The move is one call of the store more; after it a worker asks once a second. */
-    int64_t noticed_ms = EPOCH_NOTICED_MS + 2 * cache->options.settings->store_timeout_ms;
-    return cache->purge ? purge_record_all(cache->purge, clock_wall_ms() + noticed_ms, error) : STATUS_OK;
-}
-
-enum status cache_invalidate_all(const struct cache *cache, int64_t *epoch, struct error *error)
-{
-    struct store *store = cache->options.store;
-    enum status status = purge_of_all_record(cache, error);
-    if (status != STATUS_OK)
-        return status;
-    for (int i = 0; i < EPOCH_TRIES; i++) {
-        struct store_meta meta;
-        bool swapped;
-        status = store_meta_get(store, &meta, error);
-        if (status != STATUS_OK)
-            return status;
-        int64_t expected_epoch = meta.epoch++;
-        status = store_meta_swap(store, expected_epoch, &meta, &swapped, error);
-        *epoch = meta.epoch;
-        if (status != STATUS_OK || swapped)
-            return status;
-    }
-    return error_set(error, STATUS_BUSY, "the cache's epoch was moved on by others %d times in a row; try again",
-                     EPOCH_TRIES);
-}
-
 void cache_tend(struct cache *cache)
 {
     if (cache->purge)
         purge_tend(cache->purge);
     outbox_tend(cache->outbox);
     link_tend(cache->link);
+    if (cache->follow)
+        follow_tend(cache->follow);
     auditor_tend(cache->auditor);
+}
+
+void cache_stop_following(struct cache *cache)
+{
+    if (cache->follow)
+        follow_stop(cache->follow);
+}
+
+bool cache_is_following(const struct cache *cache)
+{
+    return cache->follow && !follow_is_idle(cache->follow);
 }

@@ -35,7 +35,8 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
-    const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
+    const struct http *http;  /* for purges; may be NULL if the setting purge_url is empty */
+    struct pool *follow_pool; /* of one call, which follow.c keeps busy; NULL: the store's changes aren't followed */
 };
 
 /* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting. */
@@ -51,14 +52,24 @@ bool cache_is_trusted(const struct cache *cache);
 bool cache_is_purging(const struct cache *cache);
 
 /*
- * pool thread, may block: puts all entries out of reach, by moving the epoch on in the store; workers notice within a second. Caches
- * in front forget all that they have a little later. Needs no Redis. *epoch: the new one.
- * errors  the store's; STATUS_BUSY: others moved it on each time
+ * Moves the epoch on: all entries and pages are out of reach as soon as the workers notice, within some two seconds; a little
+ * later caches in front are told to forget all. Needs no Redis.
+ *
+ * epoch    the new one
+ * errors   the store's; STATUS_BUSY: others moved it on at the same time, again and again
+ * context  pool thread, may block
  */
-enum status cache_invalidate_all(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
 
-/* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
+/* Periodic duty, once a second: epoch, outbox, following, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
+
+/*
+ * Following the store's changes ends: no new round of it begins. Before cache_free(), wait until cache_is_following() is
+ * false, which it will be within a second.
+ */
+void cache_stop_following(struct cache *cache);
+bool cache_is_following(const struct cache *cache);
 
 enum cache_source {
     CACHE_HIT,     /* from Redis, as age_ms and ttl_ms say */
@@ -180,7 +191,8 @@ struct cache_write {
     unsigned replies_left;  /* of the pair of scripts under way */
     bool fenced;            /* in Redis */
     bool recorded;          /* in the outbox */
-    bool scripts_failed, fence_unanswered;
+    bool overtaken;         /* by another epoch, before the commit */
+    bool scripts_failed, fence_unanswered, fence_may_be_late;
     bool purges_recorded;       /* in the store */
     bool entries_gone;          /* no reader gets the old state from Redis any more */
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */

@@ -10,10 +10,11 @@
 
 #include "cache/cache.h"
 #include "cache/flight.h"
-#include "cache/redis.h"
 #include "cache/scripts.h"
+#include "redis/redis.h"
 
 struct auditor;
+struct follow;
 struct link;
 struct outbox;
 struct purge;
@@ -23,6 +24,7 @@ struct cache {
     struct redis *redis;
     struct link *link;            /* link.c: which Redis, which epoch, whether to trust it */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis couldn't take */
+    struct follow *follow;        /* follow.c: what others change in the store; NULL: not asked for */
     struct auditor *auditor;      /* auditor.c: compares hits with the store */
     struct purge *purge;          /* purge.c: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
@@ -72,5 +74,12 @@ bool outbox_has_news(const struct outbox *outbox);
 /* Keeps a settled fence that could be brought neither to Redis nor to the store, and tries the store again at each tend. */
 void outbox_owe(struct outbox *outbox, const struct token *token, const char *const *ids, size_t id_count);
 void outbox_tend(struct outbox *outbox);
+
+/* follow.c */
+struct follow *follow_new(struct cache *cache);
+void follow_free(struct follow *follow); /* when it is idle; NULL is fine */
+void follow_tend(struct follow *follow); /* once a second: takes the lease if it is free */
+void follow_stop(struct follow *follow); /* for good */
+bool follow_is_idle(const struct follow *follow);
 
 #endif

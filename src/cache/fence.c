@@ -7,10 +7,12 @@
  * whose clocks differ agree about when a mark has run out.
  *
  * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua. Who fences when is in
- * write.c (a write's own) and outbox.c (those that Redis couldn't take in time).
+ * write.c (a write's own) and outbox.c (those that Redis couldn't take in time). Writes of others come too late for a fence:
+ * follow.c has their entries invalidated once they are made.
  */
 #include "cache/fence.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -99,4 +101,41 @@ void publish_send(struct cache *cache, const struct fence_call *call, const stru
     mutant_publish_anyway(cache, call, &fields);
     fence_keys_fini(&all);
     list_unfence_send(cache, call, on_list, ctx);
+}
+
+/* ---- Others' writes ---- */
+
+enum { LEFT_TEXT_MAX = 2 * INT64_TEXT_MAX + 2 };
+
+/* What invalidate.lua compares an entry with. */
+static struct slice left_text(char text[LEFT_TEXT_MAX], const struct store_told *told)
+{
+    if (told->deleted)
+        return SLICE("none");
+    if (told->v == 0)
+        return SLICE("");
+    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)told->v, (long long)told->updated_at_ms);
+    return (struct slice){.data = text, .len = (size_t)len};
+}
+
+void invalidate_send(struct cache *cache, int64_t epoch, const struct store_told *told, size_t count,
+                     redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx)
+{
+    struct fence_keys all;
+    const char **ids = mem_alloc(count * sizeof(*ids));
+    struct slice *args = mem_alloc(count * sizeof(*args));
+    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(count * sizeof(*texts));
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = told[i].id;
+        args[i] = left_text(texts[i], &told[i]);
+    }
+    fence_keys_init(&all, epoch, ids, count);
+    script_run(cache->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, count, on_todos, ctx);
+    fence_keys_fini(&all);
+    free(texts);
+    free(args);
+    free(ids);
+    /* Under a token that no writer has: the pages go, and no mark does. */
+    const struct token nobody = token_new();
+    list_unfence_send(cache, &(struct fence_call){.token = &nobody, .epoch = epoch}, on_list, ctx);
 }

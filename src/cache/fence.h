@@ -12,7 +12,8 @@
 #include "base/random.h"
 #include "cache/cache.h"
 #include "cache/entry.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
+#include "store/follow.h"
 
 struct fence_call {
     const struct token *token; /* the write's */
@@ -31,5 +32,12 @@ void unfence_send(struct cache *cache, const struct fence_call *call, redis_repl
 /* unfence_send() for one id that leaves entry behind if no other write overlapped; on_todos gets publish.lua's answer. */
 void publish_send(struct cache *cache, const struct fence_call *call, const struct entry *entry, int64_t ttl_ms,
                   redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx);
+
+/*
+ * What others changed, as the store told it: entries go unless they are what the change left, and the list's pages go. on_todos
+ * gets the number of entries that stayed.
+ */
+void invalidate_send(struct cache *cache, int64_t epoch, const struct store_told *told, size_t count,
+                     redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx);
 
 #endif

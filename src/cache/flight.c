@@ -211,6 +211,8 @@ static void on_filled(void *ctx, const struct redis_reply *reply)
         cache_count(cache, STAT_FILL);
     else
         cache_count(cache, redis_reply_ok(reply) ? STAT_FILL_REFUSED : STAT_FILL_FAILED);
+    if (reply && !redis_reply_ok(reply) && flight->kind->release)
+        flight->kind->release(flight); /* or others would wait for a fill that won't come */
     flight_land(flight);
 }
 

@@ -23,7 +23,10 @@ struct limit_verdict {
 
 typedef void (*limit_cb)(void *ctx, const struct limit_verdict *verdict);
 
-/* Counts one request of client. done comes once, later, and before the answer to any cache_get or cache_list that is made after. */
+/*
+ * Counts one request of client. done comes once, later; and before the answer to any cache_get or cache_list that is made after, unless
+ * Redis had forgotten the script: then it is sent once more, behind what is on its way.
+ */
 void limit_ask(struct cache *cache, struct slice client, limit_cb done, void *ctx);
 
 #endif

@@ -3,10 +3,10 @@
  * Which Redis is this, and may its entries be trusted?
  *
  *   connected -> INFO -> compare with the store's record -> drain the outbox -> trusted
- *                              \--another run id--> the record's epoch moves on, in one operation
+ *                              \--another name----> the record's epoch moves on, in one operation
  *
  * A Redis that was restarted from old data, or a replica promoted without the last deletes, holds entries that writes have made
- * old. It has another run id. So the store remembers the run id that the entries belong to, beside an epoch that is part of
+ * old. It has another name (identity.c). So the store remembers the name that the entries belong to, beside an epoch that is part of
  * every key; the first worker that meets another Redis moves the epoch on, and with that every older entry is out of reach,
  * at once and for all workers. They run out by their TTL.
  *
@@ -17,7 +17,10 @@
  * that is no longer the right one: it connects anew, for the address may lead elsewhere by now. If it names the same one, it
  * asks anew. A store that is away at that moment changes nothing: hits go on.
  *
- * A Redis that is a replica is refused: writes to it fail, and reads from it are late. One that answers an invalidation with
+ * At the same time Redis is asked whether it still is who it was, for a primary can be made a replica without its clients being
+ * told. The question also finds a connection whose other end is gone without a word, though nobody else uses it.
+ *
+ * A Redis that is a replica, or is loading its file, is refused. One that answers an invalidation with
  * an error (it was made a replica, or wants more replicas than it has) still holds the entry: it isn't trusted until it has
  * taken all that the outbox holds.
  */
@@ -27,6 +30,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/identity.h"
 
 enum { SWAP_TRIES = 5, DRAINS_MOST = 5 };
 
@@ -166,57 +170,35 @@ static void on_checked(struct pool_job *job, enum status status, const struct er
 
 /* ---- INFO ---- */
 
-/* Copies the value of "name:" at the beginning of a line; empty if it isn't there or too long. */
-static void info_value(struct slice info, const char *name, char *value, size_t size_bytes)
-{
-    size_t name_len = strlen(name);
-    const char *end = info.data + info.len;
-    value[0] = '\0';
-    for (const char *line = info.data; line && line < end;) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        const char *line_end = stop ? stop : end;
-        if ((size_t)(line_end - line) > name_len && memcmp(line, name, name_len) == 0 && line[name_len] == ':') {
-            const char *from = line + name_len + 1;
-            size_t len = (size_t)(line_end - from);
-            if (len > 0 && from[len - 1] == '\r')
-                len--;
-            if (len < size_bytes) {
-                memcpy(value, from, len);
-                value[len] = '\0';
-            }
-            return;
-        }
-        line = stop ? stop + 1 : NULL;
-    }
-}
-
 static void on_info(void *ctx, const struct redis_reply *reply)
 {
     struct link *link = ctx;
-    char run_id[sizeof(link->run_id)], role[16];
+    struct identity identity;
     if (!reply || link->state != LINK_ASKING)
         return; /* on_down has been, or will be told */
-    struct slice info = redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE("");
-    info_value(info, "run_id", run_id, sizeof(run_id));
-    info_value(info, "role", role, sizeof(role));
-    if (!run_id[0] || strcmp(role, "master") != 0) {
-        redis_drop(link->cache->redis,
-                   run_id[0] ? "it is a replica: give the primary's address" : "it doesn't tell its run id");
+    identity_take(&identity, redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE(""));
+    if (identity.flaw) {
+        redis_drop(link->cache->redis, identity.flaw);
         return;
     }
     if (link->job_runs) {
         link_fail(link, "an earlier check is still under way");
         return;
     }
-    memcpy(link->run_id, run_id, sizeof(run_id)); /* not before: that job reads it */
+    memcpy(link->run_id, identity.id, sizeof(identity.id)); /* not before: that job reads it */
     link->state = LINK_CHECKING;
     link_run(link, check_work, on_checked);
+}
+
+static void info_send(struct link *link, redis_reply_cb on_reply)
+{
+    redis_call(link->cache->redis, (struct slice[]){SLICE("INFO")}, 1, on_reply, link);
 }
 
 static void link_ask(struct link *link)
 {
     link_withdraw(link, LINK_ASKING);
-    redis_call(link->cache->redis, (struct slice[]){SLICE("INFO")}, 1, on_info, link);
+    info_send(link, on_info);
 }
 
 /* ---- Once a second ---- */
@@ -254,8 +236,23 @@ static void on_peeked(struct pool_job *job, enum status status, const struct err
         outbox_drain(cache->outbox, on_tend_drained, link);
 }
 
+static void on_info_again(void *ctx, const struct redis_reply *reply)
+{
+    struct link *link = ctx;
+    struct identity identity;
+    if (!reply || link->state != LINK_TRUSTED)
+        return; /* whatever has happened, it will be asked who it is before it is trusted again */
+    identity_take(&identity, redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE(""));
+    if (identity.flaw)
+        redis_drop(link->cache->redis, identity.flaw);
+    else if (strcmp(identity.id, link->run_id) != 0)
+        redis_drop(link->cache->redis, "it has been a replica, or has got its first one");
+}
+
 void link_tend(struct link *link)
 {
+    if (link->state == LINK_TRUSTED)
+        info_send(link, on_info_again);
     if (link->job_runs)
         return;
     if (link->state == LINK_TRUSTED)

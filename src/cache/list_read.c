@@ -18,6 +18,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/demand.h"
@@ -196,10 +197,31 @@ static void list_miss(struct cache_list *list, bool is_direct)
         list_board(list, is_direct);
 }
 
+static void on_deleted(void *ctx, const struct redis_reply *reply)
+{
+    (void)ctx, (void)reply; /* if it failed, the next reader finds the same again */
+}
+
+enum list_part { LIST_GENERATION, LIST_PAGE };
+
+/* A key of another type can't be one of ours, and would be in the way of the next fill. */
+static void list_discard_foreign(struct cache_list *list, enum list_part part, const struct redis_reply *reply)
+{
+    if (!redis_reply_is_error(reply, "WRONGTYPE"))
+        return;
+    struct cache *cache = list->reader.cache;
+    struct list_keys keys;
+    list_keys_init(&keys, cache->epoch, &list->query);
+    const struct key *key = part == LIST_PAGE ? &keys.page : &keys.generation;
+    log_warn(NULL, "key_foreign", "key=%s action=deleted", key->text);
+    redis_call(cache->redis, (struct slice[]){SLICE("DEL"), key_slice(key)}, 2, on_deleted, NULL);
+}
+
 static void on_generation(void *ctx, const struct redis_reply *reply)
 {
     struct cache_list *list = ctx;
     struct slice text = {0};
+    list_discard_foreign(list, LIST_GENERATION, reply);
     if (redis_reply_ok(reply))
         text = redis_reply_text(reply);
     generation_take(list->generation, text);
@@ -223,6 +245,7 @@ static void on_page(void *ctx, const struct redis_reply *reply)
     struct cache_list *list = ctx;
     struct cached_page cached;
     char query[QUERY_TEXT_MAX + 1];
+    list_discard_foreign(list, LIST_PAGE, reply);
     bool is_found = list->reader.cache->trusted && list->generation[0] && redis_reply_ok(reply) &&
                     page_parse(&cached, query_text(query, &list->query), reply) &&
                     slice_equal(cached.generation, slice_of(list->generation));

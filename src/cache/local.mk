@@ -1,7 +1,6 @@
-# The cache-aside protocol. Only redis.c sees hiredis; the scripts are embedded at build time.
+# The cache-aside protocol; its scripts are embedded at build time.
 noinst_LIBRARIES += libcache.a
-libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
-CACHE_LIBS = $(HIREDIS_LIBS) -lm
+CACHE_LIBS = -lm
 libcache_a_SOURCES = \
 	src/cache/audit.c src/cache/audit.h \
 	src/cache/auditor.c src/cache/auditor.h \
@@ -9,8 +8,11 @@ libcache_a_SOURCES = \
 	src/cache/change.c \
 	src/cache/demand.c src/cache/demand.h \
 	src/cache/entry.c src/cache/entry.h \
+	src/cache/epoch.c \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
+	src/cache/follow.c \
+	src/cache/identity.c src/cache/identity.h \
 	src/cache/keys.c src/cache/keys.h \
 	src/cache/lifetime.c src/cache/lifetime.h \
 	src/cache/kept_answer.c src/cache/kept_answer.h \
@@ -20,13 +22,10 @@ libcache_a_SOURCES = \
 	src/cache/mutant.h \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
-	src/cache/pending.c src/cache/pending.h \
 	src/cache/purge.c src/cache/purge.h src/cache/purge_state.h \
+	src/cache/purge_lane.c \
 	src/cache/purge_record.c \
 	src/cache/purge_target.c src/cache/purge_target.h \
-	src/cache/redis.c src/cache/redis.h \
-	src/cache/redis_address.c src/cache/redis_address.h \
-	src/cache/redis_encode.c src/cache/redis_encode.h \
 	src/cache/scan.c src/cache/scan.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c \
@@ -41,6 +40,7 @@ CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
+	src/cache/scripts/invalidate.lua \
 	src/cache/scripts/limit.lua \
 	src/cache/scripts/list_acquire.lua \
 	src/cache/scripts/list_fence.lua \
@@ -55,4 +55,4 @@ CLEANFILES += src/cache/scripts_embedded.h
 src/cache/scripts_embedded.h: $(CACHE_LUA) src/cache/scripts/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) src/cache && \
 	  sh $(srcdir)/src/cache/scripts/embed.sh $(srcdir) $(CACHE_LUA) > $@.new && mv $@.new $@
-src/cache/libcache_a-scripts.$(OBJEXT): src/cache/scripts_embedded.h
+src/cache/scripts.$(OBJEXT): src/cache/scripts_embedded.h

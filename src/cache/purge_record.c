@@ -145,6 +145,7 @@ static enum status remove_work(struct pool_job *job, struct error *error)
 }
 
 static void lane_list(struct purge_lane *lane);
+static void remove_start(struct purge *purge);
 
 /* What couldn't be removed is purged once more when it is due. */
 static void on_removed(struct pool_job *job, enum status status, const struct error *error)
@@ -157,6 +158,8 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
         if (purge->list_next || purge->lanes[i].drain_more)
             lane_list(&purge->lanes[i]);
     purge->list_next = false;
+    if (status == STATUS_OK && purge->removals.count >= REMOVE_MOST)
+        remove_start(purge);
 }
 
 static void remove_start(struct purge *purge)

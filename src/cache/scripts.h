@@ -11,12 +11,13 @@
 #include <stddef.h>
 
 #include "base/slice.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 enum script {
     SCRIPT_ACQUIRE,
     SCRIPT_FENCE,
     SCRIPT_FILL,
+    SCRIPT_INVALIDATE,
     SCRIPT_LIMIT,
     SCRIPT_LIST_ACQUIRE,
     SCRIPT_LIST_FENCE,

@@ -10,7 +10,7 @@
  * write of that id removes it like any other.
  *
  * A broken entry (another type, fields missing) can't be one of ours. It is deleted, for acquire would hand it out again, and
- * the read goes on as a miss. Other errors (LOADING, BUSY) say nothing about the entry and are a miss alone.
+ * the read goes on as a miss. Other errors (NOPERM) say nothing about the entry and are a miss alone.
  */
 #include <stdlib.h>
 

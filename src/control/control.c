@@ -79,10 +79,10 @@ void control_start(struct control *control, control_done_cb done, void *ctx)
 
 /* ---- purge --all ---- */
 
-static enum status invalidate_work(struct pool_job *job, struct error *error)
+static enum status epoch_work(struct pool_job *job, struct error *error)
 {
-    const struct control *control = control_of_job(job);
-    return cache_invalidate_all(control->options.cache, control->epoch, error);
+    struct control *control = control_of_job(job);
+    return cache_move_epoch(control->options.cache, control->epoch, error);
 }
 
 static void on_moved(struct pool_job *job, enum status status, const struct error *error)
@@ -96,7 +96,7 @@ void control_purge_all(struct control *control, int64_t *epoch, control_done_cb 
     control->epoch = epoch;
     control->done = done;
     control->ctx = ctx;
-    control_run_job(control, invalidate_work, on_moved);
+    control_run_job(control, epoch_work, on_moved);
 }
 
 /* ---- Life ---- */

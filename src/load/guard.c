@@ -20,8 +20,6 @@
  *
  * Caches in front of the service (purge_url) are told of each batch by its own write; without fences they are told at both
  * moves to forget all, by a record that the workers send when every one of them reads in the new epoch.
- *
- * The run id in the epoch's record stays: it says which Redis the epoch belongs to, and that didn't change.
  */
 #include "load/guard.h"
 
@@ -74,10 +72,11 @@ static void guard_on_tend(void *ctx)
     guard->options.events->timer_start(guard->tend, TEND_MS);
 }
 
+/* Pool thread. */
 static enum status guard_work_epoch(struct pool_job *job, struct error *error)
 {
     int64_t epoch;
-    return cache_invalidate_all(guard_of_job(job)->options.cache, &epoch, error);
+    return cache_move_epoch(guard_of_job(job)->options.cache, &epoch, error);
 }
 
 static void guard_on_epoch(struct pool_job *job, enum status status, const struct error *error)

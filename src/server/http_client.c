@@ -178,6 +178,7 @@ static void call_options(struct call *call, const struct http_call *wanted)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* else a call that ends would wait for its name's resolver */
     if (wanted->body.data) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)wanted->body.len);
         curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, wanted->body.data);
@@ -202,9 +203,12 @@ static void client_start(void *ctx, const struct http_call *wanted, http_done_cb
     bug_unless(code == CURLM_OK, "libcurl doesn't take a call");
 }
 
-enum status http_client_new(struct http_client **out, const struct events *events, struct error *error)
+enum status http_client_new(struct http_client **out, const struct settings *settings, const struct events *events,
+                            struct error *error)
 {
     *out = NULL;
+    if (!*settings->purge_url)
+        return STATUS_OK;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return error_set(error, STATUS_UNAVAILABLE, "libcurl can't be started");
     struct http_client *client = mem_zalloc(sizeof *client);

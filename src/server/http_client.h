@@ -9,11 +9,12 @@
 #include "base/error.h"
 #include "base/events.h"
 #include "base/http_call.h"
+#include "base/settings.h"
 
 struct http_client;
 
-/* Before any other thread exists; events is borrowed. */
-enum status http_client_new(struct http_client **client, const struct events *events,
+/* events is borrowed. *client stays NULL if the settings name nobody to call. */
+enum status http_client_new(struct http_client **client, const struct settings *settings, const struct events *events,
                             struct error *error) STATUS_MUST_CHECK;
 
 /* Calls under way end from inside this call, without an answer; none may be started any more. NULL is fine. */

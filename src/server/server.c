@@ -51,6 +51,7 @@ struct server {
     struct stats_file *stats_file;
     char write_token[WRITE_TOKEN_MAX + 2];
     struct services services;
+    struct pool *follow_pool;        /* NULL: the store's changes aren't followed */
     struct http_client *http_client; /* NULL: there is nobody to call */
     struct listener *listener;
     struct janitor *janitor;
@@ -82,13 +83,19 @@ static enum status server_open_stats(struct server *server, struct error *error)
     return stats_file_open(&server->stats_file, "", 1, error);
 }
 
+/* Of the store's calls; one more for the follower, whose calls wait for changes, and which would be in the others' way. */
+static uint32_t thread_count(const struct settings *settings)
+{
+    return (uint32_t)settings->store_concurrency + (settings->follow ? 1 : 0);
+}
+
 static enum status server_open_store(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     struct store_options store_options = {
         .uri = settings->store,
         .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = (uint32_t)settings->store_concurrency,
+        .concurrency = thread_count(settings),
     };
     enum status status = store_open(&server->services.store, &store_options, error);
     if (status != STATUS_OK)
@@ -100,22 +107,23 @@ static enum status server_open_store(struct server *server, struct error *error)
         .stats = server->services.stats,
     };
     server->services.pool = pool_new(&pool_options);
+    if (settings->follow)
+        server->follow_pool = pool_new(&(struct pool_options){.loop = loop_uv(server->loop), .concurrency = 1});
     return STATUS_OK;
 }
 
 static enum status server_open_cache(struct server *server, struct error *error)
 {
-    if (*server->settings->purge_url) {
-        enum status status = http_client_new(&server->http_client, server->events, error);
-        if (status != STATUS_OK)
-            return status;
-    }
+    enum status status = http_client_new(&server->http_client, server->settings, server->events, error);
+    if (status != STATUS_OK)
+        return status;
     struct cache_options options = {
         .events = server->events,
         .settings = server->settings,
         .store = server->services.store,
         .pool = server->services.pool,
         .stats = server->services.stats,
+        .follow_pool = server->follow_pool,
         .http = http_client_http(server->http_client),
     };
     return cache_new(&server->services.cache, &options, error);
@@ -148,7 +156,7 @@ static enum status server_open(struct server *server, struct error *error)
     enum status status = server_open_token(server, error);
     if (status != STATUS_OK)
         return status;
-    status = loop_new(&server->loop, (unsigned)server->settings->store_concurrency, error);
+    status = loop_new(&server->loop, thread_count(server->settings), error);
     if (status != STATUS_OK)
         return status;
     server->events = loop_events(server->loop);
@@ -168,7 +176,7 @@ static enum status server_open(struct server *server, struct error *error)
 static bool server_is_done(const struct server *server)
 {
     return listener_connection_count(server->listener) == 0 && pool_busy_count(server->services.pool) == 0 &&
-           !cache_is_purging(server->services.cache);
+           !cache_is_following(server->services.cache) && !cache_is_purging(server->services.cache);
 }
 
 static void on_drain_tick(void *ctx)
@@ -190,6 +198,7 @@ static void on_signal(void *ctx, int signal_number)
     log_info(NULL, "draining", "signal=%d busy=%zu connections=%zu", signal_number,
              listener_busy_count(server->listener), listener_connection_count(server->listener));
     janitor_stop(server->janitor);
+    cache_stop_following(server->services.cache);
     listener_drain(server->listener);
     server->drain_end_at_ms = server->events->now_ms(server->events->loop) + server->settings->drain_timeout_ms;
     server->events->timer_start(server->drain_timer, 0);
@@ -236,7 +245,7 @@ static void server_leave_if_busy(const struct server *server)
 {
     size_t busy = listener_busy_count(server->listener);
     size_t calls = pool_busy_count(server->services.pool);
-    if (busy == 0 && calls == 0)
+    if (busy == 0 && calls == 0 && !cache_is_following(server->services.cache))
         return;
     log_warn(NULL, "drain_timed_out", "requests=%zu store_calls=%zu", busy, calls);
     _exit(EXIT_SUCCESS);
@@ -254,6 +263,7 @@ void server_free(struct server *server)
         server->events->timer_free(server->drain_timer);
     http_client_free(server->http_client); /* its calls are the cache's */
     cache_free(server->services.cache);
+    pool_free(server->follow_pool);
     pool_free(server->services.pool);
     loop_free(server->loop);
     store_close(server->services.store);

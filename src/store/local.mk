@@ -5,14 +5,17 @@ STORE_LIBS = $(MONGOC_LIBS) $(BSON_LIBS) $(SQLITE_LIBS) $(UV_LIBS)
 libstore_a_SOURCES = \
 	src/store/answer.c src/store/answer.h \
 	src/store/condition.c \
+	src/store/follow.h \
 	src/store/mongo.c \
 	src/store/mongo_answers.c src/store/mongo_answers.h \
 	src/store/mongo_change.c src/store/mongo_change.h \
 	src/store/mongo_document.c src/store/mongo_document.h \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
+	src/store/mongo_follow.c src/store/mongo_follow.h \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
 	src/store/mongo_purges.c src/store/mongo_purges.h \
 	src/store/mongo_records.c src/store/mongo_records.h \
+	src/store/mongo_stream.c src/store/mongo_stream.h \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \

@@ -109,7 +109,8 @@ static void job_turn_away(struct pool *pool, struct pool_job *job)
 
 static void job_refuse_busy(struct pool *pool, struct pool_job *job)
 {
-    stats_add(pool->stats, STAT_STORE_BUSY, 1);
+    if (pool->stats)
+        stats_add(pool->stats, STAT_STORE_BUSY, 1);
     job->status = error_set(&job->error, STATUS_BUSY, "%zu store calls are waiting already; try again shortly",
                             pool->waiting.count);
     job_turn_away(pool, job);
@@ -160,8 +161,10 @@ static void on_worked(uv_work_t *work, int uv_status)
     slot->next_free = pool->free_slots;
     pool->free_slots = slot;
     pool->running_count--;
-    stats_time(pool->stats, STAT_TIME_STORE_WAIT, job->started_at_us - job->queued_at_us);
-    stats_time(pool->stats, STAT_TIME_STORE, job->ended_at_us - job->started_at_us);
+    if (pool->stats) {
+        stats_time(pool->stats, STAT_TIME_STORE_WAIT, job->started_at_us - job->queued_at_us);
+        stats_time(pool->stats, STAT_TIME_STORE, job->ended_at_us - job->started_at_us);
+    }
     breaker_report(pool, job);
     pool_dispatch(pool);
     /* Last: done may free the job, and may be the moment after which its caller frees the pool. */

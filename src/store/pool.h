@@ -42,7 +42,7 @@ struct pool_options {
     void *loop;           /* the uv_loop_t */
     uint32_t concurrency; /* as many as UV_THREADPOOL_SIZE, which main sets before the first job */
     uint32_t queue_max;
-    struct stats *stats; /* borrowed: waiting and running times are counted here */
+    struct stats *stats; /* borrowed: waiting and running times are counted here; NULL: nowhere */
 };
 
 struct pool *pool_new(const struct pool_options *options);

@@ -7,6 +7,7 @@
 #ifndef STORE_STORE_OPS_H
 #define STORE_STORE_OPS_H
 
+#include "store/follow.h"
 #include "store/store.h"
 
 struct store_ops {
@@ -39,10 +40,27 @@ struct store_ops {
     enum status (*meta_get)(struct store *store, struct store_meta *meta, struct error *error);
     enum status (*meta_swap)(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
                              struct error *error);
+
+    /* Absent in a store that tells no changes. */
+    enum status (*follow_claim)(struct store *store, const struct token *owner, uint32_t lease_ms,
+                                struct store_place *place, struct error *error);
+    enum status (*follow_keep)(struct store *store, const struct token *owner, uint32_t lease_ms,
+                               const struct store_place *place, struct error *error);
+    enum status (*follow_release)(struct store *store, const struct token *owner, struct error *error);
+    enum status (*stream_open)(struct store *store, const struct store_place *place, struct store_stream **stream,
+                               struct error *error);
+    enum status (*stream_read)(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
+                               struct error *error);
+    void (*stream_close)(struct store_stream *stream);
 };
 
 struct store {
     const struct store_ops *ops;
+};
+
+/* A kind's own stream begins with this. */
+struct store_stream {
+    struct store *store;
 };
 
 /* The two kinds; uri is what store_options gave, its scheme already recognised. */

@@ -146,6 +146,10 @@ def list_unfence(redis, token="writer", generation="g2"):
     return redis.run("list_unfence", LIST, token, generation, GENERATION_MS)
 
 
+def invalidate(redis, left, keys=TODO):
+    return redis.run("invalidate", keys, *([left] if isinstance(left, str) else left))
+
+
 # ---- acquire, fill, release ----
 
 
@@ -290,6 +294,70 @@ def test_a_fill_from_before_the_fence_is_refused_after_the_unfence_too(redis):
     assert fill(redis) == 0
 
 
+# ---- invalidate ----
+
+
+ENTRY_OF_2 = ("v", "2", "updated_at", "1700000000000", "at", "3000")
+
+
+@pytest.mark.parametrize(
+    "left, stays",
+    [
+        ("2 1700000000000", True),
+        ("2 1700000000001", False),
+        ("3 1700000000000", False),
+        ("1 1700000000000", False),
+        ("none", False),
+        ("", False),
+    ],
+)
+def test_an_entry_stays_only_if_it_is_what_the_change_left(redis, left, stays):
+    acquire(redis)
+    fill(redis, "reader", *ENTRY_OF_2)
+    acquire(redis, "refresher", after_ms=3000)
+    assert invalidate(redis, left) == stays
+    assert redis("EXISTS", ENTRY) == stays and redis("EXISTS", LEASE, WRITERS) == 0
+
+
+def test_an_entry_of_nothing_stays_only_after_a_deletion(redis):
+    for left, stays in [("none", True), ("", False), ("1 1700000000000", False)]:
+        acquire(redis)
+        fill(redis, "reader", "none", "1", "at", "3000")
+        assert invalidate(redis, left) == stays and redis("EXISTS", ENTRY) == stays
+        redis("DEL", ENTRY)
+
+
+def test_who_read_before_the_change_does_not_fill_after_it(redis):
+    acquire(redis)
+    assert invalidate(redis, "2 1700000000000") == 0
+    assert fill(redis) == 0 and redis("EXISTS", ENTRY) == 0
+
+
+def test_changes_of_one_id_are_taken_in_their_order(redis):
+    acquire(redis)
+    fill(redis, "reader", *ENTRY_OF_2)
+    assert invalidate(redis, ["1 1600000000000", "2 1700000000000", "none"], [*TODO, *TODO, *OTHER]) == 0
+
+
+def test_a_writer_who_was_there_at_the_change_publishes_nothing(redis):
+    fence(redis)
+    assert invalidate(redis, "2 1700000000000") == 0
+    assert publish(redis) == 0 and redis("EXISTS", *TODO) == 0
+    fence(redis)
+    assert publish(redis) == 1
+
+
+def test_a_mark_that_ran_out_is_no_writer_at_a_change(redis):
+    fence(redis, window_ms=20)
+    time.sleep(0.04)
+    assert invalidate(redis, "") == 0 and redis("EXISTS", WRITERS) == 0
+
+
+def test_a_change_takes_away_what_is_of_another_type(redis):
+    redis("SET", ENTRY, "text")
+    assert invalidate(redis, "2 1700000000000") == 0 and redis("EXISTS", ENTRY) == 0
+
+
 def test_readers_pass_by_until_the_last_writer_is_done(redis):
     fence(redis, "w1")
     fence(redis, "w2")
@@ -362,6 +430,17 @@ def test_a_batch_may_be_as_large_as_the_loaders(redis):
     assert fence(redis, keys=keys) == 1000
     assert unfence(redis, keys=keys) == 0
     assert redis("DBSIZE") == 0
+
+
+def test_of_a_batch_each_id_has_its_own_overlap(redis):
+    """Other writers are looked at only if there are any; then at each id by itself."""
+    fence(redis, "w0")
+    fence(redis, "batch", keys=OTHER + TODO)
+    assert set(redis("ZRANGE", WRITERS, 0, -1)) == {"!", "batch", "w0"} and redis("ZRANGE", OTHER[2], 0, -1) == ["batch"]
+    redis("ZREM", WRITERS, "batch", "!")
+    assert unfence(redis, "batch", keys=OTHER + TODO) == 1
+    assert set(redis("ZRANGE", WRITERS, 0, -1)) == {"!", "w0"} and redis("EXISTS", OTHER[2]) == 0
+    assert publish(redis, "w0") == 0
 
 
 # ---- Lists ----
@@ -447,6 +526,16 @@ def test_a_full_redis_takes_a_whole_write(redis, full):
     assert list_unfence(redis) == 1
     assert redis("EXISTS", WRITERS, LIST_WRITERS) == 0
     assert redis("GET", GENERATION) == "g2"
+
+
+def test_a_full_redis_takes_a_change_of_others(redis, full):
+    acquire(redis)
+    fill(redis)
+    fence(redis)
+    redis("HSET", ENTRY, "v", "1")
+    full()
+    assert invalidate(redis, "2 1700000000000") == 0
+    assert redis("EXISTS", ENTRY) == 0 and "!" in redis("ZRANGE", WRITERS, 0, -1)
 
 
 def test_a_full_redis_takes_a_write_of_what_it_never_had(redis, full):

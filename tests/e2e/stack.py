@@ -227,13 +227,17 @@ class Stack:
 
     # --- the rest ---
 
-    def redis(self, *words):
-        command = ["redis-cli", "-s", "redis.sock", *words]
+    def redis(self, *words, socket="redis.sock"):
+        command = ["redis-cli", "-s", socket, *words]
         return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
 
     def load(self, *arguments, build=WORKER_BUILD):
         command = [build / "todo-load", "-c", "todo.conf", *arguments]
         return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300)
+
+    def ctl(self, *arguments):
+        command = [WORKER_BUILD / "todoctl", "-c", "todo.conf", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120)
 
 
 def running(pid):

@@ -91,6 +91,17 @@ def warm(varnish, path):
     return wait_until(lambda: next((a for a in [varnish.get(path)] if is_hit(a)), None), 5, f"a hit of {path}")
 
 
+def records(stack):
+    """The keys of what is in the store; where that is a file, for the workers show no such list."""
+    with contextlib.closing(sqlite3.connect(f"file:{stack.folder}/todos.db?mode=ro", uri=True)) as database:
+        return [keys for (keys,) in database.execute("SELECT keys FROM purges")]
+
+
+def settle(stack):
+    """Until each purge was sent for the second time and acknowledged."""
+    wait_until(lambda: not records(stack), 30, "the second purges")
+
+
 def make(stack, todo, name="first"):
     assert stack.post({"id": todo, "name": name}).status == 201
     return f"/todos/{todo}"
@@ -116,7 +127,7 @@ def test_a_hit_does_not_reach_the_workers(cdn, new_id):
     stack, varnish = cdn
     path = make(stack, new_id())
     warm(varnish, path)
-    time.sleep(AGAIN_MS / 1000 + 1.2)  # the second purge of the POST
+    settle(stack)
     first = warm(varnish, path)
     with stack.counted() as count:
         answers = [varnish.get(path) for _ in range(5)]
@@ -161,7 +172,7 @@ def test_other_todos_stay(cdn, new_id):
     stack, varnish = cdn
     kept, changed = new_id(), new_id()
     paths = make(stack, kept), make(stack, changed)
-    time.sleep(AGAIN_MS / 1000 + 1.2)
+    settle(stack)
     for path in paths:
         warm(varnish, path)
     patch(stack, changed, name="other")
@@ -173,7 +184,7 @@ def test_a_purge_is_sent_again_for_reads_that_were_under_way(cdn, new_id):
     stack, varnish = cdn
     todo = new_id()
     path = make(stack, todo)
-    time.sleep(AGAIN_MS / 1000 + 1.2)
+    settle(stack)
     with stack.counted() as count:
         patch(stack, todo, name="once")
         warm(varnish, path)
@@ -186,7 +197,7 @@ def test_a_refused_write_purges_nothing(cdn, new_id):
     stack, varnish = cdn
     todo = new_id()
     path = make(stack, todo)
-    time.sleep(AGAIN_MS / 1000 + 1.2)
+    settle(stack)
     warm(varnish, path)
     answer = stack.post({"id": todo, "name": "second"})
     assert answer.status == 409 and answer.headers["Purge-Status"] is None
@@ -227,7 +238,7 @@ def test_a_conditional_get_is_answered_by_varnish(cdn, new_id):
 def test_only_this_machine_may_purge_and_must_say_what(cdn, new_id):
     stack, varnish = cdn
     path = make(stack, new_id())
-    time.sleep(AGAIN_MS / 1000 + 1.2)
+    settle(stack)
     warm(varnish, path)
     forwarded = {"X-Forwarded-For": "192.0.2.1", "xkey-softpurge": "todos all"}
     assert varnish.request("PURGE", "/", headers=forwarded).status == 405
@@ -244,21 +255,17 @@ def test_only_this_machine_may_purge_and_must_say_what(cdn, new_id):
 def test_stale_while_revalidate_serves_the_old_one_once_and_fetches_behind_it(cdn, new_id):
     stack, varnish = cdn
     make(stack, new_id())
-    time.sleep(AGAIN_MS / 1000 + 1.2)
+    settle(stack)
     warm(varnish, "/todos?limit=2")
-    time.sleep(1.3)
-    with backend_stopped(stack):
-        begun = time.monotonic()
-        answer = varnish.get("/todos?limit=2")
-        assert answer.status == 200 and ttl(answer) < 0
-        assert time.monotonic() - begun < 0.5, "nobody waits for the backend"
+    with backend_stopped(stack):  # so that whoever waited for it would get no answer
+        wait_until(lambda: ttl(varnish.get("/todos?limit=2")) < 0, 10, "the end of max-age")
     wait_until(lambda: is_hit(a := varnish.get("/todos?limit=2")) and ttl(a) >= 0, 5, "the fetch in the background")
 
 
 def test_a_write_ends_what_is_stale_while_revalidate_as_well(cdn, new_id):
     stack, varnish = cdn
     warm(varnish, "/todos?limit=2")
-    time.sleep(1.3)
+    time.sleep(1.3)  # past max-age, which nobody may find out by asking
     todo = new_id()
     make(stack, todo)
     assert varnish.get("/todos?limit=2").json["todos"][0]["id"] == todo
@@ -318,17 +325,18 @@ def test_varnish_away_during_a_write_is_purged_when_it_is_back(cdn, new_id):
     todo = new_id()
     path = make(stack, todo)
     warm(varnish, path)
+
+    def seconds_of_patch():
+        begun = time.monotonic()
+        assert patch(stack, todo, name="unseen").headers["Purge-Status"] == "pending"
+        return time.monotonic() - begun
+
     with stack.counted() as count, varnish.frozen():
-        begun = time.monotonic()
-        answer = patch(stack, todo, name="unseen")
-        assert answer.headers["Purge-Status"] == "pending"
-        assert 0.9 < time.monotonic() - begun < 2.5, "as long as purge_wait_ms, and no longer"
-        time.sleep(3.2)  # the call's time is over: from now on nobody waits
-        begun = time.monotonic()
-        assert patch(stack, todo, name="unseen too").headers["Purge-Status"] == "pending"
-        assert time.monotonic() - begun < 0.9
-    wait_until(lambda: varnish.get(path).json["name"] == "unseen too", 15, "the purge")
-    assert count[PENDING] == 2
+        assert seconds_of_patch() > 0.9, "purge_wait_ms"
+        # When its call's time is over, a worker lets nobody wait any more; each finds that out by itself.
+        wait_until(lambda: seconds_of_patch() < 0.9, 30, "a write that waits for nothing")
+    wait_until(lambda: varnish.get(path).json["name"] == "unseen", 15, "the purge")
+    assert count[PENDING] >= 2
     wait_until(lambda: patch(stack, todo, name="seen").headers["Purge-Status"] == "done", 15)
 
 
@@ -339,15 +347,9 @@ def test_a_stopped_varnish_delays_no_write(new_cdn, new_id):
     varnish.stop()
     begun = time.monotonic()
     assert patch(stack, todo, name="second").headers["Purge-Status"] == "pending"
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 4.9, "purge_wait_ms"
     varnish.start()
     wait_until(lambda: patch(stack, todo, name="third").headers["Purge-Status"] == "done", 15)
-
-
-def records(stack):
-    """The keys of what is in the store; where that is a file, for the workers show no such list."""
-    with contextlib.closing(sqlite3.connect(f"file:{stack.folder}/todos.db?mode=ro", uri=True)) as database:
-        return [keys for (keys,) in database.execute("SELECT keys FROM purges")]
 
 
 def test_a_purge_outlives_its_worker(new_cdn, new_id, store):
@@ -384,11 +386,10 @@ def test_records_go_once_they_are_acknowledged(new_cdn, new_id, store):
 
 
 def test_the_loader_purges_what_it_writes_over(new_cdn, tmp_path):
-    stack, varnish = new_cdn()
+    stack, varnish = new_cdn(settings={"purge_again_ms": 0})
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps({"id": f"load-{i}", "name": "first"}) + "\n" for i in range(300)))
     assert stack.load("import", str(rows)).returncode == 0
-    time.sleep(AGAIN_MS / 1000 + 1.5)
     for i in (0, 150, 299):
         warm(varnish, f"/todos/load-{i}")
     page = warm(varnish, "/todos?limit=3")
@@ -401,16 +402,28 @@ def test_the_loader_purges_what_it_writes_over(new_cdn, tmp_path):
 
 
 def test_a_load_without_redis_purges_all(new_cdn, tmp_path):
-    stack, varnish = new_cdn(settings={"store_timeout_ms": 300, "write_deadline_ms": 2000})
+    stack, varnish = new_cdn(settings={"store_timeout_ms": 300, "write_deadline_ms": 2000, "purge_again_ms": 0})
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(json.dumps({"id": f"load-{i}", "name": "first"}) + "\n" for i in range(20)))
     assert stack.load("import", str(rows)).returncode == 0
-    time.sleep(AGAIN_MS / 1000 + 1.5)
     warm(varnish, "/todos/load-7")
     rows.write_text(rows.read_text().replace("first", "second"))
     result = stack.load("import", str(rows), "--upsert", "-o", "redis=unix:nowhere.sock")
     assert result.returncode == 0, result.stderr
     wait_until(lambda: varnish.get("/todos/load-7").json["name"] == "second", 15, "the purge of all")
+
+
+def test_todoctl_purges_what_is_in_front_too(new_cdn, new_id):
+    stack, varnish = new_cdn(settings={"store_timeout_ms": 300, "purge_again_ms": 0})
+    todo, other = new_id(), new_id()
+    paths = make(stack, todo), make(stack, other)
+    for path in paths:
+        warm(varnish, path)
+    result = stack.ctl("purge", todo)
+    assert result.returncode == 0, result.stderr
+    assert not is_hit(varnish.get(paths[0])) and is_hit(varnish.get(paths[1]))
+    assert stack.ctl("purge", "--all").returncode == 0
+    wait_until(lambda: not is_hit(varnish.get(paths[1])), 15, "the purge of all")
 
 
 # --- other caches ---

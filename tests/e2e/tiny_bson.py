@@ -55,6 +55,9 @@ def value_at(kind, data, at):
         end = at + struct.unpack_from("<i", data, at)[0]
         inner = decode(data[at:end])
         return (inner if kind == 0x03 else list(inner.values())), end
+    if kind == 0x05:
+        end = at + 5 + struct.unpack_from("<i", data, at)[0]
+        return data[at + 5 : end], end
     if kind == 0x07:
         return data[at : at + 12].hex(), at + 12
     if kind == 0x08:

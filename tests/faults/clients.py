@@ -230,6 +230,11 @@ class Load:
         if failed and kind is None:
             raise failed[0]
 
+    def stop_writing(self):
+        for number, verb in enumerate(self.verbs):
+            if verb not in ("get", "list"):
+                self.weights[number] = 0
+
     @property
     def ops(self):
         return [op for client in self.clients for op in client.ops]

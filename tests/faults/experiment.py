@@ -5,7 +5,7 @@ import re
 import time
 
 from clients import WEIGHTS, Load
-from conftest import SEED
+from form import SEED
 from history import check
 from stack import wait_until
 
@@ -31,6 +31,18 @@ class Experiment:
                 time.sleep(every_s)
                 if fault:
                     fault(self.stack)
+        return self
+
+    def run_with_last_writes_under(self, fault, has_bitten):
+        """Nobody writes after the fault, so that what it has left behind stays to be seen; it comes up to ten times until it has bitten."""
+        with self.load:
+            time.sleep(0.5)
+            for _ in range(10):
+                fault(self.stack)
+                if has_bitten(self):
+                    break
+            self.load.stop_writing()
+            time.sleep(STALE_S + 0.5)
         return self
 
     def run_until_red(self, seconds, fault=None, every_s=0.05):

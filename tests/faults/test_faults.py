@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import faults
 import pytest
-from conftest import IS_LONG
 from experiment import STALE_S, Experiment, writing
+from form import IS_LONG
 from proxy import Proxy
 from stack import wait_until
 
@@ -25,6 +25,8 @@ KILL = (
 )
 # A mark of a killed writer lasts this long, and readers go past the cache meanwhile: short, so that there are hits.
 SHORT_MARKS = {"write_deadline_ms": 1500, "store_timeout_ms": 600}
+# Much shorter than Redis is frozen; only where staleness has a bound, for a busy machine may look like a frozen Redis.
+SHORT_PATIENCE = SHORT_MARKS | {"redis_timeout_ms": 200}
 POLICIES = ["invalidate", "publish"]
 
 
@@ -87,6 +89,7 @@ def test_nothing_is_old_after_an_answer_if_marks_are_lost(make_stack, new_ids, s
 
 OUTAGES = {
     faults.redis_frozen: lambda run: run.count(r'redis_errors_total\{kind="timeout"\}') > 0,
+    faults.one_worker_cut_off: lambda run: run.count("outbox_total") > 0,
     faults.redis_restarted_empty: lambda run: run.count("epoch_moves") > 0,
     faults.redis_restarted_with_old_data: lambda run: run.count("epoch_moves") > 0,
 }
@@ -94,10 +97,27 @@ OUTAGES = {
 
 @under_policies(*OUTAGES)
 def test_nothing_is_older_than_the_bound_in_an_outage(make_stack, new_ids, seconds, policy, fault):
-    stack = make_stack(failpoints=SLOW, settings=SHORT_MARKS | policy)
+    stack = make_stack(failpoints=SLOW, settings=SHORT_PATIENCE | policy)
     run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.7)
     assert OUTAGES[fault](run), "the fault didn't bite"
     run.assert_worth_it(hits=0.01).assert_clean(slack_s=STALE_S).assert_healed()
+
+
+# Workers that look at the same moment leave no time for a write that comes too late, so these may have to be repeated.
+NEW_EPOCH = {
+    faults.entries_purged: lambda run: run.count("outbox_total") > 0,
+    faults.redis_replaced: lambda run: run.count("epoch_moves") > 0 and run.count("outbox_total") > 0,
+}
+
+
+@under_policies(*NEW_EPOCH)
+def test_nothing_stays_old_if_some_learn_late_of_a_new_epoch(make_stack, new_ids, policy, fault):
+    """Many todos, so that for most of them the last write is one that the fault met."""
+    stack = make_stack(failpoints=SLOW, settings=SHORT_MARKS | policy)
+    run = Experiment(stack, new_ids(300), clients=12, weights={"get": 70, "put": 30})
+    run.run_with_last_writes_under(fault, NEW_EPOCH[fault])
+    assert NEW_EPOCH[fault](run), "the fault didn't bite"
+    run.assert_worth_it().assert_clean(slack_s=STALE_S).assert_healed()
 
 
 @under_policies(faults.redis_restarted_empty)
@@ -112,27 +132,28 @@ def test_workers_that_die_in_an_outage_lose_no_invalidation(make_stack, new_ids,
 
 
 def test_a_frozen_redis_delays_few_reads_and_hits_come_back(make_stack, new_ids):
-    """redis_timeout_ms is 100: so long the first reads wait, and no more; two seconds after the thaw 95 % are hits again."""
+    """The first reads wait redis_timeout_ms, 100, and no more; tests/bench/frozen.sh has the figures, where nothing else runs."""
     stack = make_stack(settings={"redis_timeout_ms": 100})
     ids = new_ids(20)
     for id in ids:
         assert stack.post({"id": id, "name": id}).status == 201
     # The names are not the load's own, so this history isn't checked; nothing writes.
     run = Experiment(stack, ids, clients=4, pause_s=0.005, weights={"get": 1})
+
+    def is_hit_again():
+        now = time.monotonic()
+        return run.load.hit_rate(now - 0.5, now) >= 0.95
+
     with run.load:
-        time.sleep(1.0)
+        wait_until(is_hit_again, 10, "hits")
         frozen = time.monotonic()
         faults.redis_frozen(stack, 1.5)
         thawed = time.monotonic()
-        time.sleep(2.6)
+        wait_until(is_hit_again, 10, "hits again")
     assert set(run.load.statuses) == {200}, run.load.statuses
-    usual, during = run.load.latencies(frozen - 1, frozen), run.load.latencies(frozen, thawed)
-    assert len(usual) > 100 and len(during) > 100
-    usual_s, during_s = (some[len(some) * 99 // 100] for some in (usual, during))
-    # On a machine with nothing else to do usual_s is some milliseconds.
-    assert during_s <= 0.100 + 0.050 + usual_s, (usual_s, during_s)
-    assert run.load.hit_rate(frozen - 0.5, frozen) > 0.95
-    assert run.load.hit_rate(thawed + 2, thawed + 2.6) >= 0.95
+    during = run.load.latencies(frozen, thawed)
+    assert len(during) > 100 and during[len(during) * 99 // 100] < 0.75, "half of what waiting for Redis would cost"
+    assert run.load.hit_rate(frozen + 0.5, thawed) < 0.05, "the fault didn't bite"
 
 
 # --- the store away ---

@@ -24,6 +24,7 @@ int bed_begin_idle(void **state)
     fake_journal_reset();
     fake_http_reset();
     fake_purge_reset();
+    fake_follow_reset();
     bed->events = fake_events_begin();
     settings_init(&bed->settings);
     memcpy(bed->settings.redis, "fake:a", sizeof "fake:a");
@@ -37,12 +38,14 @@ static void worker_start(struct bed *bed, struct worker *worker)
 {
     worker->stats = (struct stats){0};
     worker->pool = fake_pool_new();
+    worker->follow_pool = bed->settings.follow ? fake_pool_new() : NULL;
     struct cache_options options = {.events = bed->events,
                                     .settings = &bed->settings,
                                     .store = bed->store,
                                     .pool = worker->pool,
                                     .stats = &worker->stats,
-                                    .http = fake_http()};
+                                    .http = fake_http(),
+                                    .follow_pool = worker->follow_pool};
     struct error error;
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
 }
@@ -53,16 +56,39 @@ void bed_start_workers(struct bed *bed)
         worker_start(bed, &bed->workers[i]);
 }
 
+bool bed_follow(struct bed *bed, struct worker *worker)
+{
+    if (!worker->follow_pool || !fake_pool_work(worker->follow_pool))
+        return false;
+    bool is_done = fake_pool_done(worker->follow_pool);
+    bed_settle(bed);
+    return is_done;
+}
+
+/* As a worker's end does: whatever the follower was at, it comes to rest. */
+static void bed_stop_following(struct bed *bed, struct worker *worker)
+{
+    cache_stop_following(worker->cache);
+    for (int i = 0; i < STEPS_MAX && cache_is_following(worker->cache); i++)
+        if (!bed_follow(bed, worker))
+            bed_pass(bed, 1);
+    assert_false(cache_is_following(worker->cache));
+}
+
 void bed_stop_workers(struct bed *bed)
 {
+    for (int i = 0; i < BED_WORKERS; i++)
+        if (bed->workers[i].follow_pool)
+            bed_stop_following(bed, &bed->workers[i]);
     fake_http_always(-1);
     while (fake_http_count() > 0)
         fake_http_answer(0); /* as the client does at its end */
     for (int i = 0; i < BED_WORKERS; i++) {
         cache_free(bed->workers[i].cache);
         pool_free(bed->workers[i].pool);
+        pool_free(bed->workers[i].follow_pool);
         bed->workers[i].cache = NULL;
-        bed->workers[i].pool = NULL;
+        bed->workers[i].pool = bed->workers[i].follow_pool = NULL;
     }
 }
 

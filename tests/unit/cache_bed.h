@@ -12,6 +12,7 @@
 
 #include "cache/cache.h"
 #include "fake_events.h"
+#include "fake_follow.h"
 #include "fake_http.h"
 #include "fake_journal.h"
 #include "fake_pool.h"
@@ -25,6 +26,7 @@ enum { BED_WORKERS = 2 };
 struct worker {
     struct cache *cache;
     struct pool *pool;
+    struct pool *follow_pool; /* with the setting follow; only bed_follow() moves it */
     struct stats stats;
 };
 
@@ -51,6 +53,9 @@ void bed_pass(struct bed *bed, int64_t ms);
 
 /* cache_tend() for every worker, then what comes of it: a second of a janitor's life. */
 void bed_tend(struct bed *bed);
+
+/* The next job of a worker's follower is done, and all settles; false if there is none. */
+bool bed_follow(struct bed *bed, struct worker *worker);
 
 void bed_hold(struct worker *worker, bool held);
 

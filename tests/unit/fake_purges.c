@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "fake_journal.h"
 
-enum { PURGES_MOST = 600, KEYS_MOST = STORE_PURGE_KEYS_MAX + 1 };
+enum { PURGES_MOST = 2200, KEYS_MOST = STORE_PURGE_KEYS_MAX + 1 };
 
 struct row {
     struct store_purge purge;

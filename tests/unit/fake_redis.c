@@ -11,9 +11,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "cache/redis_encode.h"
 #include "fake_reply.h"
 #include "fake_server.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_error.h"
 
 struct command {
     struct command *next;
@@ -193,6 +194,16 @@ bool fake_redis_execute(struct redis *redis)
     return true;
 }
 
+/* As redis_wire.c does, by the same table. */
+static bool reply_ends(struct redis *redis, const struct redis_reply *reply)
+{
+    if (redis_reply_type(reply) != REDIS_TYPE_ERROR)
+        return false;
+    const struct redis_error *error = redis_error_of(redis_reply_text(reply));
+    stats_add(redis->options.stats, error->stat, 1);
+    return error->is_away;
+}
+
 bool fake_redis_deliver(struct redis *redis)
 {
     struct command *command = redis->commands;
@@ -200,8 +211,11 @@ bool fake_redis_deliver(struct redis *redis)
         return false;
     redis->commands = command->next;
     late_timer_set(redis);
+    bool ends = reply_ends(redis, command->reply);
     redis->delivers = true;
     command_end(command);
+    if (ends)
+        go_down(redis);
     redis->delivers = false;
     if (redis->dropped) {
         redis->dropped = false;
@@ -241,7 +255,7 @@ size_t fake_redis_sent_count(const struct redis *redis)
     return count;
 }
 
-/* ---- cache/redis.h ---- */
+/* ---- redis/redis.h ---- */
 
 enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
 {

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys and commands of the fake Redis.
+ * Commands and scripts of the fake Redis, over fake_keys.h.
  *
- * All three types of value are a list of pairs: a hash has names and values, a sorted set names and scores, a string one pair.
- * Each script is a C function that says the same as its .lua file; both have the contract at the top of that file. A key that has
- * run out is removed when somebody looks at it.
+ * Each script is a C function that says the same as its .lua file; both have the contract at the top of that file.
  */
 #include "fake_server.h"
 
@@ -15,131 +13,11 @@
 #include "cache/scripts_embedded.h"
 #include "fake_events.h"
 #include "fake_journal.h"
+#include "fake_keys.h"
 #include "fake_redis.h"
 #include "fake_reply.h"
 
-enum { KEY_NAME_MAX = 128 };
-
-enum fake_type { FAKE_TEXT, FAKE_HASH, FAKE_SET };
-
-struct fake_pair {
-    char *name, *value; /* owned */
-    size_t value_len;
-    int64_t score;
-};
-
-struct fake_key {
-    struct fake_key *next;
-    char name[KEY_NAME_MAX];
-    enum fake_type type;
-    struct fake_pair *pairs;
-    size_t count;
-    int64_t expires_at_ms; /* 0: never */
-};
-
 static struct fake_server *servers;
-
-/* ---- Keys ---- */
-
-static void pair_free(struct fake_pair *pair)
-{
-    free(pair->name);
-    free(pair->value);
-}
-
-static bool key_remove(struct fake_server *server, const char *name)
-{
-    for (struct fake_key **at = &server->keys; *at; at = &(*at)->next) {
-        struct fake_key *key = *at;
-        if (strcmp(key->name, name) != 0)
-            continue;
-        *at = key->next;
-        for (size_t i = 0; i < key->count; i++)
-            pair_free(&key->pairs[i]);
-        free(key->pairs);
-        free(key);
-        return true;
-    }
-    return false;
-}
-
-static struct fake_key *key_find(struct fake_server *server, const char *name)
-{
-    struct fake_key *key = server->keys;
-    while (key && strcmp(key->name, name) != 0)
-        key = key->next;
-    if (key && key->expires_at_ms && key->expires_at_ms <= fake_now_ms()) {
-        key_remove(server, name);
-        return NULL;
-    }
-    return key;
-}
-
-static struct fake_key *key_make(struct fake_server *server, const char *name, enum fake_type type)
-{
-    struct fake_key *key = key_find(server, name);
-    if (key)
-        return key;
-    bug_unless(strlen(name) < KEY_NAME_MAX, "a key's name is longer than the fake has room for");
-    key = mem_zalloc(sizeof *key);
-    snprintf(key->name, sizeof key->name, "%s", name);
-    key->type = type;
-    key->next = server->keys;
-    server->keys = key;
-    return key;
-}
-
-static struct fake_pair *pair_find(const struct fake_key *key, const char *name)
-{
-    for (size_t i = 0; key && i < key->count; i++)
-        if (strcmp(key->pairs[i].name, name) == 0)
-            return &key->pairs[i];
-    return NULL;
-}
-
-static struct fake_pair *pair_make(struct fake_key *key, const char *name)
-{
-    struct fake_pair *pair = pair_find(key, name);
-    if (pair)
-        return pair;
-    key->pairs = mem_resize(key->pairs, (key->count + 1) * sizeof *key->pairs);
-    pair = &key->pairs[key->count++];
-    *pair = (struct fake_pair){.name = mem_strdup(name)};
-    return pair;
-}
-
-static void pair_set(struct fake_pair *pair, struct slice value)
-{
-    free(pair->value);
-    pair->value = mem_zalloc(value.len + 1);
-    memcpy(pair->value, value.data, value.len);
-    pair->value_len = value.len;
-}
-
-static bool pair_remove(struct fake_server *server, struct fake_key *key, const char *name)
-{
-    struct fake_pair *pair = pair_find(key, name);
-    if (!pair)
-        return false;
-    pair_free(pair);
-    *pair = key->pairs[--key->count];
-    if (key->count == 0)
-        key_remove(server, key->name);
-    return true;
-}
-
-static struct slice pair_value(const struct fake_pair *pair)
-{
-    return pair ? (struct slice){.data = pair->value, .len = pair->value_len} : (struct slice){0};
-}
-
-static void text_set(struct fake_server *server, const char *name, struct slice value, int64_t ttl_ms)
-{
-    key_remove(server, name);
-    struct fake_key *key = key_make(server, name, FAKE_TEXT);
-    pair_set(pair_make(key, ""), value);
-    key->expires_at_ms = ttl_ms ? fake_now_ms() + ttl_ms : 0;
-}
 
 /* ---- Scripts: texts of KEYS and ARGV are NUL-terminated copies. ---- */
 
@@ -282,6 +160,35 @@ static struct redis_reply *run_fill(const struct call *call)
     return fake_reply_integer(1);
 }
 
+/* Whether the entry is what the change left: invalidate.lua. */
+static bool entry_is_left(const struct fake_key *entry, const char *left)
+{
+    char text[64];
+    struct slice v = pair_value(pair_find(entry, "v")), updated_at = pair_value(pair_find(entry, "updated_at"));
+    if (!v.data || !updated_at.data)
+        return strcmp(left, "none") == 0 && pair_value(pair_find(entry, "none")).data;
+    snprintf(text, sizeof text, "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
+    return strcmp(left, text) == 0;
+}
+
+static struct redis_reply *run_invalidate(const struct call *call)
+{
+    int64_t kept = 0;
+    for (size_t i = 0; i < call->key_count; i += 3) {
+        bool stays = entry_is_left(key_find(call->server, call->keys[i]), call->args[i / 3]);
+        kept += stays;
+        if (!stays)
+            key_remove(call->server, call->keys[i]);
+        key_remove(call->server, call->keys[i + 1]);
+        if (has_writers(call->server, call->keys[i + 2])) {
+            struct fake_key *writers = key_find(call->server, call->keys[i + 2]);
+            int64_t last_ms = writers_last_ms(writers);
+            pair_make(writers, "!")->score = last_ms;
+        }
+    }
+    return fake_reply_integer(kept);
+}
+
 static struct redis_reply *run_publish(const struct call *call)
 {
     key_remove(call->server, call->keys[0]);
@@ -373,10 +280,18 @@ static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),           FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire), FAKE_SCRIPT(LIST_FENCE, list_fence), FAKE_SCRIPT(LIST_FILL, list_fill),
-    FAKE_SCRIPT(LIST_UNFENCE, list_unfence), FAKE_SCRIPT(PUBLISH, publish),       FAKE_SCRIPT(RELEASE, release),
-    FAKE_SCRIPT(UNFENCE, unfence),           FAKE_SCRIPT(LIMIT, limit),
+    FAKE_SCRIPT(ACQUIRE, acquire),
+    FAKE_SCRIPT(FENCE, fence),
+    FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(INVALIDATE, invalidate),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
+    FAKE_SCRIPT(LIST_FENCE, list_fence),
+    FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
+    FAKE_SCRIPT(PUBLISH, publish),
+    FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),
+    FAKE_SCRIPT(LIMIT, limit),
 };
 
 /* ---- Commands ---- */
@@ -425,10 +340,12 @@ static struct redis_reply *run_get(struct fake_server *server, const char *name)
 
 static struct redis_reply *run_info(const struct fake_server *server)
 {
-    char info[200];
+    char info[300];
     int len =
-        snprintf(info, sizeof info, "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n# Replication\r\nrole:%s\r\n",
-                 server->run_id, server->is_replica ? "slave" : "master");
+        snprintf(info, sizeof info,
+                 "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n# Persistence\r\nloading:%d\r\n"
+                 "# Replication\r\nrole:%s\r\nmaster_replid:%s\r\n",
+                 server->run_id, server->is_loading, server->is_replica ? "slave" : "master", server->replication_id);
     return fake_reply_text((struct slice){info, (size_t)len});
 }
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "cache/redis.h"
 #include "cache/scripts.h"
+#include "redis/redis.h"
 
 struct fake_key;
 struct redis;
@@ -21,7 +21,9 @@ struct redis;
 struct fake_server {
     char address[32]; /* the setting "redis" that leads here */
     char run_id[41];
+    char replication_id[41]; /* "" at first: not told */
     bool is_replica;
+    bool is_loading;
     bool away;   /* connections fail; fake_server_leave() cuts those that are */
     bool frozen; /* takes commands, carries none out */
     bool full;   /* at maxmemory with noeviction */

@@ -116,15 +116,16 @@ tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 # as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
-	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_http.c tests/unit/fake_http.h \
+	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_follow.c tests/unit/fake_follow.h tests/unit/fake_http.c tests/unit/fake_http.h \
 	tests/unit/fake_purges.c tests/unit/fake_purges.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
+	tests/unit/fake_keys.c tests/unit/fake_keys.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS) -lm
+UNIT_CACHE_LIBS = libcache.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
@@ -134,7 +135,9 @@ check_PROGRAMS += \
 	tests/unit/test_api_keys \
 	tests/unit/test_api_rules \
 	tests/unit/test_entry \
+	tests/unit/test_errors \
 	tests/unit/test_flight \
+	tests/unit/test_follow \
 	tests/unit/test_history \
 	tests/unit/test_link \
 	tests/unit/test_list_read \
@@ -143,12 +146,20 @@ check_PROGRAMS += \
 	tests/unit/test_purge_target \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
+	tests/unit/test_redis_errors \
+	tests/unit/test_sentinel \
 	tests/unit/test_write
 endif
 
 tests_unit_test_flight_SOURCES = tests/unit/test_flight.c $(FAKES)
 tests_unit_test_flight_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_flight_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_follow_SOURCES = tests/unit/test_follow.c $(FAKES)
+tests_unit_test_follow_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
+tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
 tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
@@ -185,9 +196,15 @@ tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
 tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
-tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
-tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
+
+tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
+tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
+tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
+	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
+tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
 
 # Failpoints, whether or not this build has them.
 if HAVE_CMOCKA
@@ -199,21 +216,25 @@ tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILP
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh tests/unit/test_write_await
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
+	tests/unit/test_write_await tests/unit/test_write_epoch
 endif
 
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
-tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_flight_wait_SOURCES = tests/unit/test_flight_wait.c $(FAKES)
-tests_unit_test_flight_wait_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_flight_wait_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_flight_wait_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_publish_SOURCES = tests/unit/test_publish.c $(FAKES)
-tests_unit_test_publish_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_publish_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_publish_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_refresh_SOURCES = tests/unit/test_refresh.c $(FAKES)
-tests_unit_test_refresh_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_refresh_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_refresh_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_await_SOURCES = tests/unit/test_write_await.c $(FAKES)
-tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_write_epoch_SOURCES = tests/unit/test_write_epoch.c $(FAKES)
+tests_unit_test_write_epoch_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_write_epoch_LDFLAGS = $(FAKE_CLOCK)

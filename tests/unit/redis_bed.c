@@ -60,6 +60,8 @@ struct redis_options options_of(const char *address)
                                   .address = address,
                                   .user = "",
                                   .password_file = "",
+                                  .sentinel_user = "",
+                                  .sentinel_password_file = "",
                                   .timeout_ms = TIMEOUT_MS,
                                   .reconnect_max_ms = 100,
                                   .on_up = on_up,

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -33,16 +34,54 @@ static void run_server(const struct redis_process *process, const char *option, 
     _exit(127);
 }
 
-static bool answers(const struct redis_process *process)
+/* -1: nobody listens. */
+static int connect_to(const struct redis_process *process)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, process->socket, strlen(process->socket) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char answer;
-    bool is_up = connect(fd, (struct sockaddr *)&address, sizeof address) == 0 && write(fd, "PING\r\n", 6) == 6 &&
-                 read(fd, &answer, 1) == 1;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
     close(fd);
+    return -1;
+}
+
+static bool answers(const struct redis_process *process)
+{
+    int fd = connect_to(process);
+    char answer;
+    bool is_up = fd >= 0 && write(fd, "PING\r\n", 6) == 6 && read(fd, &answer, 1) == 1;
+    if (fd >= 0)
+        close(fd);
     return is_up;
+}
+
+int redis_process_tell(const struct redis_process *process, const char *command)
+{
+    int fd = connect_to(process);
+    assert_true(fd >= 0);
+    assert_int_equal(dprintf(fd, "%s\r\n", command), strlen(command) + 2);
+    return fd;
+}
+
+void redis_process_do(const struct redis_process *process, const char *command)
+{
+    char answer[4] = "";
+    int fd = redis_process_tell(process, command);
+    assert_int_equal(read(fd, answer, 3), 3);
+    assert_string_equal(answer, "+OK");
+    close(fd);
+}
+
+int redis_process_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    close(fd);
+    return ntohs(address.sin_port);
 }
 
 void redis_process_start(struct redis_process *process, const char *option, const char *value)

@@ -21,6 +21,15 @@ void redis_process_init(struct redis_process *process);
 /* Starts it and waits until it answers; option and value, may be NULL, go to its command line. */
 void redis_process_start(struct redis_process *process, const char *option, const char *value);
 
+/* A connection of its own, blocking: sends one inline command and returns the socket; the caller closes it. */
+int redis_process_tell(const struct redis_process *process, const char *command);
+
+/* The same, and waits for the answer, which must be "+OK". */
+void redis_process_do(const struct redis_process *process, const char *command);
+
+/* A port of 127.0.0.1 that nobody listens on. */
+int redis_process_free_port(void);
+
 /* Ends it by SIGKILL, stopped or not. */
 void redis_process_kill(struct redis_process *process);
 

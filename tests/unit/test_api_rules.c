@@ -352,6 +352,21 @@ static void a_verdict_that_is_lost_lets_the_request_through(void **state)
     }
 }
 
+static void errors_tell_the_standing_too(void **state)
+{
+    static const char *const methods[] = {"PUT", "PATCH"};
+    (void)state;
+    limit_set();
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        struct exchange exchange;
+        ask(&exchange, methods[i], "192.0.2.1");
+        assert_true(exchange.request.status >= 400);
+        assert_text(methods[i], exchange_header(&exchange, "RateLimit"),
+                    i == 0 ? SLICE("\"client\";r=1;t=1") : SLICE("\"client\";r=0;t=2"));
+        exchange_fini(&exchange);
+    }
+}
+
 /* EVAL follows a NOSCRIPT behind the read's own answer: that one request goes unlimited, and nothing is left behind. */
 static void a_verdict_that_comes_after_the_answer_finds_nobody(void **state)
 {
@@ -472,7 +487,11 @@ static void server_timing_is_sent_if_it_is_wanted(void **state)
     static const struct {
         const char *method, *path;
         bool redis, store;
-    } rows[] = {{"GET", "/todos/a", true, false}, {"GET", "/todos/b", true, true}, {"PUT", "/todos/a", false, false}};
+    } rows[] = {{"GET", "/todos/a", true, false},
+                {"GET", "/todos/b", true, true},
+                {"PUT", "/todos/a", false, false},
+                {"PATCH", "/todos/a", false, false}, /* 415 */
+                {"GET", "/nowhere", false, false}};
     for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
         struct exchange exchange;
         bed->settings.server_timing = i % 2;
@@ -512,6 +531,7 @@ int main(void)
         TEST(a_read_waits_for_nothing_and_a_write_for_its_verdict),
         TEST(without_redis_nobody_is_refused_and_each_is_counted),
         TEST(a_verdict_that_is_lost_lets_the_request_through),
+        TEST(errors_tell_the_standing_too),
         TEST(a_verdict_that_comes_after_the_answer_finds_nobody),
         TEST(a_write_shows_the_token_if_there_is_one),
         TEST(a_request_has_the_traces_id_or_nginx_or_its_own),

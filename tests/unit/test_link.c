@@ -117,6 +117,66 @@ static void a_replica_is_not_trusted_until_it_is_a_primary(void **state)
     assert_true(is_trusted(bed, 0));
 }
 
+static void a_redis_that_loads_its_file_is_not_trusted_until_it_is_through(void **state)
+{
+    struct bed *bed = *state;
+    bed->server->is_loading = true;
+    start(bed);
+    bed_pass(bed, 5 * FAKE_RECONNECT_MS);
+    assert_false(is_trusted(bed, 0));
+    assert_int_equal(fake_store_meta(bed->store)->epoch, 0); /* who knows who it will be */
+    bed->server->is_loading = false;
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_true(is_trusted(bed, 0));
+}
+
+static void set_replication_id(struct bed *bed, char digit)
+{
+    memset(bed->server->replication_id, digit, sizeof bed->server->replication_id - 1);
+}
+
+/* It was made a replica, took over what its primary had, and was promoted: one process, one run id, other data. */
+static void a_primary_that_was_a_replica_meanwhile_is_another_redis(void **state)
+{
+    struct bed *bed = *state;
+    set_replication_id(bed, 'a');
+    start(bed);
+    fake_store_put(bed->store, "a", 1);
+    bed_read(bed, &bed->workers[0], "a");
+    fake_server_leave(bed->server);
+    fake_store_put(bed->store, "a", 2);
+    set_replication_id(bed, 'b');
+    bed->server->away = false;
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_int_equal(bed->workers[0].cache->epoch, 2);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
+}
+
+/* The same while the connection stands: nobody tells a client. */
+static void what_a_primary_became_behind_our_back_is_noticed_at_the_next_tend(void **state)
+{
+    struct bed *bed = *state;
+    set_replication_id(bed, 'a');
+    start(bed);
+    fake_store_put(bed->store, "a", 1);
+    bed_read(bed, &bed->workers[0], "a");
+    fake_store_put(bed->store, "a", 2);
+    bed->server->is_replica = true;
+    bed_tend(bed);
+    assert_false(is_trusted(bed, 0));
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
+    bed->server->is_replica = false;
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1); /* it is who it was, and so is what it has */
+    set_replication_id(bed, 'b');
+    bed_tend(bed);
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_true(is_trusted(bed, 0));
+    assert_int_equal(bed->workers[0].cache->epoch, 2);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
+}
+
 static void a_redis_that_does_not_tell_who_it_is_is_not_trusted(void **state)
 {
     struct bed *bed = *state;
@@ -421,6 +481,9 @@ int main(void)
         TEST(another_redis_moves_the_epoch_once_though_two_workers_race),
         TEST(entries_of_a_restarted_redis_are_out_of_reach),
         TEST(a_replica_is_not_trusted_until_it_is_a_primary),
+        TEST(a_redis_that_loads_its_file_is_not_trusted_until_it_is_through),
+        TEST(a_primary_that_was_a_replica_meanwhile_is_another_redis),
+        TEST(what_a_primary_became_behind_our_back_is_noticed_at_the_next_tend),
         TEST(a_redis_that_does_not_tell_who_it_is_is_not_trusted),
         TEST(without_the_store_nothing_is_trusted_until_it_is_back),
         TEST(a_store_that_goes_later_leaves_hits_alone),

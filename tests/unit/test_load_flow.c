@@ -115,7 +115,7 @@ bool cache_is_trusted(const struct cache *cache)
     return fake.trusted;
 }
 
-enum status cache_invalidate_all(const struct cache *cache, int64_t *epoch, struct error *error)
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
 {
     (void)cache;
     (void)error;

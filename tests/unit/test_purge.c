@@ -71,7 +71,7 @@ static void a_write_is_recorded_first_and_answered_when_it_is_acknowledged(void 
     struct bed *bed = *state;
     struct writer writer;
     start(bed, &writer, "a");
-    assert_journal("FENCE LIST_FENCE purge_put load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE purge_put load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(writer.answers, 0);
     assert_text("call", fake_http_oldest(), SLICE(CALL_OF_A));
     assert_string_equal(fake_purge_keys(0), "todos todo-a");
@@ -122,7 +122,7 @@ static void without_caches_in_front_nothing_is_recorded_or_said(void **state)
     struct bed *bed = *state;
     struct writer writer;
     start(bed, &writer, "a");
-    assert_journal("FENCE LIST_FENCE load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(writer.write.purge, CACHE_PURGE_NONE);
     fake_journal_reset();
     bed_tend(bed);
@@ -434,6 +434,22 @@ static void a_record_that_can_not_be_removed_is_sent_again(void **state)
     assert_int_equal(fake_purge_count(), 0);
 }
 
+static void removals_keep_up_with_many_writes_a_second(void **state)
+{
+    enum { REMOVED_AT_ONCE = 1024, WRITES = 2 * REMOVED_AT_ONCE + 1 };
+    struct bed *bed = *state;
+    struct writer writer;
+    fake_http_always(200);
+    bed->settings.purge_again_ms = 0;
+    for (int i = 0; i < WRITES; i++)
+        start(bed, &writer, "a");
+    assert_int_equal(fake_purge_count(), WRITES);
+    bed_tend(bed);
+    assert_int_equal(fake_purge_count(), 1); /* the rest of what isn't many goes with the next second's */
+    bed_tend(bed);
+    assert_int_equal(fake_purge_count(), 0);
+}
+
 static void listings_go_on_beside_a_steady_stream_of_writes(void **state)
 {
     struct bed *bed = *state;
@@ -448,12 +464,14 @@ static void listings_go_on_beside_a_steady_stream_of_writes(void **state)
     assert_int_equal(fake_purge_count(), 0);
 }
 
-static void all_is_purged_after_a_load_without_fences(void **state)
+static void all_is_purged_when_the_epoch_was_moved_on(void **state)
 {
     struct bed *bed = *state;
+    struct error error;
     int64_t epoch;
-    assert_int_equal(cache_invalidate_all(bed->workers[0].cache, &epoch, NULL), STATUS_OK);
+    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &epoch, &error), STATUS_OK);
     assert_int_equal(epoch, 2);
+    assert_journal("purge_put meta_get meta_swap");
     assert_string_equal(fake_purge_keys(0), "all");
     fake_http_always(200);
     bed_tend(bed);
@@ -489,8 +507,9 @@ int main(void)
         OVER(what_can_not_be_sent_stays_in_the_store_and_not_in_memory, begin),
         OVER(a_record_that_no_call_holds_does_not_stop_the_others, begin),
         OVER(a_record_that_can_not_be_removed_is_sent_again, begin),
+        OVER(removals_keep_up_with_many_writes_a_second, begin),
         OVER(listings_go_on_beside_a_steady_stream_of_writes, begin),
-        OVER(all_is_purged_after_a_load_without_fences, begin),
+        OVER(all_is_purged_when_the_epoch_was_moved_on, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

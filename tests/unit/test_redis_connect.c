@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cache/redis.c on its way up: addresses, passwords, users, and peers that are no Redis. */
+/* redis/redis.c on its way up: addresses, passwords, users, and peers that are no Redis. */
 #include "redis_bed.h"
 
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -126,17 +125,14 @@ static void a_peer_that_accepts_and_says_nothing_is_given_up(void **state)
 
 /* ---- Addresses ---- */
 
+#define FOUR    "a:1,b:2,c:3,d:4"
+#define SIXTEEN FOUR "," FOUR "," FOUR "," FOUR
+
 static void a_host_and_port_lead_there_too(void **state)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    char port[8], host_port[32];
+    char port[12], host_port[32];
     (void)state;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    close(fd);
-    snprintf(port, sizeof port, "%u", ntohs(address.sin_port));
+    snprintf(port, sizeof port, "%d", redis_process_free_port());
     snprintf(host_port, sizeof host_port, "127.0.0.1:%s/2", port);
     open_with(options_of(host_port));
     poll_events_for(60); /* refused: nobody listens there yet */
@@ -169,6 +165,20 @@ static void an_address_is_taken_or_refused(void **state)
         {"127.0.0.1:65536", STATUS_INVALID},
         {"127.0.0.1:1/10000", STATUS_INVALID},
         {":6379", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1/name", STATUS_OK},
+        {"sentinel://127.0.0.1:1,::1:2,host.example:3/The-name.of_it/15", STATUS_OK},
+        {"sentinel://" SIXTEEN "/name", STATUS_OK},
+        {"sentinel://" SIXTEEN ",h:1/name", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1/", STATUS_INVALID},
+        {"sentinel:///name", STATUS_INVALID},
+        {"sentinel://127.0.0.1/name", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1,/name", STATUS_INVALID},
+        {"sentinel://127.0.0.1:0/name", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1/the name", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1/name/", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1/name/10000", STATUS_INVALID},
+        {"sentinel://127.0.0.1:1/name/1/2", STATUS_INVALID},
         {"", STATUS_INVALID},
     };
     (void)state;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pipelined, asynchronous connection to Redis that comes back by itself. The only place that sees hiredis.
+ * One pipelined, asynchronous connection to Redis that comes back by itself, where the sentinels say if there are any.
  *
  * Commands are sent together, once per turn of the loop, and answered in their order. When the oldest one is older than
  * timeout_ms the connection is dropped and all of them fail: a frozen Redis costs each caller at most that long, and a late
- * answer can never be taken for another command's. Reconnecting backs off, with jitter, up to reconnect_max_ms.
+ * answer can never be taken for another command's. It is dropped too when Redis answers that it can't serve (redis_error.h).
+ * Reconnecting backs off, with jitter, up to reconnect_max_ms.
  *
  * context  loop only; callbacks come once, later, never from inside the call that asked for them
  */
-#ifndef CACHE_REDIS_H
-#define CACHE_REDIS_H
+#ifndef REDIS_REDIS_H
+#define REDIS_REDIS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,9 +33,11 @@ typedef void (*redis_reply_cb)(void *ctx, const struct redis_reply *reply);
 struct redis_options {
     const struct events *events; /* borrowed */
     struct stats *stats;         /* borrowed */
-    const char *address;         /* unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB; copied */
+    const char *address;         /* as redis_address.h has it; copied */
     const char *user;            /* "" for the default user; copied */
     const char *password_file;   /* "" for no AUTH; read at each connect, so that a changed password is picked up */
+    const char *sentinel_user;   /* these two: the same for the sentinels, if the address names any */
+    const char *sentinel_password_file;
     uint32_t timeout_ms;
     uint32_t reconnect_max_ms;
     void (*on_up)(void *ctx);   /* connected, authenticated, database selected */
@@ -52,11 +55,11 @@ bool redis_is_up(const struct redis *redis);
 
 /*
  * Whether it is down but likely to be up in a moment: this is the first attempt to connect, or Redis closed the connection, and
- * nothing has failed since. Not so after a timeout or an attempt that failed.
+ * nothing has failed since. Not so after a timeout, an attempt that failed, or a peer that turned out to be the wrong one.
  */
 bool redis_is_coming(const struct redis *redis);
 
-/* Drops the connection, as if it had been lost, and begins anew: for a peer that turned out to be the wrong one. */
+/* Drops the connection if it is up, and begins anew: for a peer that turned out to be the wrong one, or no longer the right one. */
 void redis_drop(struct redis *redis, const char *reason);
 
 /* The peer turned out to be the right one: after this, reconnecting begins with the shortest pause again. */

@@ -3,8 +3,8 @@
  * Commands in Redis' serialization protocol (RESP2), put together by hand: "*count", then "$length argument" for each argument.
  * context any (pure)
  */
-#ifndef CACHE_REDIS_ENCODE_H
-#define CACHE_REDIS_ENCODE_H
+#ifndef REDIS_REDIS_ENCODE_H
+#define REDIS_REDIS_ENCODE_H
 
 #include <stddef.h>
 
@@ -13,5 +13,8 @@
 
 void redis_encode_count(struct buf *command, size_t count);
 void redis_encode(struct buf *command, struct slice arg);
+
+/* A whole command in place of what command held. */
+void redis_encode_all(struct buf *command, const struct slice *args, size_t count);
 
 #endif

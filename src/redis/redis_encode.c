@@ -6,7 +6,7 @@
  * and kept as bytes: a script's call is sent again with another name in front, without looking at its keys and arguments
  * (scripts.c). hiredis has functions for this too, but they take formats or arrays of pointers and ask for memory each time.
  */
-#include "cache/redis_encode.h"
+#include "redis/redis_encode.h"
 
 void redis_encode_count(struct buf *command, size_t count)
 {
@@ -22,4 +22,12 @@ void redis_encode(struct buf *command, struct slice arg)
     buf_append(command, "\r\n", 2);
     buf_append_slice(command, arg);
     buf_append(command, "\r\n", 2);
+}
+
+void redis_encode_all(struct buf *command, const struct slice *args, size_t count)
+{
+    buf_reset(command);
+    redis_encode_count(command, count);
+    for (size_t i = 0; i < count; i++)
+        redis_encode(command, args[i]);
 }

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes of others: a shell, a script, another service that changes the todos without asking the cache. The store tells of every
+ * change (store/follow.h), and one worker takes each to Redis.
+ *
+ *   idle --lease--> begin --stream--> read -> settle -> invalidate -> save the place, read -> ...
+ *     ^                                 |                                  |
+ *     '-------- end: stream closed, lease given back <--- any failure -----'
+ *
+ * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and place are one
+ * record there: the place must outlive Redis, and be saved by nobody who has lost the lease.
+ *
+ * Guarantees. A place is saved after Redis has answered for all changes before it, under the epoch that still stands in the
+ * store after that: who is killed at any moment makes the next one repeat changes, never skip one. Without a saved place, or
+ * when the history behind it is lost, what was changed is not known: the new stream is opened, then the epoch moves on, and
+ * every entry from before is out of reach. Without a trusted Redis the lease is given back.
+ *
+ * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, each deletes the leases of readers that may
+ * have read before it: so an entry that a change meets is not older than the change before. If it has the v and updated_at
+ * that this change made, and the change made both new, it was read after it. So the entries of own writes stay.
+ *
+ * A change may overtake its own writer's publish on the way to Redis, which would then be refused. So changes settle for
+ * SETTLE_MS, unless they come in so fast that they are late already.
+ *
+ * What it doesn't do: make others' writes visible at once; tell own writes from others'. Pages, which don't say what they
+ * were made from, go with every batch, and caches in front are told of own writes once more.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cache/cache_state.h"
+#include "cache/fence.h"
+#include "cache/purge.h"
+#include "store/follow.h"
+
+enum {
+    LEASE_MS = 6000, /* how long nobody follows after its holder was killed */
+    RENEW_MS = LEASE_MS / 3,
+    READ_WAIT_MS = 500, /* a stop waits for it */
+    SETTLE_MS = 50,
+};
+
+enum follow_state {
+    FOLLOW_IDLE,      /* until the next tend */
+    FOLLOW_BEGINNING, /* a job takes the lease and opens the stream */
+    FOLLOW_READING,   /* a job saves the place and waits for changes */
+    FOLLOW_SETTLING,
+    FOLLOW_INVALIDATING,
+    FOLLOW_ENDING, /* a job closes the stream and gives the lease back */
+};
+
+struct follow {
+    struct cache *cache;
+    enum follow_state state;
+    bool is_over;    /* stopped, or the store tells no changes */
+    bool was_logged; /* this failure is in the log */
+    struct token owner;
+    struct timer *timer;
+    struct pool_job job;
+    /* The job's, while one runs. */
+    bool has_lease;
+    bool anew;            /* it began from now on, under a new epoch */
+    bool is_history_lost; /* the saved place is to be forgotten */
+    bool keep_due;        /* the place is saved, and the lease renewed, before the read */
+    struct store_stream *stream;
+    struct store_place place; /* all changes before it have been seen to */
+    struct store_changes changes;
+    int64_t epoch;           /* under which the last changes were invalidated; 0: none were since the last save */
+    uint64_t distrust_count; /* at the begin */
+    int64_t kept_at_ms;      /* monotonic */
+    bool is_unsaved;         /* the place, and it matters */
+    unsigned replies_left;
+    bool is_refused; /* by Redis, or not answered */
+};
+
+static void follow_read(struct follow *follow);
+
+static struct follow *follow_of_job(struct pool_job *job)
+{
+    return (struct follow *)((char *)job - offsetof(struct follow, job));
+}
+
+static void follow_run(struct follow *follow, enum follow_state state, pool_work_fn work, pool_done_cb done)
+{
+    follow->state = state;
+    follow->job = (struct pool_job){.work = work, .done = done};
+    pool_run(follow->cache->options.follow_pool, &follow->job);
+}
+
+static int64_t now_ms(const struct follow *follow)
+{
+    const struct events *events = follow->cache->options.events;
+    return events->now_ms(events->loop);
+}
+
+/* Whether Redis has been trusted, and the same, ever since the begin. */
+static bool follow_may_go_on(const struct follow *follow)
+{
+    const struct cache *cache = follow->cache;
+    return !follow->is_over && cache->trusted && cache->distrust_count == follow->distrust_count;
+}
+
+/* ---- The end ---- */
+
+/* pool thread */
+static void stream_drop(struct follow *follow)
+{
+    store_stream_close(follow->stream);
+    follow->stream = NULL;
+}
+
+/* pool thread */
+static enum status end_work(struct pool_job *job, struct error *error)
+{
+    struct follow *follow = follow_of_job(job);
+    struct store *store = follow->cache->options.store;
+    enum status status = STATUS_OK;
+    stream_drop(follow);
+    if (follow->is_history_lost)
+        status = store_follow_keep(store, &follow->owner, LEASE_MS, &(struct store_place){0}, error);
+    if (follow->has_lease && status == STATUS_OK)
+        status = store_follow_release(store, &follow->owner, error);
+    follow->has_lease = follow->is_history_lost = false;
+    return status;
+}
+
+/*
+ * A lease that couldn't be given back runs out, a place that couldn't be forgotten is found lost again. A stream whose job was
+ * turned away is closed by the next begin.
+ */
+static void on_ended(struct pool_job *job, enum status status, const struct error *error)
+{
+    (void)status, (void)error;
+    follow_of_job(job)->state = FOLLOW_IDLE;
+}
+
+static void follow_end(struct follow *follow)
+{
+    follow_run(follow, FOLLOW_ENDING, end_work, on_ended);
+}
+
+static void follow_fail(struct follow *follow, const char *reason)
+{
+    cache_count(follow->cache, STAT_FOLLOW_FAILED);
+    if (!follow->was_logged)
+        log_warn(NULL, "follow_failed", "error=\"%s\" action=\"trying again\"", reason);
+    follow->was_logged = true;
+    follow_end(follow);
+}
+
+/* any thread */
+static void log_history_lost(const struct error *error)
+{
+    log_warn(NULL, "follow_history_lost", "error=\"%s\" action=\"from now on, under a new epoch\"", error->text);
+}
+
+/* A job's bad end. BUSY is none: the lease is another's, or the epoch moved on and the changes are to be read again. */
+static void follow_fail_by(struct follow *follow, enum status status, const struct error *error)
+{
+    switch (status) {
+    case STATUS_UNSUPPORTED:
+        follow->is_over = true;
+        log_warn(NULL, "follow_unsupported",
+                 "error=\"%s\" action=\"the entries' lifetimes bound how old others' writes may be\"", error->text);
+        follow_end(follow);
+        break;
+    case STATUS_NOT_FOUND:
+        follow->is_history_lost = follow->has_lease;
+        log_history_lost(error);
+        follow_end(follow);
+        break;
+    case STATUS_MISMATCH:
+        follow->has_lease = false;
+        log_info(NULL, "follow_lost", "error=\"%s\"", error->text);
+        follow_end(follow);
+        break;
+    case STATUS_BUSY:
+        follow_end(follow);
+        break;
+    default:
+        follow_fail(follow, error->text);
+    }
+}
+
+/* ---- Changes ---- */
+
+static void follow_invalidated(struct follow *follow)
+{
+    if (follow->is_refused) {
+        follow_fail(follow, "Redis didn't take what others changed");
+    } else if (!follow_may_go_on(follow)) {
+        follow_end(follow);
+    } else {
+        follow->place = follow->changes.place;
+        follow->is_unsaved = true;
+        follow_read(follow);
+    }
+}
+
+static void on_reply(struct follow *follow, const struct redis_reply *reply)
+{
+    if (!redis_reply_ok(reply))
+        follow->is_refused = true;
+    if (--follow->replies_left == 0)
+        follow_invalidated(follow);
+}
+
+static void on_todos_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct follow *follow = ctx;
+    if (redis_reply_ok(reply)) {
+        struct stats *stats = follow->cache->options.stats;
+        uint64_t kept = (uint64_t)redis_reply_integer(reply);
+        stats_add(stats, STAT_FOLLOW_KEPT, kept);
+        stats_add(stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - kept);
+    }
+    on_reply(follow, reply);
+}
+
+static void on_list_reply(void *ctx, const struct redis_reply *reply)
+{
+    on_reply(ctx, reply);
+}
+
+static void follow_invalidate(struct follow *follow)
+{
+    struct cache *cache = follow->cache;
+    follow->state = FOLLOW_INVALIDATING;
+    follow->is_refused = false;
+    follow->replies_left = 2;
+    follow->epoch = cache->epoch;
+    invalidate_send(cache, cache->epoch, follow->changes.items, follow->changes.count, on_todos_reply, on_list_reply,
+                    follow);
+}
+
+static void on_settled(void *ctx)
+{
+    struct follow *follow = ctx;
+    if (follow_may_go_on(follow))
+        follow_invalidate(follow);
+    else
+        follow_end(follow);
+}
+
+static void follow_settle(struct follow *follow)
+{
+    follow->state = FOLLOW_SETTLING;
+    follow->cache->options.events->timer_start(follow->timer, SETTLE_MS);
+}
+
+/* ---- Reading ---- */
+
+/* pool thread. Caches in front are told by way of the purges' records, as if a worker had died after its write. */
+static enum status purge_work(const struct follow *follow, struct error *error)
+{
+    const char *ids[STORE_CHANGES_MAX];
+    const struct token token = token_new();
+    for (size_t i = 0; i < follow->changes.count; i++)
+        ids[i] = follow->changes.items[i].id;
+    const struct purge_write write = {
+        .token = &token, .ids = ids, .id_count = follow->changes.count, .last_at_ms = clock_wall_ms()};
+    return purge_record(follow->cache->purge, &write, error);
+}
+
+/* pool thread. A worker late to learn of another epoch invalidated under keys that nobody reads: that isn't done, then. */
+static enum status finish_work(const struct follow *follow, struct error *error)
+{
+    struct store_meta meta;
+    enum status status = store_meta_get(follow->cache->options.store, &meta, error);
+    if (status != STATUS_OK)
+        return status;
+    if (meta.epoch != follow->epoch)
+        return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
+    return follow->cache->purge ? purge_work(follow, error) : STATUS_OK;
+}
+
+/* pool thread */
+static enum status keep_work(const struct follow *follow, struct error *error)
+{
+    enum status status = follow->epoch == 0 ? STATUS_OK : finish_work(follow, error);
+    if (status != STATUS_OK)
+        return status;
+    return store_follow_keep(follow->cache->options.store, &follow->owner, LEASE_MS, &follow->place, error);
+}
+
+/* pool thread */
+static enum status read_work(struct pool_job *job, struct error *error)
+{
+    struct follow *follow = follow_of_job(job);
+    enum status status = follow->keep_due ? keep_work(follow, error) : STATUS_OK;
+    return status == STATUS_OK ? store_stream_read(follow->stream, READ_WAIT_MS, &follow->changes, error) : status;
+}
+
+static void on_read(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct follow *follow = follow_of_job(job);
+    if (status != STATUS_OK) {
+        follow_fail_by(follow, status, error);
+        return;
+    }
+    follow->was_logged = false;
+    if (follow->keep_due) {
+        follow->is_unsaved = false;
+        follow->epoch = 0;
+    }
+    if (!follow_may_go_on(follow)) {
+        follow_end(follow);
+    } else if (follow->changes.count == 0) {
+        follow->place = follow->changes.place;
+        follow_read(follow);
+    } else if (follow->changes.full) {
+        follow_invalidate(follow);
+    } else {
+        follow_settle(follow);
+    }
+}
+
+static void follow_read(struct follow *follow)
+{
+    int64_t now = now_ms(follow);
+    follow->keep_due = follow->is_unsaved || now - follow->kept_at_ms >= RENEW_MS;
+    if (follow->keep_due)
+        follow->kept_at_ms = now;
+    follow_run(follow, FOLLOW_READING, read_work, on_read);
+}
+
+/* ---- The begin ---- */
+
+/*
+ * pool thread. The epoch moves when the stream is open and its first place known: what is changed later is told, and what the first
+ * read told is behind the entries of the new epoch. Saved at once, for this worker too will end and begin again when it
+ * learns of that epoch, and must not do it all once more.
+ */
+static enum status anew_work(struct follow *follow, struct error *error)
+{
+    struct store *store = follow->cache->options.store;
+    int64_t epoch;
+    follow->anew = true;
+    follow->place.len_bytes = 0;
+    enum status status = store_stream_open(store, &follow->place, &follow->stream, error);
+    if (status == STATUS_OK)
+        status = store_stream_read(follow->stream, 0, &follow->changes, error);
+    if (status == STATUS_OK)
+        status = cache_move_epoch(follow->cache, &epoch, error);
+    follow->place = follow->changes.place;
+    return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->place, error) : status;
+}
+
+/* pool thread */
+static enum status begin_work(struct pool_job *job, struct error *error)
+{
+    struct follow *follow = follow_of_job(job);
+    struct store *store = follow->cache->options.store;
+    stream_drop(follow);
+    enum status status = store_follow_claim(store, &follow->owner, LEASE_MS, &follow->place, error);
+    follow->has_lease = status == STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    if (follow->place.len_bytes == 0)
+        return anew_work(follow, error);
+    status = store_stream_open(store, &follow->place, &follow->stream, error);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    log_history_lost(error);
+    return anew_work(follow, error);
+}
+
+static void on_begun(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct follow *follow = follow_of_job(job);
+    if (status != STATUS_OK) {
+        follow_fail_by(follow, status, error);
+        return;
+    }
+    if (follow->anew)
+        cache_count(follow->cache, STAT_FOLLOW_ANEW);
+    log_info(NULL, "follow_begun", "owner=%s from=%s", follow->owner.text, follow->anew ? "now" : "saved_place");
+    if (follow_may_go_on(follow))
+        follow_read(follow);
+    else
+        follow_end(follow);
+}
+
+void follow_tend(struct follow *follow)
+{
+    const struct cache *cache = follow->cache;
+    if (follow->state != FOLLOW_IDLE || follow->is_over || !cache->trusted)
+        return;
+    follow->distrust_count = cache->distrust_count;
+    follow->epoch = 0;
+    follow->anew = follow->is_unsaved = false;
+    follow->kept_at_ms = now_ms(follow);
+    follow_run(follow, FOLLOW_BEGINNING, begin_work, on_begun);
+}
+
+void follow_stop(struct follow *follow)
+{
+    follow->is_over = true;
+}
+
+bool follow_is_idle(const struct follow *follow)
+{
+    return follow->state == FOLLOW_IDLE;
+}
+
+struct follow *follow_new(struct cache *cache)
+{
+    const struct events *events = cache->options.events;
+    struct follow *follow = mem_zalloc(sizeof(*follow));
+    follow->cache = cache;
+    follow->owner = token_new();
+    follow->timer = events->timer_new(events->loop, on_settled, follow);
+    return follow;
+}
+
+void follow_free(struct follow *follow)
+{
+    if (!follow)
+        return;
+    bug_unless(follow->state == FOLLOW_IDLE, "the follower is freed while it is at work");
+    stream_drop(follow);
+    follow->cache->options.events->timer_free(follow->timer);
+    free(follow);
+}

@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+-- After somebody's write, as the store's change stream tells of it: what is older than that write goes.
+--
+-- KEYS    entry, lease, writers of each id (3 per id); an id may come several times, in the order of its changes
+-- ARGV    for each id what the change left: "V UPDATED_AT", "none": nothing, the todo is deleted; "": not known
+-- answer  how many entries stayed, for they are just what the change left
+-- promise no entry or lease from before the change remains; it runs when Redis is full (DEL comes before ZADD)
+-- overlap a writer whose write is older than this change may be about to publish it: '!' in its set forbids that (publish.lua),
+--         and goes with the last writer. An entry that stays was filled or published after the change, and nothing forbids that
+local kept = 0
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 1, #KEYS, 3 do
+    local left, writers = ARGV[(i + 2) / 3], KEYS[i + 2]
+    local entry = left ~= '' and redis.pcall('HMGET', KEYS[i], 'v', 'updated_at', 'none')
+    local is_none = entry and entry[3] and left == 'none'
+    if is_none or entry and entry[1] and entry[2] and entry[1] .. ' ' .. entry[2] == left then
+        kept = kept + 1
+        redis.call('DEL', KEYS[i + 1])
+    else
+        redis.call('DEL', KEYS[i], KEYS[i + 1])
+    end
+    if redis.call('ZCARD', writers) > 0 then
+        redis.call('ZREMRANGEBYSCORE', writers, '-inf', now_ms)
+        local last = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')
+        if #last > 0 then
+            redis.call('ZADD', writers, last[2], '!')
+        end
+    end
+end
+return kept

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection to Redis that comes back by itself.
+ *
+ *   waiting --pause--> [asking the sentinels] --> connecting --> up --lost, late, refused--> waiting
+ *
+ * One connection at a time, redis_wire.c's; here is decided when there is a next one, and whereto. With the setting
+ * sentinel:// the sentinels are asked before each attempt, for after a loss Redis may be another server.
+ *
+ * Reconnecting backs off, with jitter, so that many workers do not come back in step. The pause begins anew only when the peer was
+ * accepted (link.c): one that takes connections but is a replica, or is loading its file, is not asked ever more often. It is
+ * the circuit breaker too: a Redis that hangs or answers BUSY costs each caller something once, then only the attempts.
+ *
+ * Guarantees: every command's callback is called exactly once, in order, later. Commands made while down are refused, by NULL.
+ * Not here: what the commands mean (scripts.c), whether this Redis may be trusted (link.c).
+ */
+#include "redis/redis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "redis/pending.h"
+#include "redis/redis_address.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_wire.h"
+#include "redis/sentinel.h"
+
+enum { RECONNECT_MIN_MS = 20 };
+
+struct redis {
+    struct redis_options options;
+    struct redis_address address;
+    struct redis_peer peer;    /* the last one that was tried */
+    struct sentinel *sentinel; /* NULL: the address is Redis' own */
+    struct redis_wire *wire;
+    struct timer *reconnect_timer, *refused_timer;
+    uint32_t pause_ms;            /* before the next attempt */
+    bool was_logged;              /* this outage is in the log */
+    bool announced;               /* on_up was called, on_down is owed */
+    bool accepted;                /* this connection's peer */
+    bool is_coming;               /* no reason to think that it won't be up in a moment */
+    struct pending_queue refused; /* made while down; a timer of no time fails them */
+    struct buf command;           /* scratch */
+};
+
+/* ---- Commands made while it is down ---- */
+
+/*
+ * From a timer, not from the loop's turn: a command may be refused while that runs (a write finds the peer gone), and the loop
+ * would then sleep over it. Callbacks may make new commands, which are refused as well and wait for the timer's next time.
+ */
+static void on_refused_timer(void *ctx)
+{
+    struct redis *redis = ctx;
+    for (size_t count = redis->refused.count; count > 0; count--) {
+        struct pending pending = pending_pop(&redis->refused);
+        pending.on_reply(pending.ctx, NULL);
+    }
+    if (redis->refused.count > 0)
+        redis->options.events->timer_start(redis->refused_timer, 0);
+}
+
+/* ---- Going and coming ---- */
+
+static void schedule_reconnect(struct redis *redis)
+{
+    uint32_t pause_ms = redis->pause_ms / 2 + (uint32_t)random_below(redis->pause_ms / 2 + 1);
+    redis->pause_ms =
+        2 * redis->pause_ms < redis->options.reconnect_max_ms ? 2 * redis->pause_ms : redis->options.reconnect_max_ms;
+    redis->options.events->timer_start(redis->reconnect_timer, pause_ms);
+}
+
+static void log_lost(struct redis *redis, const char *reason)
+{
+    if (!redis->was_logged && redis->sentinel && redis->peer.port)
+        log_warn(NULL, "redis_lost", "address=%s primary=%s:%d reason=\"%s\"", redis->address.text, redis->peer.host,
+                 redis->peer.port, reason);
+    else if (!redis->was_logged)
+        log_warn(NULL, "redis_lost", "address=%s reason=\"%s\"", redis->address.text, reason);
+    redis->was_logged = true;
+}
+
+static void on_wire_up(void *ctx)
+{
+    struct redis *redis = ctx;
+    redis->announced = redis->is_coming = true;
+    redis->options.on_up(redis->options.ctx);
+}
+
+static void on_wire_end(void *ctx, enum redis_wire_end how, const char *reason)
+{
+    static const enum stat_counter stats[] = {[REDIS_WIRE_REFUSED] = STAT_REDIS_CONNECT,
+                                              [REDIS_WIRE_TIMEOUT] = STAT_REDIS_TIMEOUT,
+                                              [REDIS_WIRE_LOST] = STAT_REDIS_LOST};
+    struct redis *redis = ctx;
+    bool was_announced = redis->announced;
+    redis->announced = redis->accepted = false;
+    redis->is_coming = was_announced && how == REDIS_WIRE_LOST;
+    if (how != REDIS_WIRE_AWAY) /* that error is counted already */
+        stats_add(redis->options.stats, stats[how], 1);
+    log_lost(redis, reason);
+    schedule_reconnect(redis);
+    if (was_announced)
+        redis->options.on_down(redis->options.ctx);
+}
+
+static void on_sentinel_answer(void *ctx, const struct redis_peer *primary)
+{
+    struct redis *redis = ctx;
+    if (!primary) {
+        redis->is_coming = false;
+        redis->peer.port = 0;
+        log_lost(redis, "no sentinel tells where it is");
+        schedule_reconnect(redis);
+        return;
+    }
+    redis->peer = *primary;
+    redis_wire_connect(redis->wire, &redis->peer, redis->address.database);
+}
+
+static void redis_connect(struct redis *redis)
+{
+    if (redis->sentinel)
+        sentinel_ask(redis->sentinel);
+    else
+        redis_wire_connect(redis->wire, &redis->peer, redis->address.database);
+}
+
+static void on_reconnect_timer(void *ctx)
+{
+    redis_connect(ctx);
+}
+
+/* ---- Public ---- */
+
+void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx)
+{
+    if (redis_wire_is_up(redis->wire)) {
+        redis_wire_send(redis->wire, command, on_reply, ctx);
+        return;
+    }
+    if (redis->refused.count == 0)
+        redis->options.events->timer_start(redis->refused_timer, 0);
+    pending_push(&redis->refused, (struct pending){on_reply, ctx, 0});
+}
+
+void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx)
+{
+    redis_encode_all(&redis->command, args, count);
+    redis_send(redis, buf_slice(&redis->command), on_reply, ctx);
+}
+
+bool redis_is_up(const struct redis *redis)
+{
+    return redis_wire_is_up(redis->wire);
+}
+
+bool redis_is_coming(const struct redis *redis)
+{
+    return !redis_is_up(redis) && redis->is_coming;
+}
+
+void redis_accept(struct redis *redis)
+{
+    redis->pause_ms = RECONNECT_MIN_MS;
+    redis->was_logged = false;
+    redis->accepted = true;
+}
+
+void redis_drop(struct redis *redis, const char *reason)
+{
+    if (redis->announced)
+        redis_wire_drop(redis->wire, redis->accepted ? REDIS_WIRE_LOST : REDIS_WIRE_REFUSED, reason);
+}
+
+static void sentinel_begin(struct redis *redis)
+{
+    redis->sentinel = sentinel_new(&(struct sentinel_options){.events = redis->options.events,
+                                                              .stats = redis->options.stats,
+                                                              .address = &redis->address,
+                                                              .user = redis->options.sentinel_user,
+                                                              .password_file = redis->options.sentinel_password_file,
+                                                              .timeout_ms = redis->options.timeout_ms,
+                                                              .on_answer = on_sentinel_answer,
+                                                              .ctx = redis});
+}
+
+enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
+{
+    struct redis *redis = mem_zalloc(sizeof(*redis));
+    const struct events *events = options->events;
+    redis->options = *options;
+    if (redis_address_parse(&redis->address, options->address, error) != STATUS_OK) {
+        free(redis);
+        return STATUS_INVALID;
+    }
+    redis->pause_ms = RECONNECT_MIN_MS;
+    redis->is_coming = true;
+    redis->reconnect_timer = events->timer_new(events->loop, on_reconnect_timer, redis);
+    redis->refused_timer = events->timer_new(events->loop, on_refused_timer, redis);
+    redis->wire = redis_wire_new(&(struct redis_wire_options){.events = events,
+                                                              .stats = options->stats,
+                                                              .user = options->user,
+                                                              .password_file = options->password_file,
+                                                              .timeout_ms = options->timeout_ms,
+                                                              .on_up = on_wire_up,
+                                                              .on_end = on_wire_end,
+                                                              .ctx = redis});
+    if (redis->address.primary_name[0])
+        sentinel_begin(redis);
+    else
+        redis->peer = redis->address.peers[0];
+    buf_init(&redis->command);
+    *out = redis;
+    redis_connect(redis);
+    return STATUS_OK;
+}
+
+void redis_free(struct redis *redis)
+{
+    if (!redis)
+        return;
+    redis_wire_close(redis->wire); /* what fails now may ask again, and be refused */
+    while (redis->refused.count > 0)
+        on_refused_timer(redis);
+    redis_wire_free(redis->wire);
+    sentinel_free(redis->sentinel);
+    const struct events *events = redis->options.events;
+    events->timer_free(redis->reconnect_timer);
+    events->timer_free(redis->refused_timer);
+    buf_fini(&redis->command);
+    pending_fini(&redis->refused);
+    free(redis);
+}

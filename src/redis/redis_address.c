@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking an address of Redis apart.
+ *
+ * A path may hold slashes and a host may not, so the database is written differently behind each: "?db=N" and "/N". The
+ * port is what stands behind the last colon, so an IPv6 address needs no brackets. A unix socket's path has a limit of its
+ * own, 107 bytes, beyond which hiredis would cut it and connect to another file.
+ *
+ * Behind sentinel:// stand the sentinels, with commas between them, then the name by which they know Redis. The name is checked
+ * as Sentinel itself checks it, so that a slip of the pen is told at start and not as a primary that nobody knows.
+ */
+#include "redis/redis_address.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DATABASE_MAX = 9999, PORT_MAX = 65535 };
+
+static const char SENTINEL_SCHEME[] = "sentinel://";
+
+static enum status address_invalid(const char *text, struct error *error)
+{
+    return error_set(
+        error, STATUS_INVALID,
+        "redis = %.80s: give unix:PATH[?db=N], HOST:PORT[/DB] or sentinel://HOST:PORT,HOST:PORT/NAME[/DB]; "
+        "PATH to %d bytes, DB to %d, %d sentinels at most",
+        text, REDIS_UNIX_PATH_MAX, DATABASE_MAX, REDIS_PEERS_MAX);
+}
+
+static bool number_take(int *number, struct slice text, int64_t least, int64_t most)
+{
+    int64_t value;
+    bool is_valid = slice_to_int64(text, &value) && value >= least && value <= most;
+    *number = is_valid ? (int)value : -1;
+    return is_valid;
+}
+
+/* Cuts text at the last separator and returns what stands behind it; NULL: there is no separator. */
+static char *cut_last(char *text, char separator)
+{
+    char *at = strrchr(text, separator);
+    if (!at)
+        return NULL;
+    *at = '\0';
+    return at + 1;
+}
+
+bool redis_peer_take(struct redis_peer *peer, struct slice host, struct slice port)
+{
+    if (!host.data || !port.data || host.len == 0 || host.len > REDIS_HOST_MAX || memchr(host.data, '\0', host.len))
+        return false;
+    memcpy(peer->host, host.data, host.len);
+    peer->host[host.len] = '\0';
+    return number_take(&peer->port, port, 1, PORT_MAX);
+}
+
+/* HOST:PORT */
+static bool peer_parse(struct redis_address *address, char *text)
+{
+    char *port = cut_last(text, ':');
+    return port && redis_peer_take(&address->peers[address->peer_count++], slice_of(text), slice_of(port));
+}
+
+static bool unix_parse(struct redis_address *address, char *path)
+{
+    char *query = strstr(path, "?db=");
+    if (query) {
+        *query = '\0';
+        if (!number_take(&address->database, slice_of(query + 4), 0, DATABASE_MAX))
+            return false;
+    }
+    size_t len = strlen(path);
+    if (len == 0 || len > REDIS_UNIX_PATH_MAX)
+        return false;
+    memcpy(address->peers[address->peer_count++].host, path, len + 1);
+    return true;
+}
+
+static bool tcp_parse(struct redis_address *address, char *text)
+{
+    char *database = cut_last(text, '/');
+    if (database && !number_take(&address->database, slice_of(database), 0, DATABASE_MAX))
+        return false;
+    return peer_parse(address, text);
+}
+
+static bool name_valid(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    return name[0] && strspn(name, allowed) == strlen(name);
+}
+
+static bool sentinel_parse(struct redis_address *address, char *text)
+{
+    char *name = strchr(text, '/');
+    if (!name)
+        return false;
+    *name++ = '\0';
+    char *database = strchr(name, '/');
+    if (database)
+        *database++ = '\0';
+    if (database && !number_take(&address->database, slice_of(database), 0, DATABASE_MAX))
+        return false;
+    snprintf(address->primary_name, sizeof(address->primary_name), "%s", name);
+    while (text) {
+        char *next = strchr(text, ',');
+        if (next)
+            *next++ = '\0';
+        if (address->peer_count == REDIS_PEERS_MAX || !peer_parse(address, text))
+            return false;
+        text = next;
+    }
+    return name_valid(name);
+}
+
+enum status redis_address_parse(struct redis_address *address, const char *text, struct error *error)
+{
+    char scratch[REDIS_ADDRESS_MAX + 1];
+    size_t scheme_len = strlen(SENTINEL_SCHEME);
+    bool is_unix = strncmp(text, "unix:", 5) == 0, is_sentinel = strncmp(text, SENTINEL_SCHEME, scheme_len) == 0;
+    *address = (struct redis_address){0};
+    snprintf(address->text, sizeof(address->text), "%s", text);
+    snprintf(scratch, sizeof(scratch), "%s", text + (is_unix ? 5 : is_sentinel ? scheme_len : 0));
+    bool is_valid = is_unix       ? unix_parse(address, scratch)
+                    : is_sentinel ? sentinel_parse(address, scratch)
+                                  : tcp_parse(address, scratch);
+    return is_valid ? STATUS_OK : address_invalid(text, error);
+}

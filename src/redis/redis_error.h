@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The errors that Redis answers, told apart by their first word. context any (pure)
+ */
+#ifndef REDIS_REDIS_ERROR_H
+#define REDIS_REDIS_ERROR_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+#include "base/stats.h"
+
+struct redis_error {
+    const char *word;
+    enum stat_counter stat; /* where it is counted */
+    bool is_away;           /* who answers it is of no use until it is another or has recovered: connect anew */
+};
+
+/* Never NULL: what has no row of its own is the last one, "other". */
+const struct redis_error *redis_error_of(struct slice text);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking sentinels where Redis is.
+ *
+ *   sentinel_ask -> the first: connect -> SENTINEL get-master-addr-by-name -> an address --------> on_answer(address)
+ *                     ^            \------ refused, silent, doesn't know the name
+ *                     |                                   |
+ *                     +---------- the next one -----------+---- there is none ----> on_answer(NULL)
+ *
+ * Sentinels watch a primary and its replicas, and agree among themselves on who the primary is. They are asked before each
+ * connection to Redis, not watched in between: whoever is demoted is made to drop its clients, who then come here. The one that
+ * answered is asked first the next time; one that is away would cost its timeout each time.
+ *
+ * An answer is a hint. In the midst of a failover it is the address of the one that is away, and a sentinel that was cut off from
+ * the others goes on naming the old one. So Redis itself is asked for its role too before it is trusted (link.c), and the
+ * store's record makes workers leave one that others have left (link.c again); whoever finds out that the hint was wrong asks
+ * again, after a pause that grows (redis.c).
+ *
+ * What a sentinel answers is taken as it is, an address most often. A host's name is looked up by the C library, see redis_wire.c.
+ */
+#include "redis/sentinel.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_wire.h"
+
+struct sentinel {
+    struct sentinel_options options;
+    struct redis_address address; /* peers in the order in which they are asked */
+    struct redis_wire *wire;
+    struct timer *next_timer; /* the next step, out of whatever callback has found that it is due */
+    size_t next;              /* peer */
+    struct redis_peer primary;
+    bool was_logged; /* this failure is in the log */
+};
+
+static const struct redis_peer *peer_asked(const struct sentinel *sentinel)
+{
+    return &sentinel->address.peers[sentinel->next - 1];
+}
+
+static void sentinel_fail(struct sentinel *sentinel, const char *reason)
+{
+    const struct redis_peer *peer = peer_asked(sentinel);
+    stats_add(sentinel->options.stats, STAT_REDIS_SENTINEL, 1);
+    if (!sentinel->was_logged)
+        log_warn(NULL, "sentinel_failed", "sentinel=%s:%d reason=\"%s\"", peer->host, peer->port, reason);
+    sentinel->options.events->timer_start(sentinel->next_timer, 0);
+}
+
+static void sentinel_move_to_front(struct sentinel *sentinel)
+{
+    struct redis_peer *peers = sentinel->address.peers;
+    const struct redis_peer answered = *peer_asked(sentinel);
+    for (size_t i = sentinel->next - 1; i > 0; i--)
+        peers[i] = peers[i - 1];
+    peers[0] = answered;
+}
+
+/* An array of host and port, or nil for a name that it doesn't know; an error if it wants a password. */
+static bool primary_take(struct redis_peer *primary, const struct redis_reply *reply)
+{
+    if (redis_reply_type(reply) != REDIS_TYPE_ARRAY || redis_reply_count(reply) != 2)
+        return false;
+    return redis_peer_take(primary, redis_reply_text(redis_reply_item(reply, 0)),
+                           redis_reply_text(redis_reply_item(reply, 1)));
+}
+
+static void on_primary(void *ctx, const struct redis_reply *reply)
+{
+    struct sentinel *sentinel = ctx;
+    if (!reply)
+        return; /* on_end has been, or will be called */
+    char reason[160] = "it knows no primary of that name";
+    bool is_known = primary_take(&sentinel->primary, reply);
+    if (!redis_reply_ok(reply))
+        log_value(reason, sizeof(reason), redis_reply_text(reply));
+    redis_wire_close(sentinel->wire);
+    if (!is_known) {
+        sentinel_fail(sentinel, reason);
+        return;
+    }
+    sentinel->was_logged = false;
+    sentinel_move_to_front(sentinel);
+    sentinel->options.on_answer(sentinel->options.ctx, &sentinel->primary);
+}
+
+static void on_up(void *ctx)
+{
+    struct sentinel *sentinel = ctx;
+    const struct slice args[] = {SLICE("SENTINEL"), SLICE("get-master-addr-by-name"),
+                                 slice_of(sentinel->address.primary_name)};
+    struct buf command;
+    buf_init(&command);
+    redis_encode_all(&command, args, 3);
+    redis_wire_send(sentinel->wire, buf_slice(&command), on_primary, sentinel);
+    buf_fini(&command);
+}
+
+static void on_end(void *ctx, enum redis_wire_end how, const char *reason)
+{
+    (void)how;
+    sentinel_fail(ctx, reason);
+}
+
+static void on_next(void *ctx)
+{
+    struct sentinel *sentinel = ctx;
+    if (sentinel->next < sentinel->address.peer_count) {
+        const struct redis_peer *peer = &sentinel->address.peers[sentinel->next++];
+        redis_wire_connect(sentinel->wire, peer, REDIS_NO_DATABASE);
+        return;
+    }
+    sentinel->was_logged = true;
+    sentinel->options.on_answer(sentinel->options.ctx, NULL);
+}
+
+void sentinel_ask(struct sentinel *sentinel)
+{
+    sentinel->next = 0;
+    sentinel->options.events->timer_start(sentinel->next_timer, 0);
+}
+
+struct sentinel *sentinel_new(const struct sentinel_options *options)
+{
+    struct sentinel *sentinel = mem_zalloc(sizeof(*sentinel));
+    const struct events *events = options->events;
+    sentinel->options = *options;
+    sentinel->address = *options->address;
+    sentinel->wire = redis_wire_new(&(struct redis_wire_options){.events = events,
+                                                                 .stats = options->stats,
+                                                                 .user = options->user,
+                                                                 .password_file = options->password_file,
+                                                                 .timeout_ms = options->timeout_ms,
+                                                                 .on_up = on_up,
+                                                                 .on_end = on_end,
+                                                                 .ctx = sentinel});
+    sentinel->next_timer = events->timer_new(events->loop, on_next, sentinel);
+    return sentinel;
+}
+
+void sentinel_free(struct sentinel *sentinel)
+{
+    if (!sentinel)
+        return;
+    redis_wire_free(sentinel->wire);
+    sentinel->options.events->timer_free(sentinel->next_timer);
+    free(sentinel);
+}

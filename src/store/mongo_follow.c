@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who follows the changes, and up to where: one document of the collection meta, beside the epoch's.
+ *
+ *   {_id: "follow", owner: TOKEN, expires_at: DATE, place: {_data: ...}}
+ *
+ * Lease and place are one document so that one operation decides both: a worker that has lost the lease can't save a place any
+ * more, for its filter names itself as the owner. A lease in Redis would be lost with Redis, and a place saved here by a
+ * worker that holds the lease only there would prove nothing.
+ *
+ * Taking the lease asks for a record whose time is up, and may insert one. If another worker holds it, nothing matches, and
+ * the insert meets the record's _id: a duplicate, which is the answer "busy" and no error.
+ *
+ * Time is that of the workers' own clocks. Where these differ by more than the lease, two workers may follow at a time. They then
+ * invalidate everything twice, which costs hits and nothing else; of their places one is saved, and each is true.
+ */
+#include "store/mongo_follow.h"
+
+#include <mongoc/mongoc.h>
+#include <string.h>
+#include <time.h>
+
+static const char RECORD_KEY[] = "follow";
+static const char ACTION[] = "change the follower's record";
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * Runs one findAndModify on the record, whose filter and update are taken over. STATUS_NOT_FOUND: nothing matched, and the
+ * record as it is now is in reply otherwise, which the caller destroys in any case.
+ */
+static enum status record_change(struct mongo_server *server, bson_t *filter, bson_t *update, bool may_insert,
+                                 bson_t *reply, struct error *error)
+{
+    struct mongo_session session;
+    bson_error_t failure;
+    bson_iter_t value;
+    bson_init(reply);
+    enum status status = mongo_session_open(&session, server, "meta", error);
+    if (status == STATUS_OK) {
+        mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
+        mongoc_find_and_modify_opts_set_update(options, update);
+        mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW |
+                                                           (may_insert ? MONGOC_FIND_AND_MODIFY_UPSERT : 0));
+        mongoc_find_and_modify_opts_set_max_time_ms(options, (uint32_t)server->max_time_ms);
+        bson_destroy(reply);
+        bool done = mongoc_collection_find_and_modify_with_opts(session.collection, filter, options, reply, &failure);
+        bool found = done && bson_iter_init_find(&value, reply, "value") && BSON_ITER_HOLDS_DOCUMENT(&value);
+        if (!done && !mongo_is_duplicate(failure.code)) {
+            status = mongo_write_failed(ACTION, reply, &failure, error);
+        } else if (!found) {
+            status = STATUS_NOT_FOUND;
+        }
+        mongoc_find_and_modify_opts_destroy(options);
+        mongo_session_close(&session);
+    }
+    bson_destroy(filter);
+    bson_destroy(update);
+    return status;
+}
+
+/* A place that can't be read, or is too long to be one of ours, counts as none. */
+static void place_read(const bson_t *reply, struct store_place *place)
+{
+    bson_iter_t reader, value;
+    const uint8_t *bytes;
+    uint32_t len = 0;
+    if (bson_iter_init(&reader, reply) && bson_iter_find_descendant(&reader, "value.place", &value) &&
+        BSON_ITER_HOLDS_DOCUMENT(&value)) {
+        bson_iter_document(&value, &len, &bytes);
+    }
+    place->len_bytes = len <= sizeof(place->bytes) ? len : 0;
+    if (place->len_bytes > 0) {
+        memcpy(place->bytes, bytes, place->len_bytes);
+    }
+}
+
+enum status mongo_follow_claim(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
+                               struct store_place *place, struct error *error)
+{
+    bson_t reply;
+    int64_t now = now_ms();
+    bson_t *filter = BCON_NEW("_id", BCON_UTF8(RECORD_KEY), "expires_at", "{", "$lte", BCON_DATE_TIME(now), "}");
+    bson_t *update = BCON_NEW("$set", "{", "owner", BCON_UTF8(owner->text), "expires_at",
+                              BCON_DATE_TIME(now + (int64_t)lease_ms), "}");
+    enum status status = record_change(server, filter, update, true, &reply, error);
+    if (status == STATUS_NOT_FOUND) {
+        status = error_set(error, STATUS_BUSY, "another worker follows the store's changes");
+    } else if (status == STATUS_OK) {
+        place_read(&reply, place);
+    }
+    bson_destroy(&reply);
+    return status;
+}
+
+static bson_t *filter_owner(const struct token *owner)
+{
+    return BCON_NEW("_id", BCON_UTF8(RECORD_KEY), "owner", BCON_UTF8(owner->text));
+}
+
+enum status mongo_follow_keep(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
+                              const struct store_place *place, struct error *error)
+{
+    bson_t reply, token;
+    int64_t until_ms = now_ms() + (int64_t)lease_ms;
+    bson_t *update;
+    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes)) {
+        update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "place", BCON_DOCUMENT(&token), "}");
+    } else {
+        update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "}", "$unset", "{", "place",
+                          BCON_INT32(1), "}");
+    }
+    enum status status = record_change(server, filter_owner(owner), update, false, &reply, error);
+    bson_destroy(&reply);
+    return status == STATUS_NOT_FOUND
+               ? error_set(error, STATUS_MISMATCH, "another worker follows the store's changes by now")
+               : status;
+}
+
+enum status mongo_follow_release(struct mongo_server *server, const struct token *owner, struct error *error)
+{
+    bson_t reply;
+    bson_t *update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(0), "}");
+    enum status status = record_change(server, filter_owner(owner), update, false, &reply, error);
+    bson_destroy(&reply);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}

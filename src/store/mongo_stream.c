@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A MongoDB change stream, by its own commands: aggregate opens it, each getMore waits for the next batch, killCursors ends it.
+ *
+ * Why not mongoc_collection_watch(): it hands out event by event, and after a batch's last one it can only be asked for more by
+ * waiting again. Who wants to act on a batch as soon as it is there, and wait only if there is none, needs to see batches. What
+ * watch() does beside that, resuming after an error, is the follower's business anyway, for it has the saved place.
+ *
+ * A stream keeps one client of the driver's pool for its life, hence the pool's size (mongo_uri.c). All commands go to
+ * the server that opened it, under one session, as the server wants it of a cursor's commands.
+ *
+ * Only ids and versions travel: $project drops the rest on the server. A version is told if the event proves that it is new: an
+ * insert's, and an update's that changed both v (an int64, as we write it) and updated_at. A replacement may keep both and
+ * change the name, so of it nothing is told but the id.
+ *
+ * There is no filter: any event that isn't about one document (drop, rename, dropDatabase, invalidate) ends the history here, for
+ * what it did to each todo isn't told. An _id that no todo can have is passed over: it can't be cached either.
+ *
+ * A server that stands alone refuses the stage, others don't know it: STATUS_UNSUPPORTED. Errors that say that the history
+ * behind a place is gone are STATUS_NOT_FOUND; any other may pass.
+ */
+#include "store/mongo_stream.h"
+
+#include <mongoc/mongoc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct mongo_stream {
+    struct store_stream stream;
+    struct mongo_session session;
+    mongoc_client_session_t *client_session;
+    uint32_t server_id;
+    int64_t cursor_id; /* 0: the server has closed it */
+    bson_t *opened;    /* the answer of aggregate, whose batch is the first read's; NULL afterwards */
+};
+
+static struct mongo_stream *stream_of(struct store_stream *stream)
+{
+    return (struct mongo_stream *)stream;
+}
+
+static bool code_is_among(uint32_t code, const uint32_t *codes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (codes[i] == code) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Location40573: only on replica sets; Location40324: no such stage; 59, 115: no such command, not here. */
+static bool is_unsupported(const bson_error_t *failure)
+{
+    static const uint32_t codes[] = {40573, 40324, 59, 115};
+    bool lacks_sessions =
+        failure->domain == MONGOC_ERROR_CLIENT && failure->code == MONGOC_ERROR_CLIENT_SESSION_FAILURE;
+    return lacks_sessions || (failure->domain == MONGOC_ERROR_SERVER &&
+                              code_is_among(failure->code, codes, sizeof(codes) / sizeof(codes[0])));
+}
+
+/* CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; old servers say it by a label. */
+static bool is_history_lost(const bson_t *reply, const bson_error_t *failure)
+{
+    static const uint32_t codes[] = {136, 260, 280, 286};
+    return (failure->domain == MONGOC_ERROR_SERVER &&
+            code_is_among(failure->code, codes, sizeof(codes) / sizeof(codes[0]))) ||
+           mongoc_error_has_label(reply, "NonResumableChangeStreamError");
+}
+
+static enum status stream_failed(const bson_t *reply, const bson_error_t *failure, struct error *error)
+{
+    if (is_unsupported(failure)) {
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "mongodb: change streams need a replica set or a sharded cluster: %.120s (code %u)",
+                         failure->message, (unsigned)failure->code);
+    }
+    if (reply && is_history_lost(reply, failure)) {
+        return error_set(error, STATUS_NOT_FOUND,
+                         "mongodb: the history from the saved place on is gone: %.120s (code %u)", failure->message,
+                         (unsigned)failure->code);
+    }
+    return mongo_read_failed("follow the changes", failure, error);
+}
+
+/* Runs a command of the stream's cursor; the caller destroys reply in any case. */
+static enum status stream_command(struct mongo_stream *stream, const bson_t *command, bson_t *reply,
+                                  struct error *error)
+{
+    bson_error_t failure;
+    bson_t options = BSON_INITIALIZER;
+    struct mongo_session *session = &stream->session;
+    BSON_APPEND_INT32(&options, "serverId", (int32_t)stream->server_id);
+    bool sent = mongoc_client_session_append(stream->client_session, &options, &failure);
+    if (!sent) {
+        bson_init(reply);
+    } else {
+        sent = mongoc_client_command_with_opts(session->client, session->server->database, command, NULL, &options,
+                                               reply, &failure);
+    }
+    bson_destroy(&options);
+    return sent ? STATUS_OK : stream_failed(reply, &failure, error);
+}
+
+/* ---- Events ---- */
+
+static bool find(const bson_t *document, const char *path, bson_iter_t *value)
+{
+    bson_iter_t reader;
+    return bson_iter_init(&reader, document) && bson_iter_find_descendant(&reader, path, value);
+}
+
+static bool id_find(const bson_t *event, char id[TODO_ID_MAX + 1])
+{
+    bson_iter_t value;
+    uint32_t len;
+    if (!find(event, "documentKey._id", &value) || !BSON_ITER_HOLDS_UTF8(&value)) {
+        return false;
+    }
+    struct slice text = {.data = bson_iter_utf8(&value, &len)};
+    text.len = len;
+    if (!todo_id_valid(text)) {
+        return false;
+    }
+    memcpy(id, text.data, text.len);
+    id[text.len] = '\0';
+    return true;
+}
+
+static void version_find(const bson_t *event, const char *v_path, const char *updated_at_path, struct store_told *told)
+{
+    bson_iter_t v, updated_at;
+    if (find(event, v_path, &v) && BSON_ITER_HOLDS_INT64(&v) && find(event, updated_at_path, &updated_at) &&
+        BSON_ITER_HOLDS_DATE_TIME(&updated_at)) {
+        told->v = bson_iter_int64(&v);
+        told->updated_at_ms = bson_iter_date_time(&updated_at);
+    }
+}
+
+/* Adds the event to changes; false if it isn't about one document. */
+static bool event_read(const bson_t *event, struct store_changes *changes)
+{
+    bson_iter_t value;
+    struct store_told told = {0};
+    if (!find(event, "operationType", &value) || !BSON_ITER_HOLDS_UTF8(&value)) {
+        return false;
+    }
+    const char *type = bson_iter_utf8(&value, NULL);
+    told.deleted = strcmp(type, "delete") == 0;
+    if (strcmp(type, "insert") == 0) {
+        version_find(event, "fullDocument.v", "fullDocument.updated_at", &told);
+    } else if (strcmp(type, "update") == 0) {
+        version_find(event, "updateDescription.updatedFields.v", "updateDescription.updatedFields.updated_at", &told);
+    } else if (!told.deleted && strcmp(type, "replace") != 0) {
+        return false;
+    }
+    if (id_find(event, told.id)) {
+        changes->items[changes->count++] = told;
+    }
+    return true;
+}
+
+/* ---- Batches ---- */
+
+static enum status place_read(const bson_t *reply, struct store_place *place, struct error *error)
+{
+    bson_iter_t value;
+    const uint8_t *bytes;
+    uint32_t len;
+    if (!find(reply, "cursor.postBatchResumeToken", &value) || !BSON_ITER_HOLDS_DOCUMENT(&value)) {
+        return error_set(
+            error, STATUS_UNSUPPORTED,
+            "mongodb: the server doesn't say where in its history a batch ends; it must be 4.0.7 or newer");
+    }
+    bson_iter_document(&value, &len, &bytes);
+    if (len > sizeof(place->bytes)) {
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "mongodb: a place in its history takes %u bytes, and %zu is the most", (unsigned)len,
+                         sizeof(place->bytes));
+    }
+    place->len_bytes = len;
+    memcpy(place->bytes, bytes, len);
+    return STATUS_OK;
+}
+
+static enum status batch_read(const bson_t *reply, const char *path, struct store_changes *changes, struct error *error)
+{
+    bson_iter_t batch, each;
+    size_t event_count = 0;
+    if (!find(reply, path, &batch) || !BSON_ITER_HOLDS_ARRAY(&batch) || !bson_iter_recurse(&batch, &each)) {
+        return error_set(error, STATUS_UNAVAILABLE, "mongodb: the answer to %s holds no batch", path);
+    }
+    while (bson_iter_next(&each)) {
+        const uint8_t *bytes;
+        uint32_t len;
+        bson_t event;
+        if (event_count++ == STORE_CHANGES_MAX) {
+            return error_set(error, STATUS_UNAVAILABLE, "mongodb: more events came than it was asked for");
+        }
+        bson_iter_document(&each, &len, &bytes);
+        if (!bson_init_static(&event, bytes, len) || !event_read(&event, changes)) {
+            return error_set(error, STATUS_NOT_FOUND, "the collection was dropped or renamed");
+        }
+    }
+    changes->full = event_count == STORE_CHANGES_MAX;
+    return place_read(reply, &changes->place, error);
+}
+
+static void cursor_id_read(struct mongo_stream *stream, const bson_t *reply)
+{
+    bson_iter_t value;
+    stream->cursor_id = find(reply, "cursor.id", &value) ? bson_iter_as_int64(&value) : 0;
+}
+
+enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, struct store_changes *changes,
+                              struct error *error)
+{
+    struct mongo_stream *stream = stream_of(handle);
+    if (stream->opened) {
+        enum status first = batch_read(stream->opened, "cursor.firstBatch", changes, error);
+        bson_destroy(stream->opened);
+        stream->opened = NULL;
+        return first;
+    }
+    if (stream->cursor_id == 0) {
+        return error_set(error, STATUS_NOT_FOUND, "mongodb: the server has ended the change stream");
+    }
+    /* Well before the socket's time-out, which would end the stream. */
+    int64_t half_ms = stream->session.server->max_time_ms / 2;
+    bson_t reply;
+    bson_t *command = BCON_NEW("getMore", BCON_INT64(stream->cursor_id), "collection", BCON_UTF8("todos"), "batchSize",
+                               BCON_INT32(STORE_CHANGES_MAX), "maxTimeMS",
+                               BCON_INT64(wait_ms < half_ms ? (int64_t)wait_ms : half_ms + 1));
+    enum status status = stream_command(stream, command, &reply, error);
+    if (status == STATUS_OK) {
+        cursor_id_read(stream, &reply);
+        status = batch_read(&reply, "cursor.nextBatch", changes, error);
+    }
+    bson_destroy(&reply);
+    bson_destroy(command);
+    return status;
+}
+
+/* ---- Life ---- */
+
+/* A place that is no BSON was never a place. */
+static bson_t *open_command(const struct store_place *place)
+{
+    bson_t token, stage = BSON_INITIALIZER;
+    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes)) {
+        BSON_APPEND_DOCUMENT(&stage, "resumeAfter", &token);
+    }
+    bson_t *command =
+        BCON_NEW("aggregate", "todos", "pipeline", "[", "{", "$changeStream", BCON_DOCUMENT(&stage), "}", "{",
+                 "$project", "{", "operationType", BCON_INT32(1), "documentKey", BCON_INT32(1), "fullDocument.v",
+                 BCON_INT32(1), "fullDocument.updated_at", BCON_INT32(1), "updateDescription.updatedFields.v",
+                 BCON_INT32(1), "updateDescription.updatedFields.updated_at", BCON_INT32(1), "}", "}", "]", "cursor",
+                 "{", "batchSize", BCON_INT32(STORE_CHANGES_MAX), "}", "readConcern", "{", "level", "majority", "}");
+    bson_destroy(&stage);
+    return command;
+}
+
+/* A session, and the primary. */
+static enum status stream_prepare(struct mongo_stream *stream, struct error *error)
+{
+    bson_error_t failure;
+    mongoc_client_t *client = stream->session.client;
+    stream->client_session = mongoc_client_start_session(client, NULL, &failure);
+    if (!stream->client_session) {
+        return stream_failed(NULL, &failure, error);
+    }
+    mongoc_server_description_t *server = mongoc_client_select_server(client, true, NULL, &failure);
+    if (!server) {
+        return stream_failed(NULL, &failure, error);
+    }
+    stream->server_id = mongoc_server_description_id(server);
+    mongoc_server_description_destroy(server);
+    return STATUS_OK;
+}
+
+static enum status stream_begin(struct mongo_stream *stream, const struct store_place *place, struct error *error)
+{
+    enum status status = stream_prepare(stream, error);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bson_t reply;
+    bson_t *command = open_command(place);
+    status = stream_command(stream, command, &reply, error);
+    if (status == STATUS_OK) {
+        cursor_id_read(stream, &reply);
+        stream->opened = bson_copy(&reply);
+    }
+    bson_destroy(&reply);
+    bson_destroy(command);
+    return status;
+}
+
+enum status mongo_stream_open(struct mongo_server *server, struct store *store, const struct store_place *place,
+                              struct store_stream **out, struct error *error)
+{
+    struct mongo_stream *stream = mem_zalloc(sizeof(*stream));
+    stream->stream.store = store;
+    enum status status = mongo_session_open(&stream->session, server, "todos", error);
+    if (status == STATUS_OK) {
+        status = stream_begin(stream, place, error);
+    }
+    if (status != STATUS_OK) {
+        mongo_stream_close(&stream->stream);
+        return status;
+    }
+    *out = &stream->stream;
+    return STATUS_OK;
+}
+
+/* Best effort: the server closes a cursor by itself that nobody asks for ten minutes. */
+static void cursor_kill(struct mongo_stream *stream)
+{
+    struct error ignored;
+    bson_t reply;
+    bson_t *command = BCON_NEW("killCursors", BCON_UTF8("todos"), "cursors", "[", BCON_INT64(stream->cursor_id), "]");
+    (void)!stream_command(stream, command, &reply, &ignored);
+    bson_destroy(&reply);
+    bson_destroy(command);
+}
+
+void mongo_stream_close(struct store_stream *handle)
+{
+    struct mongo_stream *stream = stream_of(handle);
+    if (stream->cursor_id != 0) {
+        cursor_kill(stream);
+    }
+    if (stream->client_session) {
+        mongoc_client_session_destroy(stream->client_session);
+    }
+    if (stream->session.client) {
+        mongo_session_close(&stream->session);
+    }
+    bson_destroy(stream->opened);
+    free(stream);
+}

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Writes of others: workers with --follow on a replica set, and what they say where there is none."""
+
+import os
+import signal
+import time
+
+import pytest
+from conftest import database_uri
+from replica_set import HISTORY_MOST, ReplicaSet
+from stack import running, wait_until
+
+LEASE_S = 6
+
+
+@pytest.fixture(scope="module")
+def replica_set(tmp_path_factory):
+    server = ReplicaSet(tmp_path_factory.mktemp("replica-set"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def store():
+    """Of new_stack: not one of the session's stores."""
+    return "replica set"
+
+
+@pytest.fixture
+def following(new_stack, replica_set):
+    """following() is a stack of which one worker follows, in epoch 2: the first beginning ever has left epoch 1."""
+
+    def new(settings=None, **options):
+        settings = {"follow": "on", "todo_ttl_s": 3600, "list_ttl_s": 3600, **(settings or {})}
+        stack = new_stack(store_uri=database_uri(replica_set.uri), settings=settings, **options)
+        stack.others = Others(replica_set, stack.environment["STACK_STORE"])
+        wait_until(lambda: follower_is_ready(stack, 2), 30, "a follower")
+        return stack
+
+    return new
+
+
+class Others:
+    """Somebody who writes to the stack's database."""
+
+    def __init__(self, replica_set, uri):
+        self.replica_set, self.uri = replica_set, uri
+
+    def update(self, todo_id, change, **options):
+        self.run({"update": "todos", "updates": [{"q": {"_id": todo_id}, "u": change, **options}]})
+
+    def run(self, command):
+        return self.replica_set.run(command, self.uri)
+
+
+def epochs(stack):
+    """Of each worker that lives, the epoch that it trusts Redis in."""
+    found = {}
+    for line in stack.log("workers").splitlines():
+        words = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if words.get("event") == "redis_trusted":
+            found[int(words["pid"])] = int(words["epoch"])
+    return [found.get(pid) for pid in stack.worker_pids()]
+
+
+def follower_is_ready(stack, epoch):
+    record = stack.others.run({"find": "meta", "filter": {"_id": "follow"}})["cursor"]["firstBatch"]
+    is_held = record and record[0]["expires_at"] > time.time() * 1000 and "place" in record[0]
+    return is_held and epochs(stack) == [epoch] * 2 and beginnings(stack)[-1:] == ["saved_place"]
+
+
+def beginnings(stack):
+    return [line.rpartition("from=")[2] for line in stack.log("workers").splitlines() if "event=follow_begun" in line]
+
+
+def follower_pid(stack):
+    line = [line for line in stack.log("workers").splitlines() if "event=follow_begun" in line][-1]
+    return int(line.partition("pid=")[2].split()[0])
+
+
+def cached(stack, todo_id):
+    """The todo, read until it is a hit."""
+    wait_until(lambda: stack.get(f"/todos/{todo_id}").cache.get("hit"), 30, "a hit")
+    return stack.get(f"/todos/{todo_id}")
+
+
+def names(stack):
+    return [todo["name"] for todo in stack.get("/todos").json["todos"]]
+
+
+def test_what_others_update_replace_insert_and_delete_is_seen(following):
+    stack = following()
+    stack.post({"id": "a", "name": "ours"})
+    assert cached(stack, "a").json["name"] == "ours" and names(stack) == ["ours"]
+
+    stack.others.update("a", {"$set": {"name": "theirs"}})
+    wait_until(lambda: stack.get("/todos/a").json["name"] == "theirs")
+    wait_until(lambda: names(stack) == ["theirs"])
+
+    cached(stack, "a")
+    now = {"$currentDate": {"updated_at": True}}
+    stack.others.update("a", {"$set": {"done": True}, "$inc": {"v": 1}, **now})
+    wait_until(lambda: stack.get("/todos/a").json["done"])
+
+    assert stack.get("/todos/b").status == 404 and stack.get("/todos/b").cache["hit"]
+    born = {"$set": {"name": "born", "done": False, "v": 1}, "$currentDate": {"created_at": True, "updated_at": True}}
+    stack.others.update("b", born, upsert=True)
+    wait_until(lambda: stack.get("/todos/b").status == 200)
+    wait_until(lambda: names(stack) == ["born", "theirs"])
+
+    cached(stack, "b")
+    stack.others.run({"delete": "todos", "deletes": [{"q": {"_id": "b"}, "limit": 1}]})
+    wait_until(lambda: stack.get("/todos/b").status == 404)
+
+    cached(stack, "a")
+    stack.others.update("a", {"name": "no todo any more", "v": 3})
+    wait_until(lambda: stack.get("/todos/a").status == 503)
+    assert stack.counters()["todo_follow_failures_total"] == 0
+
+
+@pytest.mark.parametrize("policy", ["invalidate", "publish"])
+def test_entries_of_own_writes_stay(following, policy):
+    stack = following({"write_policy": policy})
+    before = stack.counters()
+    count = 20
+    for number in range(count):
+        stack.post({"id": f"own-{number}", "name": "ours"})
+        assert stack.get(f"/todos/own-{number}").status == 200
+    seen = 'todo_follow_changes_total{result="%s"}'
+
+    def all_seen():
+        since = stack.counters().since(before)
+        return sum(since.get(seen % result, 0) for result in ("kept", "invalidated")) == count
+
+    wait_until(all_seen, 30, "all changes")
+    hits = [stack.get(f"/todos/own-{number}").cache.get("hit") for number in range(count)]
+    # One in many may have met a change while it was on its way into the cache.
+    assert hits.count(True) >= count * 3 // 4, hits
+
+
+def test_a_killed_follower_is_followed_by_another_from_where_it_was(following):
+    stack = following()
+    stack.post({"id": "a", "name": "ours"})
+    cached(stack, "a")
+    killed = follower_pid(stack)
+    os.kill(killed, signal.SIGKILL)
+    stack.others.update("a", {"$set": {"name": "meanwhile"}})
+    wait_until(lambda: stack.get("/todos/a").json["name"] == "meanwhile", 10 * LEASE_S)
+    assert follower_pid(stack) != killed and beginnings(stack)[-1] == "saved_place"
+
+
+def test_a_follower_that_is_told_to_stop_leaves_the_lease_to_another(following):
+    stack = following()
+    stack.post({"id": "a", "name": "ours"})
+    cached(stack, "a")
+    stopped = follower_pid(stack)
+    os.kill(stopped, signal.SIGTERM)
+    wait_until(lambda: not running(stopped), what="the end of the follower")
+    stack.others.update("a", {"$set": {"name": "meanwhile"}})
+    wait_until(lambda: stack.get("/todos/a").json["name"] == "meanwhile", 30)
+    wait_until(lambda: follower_is_ready(stack, 2), 30)
+    assert beginnings(stack)[-1] == "saved_place" and stack.counters()["todo_follow_anew_total"] == 1
+
+
+def test_changes_made_while_redis_was_away_are_taken_to_it_later(following):
+    stack = following()
+    stack.post({"id": "a", "name": "ours"})
+    cached(stack, "a")
+    stack.kill("redis", signal.SIGSTOP)
+    stack.others.update("a", {"$set": {"name": "meanwhile"}})
+    wait_until(lambda: stack.get("/todos/a").json["name"] == "meanwhile", 30)
+    stack.kill("redis", signal.SIGCONT)
+    wait_until(lambda: cached(stack, "a").json["name"] == "meanwhile", 30)
+
+
+def test_a_lost_history_leaves_all_entries(following):
+    stack = following()
+    stack.post({"id": "a", "name": "ours"})
+    cached(stack, "a")
+    stack.stop("workers")
+    stack.others.update("a", {"$set": {"name": "meanwhile"}})
+    for start in range(0, 4 * HISTORY_MOST, HISTORY_MOST):
+        rows = [{"_id": f"noise-{start + number}"} for number in range(HISTORY_MOST)]
+        stack.others.run({"insert": "noise", "documents": rows})
+    stack.start("workers")
+    stack.wait_answer()
+    wait_until(lambda: follower_is_ready(stack, 3), 30)
+    assert "event=follow_history_lost" in stack.log("workers")
+    assert stack.get("/todos/a").json["name"] == "meanwhile"
+
+
+def test_a_dropped_collection_leaves_all_entries(following):
+    stack = following()
+    stack.post({"id": "a", "name": "ours"})
+    cached(stack, "a")
+    stack.others.run({"drop": "todos"})
+    wait_until(lambda: stack.get("/todos/a").status == 404, 30)
+    wait_until(lambda: follower_is_ready(stack, 3), 30)
+    assert stack.counters()["todo_follow_anew_total"] == 2
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
+def test_where_nothing_is_told_each_worker_says_so_once(kind, new_stack, mongodb):
+    uri = database_uri(mongodb.start()) if kind == "mongodb" else "sqlite"
+    stack = new_stack(store_uri=uri, settings={"follow": "on"})
+
+    def said():
+        return stack.log("workers").count("event=follow_unsupported")
+
+    wait_until(lambda: said() == 2, 30, "both workers' words")
+    stack.post({"id": "a", "name": "ours"})
+    assert cached(stack, "a").status == 200
+    assert said() == 2 and stack.counters()["todo_follow_failures_total"] == 0
