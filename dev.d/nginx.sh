@@ -12,7 +12,7 @@
 #   LIMIT_RATE         50r/s or 600r/m for each client address, LIMIT_BURST (100) more at once; without it there is no limit
 #   LIMIT_CONNECTIONS  this many at once for each client address; without it there is no limit
 #   MICRO_CACHE        on: answers of this second are given again (nginx/micro.conf), kept in MICRO_CACHE_DIR
-#   BROTLI             on, off; else as nginx' module is there or not
+#   BROTLI             on: nginx has loaded the module of libnginx-mod-http-brotli-static
 #   SOCKET, STATIC, ACCESS_LOG   where things are
 #
 # USER_LINE and MODULES are for the frame that ./dev puts around it.
@@ -101,10 +101,10 @@ nginx_fill() {
 
 # page.conf includes this file if it is there.
 nginx_brotli() {
-    case ${BROTLI-} in
+    case ${BROTLI-off} in
     off) return ;;
     on) ;;
-    *) [ -e "$NGINX_BROTLI" ] || return 0 ;;
+    *) die "BROTLI is on or off" ;;
     esac
     printf '# Needs the module of libnginx-mod-http-brotli-static; without it, remove this file.\nbrotli_static on;\n' >"$1/brotli.conf"
 }

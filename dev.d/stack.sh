@@ -191,11 +191,12 @@ TEXT
 }
 
 stack_write_nginx() {
-    local user= modules=
+    local user= modules= brotli=off
     [ "$(id -u)" != 0 ] || user="user www-data www-data;"
-    [ ! -e "$NGINX_BROTLI" ] || modules="load_module $NGINX_BROTLI;"
+    [ ! -e "$NGINX_BROTLI" ] || modules="load_module $NGINX_BROTLI;" brotli=on
     SOCKET=todo.sock LISTEN="127.0.0.1:$PORT" INTERNAL_LISTEN="127.0.0.1:$INTERNAL_PORT" STATIC=static \
-        ACCESS_LOG=logs/nginx-access.log MICRO_CACHE_DIR=tmp/micro USER_LINE=$user MODULES=$modules nginx_write "$STACK/todo"
+        ACCESS_LOG=logs/nginx-access.log MICRO_CACHE_DIR=tmp/micro BROTLI=$brotli \
+        USER_LINE=$user MODULES=$modules nginx_write "$STACK/todo"
     mv "$STACK/todo/nginx.conf" "$STACK/nginx.conf"
     cp -R "$BUILD_DIR/static/." "$ROOT/data/openapi.yaml" "$ROOT/doc/problems.md" "$STACK/static/"
     chmod -R u+w,go+rX "$STACK/static"

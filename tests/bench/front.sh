@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # What the finished nginx configuration costs: front.sh [BUILD_DIR]. The same workers behind it and behind a bare one, which has
-# one location with fastcgi_pass over kept connections, the same parameters, no log, no limits, no headers. Both nginx run at once, and
+# one location with fastcgi_pass, the same parameters over kept connections, and nginx' defaults for all else: its own log, no
+# limits, no headers (BARE_LOG=off takes even the log from it). Both nginx run at once, and
 # wrk (-t2 -c32, ids 1 to ROWS, all hits) asks them in turns, ROUNDS times for SECONDS_EACH; who begins a round changes. The ratio is
 # the median of the rounds' own ratios, for a busy machine's speed changes between them more than within one. Exit status 1: it is
 # below GOAL, or there was an answer that was no hit.
@@ -14,6 +15,7 @@ rows=${ROWS:-2000}
 rounds=${ROUNDS:-11}
 seconds_each=${SECONDS_EACH:-3}
 goal=${GOAL:-0.95}
+bare_log=${BARE_LOG:-logs/bare-access.log}
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/todo-bench.XXXXXX")
 bare_pid=
@@ -45,7 +47,7 @@ events { worker_connections 2048; }
 http {
     client_body_temp_path bare/body; fastcgi_temp_path bare/fastcgi; proxy_temp_path bare/proxy; scgi_temp_path bare/scgi;
     uwsgi_temp_path bare/uwsgi;
-    access_log off;
+    access_log $bare_log;
     upstream workers { server unix:todo.sock; keepalive 64; keepalive_requests 100000; }
     server {
         listen 127.0.0.1:$bare_port;

@@ -46,7 +46,7 @@ def certificate(tmp_path_factory):
 @pytest.fixture
 def written(request, tmp_path, certificate):
     """A folder with nginx.conf around a variant."""
-    environment = {"LISTEN": "127.0.0.1:8080", "ACCESS_LOG": "access.log", "SOCKET": "todo.sock", "BROTLI": "off"}
+    environment = {"LISTEN": "127.0.0.1:8080", "ACCESS_LOG": "access.log", "SOCKET": "todo.sock"}
     for name in request.param:
         environment.update(SWITCHES[name])
     subprocess.run([ROOT / "dev", "nginx", tmp_path / "todo"], env={**os.environ, **environment}, check=True, timeout=60)
