@@ -45,6 +45,9 @@ enum status cache_new(struct cache **cache, const struct cache_options *options,
 /* When no read or write is under way; NULL is fine. */
 void cache_free(struct cache *cache);
 
+/* Whether a read is under way; a refresh is one that goes on behind its reader's answer, and nobody else knows of it. */
+bool cache_is_reading(const struct cache *cache);
+
 /* Whether Redis answers and is known to hold this epoch's entries, so that reads may trust it. */
 bool cache_is_trusted(const struct cache *cache);
 

@@ -68,6 +68,23 @@ static void past_its_soft_end_it_is_answered_and_refreshed_behind(void **state)
     assert_int_equal(reader.trace.age_ms, 0);
 }
 
+/* Its reader is gone: who ends the cache must not take it for idle. */
+static void a_refresh_is_a_read_under_way(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    bed_pass(bed, 10000);
+    assert_false(cache_is_reading(bed->workers[0].cache));
+    bed_hold(&bed->workers[0], true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    assert_int_equal(reader.answers, 1);
+    assert_int_equal(pool_busy_count(bed->workers[0].pool), 0);
+    assert_true(cache_is_reading(bed->workers[0].cache));
+    bed_let_go(bed);
+    assert_false(cache_is_reading(bed->workers[0].cache));
+}
+
 static void of_many_readers_one_refreshes(void **state)
 {
     struct bed *bed = *state;
@@ -271,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(before_its_soft_end_an_entry_is_just_a_hit),
         TEST(past_its_soft_end_it_is_answered_and_refreshed_behind),
+        TEST(a_refresh_is_a_read_under_way),
         TEST(of_many_readers_one_refreshes),
         TEST(a_refresh_that_was_read_before_a_write_fills_nothing),
         TEST(a_refresh_finds_that_the_todo_is_gone),
