@@ -113,6 +113,7 @@ struct cache_reader {
     struct cache *cache;
     struct cache_reader *next;
     int64_t begun_at_us; /* monotonic */
+    bool asked_trusted;  /* Redis was trusted when this read began */
     bool joined;         /* another reader's flight */
 };
 
