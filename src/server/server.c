@@ -91,13 +91,19 @@ static uint32_t thread_count(const struct settings *settings)
     return (uint32_t)settings->store_concurrency + (settings->follow ? 1 : 0);
 }
 
+/* Clients of the store: one per call, and one that the follower's stream keeps beside those of its calls. */
+static uint32_t client_count(const struct settings *settings)
+{
+    return thread_count(settings) + (settings->follow ? 1 : 0);
+}
+
 static enum status server_open_store(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     struct store_options store_options = {
         .uri = settings->store,
         .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = thread_count(settings),
+        .concurrency = client_count(settings),
     };
     enum status status = store_open(&server->services.store, &store_options, error);
     if (status != STATUS_OK)
