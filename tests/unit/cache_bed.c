@@ -229,9 +229,8 @@ static void on_read(void *ctx, const struct cache_answer *answer)
         assert_text("id", slice_of(answer->todo->id), slice_of(reader->get.id));
 }
 
-static void reader_begin(struct reader *reader, struct worker *worker, const char *id, bool only_if_cached)
+void reader_start_asking(struct reader *reader, struct worker *worker, const char *id, struct cache_demand demand)
 {
-    struct cache_demand demand = {.max_age_ms = -1, .only_if_cached = only_if_cached};
     *reader = (struct reader){.get = {.demand = demand, .done = on_read, .ctx = reader}};
     memcpy(reader->get.id, id, strlen(id) + 1);
     cache_get(worker->cache, &reader->get);
@@ -240,12 +239,7 @@ static void reader_begin(struct reader *reader, struct worker *worker, const cha
 
 void reader_start(struct reader *reader, struct worker *worker, const char *id)
 {
-    reader_begin(reader, worker, id, false);
-}
-
-void reader_start_cached(struct reader *reader, struct worker *worker, const char *id)
-{
-    reader_begin(reader, worker, id, true);
+    reader_start_asking(reader, worker, id, (struct cache_demand){.max_age_ms = -1});
 }
 
 int64_t bed_read(struct bed *bed, struct worker *worker, const char *id)

@@ -491,7 +491,7 @@ static void what_was_asked_before_trust_is_not_believed_after_it(void **state)
     bed_redis(worker);
     bed_store(worker);
     assert_false(cache_is_trusted(worker->cache));
-    reader_start_cached(&reader, worker, "a");
+    reader_start_asking(&reader, worker, "a", (struct cache_demand){.max_age_ms = -1, .only_if_cached = true});
     bed_redis(worker); /* INFO */
     bed_execute(worker);
     bed_store(worker);
