@@ -8,8 +8,8 @@
  * A worker that can't start waits a second before it exits, or the supervisor would start it over and over without pause.
  * Somebody at a terminal doesn't have to wait.
  *
- * Exit status: 0 after SIGTERM or SIGINT, and for --help and the like; 1 if it can't start now but might later; 2 if the
- * command line or a setting is wrong.
+ * Exit status: 0 after SIGTERM, SIGINT or SIGQUIT, and for --help and the like; 1 if it can't start now but might later; 2 if
+ * the command line or a setting is wrong.
  */
 #include <getopt.h>
 #include <stdio.h>

@@ -215,7 +215,7 @@ static enum status run_open(struct run *run, struct error *error)
 
 static bool run_is_idle(const struct run *run)
 {
-    return pool_busy_count(run->pool) == 0 && !cache_is_purging(run->cache);
+    return pool_busy_count(run->pool) == 0 && !cache_is_reading(run->cache) && !cache_is_purging(run->cache);
 }
 
 static void on_idle_look(void *ctx)

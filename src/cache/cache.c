@@ -82,7 +82,7 @@ void cache_free(struct cache *cache)
 {
     if (!cache)
         return;
-    bug_unless(flight_table_is_empty(cache), "the cache is freed while a read is under way");
+    bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
     redis_free(cache->redis);
     link_free(cache->link);
     outbox_free(cache->outbox);
@@ -90,6 +90,11 @@ void cache_free(struct cache *cache)
     auditor_free(cache->auditor);
     purge_free(cache->purge);
     free(cache);
+}
+
+bool cache_is_reading(const struct cache *cache)
+{
+    return !flight_table_is_empty(cache);
 }
 
 bool cache_is_trusted(const struct cache *cache)

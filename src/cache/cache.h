@@ -45,6 +45,9 @@ enum status cache_new(struct cache **cache, const struct cache_options *options,
 /* When no read or write is under way; NULL is fine. */
 void cache_free(struct cache *cache);
 
+/* Whether a read is under way; a refresh is one that goes on behind its reader's answer, and nobody else knows of it. */
+bool cache_is_reading(const struct cache *cache);
+
 /* Whether Redis answers and is known to hold this epoch's entries, so that reads may trust it. */
 bool cache_is_trusted(const struct cache *cache);
 
@@ -110,6 +113,7 @@ struct cache_reader {
     struct cache *cache;
     struct cache_reader *next;
     int64_t begun_at_us; /* monotonic */
+    bool asked_trusted;  /* Redis was trusted when this read began */
     bool joined;         /* another reader's flight */
 };
 

@@ -13,6 +13,15 @@
 #include "base/clock.h"
 #include "cache/cache_state.h"
 
+/*
+ * Who takes nothing from the store asks a Redis that isn't trusted as well, and may be answered when it is. What it had at
+ * the question was of an older epoch, or had missed what the outbox brought since.
+ */
+bool reader_may_trust(const struct cache_reader *reader)
+{
+    return reader->asked_trusted && reader->cache->trusted;
+}
+
 bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, int64_t v)
 {
     if (demand->from_store)
@@ -40,7 +49,7 @@ void trace_time(struct cache_trace *trace, const struct cache_reader *reader, in
 
 void reader_init(struct cache_reader *reader, struct cache *cache)
 {
-    *reader = (struct cache_reader){.cache = cache};
+    *reader = (struct cache_reader){.cache = cache, .asked_trusted = cache->trusted};
     if (cache->options.settings->server_timing)
         reader->begun_at_us = clock_monotonic_us();
 }

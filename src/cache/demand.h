@@ -22,4 +22,7 @@ void trace_time(struct cache_trace *trace, const struct cache_reader *reader, in
 /* For the beginning of a read; its flight and the figures start here. */
 void reader_init(struct cache_reader *reader, struct cache *cache);
 
+/* Whether what Redis has answered to the reader's question may be believed: it was trusted then, and is now. */
+bool reader_may_trust(const struct cache_reader *reader);
+
 #endif

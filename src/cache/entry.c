@@ -70,7 +70,7 @@ static unsigned take_field(struct entry *entry, struct slice name, struct slice 
     if (slice_equal(name, SLICE("at")))
         return take_time(&entry->at_ms, value) ? BIT_AT : 0;
     if (slice_equal(name, SLICE("cost")))
-        return slice_to_int64(value, &entry->cost_ms) ? BIT_COST : 0;
+        return take_time(&entry->cost_ms, value) ? BIT_COST : 0;
     if (slice_equal(name, SLICE("none")))
         return BIT_NONE;
     return 0;

@@ -240,6 +240,7 @@ static void deliver_all(struct flight *flight, struct cache_reader *readers)
     while (readers) {
         struct cache_reader *reader = readers;
         readers = reader->next; /* the answer may free it */
+        reader->next = NULL;    /* or it goes on to another flight, alone */
         trace.collapsed = reader->joined;
         trace_time(&trace, reader, state->found ? -1 : flight->cost_us);
         flight->kind->deliver(flight, reader, &trace);

@@ -246,7 +246,7 @@ static void on_page(void *ctx, const struct redis_reply *reply)
     struct cached_page cached;
     char query[QUERY_TEXT_MAX + 1];
     list_discard_foreign(list, LIST_PAGE, reply);
-    bool is_found = list->reader.cache->trusted && list->generation[0] && redis_reply_ok(reply) &&
+    bool is_found = reader_may_trust(&list->reader) && list->generation[0] && redis_reply_ok(reply) &&
                     page_parse(&cached, query_text(query, &list->query), reply) &&
                     slice_equal(cached.generation, slice_of(list->generation));
     if (is_found)

@@ -329,7 +329,7 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 {
     struct cache_get *get = ctx;
     struct entry entry;
-    if (reply && get->reader.cache->trusted) {
+    if (reply && reader_may_trust(&get->reader)) {
         enum entry_found found = entry_parse(&entry, get->id, reply);
         if (found == ENTRY_FOUND) {
             get_found(get, &entry);

@@ -4,7 +4,7 @@
  *
  *   janitor_tend_cache      the cache's own: epoch, outbox
  *   janitor_expire_idle     FastCGI connections that nobody uses
- *   janitor_prepare_store   until it has succeeded once: indexes or tables made, the store seen
+ *   janitor_prepare_store   until it has succeeded: indexes or tables made, the store seen; and again if they are found gone
  *
  * A store that is away at the start is no reason not to start: the worker serves what the cache has, answers 503 to the
  * rest, and prepares the store as soon as it is there. That runs on a pool thread, for it blocks, and after each failure
@@ -80,11 +80,14 @@ static void on_prepared(struct pool_job *job, enum status status, const struct e
         return;
     }
     janitor->prepare_state = PREPARE_DONE;
+    janitor->prepare_pause_s = 0;
     log_info(NULL, "store_ready", "store=%s", store_kind(janitor->services->store));
 }
 
 static void janitor_prepare_store(struct janitor *janitor)
 {
+    if (janitor->prepare_state == PREPARE_DONE && !store_is_prepared(janitor->services->store))
+        janitor->prepare_state = PREPARE_DUE;
     if (janitor->prepare_state != PREPARE_DUE)
         return;
     if (janitor->prepare_left_s > 0) {

@@ -11,8 +11,8 @@
  * system calls. So watch_want() does nothing if nothing changes, and its users leave a watch as it is over many requests.
  *
  * Signals: a handler would make libfcgi's blocking reads and writes fail with EINTR, even a handler of libuv's own. So
- * SIGTERM and SIGINT are blocked before any thread starts, which then inherits that, and are read from a signalfd like any
- * other input.
+ * SIGTERM, SIGINT and SIGQUIT are blocked before any thread starts, which then inherits that, and are read from a signalfd like
+ * any other input.
  *
  * What it does not do: priorities, fairness, more than one loop per process.
  */
@@ -186,6 +186,7 @@ static enum status signals_open(struct loop *loop, struct error *error)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (loop->signal_fd < 0)

@@ -2,17 +2,19 @@
 /*
  * A worker's parts, from the loop up to the janitor, made in the order of their layers and freed in the opposite one.
  *
- * The end, which must lose no request. On SIGTERM or SIGINT:
+ * The end, which must lose no request. On SIGTERM, SIGINT or SIGQUIT:
  *   1. /readyz says so, no connection is accepted any more: what waits in the backlog is for the other workers;
  *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c tells how, and why a
  *      plain close() would lose a request that is on its way);
  *   3. what is under way goes on to its end; so does what comes on connections that are still open;
- *   4. with no connection, no store call and no purge left, the loop stops. Against a peer that doesn't close, a connection on which
- *      nothing came for a second is closed; at drain_timeout_ms all are.
+ *   4. with no connection, no store call, no refresh and no purge left, the loop stops. Against a peer that doesn't close, a
+ *      connection on which nothing came for a second is closed; at drain_timeout_ms all are.
  * Behind nginx that takes as long as the longest request.
  *
- * A second signal changes nothing. Under systemd a worker gets two at every stop, one from systemd and one from multiwatch;
- * taking the second for "at once" would lose the requests under way each time.
+ * A second signal changes nothing: who sends one to the group and one to multiwatch would else lose the requests under way.
+ *
+ * SIGQUIT means the same because multiwatch 1.0.0 sends it first where it was told "-s TERM": it takes the signal that stands before
+ * the wanted one in its table. To a worker that left it alone a stop of the service would be a crash.
  *
  * What the counters' file needs isn't worth a worker: without it the worker counts for itself, and says so.
  */
@@ -89,13 +91,19 @@ static uint32_t thread_count(const struct settings *settings)
     return (uint32_t)settings->store_concurrency + (settings->follow ? 1 : 0);
 }
 
+/* Clients of the store: one per call, and one that the follower's stream keeps beside those of its calls. */
+static uint32_t client_count(const struct settings *settings)
+{
+    return thread_count(settings) + (settings->follow ? 1 : 0);
+}
+
 static enum status server_open_store(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     struct store_options store_options = {
         .uri = settings->store,
         .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = thread_count(settings),
+        .concurrency = client_count(settings),
     };
     enum status status = store_open(&server->services.store, &store_options, error);
     if (status != STATUS_OK)
@@ -175,8 +183,9 @@ static enum status server_open(struct server *server, struct error *error)
 
 static bool server_is_done(const struct server *server)
 {
+    const struct cache *cache = server->services.cache;
     return listener_connection_count(server->listener) == 0 && pool_busy_count(server->services.pool) == 0 &&
-           !cache_is_following(server->services.cache) && !cache_is_purging(server->services.cache);
+           !cache_is_reading(cache) && !cache_is_following(cache) && !cache_is_purging(cache);
 }
 
 static void on_drain_tick(void *ctx)
@@ -245,7 +254,8 @@ static void server_leave_if_busy(const struct server *server)
 {
     size_t busy = listener_busy_count(server->listener);
     size_t calls = pool_busy_count(server->services.pool);
-    if (busy == 0 && calls == 0 && !cache_is_following(server->services.cache))
+    const struct cache *cache = server->services.cache;
+    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !cache_is_following(cache))
         return;
     log_warn(NULL, "drain_timed_out", "requests=%zu store_calls=%zu", busy, calls);
     _exit(EXIT_SUCCESS);

@@ -18,7 +18,7 @@ struct server;
 enum status server_new(struct server **server, const struct settings *settings, int listen_fd,
                        struct error *error) STATUS_MUST_CHECK;
 
-/* Serves until SIGTERM or SIGINT has come and what was under way is answered, or drain_timeout_ms is over. */
+/* Serves until SIGTERM, SIGINT or SIGQUIT has come and what was under way is answered, or drain_timeout_ms is over. */
 void server_run(struct server *server);
 
 /* Ends the process with status 0 if store calls are still under way then; NULL is fine. */

@@ -13,15 +13,14 @@
  * row must be accounted for.
  *
  * A list is a range of the index that it names (hint): the server must not choose another plan, whatever else the
- * collection holds. It sees only documents whose created_at is a date and whose _id is a string; others have no place
- * in the order. One that can't be read is passed over, logged once per call, and the reading goes on behind it, so that
- * a client's cursor always moves.
+ * collection holds. Where somebody has dropped the index, or the collection, prepare is due again. A list sees only
+ * documents whose created_at is a date and whose _id is a string; others have no place in the order. One that can't be
+ * read is passed over, logged once per call, and the reading goes on behind it, so that a client's cursor always moves.
  *
  * No transactions: it runs on a standalone server (then with retryWrites=false) as on a sharded cluster; following the changes of
  * others needs more (mongo_stream.c). An index built on a large collection takes longer than a call: prepare then fails until it is there.
  */
 #include <mongoc/mongoc.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -42,7 +41,6 @@
 struct mongo_store {
     struct store store;
     struct mongo_server server;
-    atomic_bool prepared; /* the indexes are known to be there */
 };
 
 static struct mongo_server *server_of(struct store *store)
@@ -76,20 +74,28 @@ static enum status server_ping(struct mongo_session *session, struct error *erro
 
 static enum status mongo_prepare(struct store *store, struct error *error)
 {
-    struct mongo_store *mongo = (struct mongo_store *)store;
+    struct mongo_server *server = server_of(store);
     struct mongo_session session;
-    enum status status = mongo_session_open(&session, &mongo->server, "todos", error);
+    enum status status = mongo_session_open(&session, server, "todos", error);
     if (status) {
         return status;
     }
-    if (atomic_load(&mongo->prepared)) {
+    if (atomic_load(&server->is_prepared)) {
         status = server_ping(&session, error);
     } else {
+        atomic_store(&server->is_prepared, true); /* before, for the indexes may be dropped meanwhile */
         status = mongo_indexes_make(&session, error);
-        atomic_store(&mongo->prepared, status == STATUS_OK);
+        if (status != STATUS_OK) {
+            atomic_store(&server->is_prepared, false);
+        }
     }
     mongo_session_close(&session);
     return status;
+}
+
+static bool mongo_is_prepared(const struct store *store)
+{
+    return atomic_load(&((const struct mongo_store *)store)->server.is_prepared);
 }
 
 static enum status mongo_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
@@ -163,6 +169,20 @@ static void place_move(struct listing *listing, const bson_t *document)
     listing->place.id = arena_copy(listing->arena, (struct slice){.data = text, .len = len}).data;
 }
 
+/*
+ * Without the index that a list names the server refuses it, under codes that have changed over its versions. That is BUSY: to the
+ * pool's breaker the store is there, for else a few lists would keep everybody from it, who makes the index included.
+ */
+static enum status list_failed(struct listing *listing, const bson_error_t *failure, struct error *error)
+{
+    if (failure->domain != MONGOC_ERROR_SERVER || !strstr(failure->message, "hint")) {
+        return mongo_read_failed("list todos", failure, error);
+    }
+    atomic_store(&listing->session->server->is_prepared, false);
+    return error_set(error, STATUS_BUSY, "mongodb: an index that lists need is gone, and is made anew: %.150s",
+                     failure->message);
+}
+
 /* Reads up to wanted documents from the place on; read_count tells how many there were, readable or not. */
 static enum status list_read(struct listing *listing, size_t wanted, size_t *read_count, struct error *error)
 {
@@ -185,7 +205,7 @@ static enum status list_read(struct listing *listing, size_t wanted, size_t *rea
     mongoc_cursor_destroy(cursor);
     bson_destroy(filter);
     bson_destroy(&options);
-    return failed ? mongo_read_failed("list todos", &failure, error) : STATUS_OK;
+    return failed ? list_failed(listing, &failure, error) : STATUS_OK;
 }
 
 /* Once in nearly all cases; again where unreadable documents left room. One more than the page holds tells of more. */
@@ -498,6 +518,7 @@ static const struct store_ops MONGO_OPS = {
     .kind = "mongodb",
     .close = mongo_close,
     .prepare = mongo_prepare,
+    .is_prepared = mongo_is_prepared,
     .get = mongo_get,
     .list = mongo_list,
     .insert = mongo_insert,

@@ -9,6 +9,7 @@
 #ifndef STORE_MONGO_DRIVER_H
 #define STORE_MONGO_DRIVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct mongo_server {
     char *database;
     int64_t max_time_ms; /* of each operation, on the server */
     uint32_t timeout_ms; /* of a call */
+    atomic_bool is_prepared; /* the indexes are known to be there, and nothing has said otherwise since */
 };
 
 /* STATUS_INVALID: the URI. Makes no connection yet. */

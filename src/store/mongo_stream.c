@@ -185,7 +185,15 @@ static enum status place_read(const bson_t *reply, struct store_place *place, st
     return STATUS_OK;
 }
 
-static enum status batch_read(const bson_t *reply, const char *path, struct store_changes *changes, struct error *error)
+/* The indexes are gone with the collection, or may be. */
+static enum status history_ends(struct mongo_stream *stream, struct error *error)
+{
+    atomic_store(&stream->session.server->is_prepared, false);
+    return error_set(error, STATUS_NOT_FOUND, "the collection was dropped or renamed");
+}
+
+static enum status batch_read(struct mongo_stream *stream, const bson_t *reply, const char *path,
+                              struct store_changes *changes, struct error *error)
 {
     bson_iter_t batch, each;
     size_t event_count = 0;
@@ -201,7 +209,7 @@ static enum status batch_read(const bson_t *reply, const char *path, struct stor
         }
         bson_iter_document(&each, &len, &bytes);
         if (!bson_init_static(&event, bytes, len) || !event_read(&event, changes)) {
-            return error_set(error, STATUS_NOT_FOUND, "the collection was dropped or renamed");
+            return history_ends(stream, error);
         }
     }
     changes->full = event_count == STORE_CHANGES_MAX;
@@ -219,7 +227,7 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
 {
     struct mongo_stream *stream = stream_of(handle);
     if (stream->opened) {
-        enum status first = batch_read(stream->opened, "cursor.firstBatch", changes, error);
+        enum status first = batch_read(stream, stream->opened, "cursor.firstBatch", changes, error);
         bson_destroy(stream->opened);
         stream->opened = NULL;
         return first;
@@ -236,7 +244,7 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
     enum status status = stream_command(stream, command, &reply, error);
     if (status == STATUS_OK) {
         cursor_id_read(stream, &reply);
-        status = batch_read(&reply, "cursor.nextBatch", changes, error);
+        status = batch_read(stream, &reply, "cursor.nextBatch", changes, error);
     }
     bson_destroy(&reply);
     bson_destroy(command);

@@ -67,6 +67,11 @@ enum status store_prepare(struct store *store, struct error *error)
     return store->ops->prepare(store, error);
 }
 
+bool store_is_prepared(const struct store *store)
+{
+    return !store->ops->is_prepared || store->ops->is_prepared(store);
+}
+
 enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
 {
     bug_unless(todo_id_valid(slice_of(id)), "an invalid id reached the store");

@@ -51,6 +51,9 @@ const char *store_kind(const struct store *store);
  */
 enum status store_prepare(struct store *store, struct error *error) STATUS_MUST_CHECK;
 
+/* Whether what it made is still there, as far as is known: somebody may drop a collection, and its indexes with it. any thread */
+bool store_is_prepared(const struct store *store);
+
 /* Reads one todo; its texts are copied into arena. STATUS_NOT_FOUND is not an error. */
 enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
                       struct error *error) STATUS_MUST_CHECK;

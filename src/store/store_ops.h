@@ -14,6 +14,7 @@ struct store_ops {
     const char *kind;
     void (*close)(struct store *store);
     enum status (*prepare)(struct store *store, struct error *error);
+    bool (*is_prepared)(const struct store *store); /* absent: what is made stays */
     enum status (*get)(struct store *store, const char *id, struct arena *arena, struct todo *todo,
                        struct error *error);
     enum status (*list)(struct store *store, const struct store_query *query, struct arena *arena,

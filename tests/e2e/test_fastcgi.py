@@ -363,8 +363,8 @@ def test_sigterm_with_idle_connections_ends_the_worker_soon(worker):
     assert not worker.socket.exists()
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_sigterm_waits_for_requests_under_way(new_worker, times):
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGTERM], [signal.SIGQUIT, signal.SIGTERM]])
+def test_a_signal_to_stop_waits_for_requests_under_way(new_worker, numbers):
     worker = new_worker(redis_timeout_ms=1500)
     assert worker.ask("POST", "/todos", todo("a")).status == 201
     with worker.connect() as connection:
@@ -372,8 +372,8 @@ def test_sigterm_waits_for_requests_under_way(new_worker, times):
         connection.send(request("GET", "/todos/a"))
         time.sleep(0.2)
         begun = time.monotonic()
-        for _ in range(times):
-            worker.process.send_signal(signal.SIGTERM)
+        for number in numbers:
+            worker.process.send_signal(number)
             time.sleep(0.1)
         answer = connection.read_answer()
         assert (answer.status, answer.json["id"]) == (200, "a")
@@ -395,8 +395,9 @@ def test_request_that_crosses_the_end_of_its_connection_is_answered(worker):
     assert worker.process.wait(5) == 0
 
 
-def test_sigint_ends_the_worker_as_well(worker):
-    assert worker.stop(signal.SIGINT) < 5
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_sigint_and_sigquit_end_the_worker_as_well(worker, number):
+    assert worker.stop(number) < 5
 
 
 # --- the start ---

@@ -86,6 +86,10 @@ def cached(stack, todo_id):
     return stack.get(f"/todos/{todo_id}")
 
 
+def index_names(stack):
+    return sorted(index["name"] for index in stack.others.run({"listIndexes": "todos"})["cursor"]["firstBatch"])
+
+
 def names(stack):
     return [todo["name"] for todo in stack.get("/todos").json["todos"]]
 
@@ -199,6 +203,21 @@ def test_a_dropped_collection_leaves_all_entries(following):
     wait_until(lambda: stack.get("/todos/a").status == 404, 30)
     wait_until(lambda: follower_is_ready(stack, 3), 30)
     assert stack.counters()["todo_follow_anew_total"] == 2
+    stack.others.run({"insert": "todos", "documents": [{"_id": "first"}]})
+    indexes = ["_id_", "todos_by_done_and_time", "todos_by_time"]
+    wait_until(lambda: index_names(stack) == indexes, 30, "the indexes that lists need")
+    stack.post({"id": "b", "name": "afterwards"})
+    assert names(stack) == ["afterwards"]
+
+
+def test_lists_go_on_when_somebody_dropped_an_index(new_stack, replica_set):
+    stack = new_stack(store_uri=database_uri(replica_set.uri), settings={"list_ttl_s": 1})
+    stack.others = Others(replica_set, stack.environment["STACK_STORE"])
+    stack.post({"id": "a", "name": "ours"})
+    stack.others.run({"dropIndexes": "todos", "index": "todos_by_time"})
+    wait_until(lambda: stack.get("/todos").status == 503, 30, "a list that fails")
+    wait_until(lambda: stack.get("/todos").status == 200, 30, "a list that doesn't")
+    assert "todos_by_time" in index_names(stack)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mongodb"])

@@ -70,6 +70,16 @@ def test_worker_told_to_stop_is_gone_within_five_seconds(new_stack):
     assert not any(running(pid) for pid in pids)
 
 
+def test_workers_that_are_stopped_by_their_supervisor_drain(new_stack):
+    """As systemd stops the service: one signal to multiwatch, which passes one on, if not the same (test_fastcgi.py has them all)."""
+    stack = new_stack()
+    pids = stack.worker_pids()
+    stack.stop("workers")
+    for pid in pids:
+        for event in "draining", "stopped":
+            assert f" pid={pid} event={event} " in stack.log("workers"), (pid, event)
+
+
 def test_counts_outlive_the_worker_that_counted(new_stack):
     stack = new_stack(workers=2)
     ids = filled(stack, 5)

@@ -229,12 +229,17 @@ static void on_read(void *ctx, const struct cache_answer *answer)
         assert_text("id", slice_of(answer->todo->id), slice_of(reader->get.id));
 }
 
-void reader_start(struct reader *reader, struct worker *worker, const char *id)
+void reader_start_asking(struct reader *reader, struct worker *worker, const char *id, struct cache_demand demand)
 {
-    *reader = (struct reader){.get = {.demand.max_age_ms = -1, .done = on_read, .ctx = reader}};
+    *reader = (struct reader){.get = {.demand = demand, .done = on_read, .ctx = reader}};
     memcpy(reader->get.id, id, strlen(id) + 1);
     cache_get(worker->cache, &reader->get);
     assert_int_equal(reader->answers, 0); /* never before the starter has returned */
+}
+
+void reader_start(struct reader *reader, struct worker *worker, const char *id)
+{
+    reader_start_asking(reader, worker, id, (struct cache_demand){.max_age_ms = -1});
 }
 
 int64_t bed_read(struct bed *bed, struct worker *worker, const char *id)

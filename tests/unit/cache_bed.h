@@ -87,6 +87,9 @@ struct reader {
 
 void reader_start(struct reader *reader, struct worker *worker, const char *id);
 
+/* The same for a reader that asks something of the cache. */
+void reader_start_asking(struct reader *reader, struct worker *worker, const char *id, struct cache_demand demand);
+
 /* start and settle; returns v, 0 for "not found"; any other status fails the test. */
 int64_t bed_read(struct bed *bed, struct worker *worker, const char *id);
 

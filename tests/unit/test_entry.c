@@ -119,6 +119,8 @@ static void what_is_no_whole_entry_of_ours_is_broken(void **state)
         {"at", "-9223372036854775808"},
         {"cost", NULL},
         {"cost", "much"},
+        {"cost", "-1"},
+        {"cost", "9223372036854775807"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

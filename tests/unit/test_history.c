@@ -96,6 +96,29 @@ static void collect(struct run *run)
     }
 }
 
+/* Most readers ask for nothing; some for what the store says, or what Redis has, or a version that may not be there yet. */
+static struct cache_demand demand_draw(const struct run *run)
+{
+    struct cache_demand demand = {.max_age_ms = -1};
+    switch (dice(12)) {
+    case 0:
+        demand.from_store = true;
+        break;
+    case 1:
+        demand.only_if_cached = true;
+        break;
+    case 2:
+        demand.least_v = run->history.known + (int64_t)dice(2);
+        break;
+    case 3:
+        demand.max_age_ms = (int64_t)dice(1000);
+        break;
+    default:
+        break;
+    }
+    return demand;
+}
+
 static void begin_something(struct run *run)
 {
     struct slot *slot = &run->slots[dice(SLOTS)];
@@ -109,7 +132,7 @@ static void begin_something(struct run *run)
         run->history.begun++;
         writer_start(&slot->writer, worker, "a");
     } else {
-        reader_start(&slot->reader, worker, "a");
+        reader_start_asking(&slot->reader, worker, "a", demand_draw(run));
     }
 }
 
@@ -162,7 +185,10 @@ static void lose_redis(struct run *run)
 {
     struct bed *bed = run->bed;
     char run_id[16];
-    switch (dice(6)) {
+    switch (dice(7)) {
+    case 6:
+        fake_store_meta(bed->store)->epoch++; /* somebody purges all */
+        break;
     case 0:
         snprintf(run_id, sizeof run_id, "run-%u", dice(1000000));
         fake_server_restart(bed->server, run_id, dice(2));
@@ -180,9 +206,12 @@ static void lose_redis(struct run *run)
     }
 }
 
-static void pass_time(void)
+/* Entries live for seconds where runs are to see them end. */
+static void pass_time(const struct run *run)
 {
     int64_t next_ms = fake_timer_next_ms();
+    if (run->bed->settings.todo_soft_ttl_s > 0)
+        fake_clock_move(dice(300));
     if (next_ms > 0 && next_ms <= 40)
         fake_clock_move(next_ms);
     fake_timer_fire();
@@ -199,7 +228,7 @@ static void step(struct run *run)
     else if (side < 35)
         (void)(fake_pool_work(worker->pool) || fake_pool_done(worker->pool));
     else if (side < 38)
-        pass_time();
+        pass_time(run);
     else if (side < 41)
         disturb(run);
     else if (side < 42 && run->kind->loses_redis)
@@ -235,6 +264,17 @@ static void finish(struct run *run)
     }
 }
 
+/* Half of the runs publish, half refresh; an entry past its end may do where the store fails. */
+static void settings_draw(struct settings *settings)
+{
+    settings->write_policy = dice(2) ? WRITE_PUBLISH : settings->write_policy;
+    if (dice(2) == 0)
+        return;
+    settings->todo_soft_ttl_s = 1;
+    settings->todo_ttl_s = 2;
+    settings->stale_if_error_s = 2;
+}
+
 static void run_once(struct totals *totals, unsigned number, const struct kind *kind)
 {
     void *state;
@@ -244,6 +284,7 @@ static void run_once(struct totals *totals, unsigned number, const struct kind *
     dice_state = UINT64_C(0x9e3779b97f4a7c15) * (number + 1);
     if (!kind->loses_redis) /* nor by being slow */
         run.bed->settings.redis_timeout_ms = 1000000;
+    settings_draw(&run.bed->settings);
     bed_start_workers(run.bed);
     bed_settle(run.bed);
     fake_store_put(run.bed->store, "a", 1);

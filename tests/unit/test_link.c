@@ -472,6 +472,37 @@ static void a_drain_that_ends_late_does_not_disturb_the_next_check(void **state)
     assert_true(is_trusted(bed, 0));
 }
 
+/*
+ * A read that takes nothing from the store is sent to a Redis that is being asked who it is, and stays there for longer than the store
+ * takes to say what the epoch is by now.
+ */
+static void what_was_asked_before_trust_is_not_believed_after_it(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    struct reader reader;
+    bed_start_workers(bed);
+    bed_settle(bed);
+    fake_store_put(bed->store, "a", 1);
+    assert_int_equal(bed_read(bed, worker, "a"), 1);
+    bed_hold(worker, true);
+    fake_store_meta(bed->store)->epoch = 2;
+    cache_tend(worker->cache);
+    bed_redis(worker);
+    bed_store(worker);
+    assert_false(cache_is_trusted(worker->cache));
+    reader_start_asking(&reader, worker, "a", (struct cache_demand){.max_age_ms = -1, .only_if_cached = true});
+    bed_redis(worker); /* INFO */
+    bed_execute(worker);
+    bed_store(worker);
+    bed_store(worker);
+    assert_true(cache_is_trusted(worker->cache));
+    bed_deliver(worker);
+    assert_int_equal(reader.answers, 1);
+    assert_int_equal(reader.status, STATUS_MISMATCH);
+    bed_let_go(bed);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, bed_begin_idle, bed_end)
@@ -500,6 +531,7 @@ int main(void)
         TEST(trust_is_not_given_to_a_connection_that_is_gone),
         TEST(a_check_for_the_last_redis_says_nothing_about_this_one),
         TEST(a_drain_that_ends_late_does_not_disturb_the_next_check),
+        TEST(what_was_asked_before_trust_is_not_believed_after_it),
     };
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
 }

@@ -68,6 +68,23 @@ static void past_its_soft_end_it_is_answered_and_refreshed_behind(void **state)
     assert_int_equal(reader.trace.age_ms, 0);
 }
 
+/* Its reader is gone: who ends the cache must not take it for idle. */
+static void a_refresh_is_a_read_under_way(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    bed_pass(bed, 10000);
+    assert_false(cache_is_reading(bed->workers[0].cache));
+    bed_hold(&bed->workers[0], true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    assert_int_equal(reader.answers, 1);
+    assert_int_equal(pool_busy_count(bed->workers[0].pool), 0);
+    assert_true(cache_is_reading(bed->workers[0].cache));
+    bed_let_go(bed);
+    assert_false(cache_is_reading(bed->workers[0].cache));
+}
+
 static void of_many_readers_one_refreshes(void **state)
 {
     struct bed *bed = *state;
@@ -180,6 +197,26 @@ static void who_has_seen_a_newer_one_gets_nothing_stale(void **state)
     assert_int_equal(reader.status, STATUS_UNAVAILABLE);
 }
 
+/* Who isn't content goes on to a flight of its own, and takes nobody along who stands behind it in the queue. */
+static void who_wants_a_newer_one_goes_on_alone(void **state)
+{
+    struct bed *bed = *state;
+    struct reader readers[4];
+    unsigned gets_before = gets(bed);
+    fake_server_evict(bed->server, ENTRY);
+    bed_hold(&bed->workers[0], true);
+    for (size_t i = 0; i < COUNT_OF(readers); i++) {
+        reader_start(&readers[i], &bed->workers[0], "a");
+        readers[i].get.demand.least_v = i % 2 == 1 ? 3 : 0;
+    }
+    bed_let_go(bed);
+    for (size_t i = 0; i < COUNT_OF(readers); i++) {
+        assert_int_equal(readers[i].answers, 1);
+        assert_int_equal(readers[i].v, 2);
+    }
+    assert_int_equal(gets(bed) - gets_before, 3); /* one to fill; who joined a direct one in its midst starts another */
+}
+
 static void without_stale_if_error_the_store_away_is_told(void **state)
 {
     struct bed *bed = *state;
@@ -251,6 +288,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(before_its_soft_end_an_entry_is_just_a_hit),
         TEST(past_its_soft_end_it_is_answered_and_refreshed_behind),
+        TEST(a_refresh_is_a_read_under_way),
         TEST(of_many_readers_one_refreshes),
         TEST(a_refresh_that_was_read_before_a_write_fills_nothing),
         TEST(a_refresh_finds_that_the_todo_is_gone),
@@ -258,6 +296,7 @@ int main(void)
         TEST(the_hard_end_wins_over_a_refresh_that_hangs),
         TEST(what_is_past_its_end_will_do_if_the_store_is_away),
         TEST(who_has_seen_a_newer_one_gets_nothing_stale),
+        TEST(who_wants_a_newer_one_goes_on_alone),
         TEST(without_stale_if_error_the_store_away_is_told),
         TEST(what_was_invalidated_is_not_brought_back),
         TEST(early_refreshes_come_with_the_probability_of_xfetch),
