@@ -27,8 +27,8 @@ struct _mongoc_collection_t;
 struct mongo_server {
     struct _mongoc_client_pool_t *pool;
     char *database;
-    int64_t max_time_ms; /* of each operation, on the server */
-    uint32_t timeout_ms; /* of a call */
+    int64_t max_time_ms;     /* of each operation, on the server */
+    uint32_t timeout_ms;     /* of a call */
     atomic_bool is_prepared; /* the indexes are known to be there, and nothing has said otherwise since */
 };
 
