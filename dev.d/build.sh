@@ -14,6 +14,11 @@ build_sanitized() {
     build_into "$ROOT/build-asan" "--enable-werror --enable-sanitizers"
 }
 
+# The same sources with places at which workers can be told to die, dawdle or leave out a rule: tests/faults runs these.
+build_failpoints() {
+    build_into "$ROOT/build-failpoints" "--enable-werror --enable-failpoints"
+}
+
 # build_into DIR FLAGS [TARGET...]
 build_into() {
     local dir=$1 flags=$2

@@ -191,38 +191,15 @@ TEXT
 }
 
 stack_write_nginx() {
-    local user=
+    local user= modules= brotli=off
     [ "$(id -u)" != 0 ] || user="user www-data www-data;"
+    [ ! -e "$NGINX_BROTLI" ] || modules="load_module $NGINX_BROTLI;" brotli=on
     SOCKET=todo.sock LISTEN="127.0.0.1:$PORT" INTERNAL_LISTEN="127.0.0.1:$INTERNAL_PORT" STATIC=static \
-        ACCESS_LOG=logs/nginx-access.log USER_LINE=$user nginx_write "$STACK/todo"
+        ACCESS_LOG=logs/nginx-access.log MICRO_CACHE_DIR=tmp/micro BROTLI=$brotli \
+        USER_LINE=$user MODULES=$modules nginx_write "$STACK/todo"
     mv "$STACK/todo/nginx.conf" "$STACK/nginx.conf"
     cp -R "$BUILD_DIR/static/." "$ROOT/data/openapi.yaml" "$ROOT/doc/problems.md" "$STACK/static/"
     chmod -R u+w,go+rX "$STACK/static"
-}
-
-# Fills in the templates; what is not set gets the place that README.md uses. LIMIT_RATE (50r/s, 600r/m) limits each client
-# address, with LIMIT_BURST (100) more at once; without it there is no limit.
-nginx_write() {
-    local dir=$1 file name script=
-    local SOCKET=${SOCKET-/run/todo-fcgi/todo.sock} LISTEN=${LISTEN-80} INTERNAL_LISTEN=${INTERNAL_LISTEN-127.0.0.1:8081}
-    local STATIC=${STATIC-/usr/share/todo-fcgi/static} ACCESS_LOG=${ACCESS_LOG-/var/log/nginx/todo.log}
-    local USER_LINE=${USER_LINE-} LIMIT_ZONE= LIMIT=
-    if [ -n "${LIMIT_RATE-}" ]; then
-        # Both are read by their names, below.
-        # shellcheck disable=SC2034
-        LIMIT_ZONE="limit_req_zone \$binary_remote_addr zone=todo_clients:10m rate=$LIMIT_RATE;"
-        # shellcheck disable=SC2034
-        LIMIT="limit_req zone=todo_clients burst=${LIMIT_BURST-100} nodelay;"
-    fi
-    for name in SOCKET LISTEN INTERNAL_LISTEN STATIC ACCESS_LOG USER_LINE LIMIT_ZONE LIMIT; do
-        script+="s|@$name@|${!name//[&|\\]/\\&}|g;"
-    done
-    mkdir -p "$dir"
-    for file in "$ROOT"/nginx/*.in; do
-        name=${file##*/}
-        sed -e "$script" "$file" >"$dir/${name%.in}"
-    done
-    cp "$ROOT"/nginx/{fastcgi_params,*.conf} "$dir/"
 }
 
 # --- parts ---
@@ -296,10 +273,10 @@ stop_nginx() {
     part_stop nginx QUIT 5
 }
 
-# A real GET through all of it; and every worker has made friends with Redis, so that the second GET can be a hit.
+# A real GET through all of it, TLS included (with whatever certificate); and every worker has made friends with Redis, so that the second GET can be a hit.
 stack_wait_answer() {
     local url="http://127.0.0.1:$PORT/todos?limit=1" deadline=$((SECONDS + 30))
-    until curl -fsS --max-time 3 -o /dev/null "$url" 2>"$STACK/tmp/curl.log"; do
+    until curl -fsSLk --max-time 3 -o /dev/null "$url" 2>"$STACK/tmp/curl.log"; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             cat "$STACK/tmp/curl.log" >&2
             part_failed workers

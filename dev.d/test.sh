@@ -5,12 +5,15 @@
 #
 # unit, store  the cmocka programs of tests/unit and tests/store, run by "make check" and counted by their TAP lines
 # lint, cache, assets   pytest over these folders of tests/, which need no stack
-# e2e, browser          pytest over these, which do; the workers under test are the sanitizers' build
+# model                 tests/model/run.sh, which "make check" runs as well
+# faults                pytest over tests/faults, on the build with failpoints: the short form as one part of all the tests, the
+#                       long one if it, or a test of it, is asked for by name; FAULTS=short or FAULTS=long decides otherwise
+# e2e, browser          pytest over these, which need a stack; the workers under test are the sanitizers' build
 #
 # Everything that runs lives in one temporary folder, with ports of its own, and is gone afterwards; what failed leaves its
 # logs in build/test-logs. With CI=true a skip counts as a failure.
 
-TEST_PARTS=(unit store lint cache assets e2e browser)
+TEST_PARTS=(unit store lint cache assets model faults e2e browser)
 
 command_test() {
     local part
@@ -18,14 +21,19 @@ command_test() {
     # shellcheck disable=SC2046
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}" $(test_packages_mongodb)
     test_begin
+    test_install_lint
     if [ $# -eq 0 ]; then
         set -- "${TEST_PARTS[@]}"
+        : "${FAULTS:=short}"
     fi
+    export FAULTS=${FAULTS:-long}
     test_build build_default || set --
     for part in "$@"; do
         case $part in
         unit | store) test_cmocka "$part" "" ;;
         lint | cache | assets) test_pytest "$part" "$ROOT/tests/$part" ;;
+        model) test_model ;;
+        faults) test_faults "$ROOT/tests/faults" ;;
         e2e | browser) test_e2e "$part" "$ROOT/tests/$part" ;;
         *) test_by_name "$part" ;;
         esac
@@ -46,7 +54,7 @@ test_clean_environment() {
     for name in $(compgen -e); do
         [[ $name != TODO_* ]] || unset "$name"
     done
-    unset PORT INTERNAL_PORT WORKERS
+    unset PORT INTERNAL_PORT WORKERS HOSTS MICRO_CACHE BROTLI "${!LIMIT_@}" "${!TLS_@}"
 }
 
 test_begin() {
@@ -56,6 +64,17 @@ test_begin() {
     rm -rf "$TEST_LOGS"
     trap test_end EXIT
     trap 'exit 130' INT TERM
+}
+
+# What PyPI has for the tests of tests/lint, once; without it, these tests are skipped.
+test_install_lint() {
+    local tools=$BUILD_DIR/lint list=$ROOT/tests/lint/requirements.txt
+    ! cmp -s "$list" "$tools/installed" || return 0
+    mkdir -p "$BUILD_DIR"
+    rm -rf "$tools"
+    if python3 -m venv "$tools" && "$tools/bin/pip" install --disable-pip-version-check -r "$list"; then
+        cp "$list" "$tools/installed"
+    fi >"$BUILD_DIR/lint.log" 2>&1
 }
 
 # Builds by a command; a build that fails is a failure like any other, and the sum is printed all the same.
@@ -151,9 +170,38 @@ test_cmocka_count() {
     test_count "$passed" "$failed" "${skipped:-0}"
 }
 
+# --- the model ---
+
+# test_model [NAME...]: all of the table of tests/model/run.sh, or some; its last line is counted.
+test_model() {
+    local line status=0 log=$TEST_DIR/model.log
+    "$ROOT/tests/model/run.sh" "$@" 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+    line=$(tail -n 1 "$log")
+    if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        test_count "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" 0
+    elif [ "$status" -eq 77 ]; then
+        test_count 0 0 1
+    else
+        test_count 0 1 0
+    fi
+}
+
 # --- pytest ---
 
-# test_e2e KIND FILE...; most of their time the end-to-end tests wait, so the two stores take their turns side by side.
+# test_faults FILE [OPTION...]; the longest file in front, the others beside it.
+test_faults() {
+    test_build build_failpoints || return 0
+    export FAULTS_BUILD_DIR=${FAULTS_BUILD_DIR-$ROOT/build-failpoints}
+    if [ ! -d "$1" ]; then
+        test_pytest faults "$@"
+        return
+    fi
+    test_pytest_beside faults-others "$1" --ignore="$1/test_faults.py"
+    test_pytest faults "$1/test_faults.py"
+    test_pytest_join faults-others
+}
+
+# test_e2e KIND FILE...; the two stores take their turns side by side.
 test_e2e() {
     local kind=$1
     test_build build_sanitized || return 0
@@ -163,17 +211,26 @@ test_e2e() {
         return
     fi
     shift
-    test_pytest_run e2e-mongodb -k mongodb "$@" >"$TEST_DIR/e2e-mongodb.log" 2>&1 &
-    test_pytest_run e2e -k "not mongodb" "$@"
-    wait $!
-    cat "$TEST_DIR/e2e-mongodb.log"
-    test_pytest_count e2e
-    test_pytest_count e2e-mongodb
+    test_pytest_beside e2e-mongodb -k mongodb "$@"
+    test_pytest e2e -k "not mongodb" "$@"
+    test_pytest_join e2e-mongodb
 }
 
 # test_pytest KIND [OPTION...] FILE...
 test_pytest() {
     test_pytest_run "$@"
+    test_pytest_count "$1"
+}
+
+# The same in the background, for tests that wait most of their time; one at a time, joined under the same KIND.
+test_pytest_beside() {
+    test_pytest_run "$@" >"$TEST_DIR/$1.log" 2>&1 &
+    TEST_BESIDE=$!
+}
+
+test_pytest_join() {
+    wait "$TEST_BESIDE"
+    cat "$TEST_DIR/$1.log"
     test_pytest_count "$1"
 }
 
@@ -213,8 +270,8 @@ test_sources() {
     esac
 }
 
-# NAME is a program (test_json_read), a test in one, a file of pytest's folders, or a test function in one; of a test's
-# name the beginning is enough.
+# NAME is a program (test_json_read), a test in one, a row of the model's table, a file of pytest's folders, or a test
+# function in one; of a test's name the beginning is enough.
 test_by_name() {
     local name=$1 program file found=
     for program in $(test_programs); do
@@ -226,7 +283,11 @@ test_by_name() {
             found=yes
         fi
     done
-    for file in "$ROOT"/tests/{lint,cache,assets,e2e,browser}/test_*.py; do
+    if "$ROOT/tests/model/run.sh" --list | grep -x -- "$name" >/dev/null; then
+        test_model "$name"
+        found=yes
+    fi
+    for file in "$ROOT"/tests/{lint,cache,assets,faults,e2e,browser}/test_*.py; do
         if [ "$(basename "$file" .py)" = "${name%.py}" ]; then
             test_pytest_file "$file"
             found=yes
@@ -242,6 +303,7 @@ test_pytest_file() {
     case $1 in
     */e2e/*) test_e2e e2e "$@" ;;
     */browser/*) test_e2e browser "$@" ;;
+    */faults/*) test_faults "$@" ;;
     *) test_pytest lint "$@" ;;
     esac
 }
@@ -258,7 +320,7 @@ command_shots() {
 # Each script says what it measures, beside which yardstick, and fails if a goal is missed.
 command_bench() {
     local name status=0
-    [ $# -gt 0 ] || set -- hits load
+    [ $# -gt 0 ] || set -- hits front load frozen
     # shellcheck disable=SC2046
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk $(test_packages_mongodb)
     test_clean_environment

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "load/faker.h"
+#include "load/format.h"
 #include "load/load.h"
 #include "program.h"
 #include "server/http_client.h"
@@ -215,7 +216,7 @@ static enum status run_open_reader(struct run *run, struct error *error)
     }
     struct source *source;
     enum status status = source_open(&source, line->input_path, error);
-    return status == STATUS_OK ? reader_open(&run->reader, source, clock_wall_ms(), error) : status;
+    return status == STATUS_OK ? format_open(&run->reader, source, clock_wall_ms(), error) : status;
 }
 
 static enum status run_open_rejects(struct run *run, struct error *error)

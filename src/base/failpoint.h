@@ -33,7 +33,8 @@
     X(JOINERS_TAKE_REFUSED, "joiners_take_refused", SWITCH,                                                            \
       "who joined a flight takes its value after a refused fill")                                                      \
     X(PUBLISH_IGNORE_OVERLAP, "publish_ignore_overlap", SWITCH, "a publish leaves its entry whoever else wrote")       \
-    X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "who finds its mark lost doesn't tell the others")
+    X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "who finds its mark lost doesn't tell the others")                 \
+    X(EPOCH_UNLOOKED, "epoch_unlooked", SWITCH, "a write doesn't look whether the epoch still stands")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,
 enum failpoint { FAILPOINTS(FAILPOINT_ENUM) FAILPOINT_COUNT };

@@ -21,13 +21,10 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cache/auditor.h"
 #include "cache/cache_state.h"
 #include "cache/purge.h"
-
-enum { EPOCH_NOTICED_MS = 2000, EPOCH_TRIES = 8 };
 
 static void on_redis_up(void *ctx)
 {
@@ -108,35 +105,6 @@ bool cache_is_trusted(const struct cache *cache)
 bool cache_is_purging(const struct cache *cache)
 {
     return cache->purge && purge_is_busy(cache->purge);
-}
-
-/* Before the move, for who is killed in between; a worker asks for the epoch once a second. */
-static enum status purge_all_later(const struct cache *cache, struct error *error)
-{
-    int64_t noticed_ms = EPOCH_NOTICED_MS + 2 * cache->options.settings->store_timeout_ms;
-    return cache->purge ? purge_record_all(cache->purge, clock_wall_ms() + noticed_ms, error) : STATUS_OK;
-}
-
-/* The run id stays: it says which Redis the epoch belongs to, and that doesn't change. */
-static enum status epoch_try(struct store *store, int64_t *epoch, bool *moved, struct error *error)
-{
-    struct store_meta meta;
-    enum status status = store_meta_get(store, &meta, error);
-    if (status != STATUS_OK)
-        return status;
-    *epoch = ++meta.epoch;
-    return store_meta_swap(store, meta.epoch - 1, &meta, moved, error);
-}
-
-enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
-{
-    bool moved = false;
-    enum status status = purge_all_later(cache, error);
-    for (int tries = 0; status == STATUS_OK && !moved && tries < EPOCH_TRIES; tries++)
-        status = epoch_try(cache->options.store, epoch, &moved, error);
-    if (status == STATUS_OK && !moved)
-        return error_set(error, STATUS_BUSY, "the epoch was moved on by others %d times in a row", EPOCH_TRIES);
-    return status;
 }
 
 void cache_tend(struct cache *cache)

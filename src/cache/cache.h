@@ -195,7 +195,8 @@ struct cache_write {
     unsigned replies_left;  /* of the pair of scripts under way */
     bool fenced;            /* in Redis */
     bool recorded;          /* in the outbox */
-    bool scripts_failed, fence_unanswered;
+    bool overtaken;         /* by another epoch, before the commit */
+    bool scripts_failed, fence_unanswered, fence_may_be_late;
     bool purges_recorded;       /* in the store */
     bool entries_gone;          /* no reader gets the old state from Redis any more */
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */

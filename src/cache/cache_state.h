@@ -10,8 +10,8 @@
 
 #include "cache/cache.h"
 #include "cache/flight.h"
-#include "cache/redis.h"
 #include "cache/scripts.h"
+#include "redis/redis.h"
 
 struct auditor;
 struct follow;

@@ -13,7 +13,7 @@
 
 #include "base/slice.h"
 #include "base/todo.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 struct entry {
     bool negative;

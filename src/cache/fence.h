@@ -12,7 +12,7 @@
 #include "base/random.h"
 #include "cache/cache.h"
 #include "cache/entry.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
 #include "store/follow.h"
 
 struct fence_call {

@@ -17,7 +17,7 @@
 #include "base/stats.h"
 #include "cache/cache.h"
 #include "cache/keys.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
 #include "store/pool.h"
 #include "store/store.h"
 

@@ -1,7 +1,6 @@
-# The cache-aside protocol. Only redis_wire.c and redis_reply.c see hiredis; the scripts are embedded at build time.
+# The cache-aside protocol; its scripts are embedded at build time.
 noinst_LIBRARIES += libcache.a
-libcache_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
-CACHE_LIBS = $(HIREDIS_LIBS) -lm
+CACHE_LIBS = -lm
 libcache_a_SOURCES = \
 	src/cache/audit.c src/cache/audit.h \
 	src/cache/auditor.c src/cache/auditor.h \
@@ -9,6 +8,7 @@ libcache_a_SOURCES = \
 	src/cache/change.c \
 	src/cache/demand.c src/cache/demand.h \
 	src/cache/entry.c src/cache/entry.h \
+	src/cache/epoch.c \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
 	src/cache/follow.c \
@@ -22,19 +22,12 @@ libcache_a_SOURCES = \
 	src/cache/mutant.h \
 	src/cache/outbox.c \
 	src/cache/page.c src/cache/page.h \
-	src/cache/pending.c src/cache/pending.h \
 	src/cache/purge.c src/cache/purge.h src/cache/purge_state.h \
+	src/cache/purge_lane.c \
 	src/cache/purge_record.c \
 	src/cache/purge_target.c src/cache/purge_target.h \
-	src/cache/redis.c src/cache/redis.h \
-	src/cache/redis_address.c src/cache/redis_address.h \
-	src/cache/redis_encode.c src/cache/redis_encode.h \
-	src/cache/redis_error.c src/cache/redis_error.h \
-	src/cache/redis_reply.c src/cache/redis_reply.h \
-	src/cache/redis_wire.c src/cache/redis_wire.h \
 	src/cache/scan.c src/cache/scan.h \
 	src/cache/scripts.c src/cache/scripts.h \
-	src/cache/sentinel.c src/cache/sentinel.h \
 	src/cache/todo_read.c \
 	src/cache/write.c
 if FAILPOINTS
@@ -62,4 +55,4 @@ CLEANFILES += src/cache/scripts_embedded.h
 src/cache/scripts_embedded.h: $(CACHE_LUA) src/cache/scripts/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) src/cache && \
 	  sh $(srcdir)/src/cache/scripts/embed.sh $(srcdir) $(CACHE_LUA) > $@.new && mv $@.new $@
-src/cache/libcache_a-scripts.$(OBJEXT): src/cache/scripts_embedded.h
+src/cache/scripts.$(OBJEXT): src/cache/scripts_embedded.h

@@ -7,7 +7,7 @@
  * A hole made by a second command, pipelined behind the script's, is open a little later than one in the script would be; that
  * costs the test some time and nothing else.
  *
- * The fifth, JOINERS_TAKE_REFUSED, is a condition in flight.c and needs no function.
+ * JOINERS_TAKE_REFUSED and EPOCH_UNLOOKED are conditions in flight.c and write.c and need no function.
  *
  * This file is compiled with configure --enable-failpoints only.
  */

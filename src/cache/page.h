@@ -15,7 +15,7 @@
 #include "base/etag.h"
 #include "base/slice.h"
 #include "cache/cache.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
 #include "store/store.h"
 
 enum { QUERY_TEXT_MAX = 112 };

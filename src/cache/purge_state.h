@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What purge.c (calls) and purge_record.c (records) share.
+ * What purge.c (the whole), purge_lane.c (calls) and purge_record.c (records) share.
  */
 #ifndef CACHE_PURGE_STATE_H
 #define CACHE_PURGE_STATE_H
@@ -42,9 +42,15 @@ struct purge_list {
     size_t count;
 };
 
+struct purge_lane;
+
+/* Takes an item that is acknowledged for the last time. */
+typedef void (*purge_last_fn)(struct purge_lane *lane, struct purge_item *item);
+
 /* A target and what is on its way there. */
 struct purge_lane {
     struct purge *purge;
+    purge_last_fn on_last;
     struct purge_target target;
     struct purge_list waiting, under_way, again;
     struct purge_keys keys; /* of the round under way */
@@ -77,13 +83,23 @@ struct purge {
     size_t removed_count;
 };
 
+/* purge_lane.c */
 void purge_list_push(struct purge_list *list, struct purge_item *item);
 struct purge_item *purge_list_pop(struct purge_list *list);
 void purge_list_clear(struct purge_list *list);
 
-/* purge.c: copies keys; takes it to the lane's target with whatever else is on its way. */
+void purge_lane_init(struct purge_lane *lane, struct purge *purge, const struct purge_target *target,
+                     purge_last_fn on_last);
+void purge_lane_fini(struct purge_lane *lane);
+void purge_lane_tend(struct purge_lane *lane);
+
+/* Copies keys; takes it to the lane's target with whatever else is on its way. */
 struct purge_item *purge_item_new(const struct token *token, uint32_t sequence, struct slice keys);
 void purge_lane_add(struct purge_lane *lane, struct purge_item *item);
+
+/* One write's wait for all of its items, purge_wait_ms at most; done is called once. It lives as long as one of them. */
+struct purge_wait *purge_wait_new(struct purge *purge, purge_done_cb done, void *ctx);
+void purge_item_wait(struct purge_item *item, struct purge_wait *wait); /* NULL: nobody waits */
 
 /* purge_record.c: cuts a write's keys into records; the text is borrowed until emit returns. */
 typedef void (*purge_part_fn)(void *ctx, size_t lane, uint32_t sequence, struct slice keys);

@@ -15,8 +15,8 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "cache/redis_encode.h"
 #include "cache/scripts_embedded.h"
+#include "redis/redis_encode.h"
 
 struct script_text {
     struct slice sha;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "base/slice.h"
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 enum script {
     SCRIPT_ACQUIRE,

@@ -23,6 +23,10 @@
  * A write that waited in the queue for so long that its fence may run out before the store is done isn't begun: a fence must
  * outlast the last moment at which the store may still apply the write (settings: write_deadline_ms, store_timeout_ms).
  *
+ * A worker is up to a second late to learn that the epoch has moved on (an operator's purge, another Redis while its own lives
+ * on). Its fence stands where others don't look any more, so after the commit the store is asked for the epoch; if that is
+ * another one, a record in the outbox takes the fence to where they look.
+ *
  * With caches in front (purge_url) the same job records their purge before the write, and the answer waits a little for their
  * acknowledgement, after the unfence: purge.c. Without, that costs a test of a pointer.
  */
@@ -105,7 +109,7 @@ static void on_fence_reply(void *ctx, const struct redis_reply *reply)
     if (!redis_reply_ok(reply))
         write->scripts_failed = true;
     if (!reply)
-        write->fence_unanswered = true;
+        write->fence_unanswered = write->fence_may_be_late = true;
     if (reply && !redis_reply_ok(reply) && write->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         link_distrust(write->cache->link, "it refuses a fence");
     if (--write->replies_left > 0)
@@ -167,6 +171,12 @@ static enum status store_work(struct pool_job *job, struct error *error)
     return status;
 }
 
+/* Whether the store may hold something new. A "no" about one todo is certain; about a batch it may be about a part. */
+static bool may_have_written(const struct cache_write *write, enum status status)
+{
+    return status == STATUS_OK || status == STATUS_UNKNOWN || write->id_count > 1;
+}
+
 static enum status outbox_put(struct cache_write *write, bool settled, struct error *error)
 {
     int64_t deadline_at_ms = write->begun_at_ms + write->cache->options.settings->write_deadline_ms;
@@ -177,6 +187,32 @@ static enum status outbox_put(struct cache_write *write, bool settled, struct er
     }
     enum status status = store_outbox_put(write->cache->options.store, fences, write->id_count, error);
     free(fences);
+    return status;
+}
+
+/* pool thread; what the store doesn't tell counts as moved. */
+static bool epoch_has_moved(const struct cache_write *write)
+{
+    struct store_meta meta;
+    struct error error;
+    if (failpoint_is_on(FAILPOINT_EPOCH_UNLOOKED))
+        return false;
+    return store_meta_get(write->cache->options.store, &meta, &error) != STATUS_OK || meta.epoch != write->epoch;
+}
+
+/*
+ * Who has learned of another epoch never met this fence, and may have filled in what the write makes old. An epoch that moves
+ * after the look is no matter: who fills under it asks the store after this commit. A store that left the outcome open is not kept
+ * waiting for: that write is one whose mark is lost, and the entry's lifetime ends it.
+ */
+static enum status fenced_work(struct pool_job *job, struct error *error)
+{
+    struct cache_write *write = write_of_job(job);
+    struct error not_recorded;
+    enum status status = store_work(job, error);
+    write->overtaken = status != STATUS_UNKNOWN && may_have_written(write, status) && epoch_has_moved(write);
+    if (write->overtaken)
+        write->recorded = outbox_put(write, true, &not_recorded) == STATUS_OK;
     return status;
 }
 
@@ -235,6 +271,8 @@ static void on_stored(struct pool_job *job, enum status status, const struct err
     write->status = status;
     if (error)
         write->error = *error;
+    if (write->overtaken && write->recorded)
+        stats_add(write->cache->options.stats, STAT_OUTBOX_ADDED, write->id_count);
     if (status == STATUS_UNKNOWN || is_clear) {
         write_answer(write); /* fence or record must run out, if there is one */
         return;
@@ -271,7 +309,7 @@ static void write_store(struct cache_write *write)
     if (!write->fenced)
         stats_add(cache->options.stats, STAT_OUTBOX_ADDED, write->id_count);
     write->recorded = !write->fenced;
-    write->job = (struct pool_job){.work = write->fenced ? store_work : outbox_work, .done = on_stored};
+    write->job = (struct pool_job){.work = write->fenced ? fenced_work : outbox_work, .done = on_stored};
     pool_run(cache->options.pool, &write->job);
 }
 
@@ -308,7 +346,7 @@ static void on_unfence_reply(void *ctx, const struct redis_reply *reply)
         link_distrust(write->cache->link, "it refuses an unfence");
     if (--write->replies_left > 0)
         return;
-    write->entries_gone = !write->scripts_failed && is_same_redis(write);
+    write->entries_gone = !write->scripts_failed && is_same_redis(write) && !write->overtaken;
     if (write->entries_gone || write->recorded)
         write_answer(write);
     else
@@ -361,7 +399,9 @@ static void write_unfence(struct cache_write *write)
     write->scripts_failed = false;
     stats_add(write->cache->options.stats, STAT_UNFENCE, write->id_count);
     failpoint_pass(FAILPOINT_WRITE_BEFORE_UNFENCE);
-    bool may_publish = write->fenced && write->status == STATUS_OK && write->written && write->id_count == 1;
+    /* A fence of this write that comes late, over a connection that was given up, would vouch for what is old by then. */
+    bool has_whole_view = write->fenced && !write->fence_may_be_late && !write->overtaken;
+    bool may_publish = has_whole_view && write->status == STATUS_OK && write->written && write->id_count == 1;
     if (may_publish && write->cache->options.settings->write_policy == WRITE_PUBLISH)
         write_publish(write, &call);
     else
@@ -378,12 +418,11 @@ static void on_purged(void *ctx, bool acknowledged)
     write->done(write, write->status, &write->error);
 }
 
-/* A "no" about one todo is certain; about a batch it may be about a part. */
 static enum purge_outcome purge_outcome_of(const struct cache_write *write)
 {
     if (write->status == STATUS_OK)
         return write->entries_gone ? PURGE_WRITTEN : PURGE_DOUBT;
-    return write->status == STATUS_UNKNOWN || write->id_count > 1 ? PURGE_DOUBT : PURGE_NOTHING;
+    return may_have_written(write, write->status) ? PURGE_DOUBT : PURGE_NOTHING;
 }
 
 static void write_purge(struct cache_write *write)
@@ -414,7 +453,7 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->epoch = cache->epoch;
     write->begun_at_ms = clock_wall_ms();
     write->await_until_ms = write->begun_at_ms + AWAIT_MOST_MS;
-    write->fenced = write->recorded = write->scripts_failed = false;
+    write->fenced = write->recorded = write->overtaken = write->scripts_failed = write->fence_may_be_late = false;
     write->written = NULL;
     write->purge = CACHE_PURGE_NONE;
     write->purges_recorded = write->entries_gone = false;

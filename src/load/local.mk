@@ -8,6 +8,7 @@ libload_a_SOURCES = \
 	src/load/bson_reader.c src/load/bson_reader.h \
 	src/load/csv_reader.c src/load/csv_reader.h \
 	src/load/faker.c src/load/faker.h \
+	src/load/format.c src/load/format.h \
 	src/load/guard.c src/load/guard.h \
 	src/load/id_set.c src/load/id_set.h \
 	src/load/jsonl_reader.c src/load/jsonl_reader.h \

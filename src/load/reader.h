@@ -2,7 +2,7 @@
 /*
  * The seam between where rows come from and the load: a reader gives one row after another, whatever its format.
  *
- * reader_open() looks at the first bytes and picks the reader; faker.h makes one that needs no file.
+ * format.h picks the one for a file; faker.h makes one that needs no file.
  * context  pool thread, may block; one user at a time; reader_cancel from any thread
  */
 #ifndef LOAD_READER_H
@@ -43,13 +43,6 @@ struct reader {
     bool ids_unique;        /* no id comes twice, by nature */
     struct slice head;      /* what a file of rejected records must begin with (CSV: the header); owned by the reader */
 };
-
-/*
- * Takes source over, also on failure, and picks the format by content.
- * errors  STATUS_INVALID: the format is none of ours, or its header is; STATUS_UNAVAILABLE
- */
-enum status reader_open(struct reader **reader, struct source *source, int64_t now_ms,
-                        struct error *error) STATUS_MUST_CHECK;
 
 /* NULL is fine. */
 void reader_close(struct reader *reader);

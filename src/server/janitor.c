@@ -11,7 +11,8 @@
  * the pause doubles up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready; what
  * becomes of it afterwards is the pool's breaker's to tell.
  *
- * Every duty is bounded, and none waits for its end: the timer is set anew after the duties have been started.
+ * Every duty is bounded, and none waits for its end: the timer is set anew after the duties have been started. The second time comes
+ * after a part of a second drawn by lot, so that workers which were started together don't ask the store all at once.
  */
 #include "server/janitor.h"
 
@@ -19,6 +20,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "cache/cache.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -36,6 +38,7 @@ struct janitor {
     struct services *services;
     struct listener *listener;
     struct timer *timer;
+    bool has_begun;
 };
 
 static void janitor_tend_cache(struct janitor *janitor)
@@ -103,7 +106,8 @@ static void on_time(void *ctx)
     janitor_prepare_store(janitor);
     janitor_tend_cache(janitor);
     janitor_expire_idle(janitor);
-    janitor->events->timer_start(janitor->timer, PERIOD_MS);
+    janitor->events->timer_start(janitor->timer, janitor->has_begun ? PERIOD_MS : (uint32_t)random_below(PERIOD_MS));
+    janitor->has_begun = true;
 }
 
 struct janitor *janitor_new(const struct events *events, struct services *services, struct listener *listener)

@@ -328,7 +328,9 @@ static enum status load_insert(struct mongo_session *session, const bson_t **doc
     bson_t reply;
     bson_iter_t inserted;
     bson_error_t failure = {0};
-    bson_t *options = BCON_NEW("ordered", BCON_BOOL(false), "maxTimeMS", BCON_INT64(session->server->max_time_ms));
+    /* Not validated once more: they were made field by field from todos that are valid. It is a sixth of a load's work. */
+    bson_t *options = BCON_NEW("ordered", BCON_BOOL(false), "validate", BCON_BOOL(false), "maxTimeMS",
+                               BCON_INT64(session->server->max_time_ms));
     enum status status = STATUS_OK;
     bool ok = mongoc_collection_insert_many(session->collection, documents, count, options, &reply, &failure);
     int64_t taken_count = load_count_taken(&reply, count, results);

@@ -7,22 +7,14 @@ SQLite is enough: which store it is can't be seen from a browser, and the end-to
 
 import subprocess
 import sys
-from pathlib import Path
 
 from stack import ROOT, Stack
 
-BROTLI = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
-
 
 def publish(stack):
-    """Puts the page where the stack's nginx looks, and lets it serve brotli if it can."""
+    """Puts the page where the stack's nginx looks."""
     command = [sys.executable, ROOT / "nginx/assets.py", ROOT / "nginx/static", stack.folder / "static"]
     subprocess.run(command, check=True)
-    if not BROTLI.exists() or (stack.folder / "todo/brotli.conf").exists():
-        return
-    (stack.folder / "todo/brotli.conf").write_text("brotli_static on;\n")
-    config = stack.folder / "nginx.conf"
-    config.write_text(f"load_module {BROTLI};\n{config.read_text()}")
 
 
 def page_stack(folder):

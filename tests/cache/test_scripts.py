@@ -432,6 +432,17 @@ def test_a_batch_may_be_as_large_as_the_loaders(redis):
     assert redis("DBSIZE") == 0
 
 
+def test_of_a_batch_each_id_has_its_own_overlap(redis):
+    """Other writers are looked at only if there are any; then at each id by itself."""
+    fence(redis, "w0")
+    fence(redis, "batch", keys=OTHER + TODO)
+    assert set(redis("ZRANGE", WRITERS, 0, -1)) == {"!", "batch", "w0"} and redis("ZRANGE", OTHER[2], 0, -1) == ["batch"]
+    redis("ZREM", WRITERS, "batch", "!")
+    assert unfence(redis, "batch", keys=OTHER + TODO) == 1
+    assert set(redis("ZRANGE", WRITERS, 0, -1)) == {"!", "w0"} and redis("EXISTS", OTHER[2]) == 0
+    assert publish(redis, "w0") == 0
+
+
 # ---- Lists ----
 
 

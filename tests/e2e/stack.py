@@ -227,8 +227,8 @@ class Stack:
 
     # --- the rest ---
 
-    def redis(self, *words):
-        command = ["redis-cli", "-s", "redis.sock", *words]
+    def redis(self, *words, socket="redis.sock"):
+        command = ["redis-cli", "-s", socket, *words]
         return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
 
     def load(self, *arguments, build=WORKER_BUILD):

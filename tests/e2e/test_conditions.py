@@ -258,7 +258,7 @@ def test_change_without_a_condition_is_a_428_if_so_set(new_stack):
 
 def test_tags_that_gzip_weakened_still_work(new_stack):
     stack = new_stack(prepared_only=True)
-    conf = stack.folder / "todo/site.conf"
+    conf = stack.folder / "todo/server.conf"
     words = conf.read_text().replace("gzip off;", "gzip on; gzip_types application/json; gzip_min_length 1; gzip_vary on;", 1)
     assert "gzip on;" in words
     conf.write_text(words)

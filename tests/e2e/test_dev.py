@@ -151,10 +151,10 @@ def test_nginx_configuration_for_a_real_nginx_is_whole(tmp_path):
     subprocess.run([ROOT / "dev", "nginx", tmp_path / "todo"], check=True)
     for path in (tmp_path / "todo").iterdir():
         assert not re.search(r"@[A-Z_]+@", path.read_text()), path
-    frame = f"error_log {tmp_path}/error.log; pid {tmp_path}/pid; events {{}} http {{ include todo/http.conf; }}"
+    frame = f"error_log {tmp_path}/error.log; pid {tmp_path}/pid; events {{}} http {{ include todo/http.conf; include todo/site.conf; }}"
     (tmp_path / "nginx.conf").write_text(frame)
-    text = (tmp_path / "todo/site.conf").read_text()
-    (tmp_path / "todo/site.conf").write_text(text.replace("/var/log/nginx/todo.log", f"{tmp_path}/access.log"))
+    text = (tmp_path / "todo/server.conf").read_text()
+    (tmp_path / "todo/server.conf").write_text(text.replace("/var/log/nginx/todo.log", f"{tmp_path}/access.log"))
     nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
     tested = subprocess.run([nginx, "-t", "-e", "stderr", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True)
     assert "syntax is ok" in tested.stderr, tested.stderr

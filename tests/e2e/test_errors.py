@@ -90,12 +90,12 @@ def raw(stack, data):
     [
         (b"garbage\r\n\r\n", b"400"),
         (b"GET /todos HTTP/1.1\r\n\r\n", b"400"),
-        (b"GET /todos HTTP/9.9\r\nHost: x\r\n\r\n", b"505"),
-        (b"GET /todos HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n", b"400"),
-        (b"POST /todos HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", b"400"),
-        (b"POST /todos HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
-        (b"POST /todos HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
-        (b"GET /todos HTTP/1.1\r\nHost: x\r\nIf-None-Match: a\r\nIf-None-Match: b\r\n\r\n", b"400"),
+        (b"GET /todos HTTP/9.9\r\nHost: localhost\r\n\r\n", b"505"),
+        (b"GET /todos HTTP/1.1\r\nHost: localhost\r\nbad header\r\n\r\n", b"400"),
+        (b"POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", b"400"),
+        (b"POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
+        (b"POST /todos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", b"501"),
+        (b"GET /todos HTTP/1.1\r\nHost: localhost\r\nIf-None-Match: a\r\nIf-None-Match: b\r\n\r\n", b"400"),
     ],
     ids=repr,
 )
@@ -143,7 +143,7 @@ def test_connection_that_nginx_closes_is_announced_to_close(stack, method, path,
 def test_body_that_ends_early_is_never_taken_for_whole(stack, new_id):
     todo = new_id()
     body = b'{"id":"%s","name":"cut"}' % todo.encode()
-    raw(stack, b"POST /todos HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+    raw(stack, b"POST /todos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
         % (len(body) + 1, body))  # fmt: skip
     stack.get(f"/todos/{todo}").problem(404)
 

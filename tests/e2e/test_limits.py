@@ -217,11 +217,11 @@ def test_worker_without_its_token_does_not_start(store, tmp_path, words):
 
 def test_limit_of_nginx_answers_in_the_same_shape(new_stack):
     stack = new_stack(prepared_only=True)
-    http, site = stack.folder / "todo/http.conf", stack.folder / "todo/site.conf"
+    http, site = stack.folder / "todo/http.conf", stack.folder / "todo/server.conf"
     http.write_text("limit_req_zone $binary_remote_addr zone=todo:1m rate=1r/s;\n" + http.read_text())
     words = site.read_text()
-    assert words.count("    location /todos {\n") == 1
-    site.write_text(words.replace("    location /todos {\n", "    location /todos {\n        limit_req zone=todo burst=20 nodelay;\n"))
+    assert words.count("\nlocation /todos {\n") == 1
+    site.write_text(words.replace("\nlocation /todos {\n", "\nlocation /todos {\n    limit_req zone=todo burst=20 nodelay;\n"))
     stack.start()
     stack.wait_answer()
     answers = [stack.get("/todos") for _ in range(40)]

@@ -157,6 +157,7 @@ def provoked(stack, todo):
     yield "file-changed", stack.get("/openapi.yaml", If_Match='"0-0"')
     yield "too-large", post(stack, " " * 70000)
     yield "uri-too-long", stack.get("/todos?cursor=" + LONG)
+    yield "misdirected", stack.get("/todos", Host="elsewhere.example")
     yield "unsupported-type", post(stack, "x", Content_Type="text/plain")
     yield "unsupported-patch", patch(stack, path, {}, Content_Type=json_type)
     yield "invalid", post(stack, {"name": ""})

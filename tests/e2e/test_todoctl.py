@@ -88,8 +88,8 @@ def test_purge_all_leaves_every_entry_behind(own_stack):
     ctl(own_stack, "warm")
     own_stack.redis("hset", entries(own_stack)["7"], "name", "wrong")
     assert "the epoch is 2 now" in ctl(own_stack, "purge", "--all").stdout
-    wait_until(lambda: own_stack.get("/todos/7").json["name"] != "wrong", 5, "the new epoch")
-    time.sleep(1.1)  # for the other worker
+    moved = re.compile(r"event=redis_trusted .*\bepoch=2\b")
+    wait_until(lambda: len(moved.findall(own_stack.log("workers"))) == 2, 15, "both workers in the new epoch")
     assert all(own_stack.get("/todos/7").json["name"] != "wrong" for _ in range(10))
     assert audited(ctl(own_stack, "audit", "--all"))["inconsistent"] == 0
 

@@ -41,7 +41,7 @@ class Connection:
 
     def request(self, method, path, body=b"", headers=""):
         """(status, head, body)."""
-        lines = f"{method} {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
+        lines = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         try:
             if self.socket is None:
                 self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
@@ -229,6 +229,11 @@ class Load:
         failed = [client.failed for client in self.clients if client.failed]
         if failed and kind is None:
             raise failed[0]
+
+    def stop_writing(self):
+        for number, verb in enumerate(self.verbs):
+            if verb not in ("get", "list"):
+                self.weights[number] = 0
 
     @property
     def ops(self):

@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""
-Stacks for the fault tests: workers of the build with failpoints, behind nginx, on SQLite or on a MongoDB.
-
-FAULTS=long runs every fault under both write policies, and each load for longer: less than 5 minutes. Otherwise faults take turns
-with the policies: about 90 s. FAULTS_SEED makes the clients ask the same again; what comes of it still depends on the machine.
-"""
+"""Stacks for the fault tests: workers of the build with failpoints, behind nginx, on SQLite or on a MongoDB."""
 
 import itertools
 import os
-import random
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from form import IS_LONG, SEED
 from stack import ROOT, Stack
 
 MONGODB = ROOT / "tests/store/mongodb.sh"
 BUILD = Path(os.environ.get("FAULTS_BUILD_DIR", ROOT / "build-failpoints"))
-IS_LONG = os.environ.get("FAULTS") == "long"
-SEED = int(os.environ.get("FAULTS_SEED", random.SystemRandom().randrange(10**6)))
 NUMBERS = itertools.count(1)
 
 os.environ["MONGOC_DISABLE_SHM"] = "1"

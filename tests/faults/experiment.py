@@ -5,12 +5,15 @@ import re
 import time
 
 from clients import WEIGHTS, Load
-from conftest import SEED
+from form import SEED
 from history import check
 from stack import wait_until
 
 # What is promised while Redis is away, frozen, another one, or seen by some workers only; see doc/consistency.md.
 STALE_S = 2.0
+
+# Failpoints that widen the windows in which the steps of two flights can cross.
+SLOW = "write_after_fence=delay:5@0.1,write_after_commit=delay:15@0.2,fill_before=delay:15@0.2"
 
 
 def said(violations):
@@ -31,6 +34,18 @@ class Experiment:
                 time.sleep(every_s)
                 if fault:
                     fault(self.stack)
+        return self
+
+    def run_with_last_writes_under(self, fault, has_bitten):
+        """Nobody writes after the fault, so that what it has left behind stays to be seen; it comes up to ten times until it has bitten."""
+        with self.load:
+            time.sleep(0.5)
+            for _ in range(10):
+                fault(self.stack)
+                if has_bitten(self):
+                    break
+            self.load.stop_writing()
+            time.sleep(STALE_S + 0.5)
         return self
 
     def run_until_red(self, seconds, fault=None, every_s=0.05):

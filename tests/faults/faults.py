@@ -19,12 +19,13 @@ def worker_killed(stack):
         killed(random.choice(pids))
 
 
-def connection_cut(stack):
+def connection_cut(stack, socket="redis.sock"):
     """One worker's connection to Redis, not the others'."""
-    clients = [dict(field.partition("=")[::2] for field in line.split()) for line in stack.redis("client", "list").splitlines()]
+    listed = stack.redis("client", "list", socket=socket).splitlines()
+    clients = [dict(field.partition("=")[::2] for field in line.split()) for line in listed]
     others = [client["id"] for client in clients if client["cmd"] != "client|list"]
     if others:
-        stack.redis("client", "kill", "id", random.choice(others))
+        stack.redis("client", "kill", "id", random.choice(others), socket=socket)
 
 
 def connections_cut(stack):
@@ -66,6 +67,17 @@ def redis_frozen(stack, seconds=1.0):
         stack.kill("redis", signal.SIGCONT)
 
 
+def one_worker_cut_off(stack, seconds=1.0):
+    """One worker's connection is cut, and for a while there is no way back; the others keep theirs."""
+    socket, hidden = stack.folder / "redis.sock", stack.folder / "redis-hidden.sock"
+    socket.rename(hidden)
+    try:
+        connection_cut(stack, hidden.name)
+        time.sleep(seconds)
+    finally:
+        hidden.rename(socket)
+
+
 def redis_restarted_empty(stack):
     stack.kill("redis")
     time.sleep(0.2)
@@ -79,6 +91,28 @@ def redis_restarted_with_old_data(stack):
     stack.kill("redis")
     stack.start("redis")
     (stack.folder / "dump.rdb").unlink()
+
+
+def entries_purged(stack, seconds=1.0):
+    """An operator puts all entries out of reach; the workers learn of it within a second, one by one."""
+    result = stack.ctl("purge", "--all")
+    assert result.returncode == 0, result.stderr
+    time.sleep(seconds)
+
+
+def redis_replaced(stack, seconds=1.0):
+    """Another Redis at the same address: one worker is sent there, and the others don't know while the old one lives on."""
+    socket, old_socket = stack.folder / "redis.sock", stack.folder / "redis-old.sock"
+    old_pid = stack.pid("redis")
+    os.link(socket, old_socket)
+    (stack.folder / "pids/redis").unlink()
+    try:
+        stack.start("redis")
+        connection_cut(stack, old_socket.name)
+        time.sleep(seconds)
+    finally:
+        killed(old_pid)
+        old_socket.unlink()
 
 
 def store_frozen(pid, seconds):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-What doc/consistency.md promises, under fire. Its table names these tests.
+What doc/consistency.md promises of workers and Redis, under fire. Its table names these tests.
 
 While Redis stays the same Redis and keeps what it has, nobody sees anything old, whatever is killed, cut or slow. Where Redis
 loses the writers' marks, reads may differ while a write is under way, and nothing is old after its answer. While Redis is
@@ -8,23 +8,21 @@ away, or only some of the workers see it, what is old is so for two seconds at m
 """
 
 import time
-from urllib.parse import urlsplit
 
 import faults
 import pytest
-from conftest import IS_LONG
-from experiment import STALE_S, Experiment, writing
-from proxy import Proxy
+from experiment import SLOW, STALE_S, Experiment, writing
+from form import IS_LONG
 from stack import wait_until
 
-# Widens the windows in which the steps of two flights can cross.
-SLOW = "write_after_fence=delay:5@0.1,write_after_commit=delay:15@0.2,fill_before=delay:15@0.2"
 KILL = (
     "write_after_fence=kill@0.01,write_after_commit=kill@0.01,write_before_unfence=kill@0.01,fill_before=kill@0.01,"
     "drain_before_remove=kill@0.1," + SLOW
 )
 # A mark of a killed writer lasts this long, and readers go past the cache meanwhile: short, so that there are hits.
 SHORT_MARKS = {"write_deadline_ms": 1500, "store_timeout_ms": 600}
+# Much shorter than Redis is frozen; only where staleness has a bound, for a busy machine may look like a frozen Redis.
+SHORT_PATIENCE = SHORT_MARKS | {"redis_timeout_ms": 200}
 POLICIES = ["invalidate", "publish"]
 
 
@@ -87,6 +85,7 @@ def test_nothing_is_old_after_an_answer_if_marks_are_lost(make_stack, new_ids, s
 
 OUTAGES = {
     faults.redis_frozen: lambda run: run.count(r'redis_errors_total\{kind="timeout"\}') > 0,
+    faults.one_worker_cut_off: lambda run: run.count("outbox_total") > 0,
     faults.redis_restarted_empty: lambda run: run.count("epoch_moves") > 0,
     faults.redis_restarted_with_old_data: lambda run: run.count("epoch_moves") > 0,
 }
@@ -94,10 +93,27 @@ OUTAGES = {
 
 @under_policies(*OUTAGES)
 def test_nothing_is_older_than_the_bound_in_an_outage(make_stack, new_ids, seconds, policy, fault):
-    stack = make_stack(failpoints=SLOW, settings=SHORT_MARKS | policy)
+    stack = make_stack(failpoints=SLOW, settings=SHORT_PATIENCE | policy)
     run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.7)
     assert OUTAGES[fault](run), "the fault didn't bite"
     run.assert_worth_it(hits=0.01).assert_clean(slack_s=STALE_S).assert_healed()
+
+
+# Workers that look at the same moment leave no time for a write that comes too late, so these may have to be repeated.
+NEW_EPOCH = {
+    faults.entries_purged: lambda run: run.count("outbox_total") > 0,
+    faults.redis_replaced: lambda run: run.count("epoch_moves") > 0 and run.count("outbox_total") > 0,
+}
+
+
+@under_policies(*NEW_EPOCH)
+def test_nothing_stays_old_if_some_learn_late_of_a_new_epoch(make_stack, new_ids, policy, fault):
+    """Many todos, so that for most of them the last write is one that the fault met."""
+    stack = make_stack(failpoints=SLOW, settings=SHORT_MARKS | policy)
+    run = Experiment(stack, new_ids(300), clients=12, weights={"get": 70, "put": 30})
+    run.run_with_last_writes_under(fault, NEW_EPOCH[fault])
+    assert NEW_EPOCH[fault](run), "the fault didn't bite"
+    run.assert_worth_it().assert_clean(slack_s=STALE_S).assert_healed()
 
 
 @under_policies(faults.redis_restarted_empty)
@@ -112,94 +128,25 @@ def test_workers_that_die_in_an_outage_lose_no_invalidation(make_stack, new_ids,
 
 
 def test_a_frozen_redis_delays_few_reads_and_hits_come_back(make_stack, new_ids):
-    """redis_timeout_ms is 100: so long the first reads wait, and no more; two seconds after the thaw 95 % are hits again."""
+    """The first reads wait redis_timeout_ms, 100, and no more; tests/bench/frozen.sh has the figures, where nothing else runs."""
     stack = make_stack(settings={"redis_timeout_ms": 100})
     ids = new_ids(20)
     for id in ids:
         assert stack.post({"id": id, "name": id}).status == 201
     # The names are not the load's own, so this history isn't checked; nothing writes.
     run = Experiment(stack, ids, clients=4, pause_s=0.005, weights={"get": 1})
+
+    def is_hit_again():
+        now = time.monotonic()
+        return run.load.hit_rate(now - 0.5, now) >= 0.95
+
     with run.load:
-        time.sleep(1.0)
+        wait_until(is_hit_again, 10, "hits")
         frozen = time.monotonic()
         faults.redis_frozen(stack, 1.5)
         thawed = time.monotonic()
-        time.sleep(2.6)
+        wait_until(is_hit_again, 10, "hits again")
     assert set(run.load.statuses) == {200}, run.load.statuses
-    usual, during = run.load.latencies(frozen - 1, frozen), run.load.latencies(frozen, thawed)
-    assert len(usual) > 100 and len(during) > 100
-    usual_s, during_s = (some[len(some) * 99 // 100] for some in (usual, during))
-    # On a machine with nothing else to do usual_s is some milliseconds.
-    assert during_s <= 0.100 + 0.050 + usual_s, (usual_s, during_s)
-    assert run.load.hit_rate(frozen - 0.5, frozen) > 0.95
-    assert run.load.hit_rate(thawed + 2, thawed + 2.6) >= 0.95
-
-
-# --- the store away ---
-
-
-class Server:
-    """The MongoDB under test, behind a proxy that a test may cut."""
-
-    def __init__(self, parts):
-        self.uri, self.name = parts["uri"], parts["server"]
-        address = urlsplit(self.uri)
-        self.proxy = Proxy(address.hostname, address.port)
-        self.proxy.open()
-        self.through = self.uri.replace(address.netloc.rpartition("@")[2], f"127.0.0.1:{self.proxy.port}")
-        words = open(parts["pidfile"]).read().split()
-        self.pid = int(words[0]) if words else None
-        # The stand-in's answers are made of the live document, so a write's may show the next one's version.
-        self.mixes_versions = "mongo-java-server" in self.name
-
-
-@pytest.fixture(scope="module")
-def server(mongodb):
-    server = Server(mongodb)
-    yield server
-    server.proxy.cut()
-
-
-@pytest.fixture
-def mongodb_stack(make_stack, server):
-    return make_stack(failpoints=SLOW, store_uri=server.through, settings={"store_timeout_ms": 600, "write_deadline_ms": 4000})
-
-
-def store_frozen(server):
-    faults.store_frozen(server.pid, 1.0)
-
-
-def store_cut(server):
-    server.proxy.cut()
-    time.sleep(0.7)
-    server.proxy.open()
-
-
-@pytest.mark.parametrize("fault", [store_frozen, store_cut], ids=lambda fault: fault.__name__)
-def test_nothing_is_old_when_the_store_was_away(mongodb_stack, server, new_ids, seconds, fault):
-    """Writes without an answer may be made when it is back: their fences stand until then."""
-    if server.pid is None:
-        pytest.skip("MONGODB_URI names a server that isn't ours to stop")
-    run = Experiment(mongodb_stack, new_ids(8), owners=server.mixes_versions)
-    run.run(seconds(4), lambda _: fault(server), every_s=1.5)
-    assert run.load.statuses.get(503), "the fault didn't bite"
-    run.assert_worth_it(hits=0.02).assert_clean(names_bind=not server.mixes_versions)
-    wait_until(lambda: mongodb_stack.get("/todos?limit=1").status == 200, 10, "the store is back")
-    run.assert_healed()
-
-
-def test_hits_go_on_when_the_store_is_killed_and_misses_are_told_in_time(mongodb_stack, server, new_ids):
-    """The last test of this server: there is no other one after it."""
-    if server.pid is None:
-        pytest.skip("MONGODB_URI names a server that isn't ours to kill")
-    known, unknown = new_ids(10), new_ids(10)
-    for id in known:  # a worker's breaker may still be open
-        wait_until(lambda: mongodb_stack.post({"id": id, "name": id}).status in (201, 409), 10, "the store is back")
-        wait_until(lambda: mongodb_stack.get(f"/todos/{id}").cache.get("hit"), 10, "a hit")
-    faults.killed(server.pid)
-    for known_id, unknown_id in zip(known, unknown):
-        assert mongodb_stack.get(f"/todos/{known_id}").cache["hit"]
-        begun = time.monotonic()
-        answer = mongodb_stack.get(f"/todos/{unknown_id}")
-        assert answer.problem(503) and int(answer.headers["Retry-After"]) > 0
-        assert time.monotonic() - begun < 0.6 + 0.4, "store_timeout_ms, and something for a busy machine"
+    during = run.load.latencies(frozen, thawed)
+    assert len(during) > 100 and during[len(during) * 99 // 100] < 0.75, "half of what waiting for Redis would cost"
+    assert run.load.hit_rate(frozen + 0.5, thawed) < 0.05, "the fault didn't bite"

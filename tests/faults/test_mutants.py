@@ -8,8 +8,8 @@ import time
 
 import faults
 import pytest
-from conftest import IS_LONG
-from experiment import Experiment, said, writing
+from experiment import STALE_S, Experiment, said, writing
+from form import IS_LONG
 from history import check
 
 LONGEST_S = 40
@@ -42,6 +42,17 @@ def test_a_rule_left_out_is_noticed(make_stack, new_ids, mutant):
     assert violations, f"not noticed in {LONGEST_S} s: {run.load.statuses}"
 
 
+def test_a_new_epoch_that_writes_do_not_look_for_is_noticed(make_stack, new_ids):
+    """Later than any bound: the entry would be old for its lifetime."""
+    stack = make_stack(failpoints=f"{WINDOWS},epoch_unlooked=on")
+    for _ in range(8):
+        run = Experiment(stack, new_ids(300), clients=12, weights={"get": 70, "put": 30})
+        run.run_with_last_writes_under(faults.entries_purged, lambda _: True)
+        if check(run.load.ops, slack_s=STALE_S):
+            return
+    raise AssertionError("not noticed in 8 rounds")
+
+
 @pytest.mark.parametrize("like", ["joiners_take_refused", "lost_mark_untold"] if IS_LONG else ["lost_mark_untold"])
 def test_all_rules_kept_are_clean_under_the_same_load(make_stack, new_ids, seconds, like):
     parts = MUTANTS[like]
@@ -56,7 +67,7 @@ def test_a_stale_entry_planted_in_redis_is_noticed_by_checker_auditor_and_audit(
     run = Experiment(stack, ids, clients=2, weights={"get": 90, "put": 10})
     with run.load:
         time.sleep(0.5)
-        run.load.weights[:] = [1, 0]  # from now on nobody writes
+        run.load.stop_writing()
         time.sleep(0.3)
         key = stack.redis("--scan", "--pattern", f"todo:*:{{{id}}}")
         version = int(stack.redis("hget", key, "v"))

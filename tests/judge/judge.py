@@ -3,10 +3,10 @@
 What others' tools say of the API: "./dev judge" installs them and calls this.
 
 Three stacks on SQLite are judged: plain has each setting's default, full sends every header field that a setting can turn
-on, strict asks for a token, a condition and patience. They are started as the end-to-end tests start theirs.
+on, strict asks for a token, a condition and patience. A fourth has TLS. They are started as the end-to-end tests start theirs.
 
 A table is printed, then each fault, then "N passed, N failed". What counts is a request for the judges of HTTP and for
-schemathesis, and a run for the two that read the file.
+schemathesis, a case for h2spec, and a run for the two that read the file.
 """
 
 import argparse
@@ -24,9 +24,10 @@ sys.path.insert(0, str(HERE.parent / "e2e"))
 
 import exchanges  # noqa: E402
 import file_judges  # noqa: E402
+import http2_judge  # noqa: E402
 import http_judges  # noqa: E402
 from explained import EXPLAINED  # noqa: E402
-from stack import Stack  # noqa: E402
+from stack import Stack, free_ports  # noqa: E402
 
 SEEDS = (1, 2, 3)
 PUBLIC = ["--exclude-tag", "internal", "--phases", "examples,coverage,fuzzing,stateful"]
@@ -104,6 +105,13 @@ class Judges:
     def judge_urls(self, name, port, urls):
         self.add_answers("redbot", name, http_judges.judge_urls(port, urls))
 
+    def judge_http2(self, name, port):
+        if (self.tools / "bin/h2spec").exists():
+            self.add_answers("h2spec", name, http2_judge.judge_http2(self.tools, self.folder, port))
+        else:
+            self.fitted |= {row for row in EXPLAINED if row[0] == "h2spec"}
+            print("h2spec is not there: it was not asked")
+
     def judge_explanations(self):
         unused = [f"{name} at {pattern} was seen nowhere" for name, pattern, _ in set(EXPLAINED) - self.fitted]
         self.add("explanations", "tests/judge/explained.py", 1, unused)
@@ -126,8 +134,9 @@ class Judges:
 
 
 @contextlib.contextmanager
-def running_stack(folder, name, settings=None):
+def running_stack(folder, name, settings=None, environment=None):
     stack = Stack(folder / name, settings=settings)
+    stack.environment.update(environment or {})
     try:
         yield stack.up()
     finally:
@@ -153,6 +162,10 @@ def judge_all(judges, folder):
         judges.judge_answers("strict", strict.port, exchanges.STRICT)
         strict.stop("workers")
         judges.judge_answers("no worker", strict.port, exchanges.AWAY)
+    tls_port = free_ports()[0]
+    environment = {"TLS_LISTEN": f"127.0.0.1:{tls_port}", **http2_judge.make_certificate(folder)}
+    with running_stack(folder, "tls", environment=environment):
+        judges.judge_http2("TLS", tls_port)
     judges.judge_explanations()
 
 

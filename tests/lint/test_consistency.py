@@ -6,7 +6,7 @@ import re
 from source import ROOT, macro_rows, text
 
 TABLE = [line for line in text("doc/consistency.md").splitlines() if line.startswith("| ")]
-TESTS = text("tests/faults/test_faults.py")
+TESTS = text("tests/faults/test_faults.py") + text("tests/faults/test_store_faults.py")
 
 
 def test_every_test_in_the_table_exists():
@@ -28,6 +28,7 @@ def test_every_fault_is_in_the_table():
 
 def test_every_mutant_is_in_the_table_and_tested():
     switches = {name.strip('"') for _, name, kind, *_ in macro_rows("src/base/failpoint.h", "FAILPOINTS") if kind == "SWITCH"}
-    tested = set(re.findall(r'^    "(\w+)": dict\(', text("tests/faults/test_mutants.py"), re.M))
+    mutants = text("tests/faults/test_mutants.py")
+    tested = set(re.findall(r'^    "(\w+)": dict\(', mutants, re.M)) | set(re.findall(r",(\w+)=on", mutants))
     told = {line.split("|")[2].strip() for line in TABLE if line.count("|") == 3} - {"left out by"}
     assert switches == tested == told

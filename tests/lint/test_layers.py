@@ -9,7 +9,8 @@ from source import files, text
 BELOW = {
     "base": [],
     "store": ["base"],
-    "cache": ["store", "base"],
+    "redis": ["base"],
+    "cache": ["redis", "store", "base"],
     "api": ["cache", "store", "base"],
     "server": ["api", "cache", "store", "base"],
     "load": ["cache", "store", "base"],
@@ -21,7 +22,7 @@ BELOW = {
 WALLS = {
     r"curl/.*": [r"src/server/http_client\.c"],
     r"fcgi.*\.h": [r"src/server/fcgi\.c"],
-    r"hiredis/.*": [r"src/cache/redis_(wire|reply)\.c"],
+    r"hiredis/.*": [r"src/redis/redis_(wire|reply)\.c"],
     r"mongoc/.*": [r"src/store/mongo\w*\.c"],
     r"bson/.*": [r"src/store/mongo(_\w+)?\.c", r"src/load/bson_reader\.c"],
     r"sqlite3\.h": [r"src/store/sqlite\.c"],

@@ -31,7 +31,7 @@ def test_request_headers_are_not_passed_wholesale():
 
 
 def test_body_limit_is_the_workers():
-    number, unit = re.search(r"client_max_body_size (\d+)([km]?);", text("nginx/site.conf.in")).groups()
+    number, unit = re.search(r"client_max_body_size (\d+)([km]?);", text("nginx/server.conf.in")).groups()
     assert int(number) * ONE_UNIT[unit] == int(settings()["body_max_bytes"]["default"])
     assert settings()["body_max_bytes"]["default"] in text("nginx/errors.conf")
 
@@ -48,7 +48,7 @@ def test_nginx_waits_longer_than_a_worker_may_take():
     assert seconds * 1000 > longest
 
 
-PAGE = re.compile(r"location = /\.error/(\d+) \{[^}]*return \1 '(\{.*\})';\n\}")
+PAGE = re.compile(r"location (?:= /\.error/|@error_)(\d+) \{[^}]*return \1 '(\{.*\})';\n\}")
 
 
 def problems():
@@ -58,8 +58,8 @@ def problems():
 
 
 def test_each_error_page_exists_and_says_its_status():
-    pages = re.findall(r"^error_page (\d+) = /\.error/(\d+);", text("nginx/error_pages.conf"), re.M)
-    assert set("400 404 405 408 413 414 429 494 500 502 503 504".split()) <= set(dict(pages))
+    pages = re.findall(r"^error_page (\d+) = (?:/\.error/|@error_)(\d+);", text("nginx/error_pages.conf"), re.M)
+    assert set("400 404 405 408 413 414 421 429 494 497 500 502 503 504".split()) <= set(dict(pages))
     assert {int(page) for _, page in pages} == set(problems())
     for status, problem in problems().items():
         assert problem["status"] == status
@@ -89,7 +89,11 @@ def test_metrics_and_health_are_on_the_internal_server_only():
 
 
 def test_who_adds_a_header_adds_the_security_headers():
+    for path in ("nginx/problem.conf", "nginx/micro.conf"):
+        assert "include todo/headers.conf;" in text(path)
+    assert "include todo/safety.conf;" in text("nginx/headers.conf")
     for path, words in all_nginx().items():
         for block in re.findall(r"location [^{]*\{[^}]*\}", words):
             if "add_header" in block:
-                assert "include todo/headers.conf;" in block, f"{path}: {block}"
+                has_policy = "add_header Content-Security-Policy" in block and "include todo/safety.conf;" in block
+                assert has_policy or re.search("include todo/(headers|problem|micro).conf;", block), f"{path}: {block}"

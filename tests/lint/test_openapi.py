@@ -88,8 +88,8 @@ def test_every_answer_field_that_the_worker_sends_is_described():
 
 
 def test_every_answer_has_its_request_id_and_the_security_headers():
-    names = re.findall(r"^add_header ([\w-]+) ", text("nginx/headers.conf"), re.M)
-    assert len(names) >= 4
+    names = re.findall(r"^add_header ([\w-]+) ", text("nginx/headers.conf") + text("nginx/safety.conf.in"), re.M)
+    assert len(names) >= 6
     for answer in responses():
         assert {"Request-Id", "Cache-Control", *names} <= set(answer["headers"]), answer["description"]
 

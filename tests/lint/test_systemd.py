@@ -42,7 +42,7 @@ def test_service_and_dev_supervise_alike():
 def test_socket_is_for_nginx_alone():
     socket = unit("todo-fcgi.socket")["Socket"]
     assert (socket["SocketMode"], socket["SocketGroup"]) == ("0660", "www-data")
-    assert f"SOCKET-{socket['ListenStream']}" in text("dev.d/stack.sh"), "./dev nginx writes another path"
+    assert f"SOCKET-{socket['ListenStream']}" in text("dev.d/nginx.sh"), "./dev nginx writes another path"
     assert unit("todo-fcgi.service")["Service"]["StandardInput"] == "socket"
 
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The cache protocol of one todo while Redis answers: src/cache/scripts/ (scripts.pml), the writes of src/cache/write.c, the reads and
- * shared flights of src/cache/todo_read.c and flight.c. What happens while Redis is away is in outbox.pml, pages of lists are in
- * list.pml. spin visits every state that the steps below can reach, in every order in which they can come.
+ * shared flights of src/cache/todo_read.c and flight.c. What happens while Redis is away is in outbox.pml, when the epoch moves on in
+ * epoch.pml, pages of lists are in list.pml. spin visits every state that the steps below can reach, in every order in which
+ * they can come.
  *
  * Modelled: WRITERS writes, each by a worker of its own; two processes with a flight each; reader 0 and reader 2 in process 0, so that
  * one can join the flight that the other began, reader 1 in process 1; each reads again and again. The store is the number of

@@ -1,24 +1,47 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * One todo while workers lose Redis and find it again: the writes of src/cache/write.c that go to the store's outbox, the drains of
+ * src/cache/outbox.c, the trust of link.c, and flights that lose their connection on the way (flight.c). Redis itself stays the
+ * same one here; another one, or another epoch, is in epoch.pml.
+ *
+ * Modelled: two workers, each with a link to Redis, a drain and a write; with FLIGHTS=1 worker 0 has a flight and a reader
+ * that begins it, boards it or joins it late. Flights elsewhere take the lease, read, and fill at any time. WRITERS, FLIGHTS
+ * and LINKS say how much of this there is; all of it at once is too much to visit.
+ *
+ * What can go wrong, at any moment: a link is cut, before a script reached Redis, after Redis ran it and before the answer, or
+ * so that the script arrives late, when its worker has long given it up; a worker is killed at any point of a write; the store
+ * applies a write late or never (STATUS_UNKNOWN), or refuses the record that settles; a removal from the outbox fails; a mark
+ * runs out when its write can't be applied any more.
+ *
+ * Promised (asserted):
+ *   history  a read of a worker that trusts Redis, and the answer of a flight, show no version below what was answered before it
+ *            began: by a write that fenced, to everybody (`shown`); by one that went through the outbox, to readers of its own worker
+ *            (`shown_here`) at once, and to everybody when its record is removed. Until then others may be late: that is the
+ *            bound of doc/consistency.md, a second and the time of a drain.
+ *   quiet    when no write is in flight, no mark is left and no record waits, an entry equals the store: no invalidation is lost
+ *
+ * Why few steps do: a worker that trusts Redis and one whose commands reach it are the same here; what is owed (outbox_owe) is a
+ * record that is never made, for the fence before it has done its work; a worker that is killed is a write that ends without an
+ * answer, beside one that goes on. The rest is as in cache.pml.
+ */
 #include "scripts.pml"
 
 #define WORKERS 2
-
-/* Leases 4 to 6: the holder's flight is over, but its fill of version 0 to 2 is still on its way. */
-#define LATE(version) (4 + (version))
-#define IS_LATE(token) (4 <= (token) && (token) <= 6)
-
-#ifdef ONE_LINK
-#define CUTS(p) (p == 0)
-#else
-#define CUTS(p) true
-#endif
 
 #ifndef WRITERS
 #define WRITERS 2
 #endif
 #ifndef FLIGHTS
-#define FLIGHTS 1
+#define FLIGHTS 0
 #endif
+#ifndef LINKS
+#define LINKS 1 /* that may be cut: worker 0's, or both */
+#endif
+#define MAY_BE_CUT(p) (p < LINKS)
+
+/* A lease whose holder's flight is over, but whose fill of version 0 to 2 is still on its way. */
+#define LATE_FILL(version) (4 + (version))
+#define IS_LATE(token) (4 <= (token) && (token) <= 6)
 
 mtype:write = {AWAITING, SENT, STORED, SETTLED, UNSETTLED, UNKNOWN, OVER};
 mtype:record = {NO_RECORD, OPEN, DONE, TAKEN};
@@ -27,41 +50,45 @@ mtype:drain = {IDLE, LISTED};
 mtype:flight = {GROUNDED, ACQUIRING, FETCHING, FETCHED, FILLED};
 mtype:reader = {AWAY, OWNER, JOINER};
 
-byte store;
-mtype:record outbox[WORKERS] = NO_RECORD;
+byte store;                                 /* writes applied: the version */
+mtype:record outbox[WORKERS] = NO_RECORD;   /* of write w */
 
 bool trusted[WORKERS] = true;
 
 mtype:write write[WORKERS] = AWAITING;
-bool fenced[WORKERS];
-bool unanswered[WORKERS];
-#ifdef MUTANT_PUBLISH_AFTER_SECOND_FENCE
-#define MAY_PUBLISH(w) (written[w] > 0)
-#else
-#define MAY_PUBLISH(w) (written[w] > 0 && !unanswered[w])
-#endif
-byte written[WORKERS];
-bool answered[WORKERS];
+bool fenced[WORKERS];      /* in Redis */
+bool unanswered[WORKERS];  /* a fence of this write may come late */
+byte written[WORKERS];     /* the version that it made; 0: none */
+bool answered[WORKERS];    /* through the outbox, and its record is still there */
 mtype:late late[WORKERS] = NOTHING;
 
 mtype:drain drain[WORKERS] = IDLE;
-bool spoiled[WORKERS], news[WORKERS];
-
-mtype:record listed[WORKERS * WORKERS] = NO_RECORD;
+bool spoiled[WORKERS];     /* the link was cut since the listing */
+bool news[WORKERS];        /* a write of this worker has ended since, so a drain before trust looks again */
+mtype:record listed[WORKERS * WORKERS] = NO_RECORD; /* worker p's listing: the record of write w; TAKEN: Redis has had it */
 #define LIST(p, w) listed[(p) * WORKERS + (w)]
 
 mtype:flight flight[WORKERS] = GROUNDED;
-bool granted[WORKERS], tainted[WORKERS];
+bool granted[WORKERS];     /* it has had a lease */
+bool tainted[WORKERS];     /* the link was cut since it took off */
 byte value[WORKERS];
 mtype:reader reader[WORKERS] = AWAY;
-byte least[WORKERS];
+byte least[WORKERS];       /* the version that this read may not fall below */
 
-byte shown;
-byte shown_here[WORKERS];
+byte shown;                /* the newest version that binds everybody */
+byte shown_here[WORKERS];  /* and that binds readers of worker w, where it is newer */
 
 #define MAY_BE_APPLIED(w) (write[w] == SENT || write[w] == UNKNOWN)
 #define IS_IN_FLIGHT(w) (write[w] != AWAITING && write[w] != OVER)
 #define BOUND(p) (shown_here[p] > shown -> shown_here[p] : shown)
+
+#ifdef MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
+#define MAY_PUBLISH(w) (written[w] > 0)
+#else
+#define MAY_PUBLISH(w) (written[w] > 0 && !unanswered[w])
+#endif
+
+/* ---- What is promised ---- */
 
 inline note_shown(version)
 {
@@ -72,8 +99,11 @@ inline note_shown(version)
 
 inline check_entry()
 {
-    assert(entry == NONE || entry == store || IS_IN_FLIGHT(0) || IS_IN_FLIGHT(1) || WRITERS_ARE_LIVE || outbox[0] != NO_RECORD || outbox[1] != NO_RECORD)
+    assert(entry == NONE || entry == store || IS_IN_FLIGHT(0) || IS_IN_FLIGHT(1) || WRITERS_ARE_LIVE ||
+           outbox[0] != NO_RECORD || outbox[1] != NO_RECORD)
 }
+
+/* ---- Links ---- */
 
 inline cut(p)
 {
@@ -83,9 +113,21 @@ inline cut(p)
     tainted[p] = (flight[p] != GROUNDED)
 }
 
+/* ---- A write ---- */
+
+/* outbox_note_settled() */
 inline note_settled(w)
 {
     news[w] = (drain[w] != IDLE && !trusted[w] && !spoiled[w])
+}
+
+/* What it wrote doesn't matter any more, unless its publish is late. */
+inline end_write(w)
+{
+    write[w] = OVER;
+    fenced[w] = false;
+    unanswered[w] = false;
+    written[w] = (late[w] == LATE_PUBLISH -> written[w] : 0)
 }
 
 inline answer_write(w)
@@ -101,15 +143,6 @@ inline answer_write(w)
     fi
 }
 
-/* what it wrote doesn't matter any more, unless its publish is late */
-inline end_write(w)
-{
-    write[w] = OVER;
-    fenced[w] = false;
-    unanswered[w] = false;
-    written[w] = (late[w] == LATE_PUBLISH -> written[w] : 0)
-}
-
 active [WRITERS] proctype writer()
 {
     byte w = _pid;
@@ -123,14 +156,14 @@ end:
         write[w] = SENT
     }
     :: d_step {
-        write[w] == AWAITING && trusted[w] && CUTS(w) ->
+        write[w] == AWAITING && trusted[w] && MAY_BE_CUT(w) ->
         printf("W%d fences, but is cut off\n", w);
         fence(w);
         unanswered[w] = true;
         cut(w)
     }
     :: d_step {
-        write[w] == AWAITING && trusted[w] && CUTS(w) && late[w] == NOTHING ->
+        write[w] == AWAITING && trusted[w] && MAY_BE_CUT(w) && late[w] == NOTHING ->
         printf("W%d fences, but is cut off, and the fence is late\n", w);
         late[w] = LATE_FENCE;
         unanswered[w] = true;
@@ -139,7 +172,9 @@ end:
     :: d_step {
         write[w] == AWAITING && !trusted[w] ->
         printf("W%d records\n", w);
+#ifndef MUTANT_RECORD_AFTER_WRITE
         outbox[w] = OPEN;
+#endif
         write[w] = SENT
     }
     :: d_step {
@@ -179,7 +214,7 @@ end:
         end_write(w);
         check_entry()
     }
-    /* fenced */
+    /* fenced: unfence or publish, and if that has no answer a settled record */
     :: d_step {
         write[w] == STORED && fenced[w] && trusted[w] ->
         printf("W%d unfences and answers\n", w);
@@ -194,14 +229,14 @@ end:
         check_entry()
     }
     :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) ->
+        write[w] == STORED && fenced[w] && trusted[w] && MAY_BE_CUT(w) ->
         printf("W%d unfences, but is cut off\n", w);
         unfence(w);
         cut(w);
         write[w] = UNSETTLED
     }
     :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && MAY_PUBLISH(w) ->
+        write[w] == STORED && fenced[w] && trusted[w] && MAY_BE_CUT(w) && MAY_PUBLISH(w) ->
         printf("W%d publishes, but is cut off\n", w);
         publish(w, written[w]);
         cut(w);
@@ -209,7 +244,7 @@ end:
         check_entry()
     }
     :: d_step {
-        write[w] == STORED && fenced[w] && trusted[w] && CUTS(w) && MAY_PUBLISH(w) && late[w] == NOTHING ->
+        write[w] == STORED && fenced[w] && trusted[w] && MAY_BE_CUT(w) && MAY_PUBLISH(w) && late[w] == NOTHING ->
         printf("W%d's publish is late\n", w);
         late[w] = LATE_PUBLISH;
         cut(w);
@@ -219,7 +254,7 @@ end:
         write[w] == STORED && fenced[w] && !trusted[w] ->
         write[w] = UNSETTLED
     }
-    /* not fenced */
+    /* not fenced: the record is settled, and if Redis is trusted by now, what it has goes before the answer */
     :: d_step {
         write[w] == STORED && !fenced[w] ->
         printf("W%d settles\n", w);
@@ -246,13 +281,13 @@ end:
         end_write(w)
     }
     :: d_step {
-        write[w] == SETTLED && trusted[w] && written[w] > 0 && CUTS(w) ->
+        write[w] == SETTLED && trusted[w] && written[w] > 0 && MAY_BE_CUT(w) ->
         printf("W%d catches up, but is cut off\n", w);
         note_settled(w);
         cut(w);
         write[w] = UNSETTLED
     }
-    /* settle_work */
+    /* settle_work, and if the store refuses, outbox_owe */
     :: d_step {
         write[w] == UNSETTLED ->
         printf("W%d records it as settled and answers\n", w);
@@ -266,7 +301,7 @@ end:
         answer_write(w);
         check_entry()
     }
-    /* what is late */
+    /* what is late, and marks */
     :: d_step {
         late[w] == LATE_FENCE ->
         printf("W%d's late fence\n", w);
@@ -290,16 +325,18 @@ end:
     od
 }
 
-/* ---- drain ---- */
+/* ---- A drain ---- */
+
+/* is_late: the deadlines of open records are over by the clock of this worker, so that they count as settled. */
 inline list_records(p, is_late)
 {
     LIST(p, 0) = (outbox[0] == OPEN && is_late && !MAY_BE_APPLIED(0) -> DONE : outbox[0]);
     LIST(p, 1) = (outbox[1] == OPEN && is_late && !MAY_BE_APPLIED(1) -> DONE : outbox[1])
 }
 
-#define LISTED_AS(p, w, as) (LIST(p, w) == as)
 #define NOTHING_LEFT(p) (LIST(p, 0) != DONE && LIST(p, 0) != OPEN && LIST(p, 1) != DONE && LIST(p, 1) != OPEN)
 
+/* The record is removed: from here on what its write answered binds everybody. */
 inline take(p, w)
 {
     if
@@ -389,15 +426,24 @@ end:
         printf("D%d can't remove\n", p);
         end_drain(p)
     }
+#ifdef MUTANT_TRUST_BEFORE_DRAIN
     :: d_step {
-        CUTS(p) && (trusted[p] || (drain[p] != IDLE && !spoiled[p])) ->
+        drain[p] == IDLE && !trusted[p] ->
+        printf("P%d trusts Redis at once\n", p);
+        trusted[p] = true
+    }
+#endif
+    :: d_step {
+        MAY_BE_CUT(p) && (trusted[p] || (drain[p] != IDLE && !spoiled[p])) ->
         printf("P%d is cut off\n", p);
         cut(p)
     }
     od
 }
 
-/* ---- flights ---- */
+#if FLIGHTS > 0
+
+/* ---- A flight, and its reader ---- */
 
 inline take_off(p)
 {
@@ -425,6 +471,7 @@ inline land(p, version, is_for_all)
     version = 0
 }
 
+/* FILLED: Redis has taken the fill, but the answer isn't here yet, and may never be. */
 active [FLIGHTS] proctype process()
 {
     byte p = _pid - WRITERS - WORKERS;
@@ -486,9 +533,9 @@ end:
         check_entry()
     }
     :: d_step {
-        flight[p] == FETCHED && granted[p] && LEASE_IS_HELD(p) && CUTS(p) ->
+        flight[p] == FETCHED && granted[p] && LEASE_IS_HELD(p) && MAY_BE_CUT(p) ->
         printf("P%d's fill of %d is late\n", p, value[p]);
-        lease = LATE(value[p]);
+        lease = LATE_FILL(value[p]);
         version = value[p];
         cut(p);
         land(p, version, false)
@@ -503,12 +550,20 @@ end:
         flight[p] == FILLED ->
         printf("P%d lands after a fill\n", p);
         version = value[p];
+#ifdef MUTANT_JOINERS_TAKE_WHAT_WAS_CUT
+        is_for_all = true;
+#else
         is_for_all = trusted[p] && !tainted[p];
+#endif
         land(p, version, is_for_all);
         is_for_all = false
     }
     od
 }
+
+#endif
+
+/* ---- Flights elsewhere, hits of both workers, and what runs out ---- */
 
 active proctype redis()
 {
@@ -518,7 +573,7 @@ end:
     :: d_step {
         LEASE_IS_FREE ->
         printf("a flight elsewhere has the lease and reads %d\n", store);
-        lease = LATE(store)
+        lease = LATE_FILL(store)
     }
     :: d_step {
         IS_LATE(lease) ->

@@ -24,6 +24,10 @@ table() {
         cache-lost-marks             cache   holds   LOST_MARKS
         cache-3-writers              cache   holds   WRITERS=3 PROCESSES=1 READERS=1
         cache-3-writers-lost-marks   cache   holds   WRITERS=3 PROCESSES=1 READERS=1 LOST_MARKS
+        outbox                       outbox  holds
+        outbox-flight                outbox  holds   WRITERS=1 FLIGHTS=1
+        outbox-two-links             outbox  holds   WRITERS=1 LINKS=2
+        epoch                        epoch   holds
 
         # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
         mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
@@ -40,6 +44,14 @@ table() {
         mutant-page-ignores-writers  list    breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
         mutant-page-fence-keeps      list    breaks  ONLY_HISTORY MUTANT_FENCE_KEEPS_GENERATION
         mutant-page-unfence-keeps    list    breaks  ONLY_HISTORY LOST_MARKS MUTANT_UNFENCE_KEEPS_GENERATION
+        mutant-trust-before-drain    outbox  breaks  MUTANT_TRUST_BEFORE_DRAIN
+        mutant-record-after-write    outbox  breaks  MUTANT_RECORD_AFTER_WRITE
+        mutant-joiners-take-cut      outbox  breaks  WRITERS=1 FLIGHTS=1 MUTANT_JOINERS_TAKE_WHAT_WAS_CUT
+        mutant-epoch-no-look         epoch   breaks  MUTANT_NO_LOOK
+        mutant-epoch-looks-early     epoch   breaks  MUTANT_LOOK_BEFORE_COMMIT
+        mutant-epoch-removes-early   epoch   breaks  MUTANT_REMOVED_UNDER_OLD_EPOCH
+        mutant-epoch-untold          epoch   breaks  MUTANT_LOST_MARK_UNTOLD
+        mutant-publish-late-fence    outbox  breaks  MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
 
         # the weaker promise is no excess of caution
         lost-marks-promise-all       cache   breaks  ONLY_HISTORY LOST_MARKS PROMISE_ALL

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "cache/redis_encode.h"
-#include "cache/redis_error.h"
 #include "fake_reply.h"
 #include "fake_server.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_error.h"
 
 struct command {
     struct command *next;
@@ -255,7 +255,7 @@ size_t fake_redis_sent_count(const struct redis *redis)
     return count;
 }
 
-/* ---- cache/redis.h ---- */
+/* ---- redis/redis.h ---- */
 
 enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache/redis.h without sockets: connections to a fake_server.h, linked in place of redis.c.
+ * redis/redis.h without sockets: connections to a fake_server.h, linked in place of redis.c.
  *
  * A command goes three ways, each when the test says so: it is sent (waits here), executed (the server has carried it out, its
  * answer is on the way), delivered (the callback has run). So every interleaving of several connections can be driven step by
@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 struct fake_server;
 

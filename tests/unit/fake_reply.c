@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What redis.c takes from hiredis, as a plain struct; with the functions of cache/redis.h that look into it. */
+/* What redis.c takes from hiredis, as a plain struct; with the functions of redis/redis.h that look into it. */
 #include "fake_reply.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of Redis, made by hand: cache/redis.h's accessors read them. Items belong to the array that holds them. */
+/* Answers of Redis, made by hand: redis/redis.h's accessors read them. Items belong to the array that holds them. */
 #ifndef TESTS_UNIT_FAKE_REPLY_H
 #define TESTS_UNIT_FAKE_REPLY_H
 
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 struct redis_reply *fake_reply_nil(void);
 struct redis_reply *fake_reply_text(struct slice text); /* copied */

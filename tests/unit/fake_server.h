@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "cache/redis.h"
 #include "cache/scripts.h"
+#include "redis/redis.h"
 
 struct fake_key;
 struct redis;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/buf.h"
+#include "load/format.h"
 #include "load/reader.h"
 
 #define LOAD_NOW_MS INT64_C(1700000000000)
@@ -38,8 +39,8 @@ static inline struct reader *reader_of(struct slice bytes)
 {
     struct reader *reader;
     struct error error = {0};
-    if (reader_open(&reader, source_of(bytes), LOAD_NOW_MS, &error) != STATUS_OK) {
-        print_error("reader_open: %s\n", error.text);
+    if (format_open(&reader, source_of(bytes), LOAD_NOW_MS, &error) != STATUS_OK) {
+        print_error("format_open: %s\n", error.text);
         fail();
     }
     return reader;

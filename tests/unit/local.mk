@@ -125,7 +125,7 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libcache.a libstore.a $(UNIT_LIBS) -lm
+UNIT_CACHE_LIBS = libcache.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
@@ -196,15 +196,15 @@ tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
 tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
-tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
-tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
 
 tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
-tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
 tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
 	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
-tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS) $(CACHE_LIBS)
+tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
 
 # Failpoints, whether or not this build has them.
 if HAVE_CMOCKA
@@ -216,21 +216,25 @@ tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILP
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh tests/unit/test_write_await
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
+	tests/unit/test_write_await tests/unit/test_write_epoch
 endif
 
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
-tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_flight_wait_SOURCES = tests/unit/test_flight_wait.c $(FAKES)
-tests_unit_test_flight_wait_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_flight_wait_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_flight_wait_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_publish_SOURCES = tests/unit/test_publish.c $(FAKES)
-tests_unit_test_publish_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_publish_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_publish_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_refresh_SOURCES = tests/unit/test_refresh.c $(FAKES)
-tests_unit_test_refresh_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_refresh_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_refresh_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_await_SOURCES = tests/unit/test_write_await.c $(FAKES)
-tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS) -lm
+tests_unit_test_write_await_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_write_epoch_SOURCES = tests/unit/test_write_epoch.c $(FAKES)
+tests_unit_test_write_epoch_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_write_epoch_LDFLAGS = $(FAKE_CLOCK)

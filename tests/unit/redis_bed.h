@@ -8,8 +8,8 @@
 #include "testing.h"
 
 #include "base/clock.h"
-#include "cache/redis.h"
 #include "poll_events.h"
+#include "redis/redis.h"
 #include "redis_process.h"
 
 enum { TIMEOUT_MS = 100, PATIENCE_MS = 5000 };

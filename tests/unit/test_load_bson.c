@@ -235,7 +235,7 @@ static void no_choice_between_collections_is_made_by_chance(void **state)
         archive_put_terminator();
         struct reader *reader;
         struct error error = {0};
-        enum status status = reader_open(&reader, source_of(buf_slice(&bytes)), LOAD_NOW_MS, &error);
+        enum status status = format_open(&reader, source_of(buf_slice(&bytes)), LOAD_NOW_MS, &error);
         assert_number(rows[i].want, status, STATUS_INVALID);
         if (!strstr(error.text, rows[i].want))
             assert_string_equal(error.text, rows[i].want);

@@ -303,7 +303,7 @@ static void what_is_none_of_ours_is_refused_with_advice(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct reader *reader;
         struct error error = {0};
-        enum status status = reader_open(&reader, source_of(rows[i].bytes), LOAD_NOW_MS, &error);
+        enum status status = format_open(&reader, source_of(rows[i].bytes), LOAD_NOW_MS, &error);
         assert_number(rows[i].want, status == STATUS_OK, false);
         if (!strstr(error.text, rows[i].want))
             assert_string_equal(error.text, rows[i].want);
@@ -333,7 +333,7 @@ static void a_file_tells_how_far_it_is_read(void **state)
     assert_int_equal(pipe(ends), 0);
     close(ends[1]);
     assert_int_equal(source_open_fd(&source, ends[0], "pipe", NULL), STATUS_OK);
-    assert_int_equal(reader_open(&reader, source, LOAD_NOW_MS, NULL), STATUS_OK);
+    assert_int_equal(format_open(&reader, source, LOAD_NOW_MS, NULL), STATUS_OK);
     assert_true(reader_fraction(reader) < 0);
     reader_close(reader);
 }

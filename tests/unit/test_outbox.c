@@ -227,8 +227,8 @@ static void a_settled_record_takes_the_place_of_an_unfence_in_another_epoch(void
     cache_tend(worker->cache);
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the record is read, and differs */
-    bed_work(worker);  /* the write commits meanwhile */
     fake_journal_reset();
+    bed_work(worker); /* the write commits meanwhile */
     bed_let_go(bed);
     assert_int_equal(writer.status, STATUS_OK);
     assert_null(strstr(fake_journal().data, "UNFENCE LIST_UNFENCE outbox_put"));
@@ -294,8 +294,8 @@ static void a_drain_looks_again_if_a_write_has_ended_meanwhile(void **state)
 }
 
 /*
- * W fences, Redis is restarted empty, another worker fills 1 in the new epoch, W commits 2 before it knows this Redis, and by the time
- * its record is in the store it trusts it, after a drain that couldn't see the record.
+ * W fences, Redis is restarted empty, another worker fills 1 in the new epoch, W commits 2 before it knows this Redis. The store
+ * refuses W's record once, and by the time it is there W's worker trusts Redis, after a drain that couldn't see it.
  */
 static void a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence(void **state)
 {
@@ -307,6 +307,7 @@ static void a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence(
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
     assert_true(fake_server_has(bed->server, "todo:2:{a}"));
+    fake_store_fail(bed->store, FAKE_OUTBOX_PUT, 0, STATUS_UNAVAILABLE);
     bed_store(worker);
     bed_redis(worker); /* INFO */
     fake_pool_delay_oldest(worker->pool);

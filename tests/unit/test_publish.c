@@ -25,7 +25,7 @@ static void what_was_written_is_a_hit_at_once(void **state)
 {
     struct bed *bed = *state;
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
-    assert_journal("FENCE LIST_FENCE load PUBLISH LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get PUBLISH LIST_UNFENCE");
     assert_text("v", fake_server_field(bed->server, ENTRY, "v"), SLICE("2"));
     assert_false(fake_server_has(bed->server, WRITERS));
     fake_journal_reset();
@@ -104,7 +104,7 @@ static void many_at_once_are_invalidated(void **state)
     struct writer writer;
     writer_start_many(&writer, &bed->workers[0], ids, COUNT_OF(ids));
     bed_settle(bed);
-    assert_journal("FENCE LIST_FENCE load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_false(fake_server_has(bed->server, ENTRY));
 }
 
@@ -134,6 +134,27 @@ static void a_write_of_an_older_epoch_publishes_nothing(void **state)
     assert_int_equal(writer.status, STATUS_OK);
     assert_int_equal(bed_counter(&bed->workers[0], STAT_PUBLISHED), 0);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
+}
+
+/*
+ * W's fence had no answer, so W fenced again, over another connection. Should the first fence arrive after all when W's mark has run
+ * out and another write is done, it would be a mark that stands for nothing, and a publish would trust it.
+ */
+static void a_fence_that_may_come_late_forbids_it(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    struct writer writer;
+    fake_redis_set_coming(bed_connection(worker), true);
+    fake_redis_lose_reply(bed_connection(worker), 1);
+    writer_start(&writer, worker, "a");
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_int_equal(writer.status, STATUS_OK);
+    assert_null(strstr(fake_journal().data, "PUBLISH"));
+    assert_non_null(strstr(fake_journal().data, "load meta_get UNFENCE LIST_UNFENCE"));
+    assert_false(fake_server_has(bed->server, ENTRY));
+    assert_int_equal(bed_write(bed, worker, "a"), STATUS_OK);
+    assert_true(fake_server_has(bed->server, ENTRY));
 }
 
 static void a_full_redis_takes_the_invalidation_all_the_same(void **state)
@@ -167,6 +188,7 @@ int main(void)
         TEST(many_at_once_are_invalidated),
         TEST(an_unknown_outcome_is_not_published),
         TEST(a_write_of_an_older_epoch_publishes_nothing),
+        TEST(a_fence_that_may_come_late_forbids_it),
         TEST(a_full_redis_takes_the_invalidation_all_the_same),
     };
     return cmocka_run_group_tests_name("publish", tests, NULL, NULL);

@@ -71,7 +71,7 @@ static void a_write_is_recorded_first_and_answered_when_it_is_acknowledged(void 
     struct bed *bed = *state;
     struct writer writer;
     start(bed, &writer, "a");
-    assert_journal("FENCE LIST_FENCE purge_put load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE purge_put load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(writer.answers, 0);
     assert_text("call", fake_http_oldest(), SLICE(CALL_OF_A));
     assert_string_equal(fake_purge_keys(0), "todos todo-a");
@@ -122,7 +122,7 @@ static void without_caches_in_front_nothing_is_recorded_or_said(void **state)
     struct bed *bed = *state;
     struct writer writer;
     start(bed, &writer, "a");
-    assert_journal("FENCE LIST_FENCE load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(writer.write.purge, CACHE_PURGE_NONE);
     fake_journal_reset();
     bed_tend(bed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache/redis.c against a real redis-server: order, timeouts, loss and return, and that every command's callback comes exactly
+ * redis/redis.c against a real redis-server: order, timeouts, loss and return, and that every command's callback comes exactly
  * once whatever happens.
  *
  * The server is stopped and killed by its pid. Times are generous above and exact below: nothing may come before it is due.

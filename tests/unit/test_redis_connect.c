@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache/redis.c on its way up: addresses, passwords, users, and peers that are no Redis. */
+/* redis/redis.c on its way up: addresses, passwords, users, and peers that are no Redis. */
 #include "redis_bed.h"
 
 #include <sys/socket.h>

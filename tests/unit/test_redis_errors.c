@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache/redis.c and the errors of a real redis-server: which of them end the connection, and that it comes back when it should.
+ * redis/redis.c and the errors of a real redis-server: which of them end the connection, and that it comes back when it should.
  * Each is provoked as it comes about in life: by REPLICAOF, a script without end, a file that takes long to load, no memory.
  */
 #include "redis_bed.h"

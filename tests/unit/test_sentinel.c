@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache/redis.c by way of cache/sentinel.c: sentinels of the test's own, and real redis-servers at the addresses that they give.
+ * redis/redis.c by way of redis/sentinel.c: sentinels of the test's own, and real redis-servers at the addresses that they give.
  */
 #include "redis_bed.h"
 

@@ -26,7 +26,7 @@ static void a_write_fences_writes_and_unfences(void **state)
 {
     struct bed *bed = *state;
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
-    assert_journal("FENCE LIST_FENCE load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_false(fake_server_has(bed->server, ENTRY));
     assert_false(fake_server_has(bed->server, WRITERS));
     assert_false(fake_server_has(bed->server, LIST_WRITERS));
@@ -86,7 +86,7 @@ static void an_insert_takes_the_negative_entry_away(void **state)
     assert_true(fake_server_has(bed->server, "todo:1:{b}"));
     fake_journal_reset();
     assert_int_equal(insert(bed, "b"), STATUS_OK);
-    assert_journal("FENCE LIST_FENCE insert UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE insert meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(bed_read(bed, &bed->workers[1], "b"), 1);
 }
 
@@ -108,7 +108,7 @@ static void a_batch_is_fenced_with_one_call_per_script(void **state)
     writer_start_many(&writer, &bed->workers[0], ids, 3);
     bed_settle(bed);
     assert_int_equal(writer.status, STATUS_OK);
-    assert_journal("FENCE LIST_FENCE load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(bed_counter(&bed->workers[0], STAT_FENCE), 3);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
     assert_int_equal(bed_read(bed, &bed->workers[1], "b"), 1);
@@ -134,7 +134,7 @@ static void scripts_that_redis_forgot_are_sent_again(void **state)
     struct bed *bed = *state;
     fake_server_forget_scripts(bed->server);
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
-    assert_journal("NOSCRIPT NOSCRIPT FENCE LIST_FENCE load NOSCRIPT NOSCRIPT UNFENCE LIST_UNFENCE");
+    assert_journal("NOSCRIPT NOSCRIPT FENCE LIST_FENCE load meta_get NOSCRIPT NOSCRIPT UNFENCE LIST_UNFENCE");
     assert_int_equal(bed_outbox_count(bed), 0);
 }
 
@@ -143,7 +143,7 @@ static void a_full_redis_takes_fences(void **state)
     struct bed *bed = *state;
     bed->server->full = true;
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
-    assert_journal("FENCE LIST_FENCE load UNFENCE LIST_UNFENCE");
+    assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
 }
 

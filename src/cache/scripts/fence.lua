@@ -8,24 +8,28 @@
 --         window lasts; fencing again with the same token only moves the deadline; it runs when Redis is full (DEL first)
 -- overlap a fence that finds another write's mark puts '!' into the set: publish.lua must not leave an entry then
 --
--- A load fences a thousand ids at once, so calls are what it costs: one DEL for many keys, and a look at the others only
--- where there are other writers.
+-- A load fences a thousand ids at once, so calls are what it costs: one DEL and one EXISTS for many keys, and a look at the
+-- other writers only where there may be some. Numbers go as text, or each call would make it anew.
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local deadline_ms = now_ms + tonumber(ARGV[2])
+local deadline_ms = string.format('%.0f', now_ms + tonumber(ARGV[2]))
 local expire_at_ms = string.format('%.0f', deadline_ms + 1000)
-local doomed = {}
+local doomed, marked = {}, {}
 for i = 1, #KEYS, 3 do
     doomed[#doomed + 1] = KEYS[i]
     doomed[#doomed + 1] = KEYS[i + 1]
+    marked[#marked + 1] = KEYS[i + 2]
 end
 for i = 1, #doomed, 1000 do
     redis.call('DEL', unpack(doomed, i, math.min(i + 999, #doomed)))
 end
-for i = 3, #KEYS, 3 do
-    local writers = KEYS[i]
+local there = 0
+for i = 1, #marked, 1000 do
+    there = there + redis.call('EXISTS', unpack(marked, i, math.min(i + 999, #marked)))
+end
+for _, writers in ipairs(marked) do
     redis.call('ZADD', writers, deadline_ms, ARGV[1])
-    if redis.call('ZCARD', writers) == 1 then
+    if there == 0 or redis.call('ZCARD', writers) == 1 then
         redis.call('PEXPIREAT', writers, expire_at_ms)
     else
         redis.call('ZREMRANGEBYSCORE', writers, '-inf', now_ms)
@@ -36,4 +40,4 @@ for i = 3, #KEYS, 3 do
         redis.call('PEXPIREAT', writers, string.format('%.0f', last_ms + 1000))
     end
 end
-return #KEYS / 3
+return #marked

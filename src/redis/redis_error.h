@@ -2,8 +2,8 @@
 /*
  * The errors that Redis answers, told apart by their first word. context any (pure)
  */
-#ifndef CACHE_REDIS_ERROR_H
-#define CACHE_REDIS_ERROR_H
+#ifndef REDIS_REDIS_ERROR_H
+#define REDIS_REDIS_ERROR_H
 
 #include <stdbool.h>
 

@@ -9,8 +9,8 @@
  *
  * context  loop only; callbacks come once, later, never from inside the call that asked for them
  */
-#ifndef CACHE_REDIS_H
-#define CACHE_REDIS_H
+#ifndef REDIS_REDIS_H
+#define REDIS_REDIS_H
 
 #include <stdbool.h>
 #include <stddef.h>

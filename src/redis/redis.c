@@ -14,7 +14,7 @@
  * Guarantees: every command's callback is called exactly once, in order, later. Commands made while down are refused, by NULL.
  * Not here: what the commands mean (scripts.c), whether this Redis may be trusted (link.c).
  */
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +22,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "cache/pending.h"
-#include "cache/redis_address.h"
-#include "cache/redis_encode.h"
-#include "cache/redis_wire.h"
-#include "cache/sentinel.h"
+#include "redis/pending.h"
+#include "redis/redis_address.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_wire.h"
+#include "redis/sentinel.h"
 
 enum { RECONNECT_MIN_MS = 20 };
 

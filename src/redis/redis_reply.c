@@ -12,12 +12,12 @@
  * Callers see a struct redis_reply without members, so that no header of ours needs one of hiredis', and so that unit tests can
  * put replies of their own in its place.
  */
-#include "cache/redis_reply.h"
+#include "redis/redis_reply.h"
 
 #include <hiredis/hiredis.h>
 #include <string.h>
 
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 /* ---- What hiredis' reader calls; NULL ends the connection. ---- */
 

@@ -3,8 +3,8 @@
  * Where hiredis' reader puts the replies that it parses: into an arena. What callers see of a reply is in redis.h.
  * context  loop only
  */
-#ifndef CACHE_REDIS_REPLY_H
-#define CACHE_REDIS_REPLY_H
+#ifndef REDIS_REDIS_REPLY_H
+#define REDIS_REDIS_REPLY_H
 
 #include <stddef.h>
 

@@ -3,8 +3,8 @@
  * Commands in Redis' serialization protocol (RESP2), put together by hand: "*count", then "$length argument" for each argument.
  * context any (pure)
  */
-#ifndef CACHE_REDIS_ENCODE_H
-#define CACHE_REDIS_ENCODE_H
+#ifndef REDIS_REDIS_ENCODE_H
+#define REDIS_REDIS_ENCODE_H
 
 #include <stddef.h>
 

@@ -2,13 +2,13 @@
 /*
  * Commands that wait for their answer, in the order in which they were made. context any (pure)
  */
-#ifndef CACHE_PENDING_H
-#define CACHE_PENDING_H
+#ifndef REDIS_PENDING_H
+#define REDIS_PENDING_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cache/redis.h"
+#include "redis/redis.h"
 
 struct pending {
     redis_reply_cb on_reply;

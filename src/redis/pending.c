@@ -6,7 +6,7 @@
  * age of the whole connection's silence. A ring, because this is two writes per command on the hit path; it doubles when it
  * is full and keeps its size, which is bounded by the requests that a worker lets in at once.
  */
-#include "cache/pending.h"
+#include "redis/pending.h"
 
 #include <stdlib.h>
 

@@ -18,14 +18,14 @@
  *
  * What a sentinel answers is taken as it is, an address most often. A host's name is looked up by the C library, see redis_wire.c.
  */
-#include "cache/sentinel.h"
+#include "redis/sentinel.h"
 
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "cache/redis_encode.h"
-#include "cache/redis_wire.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_wire.h"
 
 struct sentinel {
     struct sentinel_options options;

@@ -18,7 +18,7 @@
  *
  * Words are compared with the blank behind them: BUSYKEY and BUSYGROUP are other errors than BUSY.
  */
-#include "cache/redis_error.h"
+#include "redis/redis_error.h"
 
 #include <string.h>
 

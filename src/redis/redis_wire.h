@@ -8,11 +8,11 @@
  *
  * context  loop only
  */
-#ifndef CACHE_REDIS_WIRE_H
-#define CACHE_REDIS_WIRE_H
+#ifndef REDIS_REDIS_WIRE_H
+#define REDIS_REDIS_WIRE_H
 
-#include "cache/redis.h"
-#include "cache/redis_address.h"
+#include "redis/redis.h"
+#include "redis/redis_address.h"
 
 struct redis_wire;
 

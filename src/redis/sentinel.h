@@ -5,12 +5,12 @@
  * context  loop only, never blocks
  * source   "Guidelines for Redis clients with support for Redis Sentinel", redis.io
  */
-#ifndef CACHE_SENTINEL_H
-#define CACHE_SENTINEL_H
+#ifndef REDIS_SENTINEL_H
+#define REDIS_SENTINEL_H
 
 #include "base/events.h"
 #include "base/stats.h"
-#include "cache/redis_address.h"
+#include "redis/redis_address.h"
 
 struct sentinel;
 

@@ -16,7 +16,7 @@
  * way), up, failing (hiredis hands back what was under way). Callers' commands are sent while up.
  * A host's name is looked up by the C library, which may block; an address is not looked up.
  */
-#include "cache/redis_wire.h"
+#include "redis/redis_wire.h"
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -27,10 +27,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cache/pending.h"
-#include "cache/redis_encode.h"
-#include "cache/redis_error.h"
-#include "cache/redis_reply.h"
+#include "redis/pending.h"
+#include "redis/redis_encode.h"
+#include "redis/redis_error.h"
+#include "redis/redis_reply.h"
 
 enum { NAME_MAX_BYTES = 512, REASON_MAX = 160 };
 

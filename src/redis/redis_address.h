@@ -2,8 +2,8 @@
 /*
  * Where Redis is: the setting "redis", taken apart. context any (pure)
  */
-#ifndef CACHE_REDIS_ADDRESS_H
-#define CACHE_REDIS_ADDRESS_H
+#ifndef REDIS_REDIS_ADDRESS_H
+#define REDIS_REDIS_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,7 @@
  * and kept as bytes: a script's call is sent again with another name in front, without looking at its keys and arguments
  * (scripts.c). hiredis has functions for this too, but they take formats or arrays of pointers and ask for memory each time.
  */
-#include "cache/redis_encode.h"
+#include "redis/redis_encode.h"
 
 void redis_encode_count(struct buf *command, size_t count)
 {

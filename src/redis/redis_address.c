@@ -9,7 +9,7 @@
  * Behind sentinel:// stand the sentinels, with commas between them, then the name by which they know Redis. The name is checked
  * as Sentinel itself checks it, so that a slip of the pen is told at start and not as a primary that nobody knows.
  */
-#include "cache/redis_address.h"
+#include "redis/redis_address.h"
 
 #include <stdio.h>
 #include <string.h>

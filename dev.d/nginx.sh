@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Most variables are read by their names, in nginx_fill.
+# shellcheck disable=SC2034
+#
+# nginx' configuration, made from the templates in nginx/. What each of these variables is not set to is what README.md has:
+#
+#   HOSTS              the hosts that are answered for, as in server_name; * is any. Others get a 421
+#   LISTEN             what the public server listens on; INTERNAL_LISTEN the internal one, for metrics and health
+#   TLS_LISTEN         a public server with TLS and HTTP/2, with TLS_CERTIFICATE and TLS_KEY; LISTEN then sends everybody there.
+#                      TLS_MAX_AGE_S: for how long browsers are to come back with TLS only
+#   LIMIT_RATE         50r/s or 600r/m for each client address, LIMIT_BURST (100) more at once; without it there is no limit
+#   LIMIT_CONNECTIONS  this many at once for each client address; without it there is no limit
+#   MICRO_CACHE        on: answers of this second are given again (nginx/micro.conf), kept in MICRO_CACHE_DIR
+#   BROTLI             on: nginx has loaded the module of libnginx-mod-http-brotli-static
+#   SOCKET, STATIC, ACCESS_LOG   where things are
+#
+# USER_LINE and MODULES are for the frame that ./dev puts around it.
+
+NGINX_BROTLI=/usr/lib/nginx/modules/ngx_http_brotli_static_module.so
+NGINX_NAMES=(
+    SOCKET LISTEN INTERNAL_LISTEN STATIC ACCESS_LOG USER_LINE MODULES SERVER_NAMES HOST_DEFAULT HOST_ROWS PLAIN
+    TLS TRANSPORT TLS_LISTEN TLS_PORT TLS_CERTIFICATE TLS_KEY TLS_MAX_AGE_S LIMIT_ZONES LIMITS MICRO_CACHE MICRO_CACHE_DIR MICRO_ZONE
+)
+
+nginx_write() {
+    local dir=$1
+    local SOCKET=${SOCKET-/run/todo-fcgi/todo.sock} LISTEN=${LISTEN-80} INTERNAL_LISTEN=${INTERNAL_LISTEN-127.0.0.1:8081}
+    local STATIC=${STATIC-/usr/share/todo-fcgi/static} ACCESS_LOG=${ACCESS_LOG-/var/log/nginx/todo.log}
+    local USER_LINE=${USER_LINE-} MODULES=${MODULES-} MICRO_CACHE_DIR=${MICRO_CACHE_DIR-/var/cache/nginx/todo}
+    local SERVER_NAMES HOST_DEFAULT HOST_ROWS PLAIN=server TLS= TRANSPORT= TLS_PORT= TLS_MAX_AGE_S=${TLS_MAX_AGE_S-31536000}
+    local TLS_LISTEN=${TLS_LISTEN-} TLS_CERTIFICATE=${TLS_CERTIFICATE-} TLS_KEY=${TLS_KEY-} LIMIT_ZONES= LIMITS=
+    local MICRO_CACHE=${MICRO_CACHE-off} MICRO_ZONE=
+    nginx_hosts
+    nginx_limits
+    nginx_tls
+    mkdir -p "$dir"
+    rm -f "$dir"/{tls,redirect,micro,micro_zone,brotli}.conf
+    nginx_micro_cache
+    nginx_fill "$dir"
+    nginx_brotli "$dir"
+}
+
+nginx_hosts() {
+    local host hosts
+    SERVER_NAMES=${HOSTS-localhost 127.0.0.1 [::1]} HOST_DEFAULT=1 HOST_ROWS=
+    if [ "$SERVER_NAMES" = "*" ]; then
+        SERVER_NAMES=_ HOST_DEFAULT=0
+        return
+    fi
+    read -r -a hosts <<<"$SERVER_NAMES"
+    for host in "${hosts[@]}"; do
+        [[ $host =~ ^[][A-Za-z0-9.:*_-]+$ ]] || die "HOSTS: $host is no host's name"
+        HOST_ROWS+="$host 0; "
+    done
+    HOST_ROWS=${HOST_ROWS% }
+}
+
+nginx_limits() {
+    if [ -n "${LIMIT_RATE-}" ]; then
+        LIMIT_ZONES="limit_req_zone \$binary_remote_addr zone=todo_clients:10m rate=$LIMIT_RATE; "
+        LIMITS="limit_req zone=todo_clients burst=${LIMIT_BURST-100} nodelay; "
+    fi
+    if [ -n "${LIMIT_CONNECTIONS-}" ]; then
+        LIMIT_ZONES+="limit_conn_zone \$binary_remote_addr zone=todo_connections:10m;"
+        LIMITS+="limit_conn todo_connections $LIMIT_CONNECTIONS;"
+    fi
+}
+
+nginx_tls() {
+    [ -n "$TLS_LISTEN" ] || return 0
+    [ -n "$TLS_CERTIFICATE" ] && [ -n "$TLS_KEY" ] || die "TLS_LISTEN needs TLS_CERTIFICATE and TLS_KEY"
+    PLAIN=redirect TLS="include todo/tls.conf;"
+    TRANSPORT="add_header Strict-Transport-Security \$todo_transport always;"
+    [ "${TLS_LISTEN##*:}" = 443 ] || TLS_PORT=:${TLS_LISTEN##*:}
+}
+
+nginx_micro_cache() {
+    case $MICRO_CACHE in
+    on) MICRO_CACHE="include todo/micro.conf;" MICRO_ZONE="include todo/micro_zone.conf;" ;;
+    off) MICRO_CACHE= ;;
+    *) die "MICRO_CACHE is on or off" ;;
+    esac
+}
+
+# Fills the templates in; what is not wanted is not written.
+nginx_fill() {
+    local dir=$1 file name script=
+    for name in "${NGINX_NAMES[@]}"; do
+        script+="s|@$name@|${!name//[&|\\]/\\&}|g;"
+    done
+    for file in "$ROOT"/nginx/{fastcgi_params,*.conf,*.in}; do
+        name=${file##*/} name=${name%.in}
+        case $name in
+        micro*) [ -n "$MICRO_CACHE" ] || continue ;;
+        tls.conf | redirect.conf) [ -n "$TLS" ] || continue ;;
+        esac
+        sed -e "$script" "$file" >"$dir/$name"
+    done
+}
+
+# page.conf includes this file if it is there.
+nginx_brotli() {
+    case ${BROTLI-off} in
+    off) return ;;
+    on) ;;
+    *) die "BROTLI is on or off" ;;
+    esac
+    printf '# Needs the module of libnginx-mod-http-brotli-static; without it, remove this file.\nbrotli_static on;\n' >"$1/brotli.conf"
+}

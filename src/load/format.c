@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tells formats apart by their first bytes, and hands out rows.
+ *
+ *   6d e2 99 81                                a mongodump archive
+ *   a length of 5 bytes to 48 MB, an element   BSON, as mongodump writes a collection
+ *   {                                          JSON lines
+ *   [                                          a JSON array, refused with the way to turn it into lines
+ *   anything else                              CSV, if its first record names a field of a todo
+ *
+ * The second can't be mistaken: four bytes of text, read as a length, are far above 48 MB. Gzip around any of them is
+ * undone by source.c before. A UTF-8 byte order mark and white space in front of text are passed over. Names of files play
+ * no part: what comes through a pipe has none.
+ *
+ * What it does not do: accept other encodings than UTF-8, other separators than the comma, or JSON over many lines.
+ */
+#include "load/format.h"
+
+#include "base/mem.h"
+#include "load/archive_reader.h"
+#include "load/bson_reader.h"
+#include "load/csv_reader.h"
+#include "load/jsonl_reader.h"
+
+enum {
+    RECOGNISED_BYTES = 5,   /* enough to tell binary formats and byte order marks */
+    BLANK_MAX_BYTES = 4096, /* white space that is looked past */
+};
+
+/* The first character that is not white space, 0 if there is none. It asks for no byte more than it needs: what is behind
+ * them may be long in coming through a pipe. */
+static enum status format_first_character(struct source *source, char *character, struct error *error)
+{
+    for (size_t len = 1; len <= BLANK_MAX_BYTES; len++) {
+        struct slice window;
+        enum status status = source_peek(source, len, &window, error);
+        *character = '\0';
+        if (status != STATUS_OK || window.len < len)
+            return status;
+        *character = window.data[len - 1];
+        if (!memchr(" \t\r\n", *character, 4))
+            return STATUS_OK;
+    }
+    *character = '\0';
+    return STATUS_OK;
+}
+
+static bool format_is_utf16(struct slice window)
+{
+    return window.len >= 2 && (memcmp(window.data, "\xff\xfe", 2) == 0 || memcmp(window.data, "\xfe\xff", 2) == 0);
+}
+
+/* Text: a byte order mark is taken off for good, white space only for the look at what is behind it. */
+static enum status format_new_text(struct reader **reader, struct source *source, struct slice window,
+                                   struct error *error)
+{
+    if (window.len >= 3 && memcmp(window.data, "\xef\xbb\xbf", 3) == 0)
+        source_skip(source, 3);
+    char first;
+    enum status status = format_first_character(source, &first, error);
+    if (status != STATUS_OK)
+        return status;
+    if (first == '[')
+        return error_set(error, STATUS_INVALID,
+                         "this is a JSON array; one object per line is needed: jq -c '.[]' FILE makes that of it");
+    return first == '{' || first == '\0' ? jsonl_reader_new(reader) : csv_reader_new(reader, source, error);
+}
+
+static enum status format_new(struct reader **reader, struct source *source, struct error *error)
+{
+    struct slice window;
+    enum status status = source_peek(source, RECOGNISED_BYTES, &window, error);
+    if (status != STATUS_OK)
+        return status;
+    if (archive_recognise(window))
+        return archive_reader_new(reader, source, error);
+    if (document_recognise(window))
+        return document_reader_new(reader);
+    if (format_is_utf16(window))
+        return error_set(error, STATUS_INVALID, "this is UTF-16 text; UTF-8 is needed: iconv -f UTF-16 -t UTF-8 FILE");
+    return format_new_text(reader, source, window, error);
+}
+
+enum status format_open(struct reader **result, struct source *source, int64_t now_ms, struct error *error)
+{
+    struct reader *reader = NULL;
+    enum status status = format_new(&reader, source, error);
+    if (status != STATUS_OK) {
+        source_close(source);
+        return status;
+    }
+    reader->source = source;
+    row_maker_init(&reader->maker, now_ms);
+    *result = reader;
+    return STATUS_OK;
+}
