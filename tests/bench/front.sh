@@ -20,7 +20,7 @@ bare_log=${BARE_LOG:-logs/bare-access.log}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/todo-bench.XXXXXX")
 bare_pid=
 export BUILD_DIR=$build STACK_STORE=sqlite WORKERS=2 TODO_TODO_TTL_S=86400
-PORT=$(shuf -i 33000-45000 -n 1)
+PORT=$(shuf -i 12000-31000 -n 1)
 bare_port=$((PORT + 2))
 export PORT
 

@@ -21,7 +21,7 @@ goal_recovery_ms=2000
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/todo-bench.XXXXXX")
 export BUILD_DIR=$build STACK_STORE=sqlite WORKERS=2 TODO_TODO_TTL_S=86400 TODO_REDIS_TIMEOUT_MS=$redis_timeout_ms
-PORT=$(shuf -i 33000-45000 -n 1)
+PORT=$(shuf -i 12000-31000 -n 1)
 export PORT
 
 # Called by the trap.

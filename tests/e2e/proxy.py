@@ -8,6 +8,8 @@ import contextlib
 import socket
 import threading
 
+from ports import free_port
+
 
 class Proxy:
     def __init__(self, host, port):
@@ -17,9 +19,7 @@ class Proxy:
         self.listener = None
         self.answers_pass = threading.Event()
         self.answers_pass.set()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def open(self):
         self.listener = socket.create_server(("127.0.0.1", self.port))

@@ -6,11 +6,11 @@ A replica set of one, played by SecantusDB: the one server to be had from a pack
 """
 
 import os
-import socket
 import subprocess
 import time
 
 import pytest
+from ports import free_port
 from stack import ROOT
 from tiny_bson import Mongo
 
@@ -21,9 +21,7 @@ HISTORY_MOST = 500  # changes; what is older is forgotten
 class ReplicaSet:
     def __init__(self, folder):
         self.folder = folder
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
         self.uri = f"mongodb://127.0.0.1:{self.port}/todos?replicaSet=secantus"
         self.process = None
 

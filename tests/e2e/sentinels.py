@@ -3,9 +3,9 @@
 
 import ctypes
 import signal
-import socket
 import subprocess
 
+from ports import free_port
 from stack import wait_until
 
 NAME = "todos"
@@ -31,12 +31,6 @@ sentinel monitor {name} 127.0.0.1 {primary} 2
 sentinel down-after-milliseconds {name} 1000
 sentinel failover-timeout {name} 5000
 """
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 class Server:

@@ -12,27 +12,17 @@ import os
 import re
 import select
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
+
+from ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 DEV = ROOT / "dev"
 # The sanitizers' build, unless somebody wants another one to be tried.
 WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan")).resolve()
 SANITIZER = "exitcode=99:detect_leaks=1:log_path=logs/sanitizer:print_stacktrace=1"
-
-
-def free_ports():
-    """Two neighbours that nobody listens on, for the public and the internal server."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port, port + 1
 
 
 def wait_until(condition, seconds=10, what=None):

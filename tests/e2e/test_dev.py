@@ -10,7 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from stack import ROOT, free_ports, running
+from ports import free_ports
+from stack import ROOT, running
 
 BUILD = Path(os.environ.get("BUILD_DIR", ROOT / "build"))
 NOT_COPIED = shutil.ignore_patterns("build", "build-*", "run", ".git", "autom4te.cache", "__pycache__", "configure", "Makefile.in")

@@ -13,7 +13,8 @@ import socket
 import subprocess
 
 import pytest
-from stack import DEV, Answer, free_ports, wait_until
+from ports import free_ports
+from stack import DEV, Answer, wait_until
 from verbs import delete, made, post, put, raw, send
 
 NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")

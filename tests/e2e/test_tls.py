@@ -16,7 +16,8 @@ from http2 import (
     ACK, CANCEL, COMPRESSION_ERROR, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, GOAWAY, HEADERS,
     INITIAL_WINDOW_SIZE, PING, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, Http2, literal, tls_context,
 )  # fmt: skip
-from stack import Answer, free_ports
+from ports import free_port
+from stack import Answer
 
 GET = [(":method", "GET"), (":scheme", "https"), (":path", "/todos/a"), (":authority", "localhost")]
 POST = [(":method", "POST"), (":scheme", "https"), (":path", "/todos"), (":authority", "localhost"),
@@ -42,7 +43,7 @@ def store():
 def tls(tmp_path_factory, make_stack):
     stack = make_stack("sqlite")
     certificate, key = make_certificate(tmp_path_factory.mktemp("certificate"))
-    stack.tls_port, stack.certificate = free_ports()[0], certificate
+    stack.tls_port, stack.certificate = free_port(), certificate
     stack.environment.update(TLS_LISTEN=f"127.0.0.1:{stack.tls_port}", TLS_CERTIFICATE=str(certificate), TLS_KEY=str(key))
     stack.up()
     ask(stack, "POST", "/todos", TODO, {"Content-Type": "application/json"})

@@ -11,19 +11,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 
+from ports import free_port
 from stack import ROOT, Client, wait_until
 
 VCL = ROOT / "etc/varnish/todo.vcl"
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Varnish:

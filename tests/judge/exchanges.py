@@ -62,11 +62,12 @@ TODOS = [
     ("GET", "/todos", 412, {"If-Match": '"0"'}, None),
     ("GET", "/todos?limit=0", 400, {}, None),
     ("GET", "/todos?cursor=" + LONG, 414, {}, None),
+    ("GET", "/todos", 421, {"Host": "elsewhere.example"}, None),
     ("GET", "/todos", 431, {"X-Long": LONG}, None),
 ]
 
 # The page has no date: its files' times say nothing (nginx/page.conf.in).
-PAGE = ("/", "/assets/main.js")
+PAGE = ("/", "/assets/{main}")  # the name of the page's module, which holds a hash
 FILES = [
     (method, path, status, fields, None)
     for path in (*PAGE, "/openapi.yaml", "/problems/not-found")

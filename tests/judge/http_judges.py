@@ -2,6 +2,7 @@
 """httplint and redbot, called as libraries: what they warn of, one finding per note."""
 
 import http.client
+import re
 import time
 from configparser import ConfigParser
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ def send(port, method, path, fields, body):
         connection.close()
 
 
+def main_module(port):
+    """The name of the page's module."""
+    page = send(port, "GET", "/", {}, None)[1].decode()
+    return re.search(r"assets/(main\.\w+\.js)", page)[1]
+
+
 def lint(port, method, path, fields, body):
     """One exchange; returns its response and the linter that has seen it."""
     started_at = time.time()
@@ -64,6 +71,8 @@ def judge_conversation(port, conversation):
     """Yields the findings of each answer, a list per answer."""
     seen = {"etag": "", "modified": ""}
     for method, path, status, fields, body in conversation:
+        if "{main}" in path:
+            path = path.replace("{main}", main_module(port))
         where = f"{method} {path[:40]} {status or ''}".strip()
         filled = {name: value.format(**seen) if "{" in value else value for name, value in fields.items()}
         response, linter = lint(port, method, path, filled, body)

@@ -27,7 +27,8 @@ import file_judges  # noqa: E402
 import http2_judge  # noqa: E402
 import http_judges  # noqa: E402
 from explained import EXPLAINED  # noqa: E402
-from stack import Stack, free_ports  # noqa: E402
+from ports import free_port  # noqa: E402
+from stack import Stack  # noqa: E402
 
 SEEDS = (1, 2, 3)
 PUBLIC = ["--exclude-tag", "internal", "--phases", "examples,coverage,fuzzing,stateful"]
@@ -162,7 +163,7 @@ def judge_all(judges, folder):
         judges.judge_answers("strict", strict.port, exchanges.STRICT)
         strict.stop("workers")
         judges.judge_answers("no worker", strict.port, exchanges.AWAY)
-    tls_port = free_ports()[0]
+    tls_port = free_port()
     environment = {"TLS_LISTEN": f"127.0.0.1:{tls_port}", **http2_judge.make_certificate(folder)}
     with running_stack(folder, "tls", environment=environment):
         judges.judge_http2("TLS", tls_port)

@@ -6,11 +6,12 @@
  * Every step is taken at random: a read or write begins, a command is executed or its answer delivered, a store call made or told, a
  * timer fires, entries and leases are evicted, scripts forgotten, calls fail. A run is known by its number, so it can be repeated.
  *
- * There are three kinds of runs, for the design promises less where more is lost. Two workers share a Redis that keeps marks of writers:
+ * There are four kinds of runs, for the design promises less where more is lost. Two workers share a Redis that keeps marks of writers:
  * all of the above. Two workers, marks are evicted and everything flushed: until a write is answered, one reader may get the old value
  * after another got the new one; after its answer none does. One worker whose Redis is cut off, goes away and comes back under
  * another run id, empty or with old data: the same. (A second worker, which still has Redis, may be a second behind the outbox of
- * one that has lost it.) In the end all readers get what the store has.
+ * one that has lost it.) And two workers of which one follows what somebody else writes too. In the end all readers get what the
+ * store has.
  */
 #include "cache_bed.h"
 
@@ -46,6 +47,7 @@ struct kind {
     unsigned workers; /* that read and write */
     bool loses_marks;
     bool loses_redis;
+    bool follows; /* and somebody else writes */
 };
 
 struct run {
@@ -55,6 +57,7 @@ struct run {
     unsigned number;
     const struct kind *kind;
     unsigned reads, writes, hits; /* that ended */
+    int64_t told_v, told_at_ms;   /* of the last change that followers can read of */
 };
 
 struct totals {
@@ -80,6 +83,8 @@ static void collect(struct run *run)
                 continue;
             run->reads++;
             run->hits += slot->reader.trace.source == CACHE_HIT;
+            if (run->kind->follows)
+                continue; /* others' writes come late, and without an answer */
             check(run, slot->reader.v >= slot->known_before, "a stale read", slot->reader.v, slot->known_before);
             check(run, slot->reader.v <= history->begun, "a read from the future", slot->reader.v, history->begun);
             if (!run->kind->loses_marks && slot->reader.v > history->known)
@@ -206,6 +211,41 @@ static void lose_redis(struct run *run)
     }
 }
 
+/* The store's stream tells of each write, whose ever it is; of the version if that and the time are both new. */
+static void tell_change(struct run *run)
+{
+    int64_t v = fake_store_v(run->bed->store, "a");
+    if (!run->kind->follows || v == run->told_v)
+        return;
+    bool is_told = fake_now_ms() != run->told_at_ms && dice(4) > 0;
+    fake_follow_change("a", is_told ? v : 0, is_told ? fake_now_ms() : 0);
+    run->told_v = v;
+    run->told_at_ms = fake_now_ms();
+}
+
+/* Longer than a lease that its holder couldn't give back. */
+static void let_follow(struct bed *bed)
+{
+    for (int i = 0; i < BED_WORKERS; i++)
+        fake_pool_done(bed->workers[i].follow_pool); /* a job that has worked already */
+    for (int second = 0; second < 10; second++) {
+        bed_tend(bed);
+        for (int i = 0; i < 4 * BED_WORKERS; i++) {
+            bed_follow(bed, &bed->workers[i % BED_WORKERS]);
+            bed_pass(bed, 1000 / (4 * BED_WORKERS));
+        }
+    }
+}
+
+/* Somebody else writes, or a follower takes a step. */
+static void follow_step(struct run *run, struct worker *worker)
+{
+    if (dice(16) == 0)
+        fake_store_put(run->bed->store, "a", fake_store_v(run->bed->store, "a") + 1);
+    else
+        (void)(fake_pool_work(worker->follow_pool) || fake_pool_done(worker->follow_pool));
+}
+
 /* Entries live for seconds where runs are to see them end. */
 static void pass_time(const struct run *run)
 {
@@ -239,8 +279,24 @@ static void step(struct run *run)
         fake_redis_execute(bed_connection(worker));
     else
         fake_redis_deliver(bed_connection(worker));
+    if (run->kind->follows && dice(2) == 0)
+        follow_step(run, worker);
+    tell_change(run);
     fake_redis_refuse(bed_connection(worker));
     collect(run);
+}
+
+/* There is an entry, somebody else writes, and nothing else comes that could take it away. */
+static void finish_following(struct run *run)
+{
+    struct bed *bed = run->bed;
+    struct reader reader;
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_pass(bed, 300);
+    check(run, reader.answers == 1, "the last but one", reader.answers, 1);
+    fake_store_put(bed->store, "a", fake_store_v(bed->store, "a") + 1);
+    tell_change(run);
+    let_follow(bed);
 }
 
 /* All that is under way ends, and both workers then read what the store has. */
@@ -256,6 +312,8 @@ static void finish(struct run *run)
     bed_tend(bed);
     bed_pass(bed, 100);
     bed_tend(bed);
+    if (run->kind->follows)
+        finish_following(run);
     for (int i = 0; i < BED_WORKERS; i++) {
         struct reader reader;
         reader_start(&reader, &bed->workers[i], "a");
@@ -285,9 +343,12 @@ static void run_once(struct totals *totals, unsigned number, const struct kind *
     if (!kind->loses_redis) /* nor by being slow */
         run.bed->settings.redis_timeout_ms = 1000000;
     settings_draw(&run.bed->settings);
+    run.bed->settings.follow = kind->follows;
     bed_start_workers(run.bed);
     bed_settle(run.bed);
     fake_store_put(run.bed->store, "a", 1);
+    if (kind->follows)
+        let_follow(run.bed);
     for (int i = 0; i < STEPS; i++)
         step(&run);
     finish(&run);
@@ -328,11 +389,20 @@ static void a_lost_redis_costs_nothing_after_the_answer(void **state)
     run_all(&kind);
 }
 
+/* No change that the store told of is lost on its way; what readers get in between is bounded by time alone. */
+static void what_others_wrote_is_read_in_the_end(void **state)
+{
+    static const struct kind kind = {.name = "others", .workers = BED_WORKERS, .loses_marks = true, .follows = true};
+    (void)state;
+    run_all(&kind);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_workers_keep_the_promise),
         cmocka_unit_test(lost_marks_cost_nothing_after_the_answer),
+        cmocka_unit_test(what_others_wrote_is_read_in_the_end),
         cmocka_unit_test(a_lost_redis_costs_nothing_after_the_answer),
     };
     return cmocka_run_group_tests_name("history", tests, NULL, NULL);
