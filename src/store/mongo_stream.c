@@ -61,10 +61,13 @@ static bool is_unsupported(const bson_error_t *failure)
                               code_is_among(failure->code, codes, sizeof(codes) / sizeof(codes[0])));
 }
 
-/* CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; old servers say it by a label. */
+/*
+ * CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; old servers say it by a label. And
+ * BSONObjectTooLarge: a change of more than 16 MB can't be told, and each new stream from that place would meet it again.
+ */
 static bool is_history_lost(const bson_t *reply, const bson_error_t *failure)
 {
-    static const uint32_t codes[] = {136, 260, 280, 286};
+    static const uint32_t codes[] = {136, 260, 280, 286, 10334};
     return (failure->domain == MONGOC_ERROR_SERVER &&
             code_is_among(failure->code, codes, sizeof(codes) / sizeof(codes[0]))) ||
            mongoc_error_has_label(reply, "NonResumableChangeStreamError");
