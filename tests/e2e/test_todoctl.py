@@ -159,7 +159,7 @@ def test_stats_are_the_metrics(own_stack):
 )
 def test_what_makes_no_sense_is_refused(stack, words):
     result = ctl(stack, *words, status=2)
-    assert result.stdout == "" and re.match(r"(\S*/)?todoctl: ", result.stderr)
+    assert result.stdout == "" and re.match(r"(.*/)?todoctl: ", result.stderr)
 
 
 def test_help_and_version(stack):
