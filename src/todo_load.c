@@ -26,17 +26,10 @@
 #include "load/format.h"
 #include "load/load.h"
 #include "program.h"
-#include "server/http_client.h"
 #include "server/loop.h"
+#include "tool.h"
 
-enum {
-    EXIT_ALL = 0,
-    EXIT_SOME = 1,
-    EXIT_NOTHING = 2,
-    IDLE_LOOK_MS = 5,
-    SQLITE_WRITES = 2,
-    REDIS_TIMEOUT_LEAST_MS = 2000
-};
+enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_NOTHING = 2, SQLITE_WRITES = 2, REDIS_TIMEOUT_LEAST_MS = 2000 };
 
 static const char PROGRAM[] = "todo-load";
 
@@ -79,18 +72,12 @@ struct command_line {
 struct run {
     const struct command_line *line;
     const struct settings *settings;
-    struct loop *loop;
-    struct store *store;
-    struct pool *store_pool;
+    struct tool tool; /* without a store in a dry run */
     struct pool *read_pool;
-    struct http_client *http_client; /* NULL: there is nobody to call */
-    struct cache *cache;
-    struct stats stats;
     struct reader *reader;
     struct rejects *rejects;
     struct progress *progress;
     struct load *load;
-    struct timer *idle;
     struct load_result result;
     unsigned signal_count;
 };
@@ -231,61 +218,25 @@ static enum status run_open_rejects(struct run *run, struct error *error)
     return rejects_open(&run->rejects, &options, error);
 }
 
-static enum status run_open_cache(struct run *run, struct error *error)
-{
-    enum status status = http_client_new(&run->http_client, run->settings, loop_events(run->loop), error);
-    if (status != STATUS_OK)
-        return status;
-    struct cache_options options = {
-        .events = loop_events(run->loop),
-        .settings = run->settings,
-        .store = run->store,
-        .pool = run->store_pool,
-        .stats = &run->stats,
-        .http = http_client_http(run->http_client),
-    };
-    return cache_new(&run->cache, &options, error);
-}
-
-static enum status run_open_store(struct run *run, struct error *error)
-{
-    const struct settings *settings = run->settings;
-    struct store_options store_options = {
-        .uri = settings->store,
-        .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = (uint32_t)settings->store_concurrency,
-    };
-    enum status status = store_open(&run->store, &store_options, error);
-    if (status != STATUS_OK)
-        return status;
-    struct pool_options pool_options = {
-        .loop = loop_uv(run->loop),
-        .concurrency = (uint32_t)settings->store_concurrency,
-        .queue_max = (uint32_t)settings->store_queue,
-        .stats = &run->stats,
-    };
-    run->store_pool = pool_new(&pool_options);
-    return run_open_cache(run, error);
-}
-
 /* A store with one writer gains nothing from more batches than one to write and one to wait. */
 static uint32_t run_writes_max(const struct run *run)
 {
-    int64_t writes = run->store && strcmp(store_kind(run->store), "sqlite") == 0 ? SQLITE_WRITES : LOAD_WRITES_MAX;
+    int64_t writes =
+        run->tool.store && strcmp(store_kind(run->tool.store), "sqlite") == 0 ? SQLITE_WRITES : LOAD_WRITES_MAX;
     return (uint32_t)(writes < run->settings->store_concurrency ? writes : run->settings->store_concurrency);
 }
 
 static void run_new_load(struct run *run)
 {
     struct load_options options = {
-        .events = loop_events(run->loop),
+        .events = loop_events(run->tool.loop),
         .reader = run->reader,
         .rejects = run->rejects,
         .progress = run->progress,
         .read_pool = run->read_pool,
-        .cache = run->cache,
-        .store = run->store,
-        .store_pool = run->store_pool,
+        .cache = run->tool.cache,
+        .store = run->tool.store,
+        .store_pool = run->tool.pool,
         .mode = run->line->upsert ? STORE_LOAD_UPSERT : STORE_LOAD_INSERT,
         .writes_max = run_writes_max(run),
         .cache_required = run->settings->on_cache_down == CACHE_DOWN_REFUSE,
@@ -302,52 +253,25 @@ static enum status run_open(struct run *run, struct error *error)
 {
     enum status status = run_open_reader(run, error);
     if (status == STATUS_OK)
-        status = loop_new(&run->loop, (unsigned)run->settings->store_concurrency + 1, error);
+        status = tool_open_loop(&run->tool, (unsigned)run->settings->store_concurrency + 1, error);
     if (status == STATUS_OK)
         status = run_open_rejects(run, error);
     if (status == STATUS_OK && !run->line->dry_run)
-        status = run_open_store(run, error);
+        status = tool_open_cache(&run->tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
-    struct pool_options options = {.loop = loop_uv(run->loop), .concurrency = 1, .queue_max = 1, .stats = &run->stats};
+    struct pool_options options = {
+        .loop = loop_uv(run->tool.loop), .concurrency = 1, .queue_max = 1, .stats = &run->tool.stats};
     run->read_pool = pool_new(&options);
     run_new_load(run);
     return STATUS_OK;
-}
-
-/*
- * The cache may still have a call of its own under way. And who has been written over is purged in caches in front, as long as
- * they answer; what they don't take is left to the workers.
- */
-static bool run_is_idle(const struct run *run)
-{
-    return !run->store_pool || (pool_busy_count(run->store_pool) == 0 && !cache_is_purging(run->cache));
-}
-
-static void run_on_idle_look(void *ctx)
-{
-    struct run *run = ctx;
-    if (run_is_idle(run))
-        loop_stop(run->loop);
-    else
-        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
-}
-
-/* The cache may have a call of its own under way, or begin one in the loop's last turn: it must end before the cache does. */
-static void run_until_idle(struct run *run)
-{
-    loop_run(run->loop);
-    while (!run_is_idle(run)) {
-        loop_events(run->loop)->timer_start(run->idle, 0);
-        loop_run(run->loop);
-    }
 }
 
 static void run_on_done(void *ctx, const struct load_result *result)
 {
     struct run *run = ctx;
     run->result = *result;
-    loop_events(run->loop)->timer_start(run->idle, 0);
+    tool_end(&run->tool);
 }
 
 static void run_on_signal(void *ctx, int signal_number)
@@ -363,15 +287,8 @@ static void run_on_signal(void *ctx, int signal_number)
 static void run_close(struct run *run)
 {
     load_free(run->load);
-    http_client_free(run->http_client); /* its calls are the cache's */
-    cache_free(run->cache);
-    pool_free(run->store_pool);
     pool_free(run->read_pool);
-    if (run->loop) {
-        loop_events(run->loop)->timer_free(run->idle);
-        loop_free(run->loop);
-    }
-    store_close(run->store);
+    tool_close(&run->tool);
     reader_close(run->reader);
     progress_free(run->progress);
 }
@@ -408,10 +325,9 @@ static int load_rows(const struct command_line *line, const struct settings *set
     int exit_status = EXIT_NOTHING;
     run.progress = progress_new(stderr, isatty(STDERR_FILENO));
     if (run_open(&run, &error) == STATUS_OK) {
-        run.idle = loop_events(run.loop)->timer_new(loop_events(run.loop)->loop, run_on_idle_look, &run);
-        loop_on_signal(run.loop, run_on_signal, &run);
+        loop_on_signal(run.tool.loop, run_on_signal, &run);
         load_start(run.load, run_on_done, &run);
-        run_until_idle(&run);
+        tool_run(&run.tool);
         exit_status = report(&run);
     } else {
         program_complain(PROGRAM, error.text);

@@ -25,11 +25,11 @@
 #include "base/mem.h"
 #include "control/control.h"
 #include "program.h"
-#include "server/http_client.h"
 #include "server/loop.h"
 #include "server/stats_file.h"
+#include "tool.h"
 
-enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2, IDLE_LOOK_MS = 5, REDIS_TIMEOUT_LEAST_MS = 2000 };
+enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2, REDIS_TIMEOUT_LEAST_MS = 2000 };
 enum { WARM_DEFAULT = 1000, WARM_MOST = 100000000 };
 
 static const char PROGRAM[] = "todoctl";
@@ -68,14 +68,8 @@ struct command_line {
 struct run {
     const struct command_line *line;
     const struct settings *settings;
-    struct loop *loop;
-    struct store *store;
-    struct pool *pool;
-    struct http_client *http_client; /* NULL: there is nobody to call */
-    struct cache *cache;
+    struct tool tool;
     struct control *control;
-    struct timer *idle;
-    struct stats stats;
     enum status status;
     struct error error;
     struct audit_counts audited;
@@ -177,64 +171,16 @@ static void command_line_parse(struct command_line *line, int argc, char **argv)
 
 static enum status run_open(struct run *run, struct error *error)
 {
-    const struct settings *settings = run->settings;
-    struct store_options store_options = {
-        .uri = settings->store,
-        .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = (uint32_t)settings->store_concurrency,
-    };
-    enum status status = loop_new(&run->loop, (unsigned)settings->store_concurrency, error);
+    struct tool *tool = &run->tool;
+    enum status status = tool_open_loop(tool, (unsigned)run->settings->store_concurrency, error);
     if (status == STATUS_OK)
-        status = http_client_new(&run->http_client, settings, loop_events(run->loop), error);
-    if (status == STATUS_OK)
-        status = store_open(&run->store, &store_options, error);
+        status = tool_open_cache(tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
-    struct pool_options pool_options = {
-        .loop = loop_uv(run->loop),
-        .concurrency = (uint32_t)settings->store_concurrency,
-        .queue_max = (uint32_t)settings->store_queue,
-        .stats = &run->stats,
-    };
-    run->pool = pool_new(&pool_options);
-    struct cache_options cache_options = {
-        .events = loop_events(run->loop),
-        .settings = settings,
-        .store = run->store,
-        .pool = run->pool,
-        .stats = &run->stats,
-        .http = http_client_http(run->http_client),
-    };
-    status = cache_new(&run->cache, &cache_options, error);
     struct control_options control_options = {
-        .events = loop_events(run->loop), .store = run->store, .pool = run->pool, .cache = run->cache};
-    if (status == STATUS_OK)
-        run->control = control_new(&control_options);
-    return status;
-}
-
-static bool run_is_idle(const struct run *run)
-{
-    return pool_busy_count(run->pool) == 0 && !cache_is_reading(run->cache) && !cache_is_purging(run->cache);
-}
-
-static void on_idle_look(void *ctx)
-{
-    struct run *run = ctx;
-    if (run_is_idle(run))
-        loop_stop(run->loop);
-    else
-        loop_events(run->loop)->timer_start(run->idle, IDLE_LOOK_MS);
-}
-
-/* The cache may have a call of its own under way, or begin one in the loop's last turn: it must end before the cache does. */
-static void run_until_idle(struct run *run)
-{
-    loop_run(run->loop);
-    while (!run_is_idle(run)) {
-        loop_events(run->loop)->timer_start(run->idle, 0);
-        loop_run(run->loop);
-    }
+        .events = loop_events(tool->loop), .store = tool->store, .pool = tool->pool, .cache = tool->cache};
+    run->control = control_new(&control_options);
+    return STATUS_OK;
 }
 
 static void on_done(void *ctx, enum status status, const struct error *error)
@@ -243,7 +189,7 @@ static void on_done(void *ctx, enum status status, const struct error *error)
     run->status = status;
     if (status != STATUS_OK)
         run->error = *error;
-    loop_events(run->loop)->timer_start(run->idle, 0);
+    tool_end(&run->tool);
 }
 
 /* A purge goes without Redis: --all is a matter of the store's, and ids go to its outbox. */
@@ -268,19 +214,6 @@ static void on_signal(void *ctx, int signal_number)
 {
     (void)ctx, (void)signal_number;
     _exit(EXIT_NOT_DONE);
-}
-
-static void run_close(struct run *run)
-{
-    control_free(run->control);
-    http_client_free(run->http_client); /* its calls are the cache's */
-    cache_free(run->cache);
-    pool_free(run->pool);
-    if (run->loop) {
-        loop_events(run->loop)->timer_free(run->idle);
-        loop_free(run->loop);
-    }
-    store_close(run->store);
 }
 
 /* ---- The result ---- */
@@ -328,15 +261,15 @@ static int control_cache(const struct command_line *line, const struct settings 
     int exit_status = EXIT_NOT_DONE;
     run.status = run_open(&run, &run.error);
     if (run.status == STATUS_OK) {
-        run.idle = loop_events(run.loop)->timer_new(loop_events(run.loop)->loop, on_idle_look, &run);
-        loop_on_signal(run.loop, on_signal, &run);
+        loop_on_signal(run.tool.loop, on_signal, &run);
         control_start(run.control, on_started, &run);
-        run_until_idle(&run);
+        tool_run(&run.tool);
         exit_status = report(&run);
     } else {
         program_complain(PROGRAM, run.error.text);
     }
-    run_close(&run);
+    control_free(run.control);
+    tool_close(&run.tool);
     return exit_status;
 }
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts that todo-load and todoctl have in common, opened in the order in which they need each other and closed in the other.
+ *
+ *   loop -> HTTP client, store -> pool -> cache        work -> tool_end() -> idle -> closed
+ *
+ * To the protocol a tool is one more worker, so it may not leave in the middle of something: the cache may have a call of its
+ * own under way when the work is done, or begin one in the loop's last turn, and it must end before the cache does. And who has been
+ * written over is purged in caches in front, as long as they answer; what they don't take is left to the workers.
+ *
+ * What it does not do: know what the work is, or end it (signals are the programs' own).
+ */
+#include "tool.h"
+
+#include "cache/cache.h"
+#include "server/http_client.h"
+#include "server/loop.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+enum { IDLE_LOOK_MS = 5 };
+
+/* ---- Running ---- */
+
+static bool tool_is_idle(const struct tool *tool)
+{
+    return !tool->pool ||
+           (pool_busy_count(tool->pool) == 0 && !cache_is_reading(tool->cache) && !cache_is_purging(tool->cache));
+}
+
+static void on_idle_look(void *ctx)
+{
+    struct tool *tool = ctx;
+    if (tool_is_idle(tool))
+        loop_stop(tool->loop);
+    else
+        loop_events(tool->loop)->timer_start(tool->idle, IDLE_LOOK_MS);
+}
+
+void tool_end(struct tool *tool)
+{
+    loop_events(tool->loop)->timer_start(tool->idle, 0);
+}
+
+void tool_run(struct tool *tool)
+{
+    loop_run(tool->loop);
+    while (!tool_is_idle(tool)) {
+        tool_end(tool);
+        loop_run(tool->loop);
+    }
+}
+
+/* ---- Life ---- */
+
+enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error)
+{
+    enum status status = loop_new(&tool->loop, thread_count, error);
+    if (status == STATUS_OK)
+        tool->idle = loop_events(tool->loop)->timer_new(loop_events(tool->loop)->loop, on_idle_look, tool);
+    return status;
+}
+
+enum status tool_open_cache(struct tool *tool, const struct settings *settings, struct error *error)
+{
+    struct store_options store_options = {
+        .uri = settings->store,
+        .timeout_ms = (uint32_t)settings->store_timeout_ms,
+        .concurrency = (uint32_t)settings->store_concurrency,
+    };
+    enum status status = http_client_new(&tool->http_client, settings, loop_events(tool->loop), error);
+    if (status == STATUS_OK)
+        status = store_open(&tool->store, &store_options, error);
+    if (status != STATUS_OK)
+        return status;
+    struct pool_options pool_options = {
+        .loop = loop_uv(tool->loop),
+        .concurrency = (uint32_t)settings->store_concurrency,
+        .queue_max = (uint32_t)settings->store_queue,
+        .stats = &tool->stats,
+    };
+    tool->pool = pool_new(&pool_options);
+    struct cache_options cache_options = {
+        .events = loop_events(tool->loop),
+        .settings = settings,
+        .store = tool->store,
+        .pool = tool->pool,
+        .stats = &tool->stats,
+        .http = http_client_http(tool->http_client),
+    };
+    return cache_new(&tool->cache, &cache_options, error);
+}
+
+void tool_close(struct tool *tool)
+{
+    http_client_free(tool->http_client); /* its calls are the cache's */
+    cache_free(tool->cache);
+    pool_free(tool->pool);
+    if (tool->loop) {
+        loop_events(tool->loop)->timer_free(tool->idle);
+        loop_free(tool->loop);
+    }
+    store_close(tool->store);
+}

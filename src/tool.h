@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program that runs once and ends stands on: a loop, the store with its pool, and the cache. Used by todo-load and todoctl.
+ *
+ * A tool that is all zero is closed; tool_close() takes one that was opened in part as well.
+ * context  the main thread
+ */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/stats.h"
+
+struct tool {
+    struct loop *loop;
+    struct timer *idle;
+    struct store *store; /* this and what follows: NULL until tool_open_cache() */
+    struct pool *pool;
+    struct http_client *http_client; /* NULL: there is nobody to call */
+    struct cache *cache;
+    struct stats stats;
+};
+
+/* thread_count: of the pools that will run beside the loop. */
+enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error) STATUS_MUST_CHECK;
+
+/* The store by its URI, a pool of store_concurrency for its calls, and the cache over both. settings are borrowed. */
+enum status tool_open_cache(struct tool *tool, const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
+
+/* Runs until tool_end() was called, and then until nothing is under way any more. */
+void tool_run(struct tool *tool);
+void tool_end(struct tool *tool);
+
+/* When whatever else stands on these parts is freed. */
+void tool_close(struct tool *tool);
+
+#endif
