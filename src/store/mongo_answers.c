@@ -75,18 +75,6 @@ static enum status running_replace(struct mongo_session *session, const struct s
     return status;
 }
 
-static bool text_read(const bson_t *document, const char *key, struct slice *text)
-{
-    bson_iter_t value;
-    uint32_t len = 0;
-    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value)) {
-        return false;
-    }
-    text->data = bson_iter_utf8(&value, &len);
-    text->len = len;
-    return true;
-}
-
 static bool time_read(const bson_t *document, const char *key, int64_t *at_ms)
 {
     bson_iter_t value;
@@ -100,12 +88,12 @@ static bool fields_read(const bson_t *document, struct arena *arena, struct stor
 {
     bson_iter_t http_status;
     struct slice fingerprint, id;
-    bool whole = text_read(document, "fingerprint", &fingerprint) && fingerprint.len <= STORE_FINGERPRINT_LEN &&
-                 text_read(document, "id", &id) && todo_id_valid(id) &&
+    bool whole = mongo_text_read(document, "fingerprint", &fingerprint) && fingerprint.len <= STORE_FINGERPRINT_LEN &&
+                 mongo_text_read(document, "id", &id) && todo_id_valid(id) &&
                  time_read(document, "created_at", &stored->created_at_ms) &&
                  time_read(document, "deadline_at", &stored->deadline_at_ms) &&
                  time_read(document, "expires_at", &stored->expires_at_ms) &&
-                 text_read(document, "body", &stored->body) && text_read(document, "etag", &stored->etag) &&
+                 mongo_text_read(document, "body", &stored->body) && mongo_text_read(document, "etag", &stored->etag) &&
                  bson_iter_init_find(&http_status, document, "http_status") && BSON_ITER_HOLDS_INT(&http_status);
     if (whole) {
         snprintf(stored->fingerprint, sizeof(stored->fingerprint), "%s", fingerprint.data);

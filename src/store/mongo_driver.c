@@ -134,6 +134,12 @@ static bool text_read(const bson_iter_t *value, struct slice *text)
     return true;
 }
 
+bool mongo_text_read(const bson_t *document, const char *key, struct slice *text)
+{
+    bson_iter_t value;
+    return bson_iter_init_find(&value, document, key) && text_read(&value, text);
+}
+
 static bool time_read(const bson_iter_t *value, int64_t *at_ms)
 {
     *at_ms = BSON_ITER_HOLDS_DATE_TIME(value) ? bson_iter_date_time(value) : -1;

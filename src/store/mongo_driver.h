@@ -66,6 +66,9 @@ void mongo_todo_write(struct _bson_t *document, const struct todo *todo);
 enum status mongo_todo_read(const struct _bson_t *document, struct arena *arena, struct todo *todo,
                             struct error *error) STATUS_MUST_CHECK;
 
+/* The text of a key, borrowed from the document. False: there is none, or it is no text. */
+bool mongo_text_read(const struct _bson_t *document, const char *key, struct slice *text);
+
 /* Statements of one unordered update or delete command, collected until mongo_batch_send(). */
 struct mongo_batch {
     struct mongo_session *session;

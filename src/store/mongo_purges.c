@@ -81,25 +81,14 @@ enum status mongo_purge_remove(struct mongo_server *server, const struct store_p
     return purges_send(server, false, purges, count, error);
 }
 
-static bool text_read(const bson_t *document, const char *key, struct slice *text)
-{
-    bson_iter_t value;
-    uint32_t len = 0;
-    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value)) {
-        return false;
-    }
-    text->data = bson_iter_utf8(&value, &len);
-    text->len = len;
-    return true;
-}
-
 static bool purge_read(const bson_t *document, const char *url, struct arena *arena, struct store_purge *purge)
 {
     bson_iter_t sequence, due_at;
     struct slice token, keys;
-    bool whole = text_read(document, "token", &token) && token.len == TOKEN_LEN && text_read(document, "keys", &keys) &&
-                 bson_iter_init_find(&sequence, document, "sequence") && BSON_ITER_HOLDS_INT(&sequence) &&
-                 bson_iter_init_find(&due_at, document, "due_at") && BSON_ITER_HOLDS_DATE_TIME(&due_at);
+    bool whole = mongo_text_read(document, "token", &token) && token.len == TOKEN_LEN &&
+                 mongo_text_read(document, "keys", &keys) && bson_iter_init_find(&sequence, document, "sequence") &&
+                 BSON_ITER_HOLDS_INT(&sequence) && bson_iter_init_find(&due_at, document, "due_at") &&
+                 BSON_ITER_HOLDS_DATE_TIME(&due_at);
     if (whole) {
         *purge = (struct store_purge){.url = url,
                                       .sequence = (uint32_t)bson_iter_as_int64(&sequence),
