@@ -62,7 +62,7 @@ static void command_line_parse(struct command_line *line, int argc, char **argv)
         {0},
     };
     int found;
-    *line = (struct command_line){.options = mem_zalloc((size_t)argc * sizeof *line->options)};
+    *line = (struct command_line){.options = mem_zalloc((size_t)argc * sizeof(*line->options))};
     while ((found = getopt_long(argc, argv, "c:o:s:", longs, NULL)) != -1) {
         if (found == 'c')
             line->config_file = optarg;

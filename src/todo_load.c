@@ -164,7 +164,7 @@ static void command_line_parse(struct command_line *line, int argc, char **argv)
     };
     int found;
     *line = (struct command_line){
-        .options = mem_zalloc((size_t)argc * sizeof *line->options), .start = 1, .seed = 1, .action = ACTION_REFUSE};
+        .options = mem_zalloc((size_t)argc * sizeof(*line->options)), .start = 1, .seed = 1, .action = ACTION_REFUSE};
     while ((found = getopt_long(argc, argv, "c:o:n:", longs, NULL)) != -1) {
         if (found == 'H' || found == 'V') {
             line->action = found == 'H' ? ACTION_HELP : ACTION_VERSION;

@@ -30,7 +30,7 @@
 #include "tool.h"
 
 enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2, REDIS_TIMEOUT_LEAST_MS = 2000 };
-enum { WARM_DEFAULT = 1000, WARM_MOST = 100000000 };
+enum { WARM_DEFAULT = 1000, WARM_MAX = 100000000 };
 
 static const char PROGRAM[] = "todoctl";
 
@@ -98,7 +98,7 @@ static bool command_line_take(struct command_line *line, int found, const char *
         line->all = true;
         return true;
     case 'n':
-        if (slice_to_int64(slice_of(value), &line->count) && line->count >= 1 && line->count <= WARM_MOST)
+        if (slice_to_int64(slice_of(value), &line->count) && line->count >= 1 && line->count <= WARM_MAX)
             return true;
         return refuse("--count must be a whole number from 1 to 100000000");
     default:
@@ -122,9 +122,9 @@ static bool command_line_check(struct command_line *line, int count, char **word
     size_t verb = 0;
     if (count == 0)
         return refuse("say what to do: stats, audit, warm or purge");
-    while (verb < sizeof verbs / sizeof *verbs && strcmp(words[0], verbs[verb]) != 0)
+    while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(words[0], verbs[verb]) != 0)
         verb++;
-    if (verb == sizeof verbs / sizeof *verbs)
+    if (verb == sizeof(verbs) / sizeof(*verbs))
         return refuse("it is stats, audit, warm or purge that comes first");
     line->action = (enum action)verb;
     line->ids = (const char **)words + 1;
@@ -154,7 +154,8 @@ static void command_line_parse(struct command_line *line, int argc, char **argv)
         {0},
     };
     int found;
-    *line = (struct command_line){.options = mem_zalloc((size_t)argc * sizeof *line->options), .action = ACTION_REFUSE};
+    *line =
+        (struct command_line){.options = mem_zalloc((size_t)argc * sizeof(*line->options)), .action = ACTION_REFUSE};
     while ((found = getopt_long(argc, argv, "c:o:n:", longs, NULL)) != -1) {
         if (found == 'H' || found == 'V') {
             line->action = found == 'H' ? ACTION_HELP : ACTION_VERSION;

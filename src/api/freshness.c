@@ -27,9 +27,9 @@ static const char VARY[] = "Authorization, Todo-Version";
 
 static void response_keys(struct request *request, const char *prefix, const char *id)
 {
-    char key[8 + TODO_ID_MAX], group[sizeof key + 2];
-    snprintf(key, sizeof key, "%s%s", prefix, id);
-    snprintf(group, sizeof group, "\"%s\"", key);
+    char key[8 + TODO_ID_MAX], group[sizeof(key) + 2];
+    snprintf(key, sizeof(key), "%s%s", prefix, id);
+    snprintf(group, sizeof(group), "\"%s\"", key);
     response_header(request, "Surrogate-Key", key);
     response_header(request, "Cache-Tag", key);
     response_header(request, "Cache-Groups", group);
@@ -83,6 +83,6 @@ void freshness_of_write(const struct services *services, struct request *request
     if (!services->settings->surrogate_keys)
         return;
     char groups[24 + TODO_ID_MAX];
-    snprintf(groups, sizeof groups, "\"todo-%s\", \"todos\"", id);
+    snprintf(groups, sizeof(groups), "\"todo-%s\", \"todos\"", id);
     response_header(request, "Cache-Group-Invalidation", groups);
 }

@@ -70,7 +70,7 @@ void limit_pass(struct services *services, struct request *request, handler_fn h
         handler(services, request, id);
         return;
     }
-    struct limit_waiting *waiting = mem_alloc(sizeof *waiting);
+    struct limit_waiting *waiting = mem_alloc(sizeof(*waiting));
     request->waiter = &waiting->request;
     *waiting = (struct limit_waiting){.services = services, .request = request, .handler = handler, .id = id};
     limit_ask(services->cache, request->remote_address, on_verdict, waiting);

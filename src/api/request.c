@@ -208,7 +208,7 @@ static void request_log(const struct request *request, int64_t took_us)
     if (!log_enabled(LOG_DEBUG))
         return;
     log_debug(request->id, "request", "method=\"%s\" path=\"%s\" status=%d us=%lld",
-              log_value(method, sizeof method, request->method_text), log_value(path, sizeof path, request->path),
+              log_value(method, sizeof(method), request->method_text), log_value(path, sizeof(path), request->path),
               request->status, (long long)took_us);
 }
 

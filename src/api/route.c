@@ -98,7 +98,7 @@ static void response_allow(struct request *request, unsigned methods)
     } names[] = {{GET, "GET, HEAD"}, {POST, "POST"}, {PUT, "PUT"}, {PATCH, "PATCH"}, {DELETE, "DELETE"}};
     struct buf *allow = &request->scratch;
     buf_reset(allow);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (methods & names[i].method)
             buf_printf(allow, "%s, ", names[i].name);
     buf_append_text(allow, "OPTIONS");

@@ -44,7 +44,7 @@ static void response_validators(struct request *request, const struct todo *todo
 void response_todo_version(struct request *request, const char *id, int64_t v)
 {
     char text[TODO_ID_MAX + INT64_TEXT_MAX + 2];
-    snprintf(text, sizeof text, "%s.%lld", id, (long long)v);
+    snprintf(text, sizeof(text), "%s.%lld", id, (long long)v);
     response_header(request, "Todo-Version", text);
 }
 
@@ -74,8 +74,8 @@ void todo_answer_read(const struct services *services, struct request *request, 
 /* What a 201 or 200 to a write has in front of its validators. */
 static void written_begin(struct request *request, int status, const char *id)
 {
-    char location[sizeof "/todos/" + TODO_ID_MAX];
-    snprintf(location, sizeof location, "/todos/%s", id);
+    char location[sizeof("/todos/") + TODO_ID_MAX];
+    snprintf(location, sizeof(location), "/todos/%s", id);
     response_begin(request, status);
     response_header(request, "Content-Type", "application/json");
     if (status == 201)

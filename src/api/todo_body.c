@@ -22,7 +22,7 @@ bool body_has_type(struct request *request, const char *type)
     char detail[96];
     if (media_is(request->content_type, slice_of(type)))
         return true;
-    snprintf(detail, sizeof detail, "Send the body with Content-Type: %s.", type);
+    snprintf(detail, sizeof(detail), "Send the body with Content-Type: %s.", type);
     problem_begin(request, PROBLEM_UNSUPPORTED_TYPE);
     if (request->method == METHOD_PATCH)
         response_header(request, "Accept-Patch", type);

@@ -34,7 +34,7 @@ static struct store_versions versions_of(struct request *request, struct slice f
         return versions;
     versions.any = slice_equal(field, SLICE("*"));
     size_t most = field.len / 3 + 1; /* a tag takes two quotes, and a comma apart */
-    struct store_version *items = arena_alloc(&request->arena, most * sizeof *items);
+    struct store_version *items = arena_alloc(&request->arena, most * sizeof(*items));
     for (struct slice tag = condition_take_tag(&field); tag.data; tag = condition_take_tag(&field)) {
         struct store_version *item = &items[versions.count];
         if (etag_parse_todo(tag, &item->v, &item->created_at_ms))
@@ -93,7 +93,7 @@ static bool has_condition_enough(const struct services *services, struct request
 static struct todo_changing *changing_new(struct services *services, struct request *request,
                                           enum store_change_kind kind)
 {
-    struct todo_changing *self = arena_alloc(&request->arena, sizeof *self);
+    struct todo_changing *self = arena_alloc(&request->arena, sizeof(*self));
     *self = (struct todo_changing){.services = services, .request = request};
     self->change.change = (struct store_change){.kind = kind, .todo = &self->todo};
     self->change.change.condition = condition_of_write(request);

@@ -42,7 +42,7 @@ void todo_get(struct services *services, struct request *request, struct slice i
 {
     if (!request_has_no_query(request) || !request_accepts_json(request))
         return;
-    struct todo_getting *self = arena_alloc(&request->arena, sizeof *self);
+    struct todo_getting *self = arena_alloc(&request->arena, sizeof(*self));
     self->services = services;
     self->request = request;
     memcpy(self->get.id, id.data, id.len);

@@ -149,7 +149,7 @@ static void take_key(struct todo_inserting *self)
         return;
     }
     etag_fingerprint(answer->fingerprint, request->body);
-    memcpy(answer->id, self->insert.todo.id, sizeof answer->id);
+    memcpy(answer->id, self->insert.todo.id, sizeof(answer->id));
     answer->created_at_ms = self->insert.todo.created_at_ms;
     answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;
     answer->expires_at_ms = answer->created_at_ms + settings->idempotency_ttl_s * 1000;
@@ -164,7 +164,7 @@ void todo_insert(struct services *services, struct request *request, struct slic
     (void)id;
     if (!request_has_no_query(request) || !request_accepts_json(request) || !body_has_type(request, "application/json"))
         return;
-    struct todo_inserting *self = arena_alloc(&request->arena, sizeof *self);
+    struct todo_inserting *self = arena_alloc(&request->arena, sizeof(*self));
     *self = (struct todo_inserting){.services = services, .request = request};
     self->insert.done = on_inserted;
     self->insert.ctx = self;

@@ -40,13 +40,11 @@ struct arena_chunk {
 static struct arena_chunk *chunk_new(struct arena *arena, size_t size_bytes)
 {
     size_t capacity = CHUNK_MIN_BYTES;
-    if (arena->chunks) {
+    if (arena->chunks)
         capacity = arena->chunks->capacity < CHUNK_MAX_BYTES / 2 ? arena->chunks->capacity * 2 : CHUNK_MAX_BYTES;
-    }
-    if (capacity < size_bytes) {
+    if (capacity < size_bytes)
         capacity = size_bytes;
-    }
-    struct arena_chunk *chunk = mem_alloc(sizeof *chunk + capacity);
+    struct arena_chunk *chunk = mem_alloc(sizeof(*chunk) + capacity);
     *chunk = (struct arena_chunk){.older = arena->chunks, .capacity = capacity};
     ASAN_POISON_MEMORY_REGION(chunk->data, capacity);
     arena->chunks = chunk;
@@ -76,9 +74,8 @@ void arena_fini(struct arena *arena)
 void arena_reset(struct arena *arena)
 {
     struct arena_chunk *chunk = arena->chunks;
-    if (!chunk) {
+    if (!chunk)
         return;
-    }
     chunks_free(chunk->older);
     chunk->older = NULL;
     chunk->used_bytes = 0;
@@ -90,9 +87,8 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
     bug_unless(size_bytes <= SIZE_MAX / 2, "a piece larger than memory");
     size_t rounded = (size_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct arena_chunk *chunk = arena->chunks;
-    if (!chunk || chunk->capacity - chunk->used_bytes < rounded) {
+    if (!chunk || chunk->capacity - chunk->used_bytes < rounded)
         chunk = chunk_new(arena, rounded);
-    }
     char *piece = chunk->data + chunk->used_bytes;
     chunk->used_bytes += rounded;
     ASAN_UNPOISON_MEMORY_REGION(piece, size_bytes); /* the padding behind it stays poisoned */
@@ -101,9 +97,8 @@ void *arena_alloc(struct arena *arena, size_t size_bytes)
 
 struct slice arena_copy(struct arena *arena, struct slice text)
 {
-    if (!text.data) {
+    if (!text.data)
         return text;
-    }
     char *copy = arena_alloc(arena, text.len + 1);
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
@@ -113,8 +108,7 @@ struct slice arena_copy(struct arena *arena, struct slice text)
 size_t arena_used_bytes(const struct arena *arena)
 {
     size_t used_bytes = 0;
-    for (const struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->older) {
+    for (const struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->older)
         used_bytes += chunk->used_bytes;
-    }
     return used_bytes;
 }

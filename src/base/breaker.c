@@ -36,12 +36,10 @@ void breaker_init(struct breaker *breaker, uint32_t trip_count, uint32_t open_ms
 
 bool breaker_allows(struct breaker *breaker, int64_t now_ms)
 {
-    if (breaker->pause_ms == 0) {
+    if (breaker->pause_ms == 0)
         return true;
-    }
-    if (breaker->probing || now_ms < breaker->probe_at_ms) {
+    if (breaker->probing || now_ms < breaker->probe_at_ms)
         return false;
-    }
     breaker->probing = true;
     return true;
 }
@@ -67,21 +65,18 @@ bool breaker_failure(struct breaker *breaker, int64_t now_ms)
         breaker_pause(breaker, at_most ? breaker->max_open_ms : breaker->pause_ms * 2, now_ms);
         return false;
     }
-    if (breaker_is_open(breaker)) {
+    if (breaker_is_open(breaker))
         return false;
-    }
     breaker->failure_count++;
-    if (breaker->failure_count < breaker->trip_count) {
+    if (breaker->failure_count < breaker->trip_count)
         return false;
-    }
     breaker_pause(breaker, breaker->open_ms, now_ms);
     return true;
 }
 
 uint32_t breaker_retry_after_ms(const struct breaker *breaker, int64_t now_ms)
 {
-    if (!breaker_is_open(breaker) || now_ms >= breaker->probe_at_ms) {
+    if (!breaker_is_open(breaker) || now_ms >= breaker->probe_at_ms)
         return 1;
-    }
     return (uint32_t)(breaker->probe_at_ms - now_ms);
 }

@@ -29,9 +29,8 @@ static void buf_grow(struct buf *buf, size_t needed)
 {
     bug_unless(needed > buf->len && needed <= SIZE_MAX / 2, "buffer larger than memory");
     size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
-    while (capacity < needed) {
+    while (capacity < needed)
         capacity *= 2;
-    }
     buf->data = mem_resize(buf->data, capacity);
     buf->capacity = capacity;
 }
@@ -50,17 +49,15 @@ void buf_fini(struct buf *buf)
 void buf_reset(struct buf *buf)
 {
     buf->len = 0;
-    if (buf->data) {
+    if (buf->data)
         buf->data[0] = '\0';
-    }
 }
 
 char *buf_reserve(struct buf *buf, size_t len)
 {
     size_t needed = buf->len + len + 1; /* a sum that wraps is below len, which buf_grow() refuses */
-    if (needed > buf->capacity || needed <= buf->len) {
+    if (needed > buf->capacity || needed <= buf->len)
         buf_grow(buf, needed);
-    }
     return buf->data + buf->len;
 }
 
@@ -74,9 +71,8 @@ void buf_advance(struct buf *buf, size_t len)
 void buf_append(struct buf *buf, const void *data, size_t len)
 {
     char *end = buf_reserve(buf, len);
-    if (len > 0) { /* memcpy() wants a pointer even for nothing, an absent slice has none */
+    if (len > 0) /* memcpy() wants a pointer even for nothing, an absent slice has none */
         memcpy(end, data, len);
-    }
     end[len] = '\0';
     buf->len += len;
 }
@@ -99,17 +95,16 @@ void buf_append_char(struct buf *buf, char c)
 void buf_append_int(struct buf *buf, int64_t value)
 {
     char digits[INT64_DIGITS_MAX];
-    size_t first = sizeof digits;
+    size_t first = sizeof(digits);
     /* As unsigned, INT64_MIN has a magnitude too. */
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     do {
         digits[--first] = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
-    if (value < 0) {
+    if (value < 0)
         digits[--first] = '-';
-    }
-    buf_append(buf, digits + first, sizeof digits - first);
+    buf_append(buf, digits + first, sizeof(digits) - first);
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

@@ -46,9 +46,8 @@ static void put_number(unsigned char *bytes, size_t count, uint64_t value)
 static uint64_t get_number(const unsigned char *bytes, size_t count)
 {
     uint64_t value = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         value = value << 8 | bytes[i];
-    }
     return value;
 }
 
@@ -69,9 +68,8 @@ static void encode(char *text, const unsigned char *bytes, size_t len)
             *text++ = alphabet[bits >> bit_count & 63];
         }
     }
-    if (bit_count > 0) {
+    if (bit_count > 0)
         *text++ = alphabet[bits << (6 - bit_count) & 63];
-    }
     *text = '\0';
 }
 
@@ -81,14 +79,12 @@ static size_t decode(unsigned char *bytes, struct slice text)
     uint32_t bits = 0;
     unsigned bit_count = 0;
     size_t len = 0;
-    if (text.len > (PACKED_MAX * 4 + 2) / 3 || text.len % 4 == 1) {
+    if (text.len > (PACKED_MAX * 4 + 2) / 3 || text.len % 4 == 1)
         return 0;
-    }
     for (size_t i = 0; i < text.len; i++) {
-        const char *digit = memchr(alphabet, text.data[i], sizeof alphabet - 1);
-        if (!digit) {
+        const char *digit = memchr(alphabet, text.data[i], sizeof(alphabet) - 1);
+        if (!digit)
             return 0;
-        }
         bits = bits << 6 | (uint32_t)(digit - alphabet);
         bit_count += 6;
         if (bit_count >= 8) {
@@ -118,18 +114,15 @@ bool cursor_parse(struct slice text, uint8_t query_tag, struct cursor *cursor)
 {
     unsigned char packed[PACKED_MAX];
     size_t len = decode(packed, text);
-    if (len <= ID_AT + SUM_BYTES || packed[0] != CURSOR_VERSION || packed[1] != query_tag) {
+    if (len <= ID_AT + SUM_BYTES || packed[0] != CURSOR_VERSION || packed[1] != query_tag)
         return false;
-    }
     size_t sum_at = len - SUM_BYTES;
-    if (get_number(packed + sum_at, SUM_BYTES) != check_sum(packed, sum_at)) {
+    if (get_number(packed + sum_at, SUM_BYTES) != check_sum(packed, sum_at))
         return false;
-    }
     uint64_t at_ms = get_number(packed + 2, TIME_BYTES);
     struct slice id = {(const char *)packed + ID_AT, sum_at - ID_AT};
-    if (at_ms > (uint64_t)TODO_TIME_MAX_MS || !todo_id_valid(id)) {
+    if (at_ms > (uint64_t)TODO_TIME_MAX_MS || !todo_id_valid(id))
         return false;
-    }
     cursor->created_at_ms = (int64_t)at_ms;
     memcpy(cursor->id, id.data, id.len);
     cursor->id[id.len] = '\0';

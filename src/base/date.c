@@ -97,18 +97,15 @@ static bool civil_to_ms(const struct civil *civil, int offset_s, int ms, int64_t
 {
     if (civil->month < 1 || civil->month > 12 || civil->day < 1 ||
         civil->day > days_in_month(civil->year, civil->month) || civil->hour > 23 || civil->minute > 59 ||
-        civil->second > 60) {
+        civil->second > 60)
         return false;
-    }
     int64_t at_s =
         days_from_civil(civil) * S_PER_DAY + civil->hour * 3600 + civil->minute * 60 + civil->second - offset_s;
-    if (civil->second == 60 && at_s % S_PER_DAY != 0) {
+    if (civil->second == 60 && at_s % S_PER_DAY != 0)
         return false; /* leap seconds come before midnight UTC only */
-    }
     int64_t result = at_s * MS_PER_S + ms;
-    if (result < 0 || result > TODO_TIME_MAX_MS) {
+    if (result < 0 || result > TODO_TIME_MAX_MS)
         return false;
-    }
     *at_ms = result;
     return true;
 }
@@ -176,9 +173,8 @@ static bool scan_text(struct scan *scan, const char *text)
 static int scan_name(struct scan *scan, const char *const *names, int count)
 {
     for (int i = 0; i < count && !scan->failed; i++) {
-        if (scan_text(scan, names[i])) {
+        if (scan_text(scan, names[i]))
             return i;
-        }
         scan->failed = false; /* perhaps it is the next one */
     }
     scan->failed = true;
@@ -207,9 +203,8 @@ static bool scan_ended(const struct scan *scan)
 /* An optional fraction of 1 to 9 digits, cut to milliseconds. */
 static int scan_fraction_ms(struct scan *scan)
 {
-    if (scan->failed || scan->next == scan->end || *scan->next != '.') {
+    if (scan->failed || scan->next == scan->end || *scan->next != '.')
         return 0;
-    }
     scan->next++;
     int ms = 0;
     int count = 0;
@@ -218,27 +213,23 @@ static int scan_fraction_ms(struct scan *scan)
         scan->next++;
         count++;
     }
-    if (count < 1 || count > 9) {
+    if (count < 1 || count > 9)
         scan->failed = true;
-    }
-    for (; count < 3; count++) {
+    for (; count < 3; count++)
         ms *= 10;
-    }
     return ms;
 }
 
 static int scan_offset_s(struct scan *scan)
 {
     char sign = scan_any(scan, "Zz+-");
-    if (sign != '+' && sign != '-') {
+    if (sign != '+' && sign != '-')
         return 0;
-    }
     int hours = scan_digits(scan, 2);
     scan_text(scan, ":");
     int minutes = scan_digits(scan, 2);
-    if (hours > 23 || minutes > 59) {
+    if (hours > 23 || minutes > 59)
         scan->failed = true;
-    }
     int offset_s = hours * 3600 + minutes * 60;
     return sign == '-' ? -offset_s : offset_s;
 }
@@ -328,14 +319,13 @@ void date_http(char text[DATE_HTTP_LEN + 1], int64_t at_ms)
     text = put_year(text, civil.year);
     *text++ = ' ';
     text = put_clock(text, &civil);
-    put_text(text, " GMT", sizeof " GMT");
+    put_text(text, " GMT", sizeof(" GMT"));
 }
 
 bool date_rfc3339_parse(struct slice text, int64_t *at_ms)
 {
-    if (!text.data) {
+    if (!text.data)
         return false;
-    }
     struct scan scan = {.next = text.data, .end = text.data + text.len};
     struct civil civil;
     civil.year = scan_digits(&scan, 4);
@@ -353,13 +343,12 @@ bool date_rfc3339_parse(struct slice text, int64_t *at_ms)
 bool date_http_parse(struct slice text, int64_t *at_ms)
 {
     static void (*const forms[])(struct scan *, struct civil *) = {scan_imf_fixdate, scan_rfc850, scan_asctime};
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0] && text.data; i++) {
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && text.data; i++) {
         struct scan scan = {.next = text.data, .end = text.data + text.len};
         struct civil civil;
         forms[i](&scan, &civil);
-        if (scan_ended(&scan)) {
+        if (scan_ended(&scan))
             return civil_to_ms(&civil, 0, 0, at_ms);
-        }
     }
     return false;
 }

@@ -112,7 +112,7 @@ static bool is_token(struct slice text)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         bool is_alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if (!is_alnum && !memchr(others, c, sizeof others - 1))
+        if (!is_alnum && !memchr(others, c, sizeof(others) - 1))
             return false;
     }
     return text.len > 0;

@@ -30,28 +30,26 @@ static void copy_cut(char *text, size_t size_bytes, const char *source)
 
 enum status error_set(struct error *error, enum status status, const char *format, ...)
 {
-    if (!error) {
+    if (!error)
         return status;
-    }
     /* One longer than the field, so that a text that was cut by vsnprintf() is cut again, between characters. */
-    char text[sizeof error->text + 1];
+    char text[sizeof(error->text) + 1];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
     error->status = status;
     error->pointer[0] = '\0';
-    copy_cut(error->text, sizeof error->text, text);
+    copy_cut(error->text, sizeof(error->text), text);
     return status;
 }
 
 enum status error_at(struct error *error, const char *pointer)
 {
-    if (!error) {
+    if (!error)
         return STATUS_INVALID; /* only invalid input has a member at fault */
-    }
-    copy_cut(error->pointer, sizeof error->pointer, pointer);
+    copy_cut(error->pointer, sizeof(error->pointer), pointer);
     return error->status;
 }
 

@@ -36,13 +36,13 @@ static char *put_hex64(char *text, uint64_t value)
 static char *put_decimal(char *text, int64_t value)
 {
     char digits[INT64_DIGITS_MAX];
-    size_t first = sizeof digits;
+    size_t first = sizeof(digits);
     do {
         digits[--first] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0);
-    memcpy(text, digits + first, sizeof digits - first);
-    return text + (sizeof digits - first);
+    memcpy(text, digits + first, sizeof(digits) - first);
+    return text + (sizeof(digits) - first);
 }
 
 static char *put_hex(char *text, int64_t value)

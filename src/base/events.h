@@ -32,4 +32,10 @@ struct events {
     void (*turn_free)(struct turn *turn);
 };
 
+/* The loop's time: monotonic, and the same for a whole turn of the loop. */
+static inline int64_t events_now_ms(const struct events *events)
+{
+    return events->now_ms(events->loop);
+}
+
 #endif

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-enum { CHANCE_WHOLE = 1000000, DELAY_MOST_MS = 60000 };
+enum { CHANCE_WHOLE = 1000000, DELAY_MAX_MS = 60000 };
 
 enum kind { KIND_LOOP, KIND_POOL, KIND_SWITCH };
 
@@ -81,7 +81,7 @@ static bool point_arm(struct point *point, struct slice action, uint32_t chance)
     }
     if (!slice_equal(verb, SLICE("delay")) || point->kind != KIND_POOL || !argument.data)
         return false;
-    if (!slice_to_int64(argument, &delay_ms) || delay_ms < 1 || delay_ms > DELAY_MOST_MS)
+    if (!slice_to_int64(argument, &delay_ms) || delay_ms < 1 || delay_ms > DELAY_MAX_MS)
         return false;
     point->delay_ms = (uint32_t)delay_ms;
     point->delay_chance = chance;

@@ -42,26 +42,22 @@ struct draft_reader {
 /* Whether a value nests deeper than levels; recursion ends there too. */
 static bool is_deeper(json_t *value, int levels)
 {
-    if (!json_is_object(value) && !json_is_array(value)) {
+    if (!json_is_object(value) && !json_is_array(value))
         return false;
-    }
-    if (levels == 0) {
+    if (levels == 0)
         return true;
-    }
     const char *name;
     size_t i;
     json_t *inner;
     json_object_foreach(value, name, inner)
     {
-        if (is_deeper(inner, levels - 1)) {
+        if (is_deeper(inner, levels - 1))
             return true;
-        }
     }
     json_array_foreach(value, i, inner)
     {
-        if (is_deeper(inner, levels - 1)) {
+        if (is_deeper(inner, levels - 1))
             return true;
-        }
     }
     return false;
 }
@@ -90,15 +86,13 @@ static json_t *parse_object(struct slice text, struct error *error)
         return NULL;
     }
     bool object = json_is_object(root);
-    if (object && !is_deeper(root, JSON_DEPTH_MAX)) {
+    if (object && !is_deeper(root, JSON_DEPTH_MAX))
         return root;
-    }
     json_decref(root);
-    if (object) {
+    if (object)
         error_set(error, STATUS_INVALID, "JSON nests deeper than %d levels", (int)JSON_DEPTH_MAX);
-    } else {
+    else
         error_set(error, STATUS_INVALID, "a JSON object is expected, not an array");
-    }
     return NULL;
 }
 
@@ -122,17 +116,15 @@ static void fill_member(struct json_member *member, struct slice name, const jso
         .real = json_real_value(value),
         .node = json_is_object(value) ? value : NULL,
     };
-    if (json_is_string(value)) {
+    if (json_is_string(value))
         member->text = string_slice(value);
-    }
 }
 
 enum status json_object_read(struct slice text, json_member_cb on_member, void *ctx, struct error *error)
 {
     json_t *root = parse_object(text, error);
-    if (!root) {
+    if (!root)
         return STATUS_INVALID;
-    }
     enum status status = STATUS_OK;
     for (void *at = json_object_iter(root); at && status == STATUS_OK; at = json_object_iter_next(root, at)) {
         struct json_member member;
@@ -147,11 +139,10 @@ struct slice json_node_string(const void *node, const char *name)
 {
     static _Thread_local char digits[24];
     const json_t *value = json_object_get(node, name);
-    if (json_is_string(value)) {
+    if (json_is_string(value))
         return string_slice(value);
-    }
     if (json_is_integer(value)) {
-        int len = snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        int len = snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return (struct slice){digits, (size_t)len};
     }
     return (struct slice){0};
@@ -168,10 +159,10 @@ const void *json_node_object(const void *node, const char *name)
 /* Points at a member by its name, with "~" and "/" in it escaped as RFC 6901 section 3 wants. */
 static enum status error_at_name(struct error *error, struct slice name)
 {
-    char pointer[sizeof error->pointer * 2];
+    char pointer[sizeof(error->pointer) * 2];
     size_t len = 0;
     pointer[len++] = '/';
-    for (size_t i = 0; i < name.len && len < sizeof pointer - 2; i++) {
+    for (size_t i = 0; i < name.len && len < sizeof(pointer) - 2; i++) {
         char c = name.data[i];
         if (c == '~' || c == '/') {
             pointer[len++] = '~';
@@ -199,30 +190,26 @@ static enum status refuse_kind(const struct json_member *member, const char *wan
 static enum status read_text(struct draft_reader *reader, enum todo_field field, const struct json_member *member,
                              struct error *error)
 {
-    if (member->kind != JSON_KIND_STRING) {
+    if (member->kind != JSON_KIND_STRING)
         return refuse_kind(member, "a string", error);
-    }
     enum status status = todo_text_check(field, member->text, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     struct todo *todo = &reader->draft->todo;
-    if (field == TODO_ID) {
+    if (field == TODO_ID)
         todo_set_id(todo, member->text);
-    } else if (field == TODO_NAME) {
+    else if (field == TODO_NAME)
         todo->name = arena_copy(reader->arena, member->text);
-    } else {
+    else
         todo->description = arena_copy(reader->arena, member->text);
-    }
     reader->draft->present |= 1u << field;
     return STATUS_OK;
 }
 
 static enum status read_done(struct draft_reader *reader, const struct json_member *member, struct error *error)
 {
-    if (member->kind != JSON_KIND_BOOL) {
+    if (member->kind != JSON_KIND_BOOL)
         return refuse_kind(member, "true or false", error);
-    }
     reader->draft->todo.done = member->boolean;
     reader->draft->present |= 1u << TODO_DONE;
     return STATUS_OK;
@@ -232,14 +219,12 @@ static enum status on_draft_member(void *ctx, const struct json_member *member, 
 {
     struct draft_reader *reader = ctx;
     enum todo_field field = TODO_ID;
-    while (field < TODO_FIELD_COUNT && !slice_equal(member->name, slice_of(todo_field_name(field)))) {
+    while (field < TODO_FIELD_COUNT && !slice_equal(member->name, slice_of(todo_field_name(field))))
         field++;
-    }
     switch (field) {
     case TODO_DESCRIPTION:
-        if (member->kind == JSON_KIND_NULL) {
+        if (member->kind == JSON_KIND_NULL)
             return STATUS_OK;
-        }
         return read_text(reader, field, member, error);
     case TODO_ID:
     case TODO_NAME:
@@ -297,7 +282,7 @@ static uint64_t zero_bytes(uint64_t word)
 static bool run_needs_escape(const char *bytes)
 {
     uint64_t word;
-    memcpy(&word, bytes, sizeof word);
+    memcpy(&word, bytes, sizeof(word));
     uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
     return (control | zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\'))) != 0;
 }
@@ -306,12 +291,10 @@ static bool run_needs_escape(const char *bytes)
 static size_t clean_len(const char *text, size_t len)
 {
     size_t i = 0;
-    while (len - i >= sizeof(uint64_t) && !run_needs_escape(text + i)) {
+    while (len - i >= sizeof(uint64_t) && !run_needs_escape(text + i))
         i += sizeof(uint64_t);
-    }
-    while (i < len && !needs_escape((unsigned char)text[i])) {
+    while (i < len && !needs_escape((unsigned char)text[i]))
         i++;
-    }
     return i;
 }
 
@@ -350,9 +333,8 @@ void json_write_string(struct buf *buf, struct slice text)
         size_t run = clean_len(text.data + i, text.len - i);
         buf_append(buf, text.data + i, run);
         i += run;
-        if (i < text.len) {
+        if (i < text.len)
             write_escape(buf, (unsigned char)text.data[i]);
-        }
     }
     buf_append_char(buf, '"');
 }

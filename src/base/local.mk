@@ -6,7 +6,7 @@ libbase_a_SOURCES = \
 	src/base/arena.c src/base/arena.h \
 	src/base/breaker.c src/base/breaker.h \
 	src/base/buf.c src/base/buf.h \
-	src/base/clock.h \
+	src/base/clock.h src/base/container.h \
 	src/base/condition.c src/base/condition.h \
 	src/base/cursor.c src/base/cursor.h \
 	src/base/date.c src/base/date.h \

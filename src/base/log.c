@@ -43,16 +43,15 @@ static void write_stderr(const char *line, size_t len)
 static const char *level_name(enum log_level level)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
-    bug_unless((unsigned)level < sizeof names / sizeof names[0], "a level that is not in the enum");
+    bug_unless((unsigned)level < sizeof(names) / sizeof(names[0]), "a level that is not in the enum");
     return names[level];
 }
 
 /* How much of a text of wanted_len (snprintf's answer) lies in a space of size_bytes. */
 static size_t printed_len(int wanted_len, size_t size_bytes)
 {
-    if (wanted_len < 0) {
+    if (wanted_len < 0)
         return 0;
-    }
     return (size_t)wanted_len < size_bytes ? (size_t)wanted_len : size_bytes - 1;
 }
 
@@ -67,20 +66,18 @@ static size_t print_head(char *line, size_t size_bytes, enum log_level level, co
 
 static void blank_controls(char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
             text[i] = ' ';
-        }
-    }
 }
 
 /* Ends a line that didn't fit: cut between two characters, so that what reads the log still sees UTF-8. */
 static size_t cut_line(char *line, size_t len)
 {
     static const char mark[] = "...";
-    size_t cut = slice_cut((struct slice){line, len}, LINE_MAX_BYTES - sizeof mark - 1);
-    memcpy(line + cut, mark, sizeof mark - 1);
-    return cut + sizeof mark - 1;
+    size_t cut = slice_cut((struct slice){line, len}, LINE_MAX_BYTES - sizeof(mark) - 1);
+    memcpy(line + cut, mark, sizeof(mark) - 1);
+    return cut + sizeof(mark) - 1;
 }
 
 void log_init(enum log_level level, log_sink_fn sink)
@@ -96,27 +93,24 @@ bool log_enabled(enum log_level level)
 
 void log_event(enum log_level level, const char *req, const char *event, const char *format, ...)
 {
-    if (!log_enabled(level)) {
+    if (!log_enabled(level))
         return;
-    }
     char line[LINE_MAX_BYTES];
-    size_t len = print_head(line, sizeof line - 1, level, req, event);
+    size_t len = print_head(line, sizeof(line) - 1, level, req, event);
     line[len++] = ' ';
 
     va_list args;
     va_start(args, format);
-    int wanted_len = vsnprintf(line + len, sizeof line - len, format, args);
+    int wanted_len = vsnprintf(line + len, sizeof(line) - len, format, args);
     va_end(args);
-    size_t pairs_len = printed_len(wanted_len, sizeof line - len);
+    size_t pairs_len = printed_len(wanted_len, sizeof(line) - len);
     bool whole = wanted_len <= (int)pairs_len;
     blank_controls(line + len, pairs_len);
     len += pairs_len;
-    if (pairs_len == 0) {
+    if (pairs_len == 0)
         len--; /* an event without pairs ends at its name */
-    }
-    if (!whole) {
+    if (!whole)
         len = cut_line(line, len);
-    }
     line[len++] = '\n'; /* where the NUL was: there is always room */
     log_sink(line, len);
 }
@@ -141,9 +135,8 @@ static size_t escape_byte(char escaped[4], unsigned char byte)
 /* Takes the front part of a character away whose rest did not fit. */
 static size_t drop_partial_character(const char *text, size_t len)
 {
-    while (len > 0 && ((unsigned char)text[len - 1] & 0xC0) == 0x80) {
+    while (len > 0 && ((unsigned char)text[len - 1] & 0xC0) == 0x80)
         len--;
-    }
     return len > 0 && (unsigned char)text[len - 1] >= 0xC0 ? len - 1 : len;
 }
 

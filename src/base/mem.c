@@ -24,9 +24,8 @@ static void die(const char *line, int len, size_t line_max) __attribute__((noret
 static void die(const char *line, int len, size_t line_max)
 {
     size_t line_len = len < 0 ? 0 : (size_t)len;
-    if (line_len >= line_max) {
+    if (line_len >= line_max)
         line_len = line_max - 1; /* snprintf() returns what it would have liked to write */
-    }
     ssize_t written = write(STDERR_FILENO, line, line_len);
     (void)written; /* the process ends in any case */
     abort();
@@ -35,34 +34,31 @@ static void die(const char *line, int len, size_t line_max)
 static void die_of_memory(size_t size_bytes)
 {
     char line[96];
-    int len = snprintf(line, sizeof line, "fatal: no memory for %zu bytes\n", size_bytes);
-    die(line, len, sizeof line);
+    int len = snprintf(line, sizeof(line), "fatal: no memory for %zu bytes\n", size_bytes);
+    die(line, len, sizeof(line));
 }
 
 void *mem_alloc(size_t size_bytes)
 {
     void *memory = malloc(size_bytes ? size_bytes : 1); /* malloc(0) may be NULL without being out of memory */
-    if (!memory) {
+    if (!memory)
         die_of_memory(size_bytes);
-    }
     return memory;
 }
 
 void *mem_zalloc(size_t size_bytes)
 {
     void *memory = calloc(1, size_bytes ? size_bytes : 1);
-    if (!memory) {
+    if (!memory)
         die_of_memory(size_bytes);
-    }
     return memory;
 }
 
 void *mem_resize(void *old, size_t size_bytes)
 {
     void *memory = realloc(old, size_bytes ? size_bytes : 1);
-    if (!memory) {
+    if (!memory)
         die_of_memory(size_bytes);
-    }
     return memory;
 }
 
@@ -75,6 +71,6 @@ char *mem_strdup(const char *text)
 void bug_abort(const char *condition, const char *file, int line, const char *message)
 {
     char text[512];
-    int len = snprintf(text, sizeof text, "bug: %s:%d: %s: %s\n", file, line, condition, message);
-    die(text, len, sizeof text);
+    int len = snprintf(text, sizeof(text), "bug: %s:%d: %s: %s\n", file, line, condition, message);
+    die(text, len, sizeof(text));
 }

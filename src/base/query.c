@@ -18,9 +18,8 @@
 
 static int hex_value(char digit)
 {
-    if (digit >= '0' && digit <= '9') {
+    if (digit >= '0' && digit <= '9')
         return digit - '0';
-    }
     char lower = (char)(digit | 0x20);
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
@@ -30,9 +29,8 @@ static int escaped_byte(struct slice text)
 {
     int high = text.len >= 3 ? hex_value(text.data[1]) : -1;
     int low = text.len >= 3 ? hex_value(text.data[2]) : -1;
-    if (high < 0 || low < 0 || (high == 0 && low == 0)) {
+    if (high < 0 || low < 0 || (high == 0 && low == 0))
         return -1;
-    }
     return high * 16 + low;
 }
 
@@ -85,9 +83,8 @@ enum status query_read(struct slice text, struct arena *arena, query_pair_cb on_
         const char *pair = text.data + start;
         const char *end = memchr(pair, '&', text.len - start);
         size_t len = end ? (size_t)(end - pair) : text.len - start;
-        if (len > 0) {
+        if (len > 0)
             status = read_pair((struct slice){pair, len}, start, arena, on_pair, ctx, error);
-        }
         start += len + 1;
     }
     return status;

@@ -73,9 +73,8 @@ void random_bytes(void *bytes, size_t len)
 {
     unsigned char *out = bytes;
     while (len > 0) {
-        if (supply.left == 0) {
+        if (supply.left == 0)
             supply_fill();
-        }
         size_t take = len < supply.left ? len : supply.left;
         memcpy(out, supply.bytes + SUPPLY_BYTES - supply.left, take);
         supply.left -= take;
@@ -87,9 +86,9 @@ void random_bytes(void *bytes, size_t len)
 struct token token_new(void)
 {
     unsigned char bytes[TOKEN_LEN / 2];
-    random_bytes(bytes, sizeof bytes);
+    random_bytes(bytes, sizeof(bytes));
     struct token token;
-    *print_hex(token.text, bytes, sizeof bytes) = '\0';
+    *print_hex(token.text, bytes, sizeof(bytes)) = '\0';
     return token;
 }
 
@@ -100,7 +99,7 @@ uint64_t random_below(uint64_t bound)
     uint64_t least = -bound % bound;
     uint64_t value;
     do {
-        random_bytes(&value, sizeof value);
+        random_bytes(&value, sizeof(value));
     } while (value < least);
     return value % bound;
 }
@@ -111,19 +110,17 @@ void uuid7_new(char text[UUID_LEN + 1], int64_t now_ms)
     uint64_t tick = take_uuid_tick(now_ms);
     unsigned char bytes[16];
     random_bytes(bytes + 8, 8);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 6; i++)
         bytes[i] = (unsigned char)(tick >> (COUNTER_BITS + 8 * (5 - i)));
-    }
     bytes[6] = (unsigned char)(0x70 | (tick >> 8 & 0x0F)); /* version 7 */
     bytes[7] = (unsigned char)tick;
     bytes[8] = (unsigned char)(0x80 | (bytes[8] & 0x3F)); /* variant of RFC 9562 */
 
     static const unsigned char group_bytes[] = {4, 2, 2, 2, 6};
     const unsigned char *group = bytes;
-    for (size_t i = 0; i < sizeof group_bytes; i++) {
-        if (i > 0) {
+    for (size_t i = 0; i < sizeof(group_bytes); i++) {
+        if (i > 0)
             *text++ = '-';
-        }
         text = print_hex(text, group, group_bytes[i]);
         group += group_bytes[i];
     }

@@ -50,7 +50,7 @@ struct setting_row {
     {#name, SETTING_KIND_CHOICE, offsetof(struct settings, name), NULL, value, min, max, unit, help},
 static const struct setting_row rows[] = {SETTINGS(TEXT_ROW, INT_ROW, BOOL_ROW, CHOICE_ROW)};
 
-enum { ROW_COUNT = sizeof rows / sizeof rows[0], NAME_MAX_LEN = 40, HELP_COLUMNS = 80, HELP_INDENT = 6 };
+enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]), NAME_MAX_LEN = 40, HELP_COLUMNS = 80, HELP_INDENT = 6 };
 
 /* One source while it is read. */
 struct reader {
@@ -75,21 +75,19 @@ static struct slice choice_word(const char *words, int index)
 static void row_store_number(const struct setting_row *row, struct settings *settings, int64_t number)
 {
     void *member = (char *)settings + row->offset;
-    if (row->kind == SETTING_KIND_INT) {
+    if (row->kind == SETTING_KIND_INT)
         *(int64_t *)member = number;
-    } else if (row->kind == SETTING_KIND_BOOL) {
+    else if (row->kind == SETTING_KIND_BOOL)
         *(bool *)member = number != 0;
-    } else {
+    else
         *(int *)member = (int)number;
-    }
 }
 
 static int64_t row_load_number(const struct setting_row *row, const struct settings *settings)
 {
     const void *member = (const char *)settings + row->offset;
-    if (row->kind == SETTING_KIND_INT) {
+    if (row->kind == SETTING_KIND_INT)
         return *(const int64_t *)member;
-    }
     return row->kind == SETTING_KIND_BOOL ? *(const bool *)member : *(const int *)member;
 }
 
@@ -102,11 +100,9 @@ static void row_store_text(const struct setting_row *row, struct settings *setti
 
 static bool has_control(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7F) {
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7F)
             return true;
-        }
-    }
     return false;
 }
 
@@ -117,9 +113,8 @@ static enum status row_set_text(const struct setting_row *row, const char *place
         return error_set(error, STATUS_INVALID, "%s: %s has %zu bytes; it must have %lld to %lld", place, row->name,
                          value.len, (long long)row->least, (long long)row->most);
     }
-    if (has_control(value)) {
+    if (has_control(value))
         return error_set(error, STATUS_INVALID, "%s: %s holds a control character", place, row->name);
-    }
     if (strcmp(row->unit, "directives") == 0 && !directives_valid(value)) {
         return error_set(error, STATUS_INVALID, "%s: %s: \"%.*s\" is no list of directives (name, name=value, ...)",
                          place, row->name, (int)slice_cut(value, NAME_MAX_LEN), value.data);
@@ -160,9 +155,8 @@ static enum status row_set_word(const struct setting_row *row, const char *place
 static size_t edit_distance(struct slice a, struct slice b)
 {
     size_t costs[NAME_MAX_LEN + 1];
-    for (size_t i = 0; i <= b.len; i++) {
+    for (size_t i = 0; i <= b.len; i++)
         costs[i] = i;
-    }
     for (size_t i = 0; i < a.len; i++) {
         size_t diagonal = costs[0];
         costs[0] = i + 1;
@@ -196,11 +190,9 @@ static const char *closest_name(struct slice name)
 
 static const struct setting_row *find_row(struct slice name)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (slice_equal(name, slice_of(rows[i].name))) {
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (slice_equal(name, slice_of(rows[i].name)))
             return &rows[i];
-        }
-    }
     return NULL;
 }
 
@@ -220,9 +212,8 @@ static struct slice trim(struct slice text)
         text.data++;
         text.len--;
     }
-    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1])) {
+    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1]))
         text.len--;
-    }
     return text;
 }
 
@@ -231,13 +222,11 @@ static enum status reader_set(struct reader *reader, const char *place, struct s
                               struct error *error)
 {
     const struct setting_row *row = find_row(name);
-    if (!row) {
+    if (!row)
         return refuse_name(place, name, error);
-    }
     bool *seen = &reader->seen[row - rows];
-    if (*seen) {
+    if (*seen)
         return error_set(error, STATUS_INVALID, "%s: %s is set twice; keep one of the two", place, row->name);
-    }
     *seen = true;
     switch (row->kind) {
     case SETTING_KIND_TEXT:
@@ -255,9 +244,8 @@ static enum status reader_set(struct reader *reader, const char *place, struct s
 static enum status reader_set_pair(struct reader *reader, const char *place, struct slice pair, struct error *error)
 {
     const char *equals = memchr(pair.data, '=', pair.len);
-    if (!equals) {
+    if (!equals)
         return error_set(error, STATUS_INVALID, "%s: expected name = value", place);
-    }
     size_t name_len = (size_t)(equals - pair.data);
     struct slice name = {pair.data, name_len};
     struct slice value = {equals + 1, pair.len - name_len - 1};
@@ -281,17 +269,15 @@ static enum status reader_set_variable(struct reader *reader, const char *variab
 {
     size_t variable_len = strcspn(variable, "=");
     char place[NAME_MAX_LEN + 32];
-    snprintf(place, sizeof place, "environment %.*s",
+    snprintf(place, sizeof(place), "environment %.*s",
              (int)slice_cut((struct slice){variable, variable_len}, NAME_MAX_LEN), variable);
-    if (variable[variable_len] == '\0') {
+    if (variable[variable_len] == '\0')
         return error_set(error, STATUS_INVALID, "%s: expected TODO_NAME=value", place);
-    }
     char name[NAME_MAX_LEN + 1]; /* one more than any name has: a cut name must not become a known one */
     size_t name_len = 0;
-    const char *upper = variable + sizeof variable_prefix - 1;
-    for (; upper < variable + variable_len && name_len < sizeof name; upper++) {
+    const char *upper = variable + sizeof(variable_prefix) - 1;
+    for (; upper < variable + variable_len && name_len < sizeof(name); upper++)
         name[name_len++] = (char)tolower((unsigned char)*upper);
-    }
     struct slice value = slice_of(variable + variable_len + 1);
     return reader_set(reader, place, (struct slice){name, name_len}, trim(value), error);
 }
@@ -301,15 +287,14 @@ static enum status reader_set_variable(struct reader *reader, const char *variab
 static void append_row_value(struct buf *out, const struct setting_row *row, const struct settings *settings)
 {
     const char *text = (const char *)settings + row->offset;
-    if (row->kind == SETTING_KIND_INT) {
+    if (row->kind == SETTING_KIND_INT)
         buf_append_int(out, row_load_number(row, settings));
-    } else if (row->kind != SETTING_KIND_TEXT) {
+    else if (row->kind != SETTING_KIND_TEXT)
         buf_append_slice(out, choice_word(row->unit, (int)row_load_number(row, settings)));
-    } else if (strcmp(row->unit, "URI") == 0) {
+    else if (strcmp(row->unit, "URI") == 0)
         settings_mask_uri(out, text);
-    } else {
+    else
         buf_append_text(out, text);
-    }
 }
 
 static void append_row(struct buf *out, const struct setting_row *row, const struct settings *settings)
@@ -349,27 +334,25 @@ static void append_range(struct buf *out, const struct setting_row *row)
 {
     long long least = row->least;
     long long most = row->most;
-    if (row->kind == SETTING_KIND_TEXT) {
+    if (row->kind == SETTING_KIND_TEXT)
         buf_printf(out, "  (%s, %lld to %lld bytes)\n", row->unit, least, most);
-    } else if (row->kind == SETTING_KIND_INT) {
+    else if (row->kind == SETTING_KIND_INT)
         buf_printf(out, "  (%s, %lld to %lld)\n", row->unit, least, most);
-    } else {
+    else
         buf_printf(out, "  (%s)\n", row->unit);
-    }
 }
 
 /* ---- The rest of the interface ---- */
 
 void settings_init(struct settings *settings)
 {
-    memset(settings, 0, sizeof *settings);
+    memset(settings, 0, sizeof(*settings));
     for (size_t i = 0; i < ROW_COUNT; i++) {
         bug_unless(strlen(rows[i].name) <= NAME_MAX_LEN, "a setting's name is longer than NAME_MAX_LEN");
-        if (rows[i].kind == SETTING_KIND_TEXT) {
+        if (rows[i].kind == SETTING_KIND_TEXT)
             row_store_text(&rows[i], settings, slice_of(rows[i].text));
-        } else {
+        else
             row_store_number(&rows[i], settings, rows[i].number);
-        }
     }
 }
 
@@ -379,11 +362,10 @@ enum status settings_read_text(struct settings *settings, const char *source, st
     enum status status = STATUS_OK;
     for (unsigned number = 1; text.len > 0 && status == STATUS_OK; number++) {
         struct slice line = trim(next_line(&text));
-        if (line.len == 0 || line.data[0] == '#') {
+        if (line.len == 0 || line.data[0] == '#')
             continue;
-        }
         char place[128];
-        snprintf(place, sizeof place, "%.*s:%u", (int)slice_cut(slice_of(source), 100), source, number);
+        snprintf(place, sizeof(place), "%.*s:%u", (int)slice_cut(slice_of(source), 100), source, number);
         status = reader_set_pair(&reader, place, line, error);
     }
     return status;
@@ -393,11 +375,9 @@ enum status settings_read_environment(struct settings *settings, char **environm
 {
     struct reader reader = {.settings = settings};
     enum status status = STATUS_OK;
-    for (; *environment && status == STATUS_OK; environment++) {
-        if (strncmp(*environment, variable_prefix, sizeof variable_prefix - 1) == 0) {
+    for (; *environment && status == STATUS_OK; environment++)
+        if (strncmp(*environment, variable_prefix, sizeof(variable_prefix) - 1) == 0)
             status = reader_set_variable(&reader, *environment, error);
-        }
-    }
     return status;
 }
 
@@ -409,7 +389,7 @@ enum status settings_read_options(struct settings *settings, const char *const *
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         char place[NAME_MAX_LEN + 32];
         size_t name_len = strcspn(options[i], "= ");
-        snprintf(place, sizeof place, "option -o %.*s",
+        snprintf(place, sizeof(place), "option -o %.*s",
                  (int)slice_cut((struct slice){options[i], name_len}, NAME_MAX_LEN), options[i]);
         status = reader_set_pair(&reader, place, slice_of(options[i]), error);
     }

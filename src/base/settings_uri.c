@@ -24,7 +24,7 @@ static void append_uri_option(struct buf *out, struct slice option)
                                           "authmechanismproperties"};
     const char *equals = memchr(option.data, '=', option.len);
     size_t name_len = equals ? (size_t)(equals - option.data) : option.len;
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
         if (equals && strlen(secrets[i]) == name_len && strncasecmp(option.data, secrets[i], name_len) == 0) {
             buf_append(out, option.data, name_len);
             buf_append_text(out, "=***");
@@ -40,9 +40,8 @@ static void append_uri_query(struct buf *out, const char *query)
         size_t len = strcspn(query, "&;");
         append_uri_option(out, (struct slice){query, len});
         query += len;
-        if (*query) {
+        if (*query)
             buf_append_char(out, *query++);
-        }
     }
 }
 

@@ -16,9 +16,8 @@
 /* Adds one digit to a negative number; false if it would pass INT64_MIN. */
 static bool add_digit(int64_t *negative, char digit)
 {
-    if (digit < '0' || digit > '9') {
+    if (digit < '0' || digit > '9')
         return false;
-    }
     return !__builtin_mul_overflow(*negative, 10, negative) &&
            !__builtin_sub_overflow(*negative, digit - '0', negative);
 }
@@ -27,36 +26,29 @@ bool slice_to_int64(struct slice text, int64_t *value)
 {
     bool minus = text.len > 0 && text.data[0] == '-';
     size_t first = minus ? 1 : 0;
-    if (text.len == first) {
+    if (text.len == first)
         return false;
-    }
-    if (text.data[first] == '0' && (minus || text.len > 1)) {
+    if (text.data[first] == '0' && (minus || text.len > 1))
         return false; /* "-0", "-07" and "07" are second spellings */
-    }
 
     /* Summed up below zero, where there is room for one more value than above. */
     int64_t negative = 0;
-    for (size_t i = first; i < text.len; i++) {
-        if (!add_digit(&negative, text.data[i])) {
+    for (size_t i = first; i < text.len; i++)
+        if (!add_digit(&negative, text.data[i]))
             return false;
-        }
-    }
-    if (!minus && negative == INT64_MIN) {
+    if (!minus && negative == INT64_MIN)
         return false;
-    }
     *value = minus ? negative : -negative;
     return true;
 }
 
 size_t slice_cut(struct slice text, size_t max_bytes)
 {
-    if (text.len <= max_bytes) {
+    if (text.len <= max_bytes)
         return text.len;
-    }
     size_t len = max_bytes;
-    while (len > 0 && ((unsigned char)text.data[len] & 0xC0) == 0x80) {
+    while (len > 0 && ((unsigned char)text.data[len] & 0xC0) == 0x80)
         len--; /* the byte behind the cut would be the inside of a character */
-    }
     return len;
 }
 

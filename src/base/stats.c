@@ -37,18 +37,18 @@ static const struct stats_row time_rows[] = {STATS_HISTOGRAMS(STATS_ROW)};
 static const int64_t bounds_us[] = {STATS_BOUNDS_US};
 static const int statuses[] = {STATS_STATUSES};
 
-_Static_assert(sizeof bounds_us / sizeof bounds_us[0] == STATS_BOUND_COUNT, "STATS_BOUND_COUNT counts STATS_BOUNDS_US");
-_Static_assert(sizeof statuses / sizeof statuses[0] == STATS_STATUS_COUNT, "STATS_STATUS_COUNT counts STATS_STATUSES");
+_Static_assert(sizeof(bounds_us) / sizeof(bounds_us[0]) == STATS_BOUND_COUNT,
+               "STATS_BOUND_COUNT counts STATS_BOUNDS_US");
+_Static_assert(sizeof(statuses) / sizeof(statuses[0]) == STATS_STATUS_COUNT,
+               "STATS_STATUS_COUNT counts STATS_STATUSES");
 
 static void histogram_add(struct stats_histogram *histogram, int64_t elapsed_us)
 {
-    if (elapsed_us < 0) {
+    if (elapsed_us < 0)
         elapsed_us = 0; /* a clock that stepped back must not make a sum of 2^64 */
-    }
     size_t i = 0;
-    while (i < STATS_BOUND_COUNT && elapsed_us > bounds_us[i]) {
+    while (i < STATS_BOUND_COUNT && elapsed_us > bounds_us[i])
         i++;
-    }
     histogram->bucket[i]++;
     histogram->sum_us += (uint64_t)elapsed_us;
 }
@@ -56,33 +56,28 @@ static void histogram_add(struct stats_histogram *histogram, int64_t elapsed_us)
 static size_t status_column(int http_status)
 {
     size_t i = 0;
-    while (i < STATS_STATUS_COUNT && statuses[i] != http_status) {
+    while (i < STATS_STATUS_COUNT && statuses[i] != http_status)
         i++;
-    }
     return i; /* the column behind the last is for any other */
 }
 
 static void histogram_merge(struct stats_histogram *sum, const struct stats_histogram *histogram)
 {
-    for (size_t i = 0; i <= STATS_BOUND_COUNT; i++) {
+    for (size_t i = 0; i <= STATS_BOUND_COUNT; i++)
         sum->bucket[i] += histogram->bucket[i];
-    }
     sum->sum_us += histogram->sum_us;
 }
 
 static void stats_merge(struct stats *sum, const struct stats *slot)
 {
-    for (size_t i = 0; i < STAT_COUNT; i++) {
+    for (size_t i = 0; i < STAT_COUNT; i++)
         sum->counter[i] += slot->counter[i];
-    }
-    for (size_t i = 0; i < STAT_TIME_COUNT; i++) {
+    for (size_t i = 0; i < STAT_TIME_COUNT; i++)
         histogram_merge(&sum->time[i], &slot->time[i]);
-    }
     for (size_t route = 0; route < STATS_ROUTE_MAX; route++) {
         histogram_merge(&sum->route_time[route], &slot->route_time[route]);
-        for (size_t i = 0; i <= STATS_STATUS_COUNT; i++) {
+        for (size_t i = 0; i <= STATS_STATUS_COUNT; i++)
             sum->request[route][i] += slot->request[route][i];
-        }
     }
 }
 
@@ -94,9 +89,8 @@ static void print_head(struct buf *out, const char *family, const char *type, co
 /* Prints the head if row is the first of its family. */
 static void print_row_head(struct buf *out, const struct stats_row *rows, size_t i, const char *type)
 {
-    if (i == 0 || strcmp(rows[i].family, rows[i - 1].family) != 0) {
+    if (i == 0 || strcmp(rows[i].family, rows[i - 1].family) != 0)
         print_head(out, rows[i].family, type, rows[i].help);
-    }
 }
 
 /* Prints microseconds as seconds, without zeros that say nothing: 50 is 0.00005. */
@@ -105,9 +99,8 @@ static void print_seconds(struct buf *out, uint64_t us)
     buf_printf(out, "%" PRIu64, us / US_PER_S);
     uint64_t rest = us % US_PER_S;
     int digits = 6;
-    if (rest == 0) {
+    if (rest == 0)
         return;
-    }
     while (rest % 10 == 0) {
         rest /= 10;
         digits--;
@@ -122,11 +115,10 @@ static void print_histogram(struct buf *out, const char *family, const char *lab
     for (size_t i = 0; i <= STATS_BOUND_COUNT; i++) {
         count += histogram->bucket[i];
         buf_printf(out, "%s_bucket{%s,le=\"", family, labels);
-        if (i < STATS_BOUND_COUNT) {
+        if (i < STATS_BOUND_COUNT)
             print_seconds(out, (uint64_t)bounds_us[i]);
-        } else {
+        else
             buf_append_text(out, "+Inf");
-        }
         buf_printf(out, "\"} %" PRIu64 "\n", count);
     }
     buf_printf(out, "%s_sum{%s} ", family, labels);
@@ -139,11 +131,10 @@ static void print_counters(struct buf *out, const struct stats *sum)
     for (size_t i = 0; i < STAT_COUNT; i++) {
         const struct stats_row *row = &counter_rows[i];
         print_row_head(out, counter_rows, i, "counter");
-        if (row->labels[0]) {
+        if (row->labels[0])
             buf_printf(out, "%s{%s} %" PRIu64 "\n", row->family, row->labels, sum->counter[i]);
-        } else {
+        else
             buf_printf(out, "%s %" PRIu64 "\n", row->family, sum->counter[i]);
-        }
     }
 }
 
@@ -161,15 +152,13 @@ static void print_requests(struct buf *out, const struct stats *sum, const char 
     for (size_t route = 0; route < route_count; route++) {
         for (size_t i = 0; i <= STATS_STATUS_COUNT; i++) {
             uint64_t count = sum->request[route][i];
-            if (count == 0) {
+            if (count == 0)
                 continue;
-            }
             buf_printf(out, "todo_requests_total{route=\"%s\",status=\"", route_names[route]);
-            if (i < STATS_STATUS_COUNT) {
+            if (i < STATS_STATUS_COUNT)
                 buf_append_int(out, statuses[i]);
-            } else {
+            else
                 buf_append_text(out, "other");
-            }
             buf_printf(out, "\"} %" PRIu64 "\n", count);
         }
     }
@@ -205,9 +194,8 @@ void stats_print(const struct stats *const *slots, size_t slot_count, const char
 {
     bug_unless(route_count <= STATS_ROUTE_MAX, "more routes than STATS_ROUTE_MAX");
     struct stats sum = {0};
-    for (size_t i = 0; i < slot_count; i++) {
+    for (size_t i = 0; i < slot_count; i++)
         stats_merge(&sum, slots[i]);
-    }
     print_requests(out, &sum, route_names, route_count);
     print_route_times(out, &sum, route_names, route_count);
     print_counters(out, &sum);

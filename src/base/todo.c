@@ -27,7 +27,7 @@ enum character_fault { FAULT_NONE, FAULT_UTF8, FAULT_CONTROL };
 static bool is_plain_run(const char *bytes)
 {
     uint64_t word;
-    memcpy(&word, bytes, sizeof word);
+    memcpy(&word, bytes, sizeof(word));
     uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word;
     return ((word | below_space) & EACH_BYTE(0x80)) == 0;
 }
@@ -55,15 +55,13 @@ static size_t decode_sequence(struct slice text)
 {
     uint32_t least;
     size_t len = sequence_len((unsigned char)text.data[0], &least);
-    if (len == 0 || len > text.len) {
+    if (len == 0 || len > text.len)
         return 0;
-    }
     uint32_t point = (unsigned char)text.data[0] & (0x7Fu >> len);
     for (size_t i = 1; i < len; i++) {
         unsigned char byte = (unsigned char)text.data[i];
-        if ((byte & 0xC0) != 0x80) {
+        if ((byte & 0xC0) != 0x80)
             return 0;
-        }
         point = point << 6 | (byte & 0x3Fu);
     }
     bool surrogate = point >= 0xD800 && point <= 0xDFFF;
@@ -79,9 +77,8 @@ static size_t character_len(struct slice text, enum character_fault *fault)
         *fault = allowed ? FAULT_NONE : FAULT_CONTROL;
         return allowed;
     }
-    if (byte < 0x80) {
+    if (byte < 0x80)
         return 1;
-    }
     size_t len = decode_sequence(text);
     *fault = len ? FAULT_NONE : FAULT_UTF8;
     return len;
@@ -140,28 +137,23 @@ static enum status check_limits(enum todo_field field, struct slice text, struct
     const char *name = todo_field_name(field);
     size_t least = field == TODO_NAME ? 1 : 0;
     size_t most = field == TODO_NAME ? TODO_NAME_MAX : TODO_DESCRIPTION_MAX;
-    if (!text.data) {
+    if (!text.data)
         return error_set(error, STATUS_INVALID, "%s: is missing", name);
-    }
     size_t count;
     enum status status = check_characters(field, text, &count, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
-    if (count < least) {
+    if (count < least)
         return error_set(error, STATUS_INVALID, "%s: is empty; it needs at least %zu character", name, least);
-    }
-    if (count > most) {
+    if (count > most)
         return error_set(error, STATUS_INVALID, "%s: has %zu characters; at most %zu are allowed", name, count, most);
-    }
     return STATUS_OK;
 }
 
 static enum status check_id(struct slice id, struct error *error)
 {
-    if (todo_id_valid(id)) {
+    if (todo_id_valid(id))
         return STATUS_OK;
-    }
     return error_set(error, STATUS_INVALID,
                      "id: must be 1 to %d characters of A-Z a-z 0-9 . _ ~ - and neither \".\" nor \"..\"",
                      (int)TODO_ID_MAX);
@@ -169,18 +161,16 @@ static enum status check_id(struct slice id, struct error *error)
 
 static enum status check_time(enum todo_field field, int64_t at_ms, struct error *error)
 {
-    if (at_ms >= 0 && at_ms <= TODO_TIME_MAX_MS) {
+    if (at_ms >= 0 && at_ms <= TODO_TIME_MAX_MS)
         return STATUS_OK;
-    }
     error_set(error, STATUS_INVALID, "%s: must lie in the years 1970 to 9999", todo_field_name(field));
     return error_at(error, field_pointer(field));
 }
 
 static enum status check_version(int64_t v, struct error *error)
 {
-    if (v >= 1) {
+    if (v >= 1)
         return STATUS_OK;
-    }
     error_set(error, STATUS_INVALID, "v: must be at least 1, is %lld", (long long)v);
     return error_at(error, field_pointer(TODO_V));
 }
@@ -202,14 +192,11 @@ const char *todo_field_name(enum todo_field field)
 
 bool todo_id_valid(struct slice id)
 {
-    if (id.len < 1 || id.len > TODO_ID_MAX) {
+    if (id.len < 1 || id.len > TODO_ID_MAX)
         return false;
-    }
-    for (size_t i = 0; i < id.len; i++) {
-        if (!is_id_byte(id.data[i])) {
+    for (size_t i = 0; i < id.len; i++)
+        if (!is_id_byte(id.data[i]))
             return false;
-        }
-    }
     /* Unreserved characters (RFC 3986 2.3), but these two are path segments with a meaning. */
     return !slice_equal(id, SLICE(".")) && !slice_equal(id, SLICE(".."));
 }
@@ -231,21 +218,16 @@ enum status todo_text_check(enum todo_field field, struct slice text, struct err
 enum status todo_check(const struct todo *todo, struct error *error)
 {
     enum status status = todo_text_check(TODO_ID, slice_of(todo->id), error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = todo_text_check(TODO_NAME, todo->name, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = todo_text_check(TODO_DESCRIPTION, todo->description, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_version(todo->v, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_time(TODO_CREATED_AT, todo->created_at_ms, error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = check_time(TODO_UPDATED_AT, todo->updated_at_ms, error);
-    }
     return status;
 }
 

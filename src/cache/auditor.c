@@ -9,7 +9,7 @@
  *
  * The distance between samples is drawn, so that a client's rhythm can't hide an id from it; it is audit_rate on average.
  *
- * Bounded: SAMPLES_MOST hits are kept at most, CHECKS_MOST comparisons run at once; hits beyond that are not taken, so under a high
+ * Bounded: SAMPLES_MAX hits are kept at most, CHECKS_MAX comparisons run at once; hits beyond that are not taken, so under a high
  * load the rate is lower than the setting's, and the store gets some thirteen reads a second from it, however many hits there are.
  *
  * The counts are todo_audit_total by kind and result; anything but 0 for "inconsistent" without foreign writers is a bug of ours. Each
@@ -26,7 +26,7 @@
 #include "cache/audit.h"
 #include "cache/cache_state.h"
 
-enum { SAMPLES_MOST = 256, CHECKS_MOST = 4, ROUND_COUNT = 3 };
+enum { SAMPLES_MAX = 256, CHECKS_MAX = 4, ROUND_COUNT = 3 };
 
 static const int64_t round_after_ms[ROUND_COUNT] = {1000, 10000, 60000};
 
@@ -114,7 +114,7 @@ void auditor_tend(struct auditor *auditor)
     for (int round = 0; round < ROUND_COUNT; round++) {
         struct sample_list *list = &auditor->waiting[round];
         while (list->head && list->head->hit_at_ms + round_after_ms[round] <= now_ms) {
-            if (auditor->check_count == CHECKS_MOST || !auditor->cache->trusted)
+            if (auditor->check_count == CHECKS_MAX || !auditor->cache->trusted)
                 return;
             auditor->check_count++;
             audit_check_run(auditor->cache, &list_pop(list)->check);
@@ -125,7 +125,7 @@ void auditor_tend(struct auditor *auditor)
 static void sample_take(struct auditor *auditor, const char *id, bool negative)
 {
     auditor->hits_left = distance_draw(auditor->cache);
-    if (auditor->sample_count == SAMPLES_MOST)
+    if (auditor->sample_count == SAMPLES_MAX)
         return;
     auditor->sample_count++;
     struct sample *sample = mem_zalloc(sizeof(*sample));

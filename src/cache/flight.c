@@ -35,7 +35,7 @@
 #include "cache/cache_state.h"
 #include "cache/demand.h"
 
-enum { WAIT_FIRST_MS = 5, WAIT_MOST_MS = 40 };
+enum { WAIT_FIRST_MS = 5, WAIT_MAX_MS = 40 };
 
 struct flight_state {
     UT_hash_handle hh; /* by flight->name */
@@ -118,7 +118,7 @@ static void flight_wait(struct flight *flight)
         cache_count(flight->cache, STAT_WAIT);
     }
     events->timer_start(state->timer, state->wait_ms);
-    state->wait_ms = 2 * state->wait_ms < WAIT_MOST_MS ? 2 * state->wait_ms : WAIT_MOST_MS;
+    state->wait_ms = 2 * state->wait_ms < WAIT_MAX_MS ? 2 * state->wait_ms : WAIT_MAX_MS;
 }
 
 static void on_acquired(void *ctx, const struct redis_reply *reply)
@@ -227,9 +227,8 @@ static struct cache_trace flight_trace(const struct flight *flight)
 {
     const struct flight_state *state = flight->state;
     struct cache_trace trace = {.source = flight->source, .stored = state->filled, .ttl_ms = -1};
-    if (state->filled || state->found) {
+    if (state->filled || state->found)
         trace_date(&trace, flight->at_ms, flight->kind->ttl_ms(flight));
-    }
     return trace;
 }
 

@@ -49,7 +49,7 @@ static void on_verdict(void *ctx, const struct redis_reply *reply)
 void limit_ask(struct cache *cache, struct slice client, limit_cb done, void *ctx)
 {
     const struct settings *settings = cache->options.settings;
-    char key[sizeof "limit:{}" + CLIENT_MAX], interval[INT64_TEXT_MAX + 1], burst[INT64_TEXT_MAX + 1];
+    char key[sizeof("limit:{}") + CLIENT_MAX], interval[INT64_TEXT_MAX + 1], burst[INT64_TEXT_MAX + 1];
     size_t len = client.len < CLIENT_MAX ? client.len : CLIENT_MAX;
     memcpy(key, "limit:{", 7);
     memcpy(key + 7, client.data, len);
@@ -57,7 +57,7 @@ void limit_ask(struct cache *cache, struct slice client, limit_cb done, void *ct
     const struct slice keys[] = {{key, len + 8}};
     const struct slice args[] = {slice_of_int64(interval, LIMIT_WINDOW_US / settings->rate_limit_per_minute),
                                  slice_of_int64(burst, settings->rate_limit_burst)};
-    struct limit_call *call = mem_alloc(sizeof *call);
+    struct limit_call *call = mem_alloc(sizeof(*call));
     *call = (struct limit_call){.cache = cache, .done = done, .ctx = ctx};
     script_run(cache->redis, SCRIPT_LIMIT, keys, 1, args, 2, on_verdict, call);
 }

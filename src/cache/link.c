@@ -32,7 +32,7 @@
 #include "cache/cache_state.h"
 #include "cache/identity.h"
 
-enum { SWAP_TRIES = 5, DRAINS_MOST = 5 };
+enum { SWAP_TRIES = 5, DRAINS_MAX = 5 };
 
 enum link_state {
     LINK_DOWN,     /* no connection */
@@ -164,7 +164,7 @@ static void on_checked(struct pool_job *job, enum status status, const struct er
                  (long long)link->meta.epoch, link->run_id);
     }
     cache->epoch = link->meta.epoch;
-    link->drains_left = DRAINS_MOST;
+    link->drains_left = DRAINS_MAX;
     link_drain(link);
 }
 

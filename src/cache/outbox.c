@@ -27,7 +27,7 @@
 #include "cache/cache_state.h"
 #include "cache/fence.h"
 
-enum { DRAIN_MOST = 256 };
+enum { DRAIN_MAX = 256 };
 
 struct owed {
     struct owed *next;
@@ -37,7 +37,7 @@ struct owed {
 
 struct outbox {
     struct cache *cache;
-    struct store_fence fences[DRAIN_MOST];
+    struct store_fence fences[DRAIN_MAX];
     size_t count;
     size_t settled_count; /* of fences, moved to the front */
     int64_t epoch;        /* these two: when the drain began */
@@ -102,14 +102,14 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
     struct outbox *outbox = outbox_of_job(job);
     if (status != STATUS_OK) {
         /* Unless the epoch has moved, they have been taken to Redis all the same. */
-        bool is_done = status != STATUS_BUSY && outbox->count < DRAIN_MOST;
+        bool is_done = status != STATUS_BUSY && outbox->count < DRAIN_MAX;
         log_warn(NULL, "outbox_not_removed", "error=\"%s\"", error->text);
         outbox_end(outbox, is_done ? DRAIN_DONE : DRAIN_UNFINISHED);
         return;
     }
     stats_add(outbox->cache->options.stats, STAT_OUTBOX_DRAINED, outbox->settled_count);
     log_info(NULL, "outbox_drained", "records=%zu", outbox->settled_count);
-    if (outbox->count == DRAIN_MOST)
+    if (outbox->count == DRAIN_MAX)
         outbox_list(outbox);
     else
         outbox_end(outbox, DRAIN_DONE);
@@ -124,7 +124,7 @@ static void outbox_remove(struct outbox *outbox)
     else if (outbox->settled_count > 0)
         outbox_run(outbox, remove_work, on_removed);
     else
-        outbox_end(outbox, outbox->count < DRAIN_MOST ? DRAIN_DONE : DRAIN_UNFINISHED);
+        outbox_end(outbox, outbox->count < DRAIN_MAX ? DRAIN_DONE : DRAIN_UNFINISHED);
 }
 
 static void on_script_reply(void *ctx, const struct redis_reply *reply)
@@ -147,7 +147,7 @@ static size_t run_length(const struct store_fence *fences, size_t count)
 
 static void send_run(struct outbox *outbox, const struct store_fence *fences, size_t count, bool settled)
 {
-    const char *ids[DRAIN_MOST];
+    const char *ids[DRAIN_MAX];
     for (size_t i = 0; i < count; i++)
         ids[i] = fences[i].id;
     struct fence_call call = {.token = &fences[0].token,
@@ -177,12 +177,11 @@ static size_t settled_first(struct store_fence *fences, size_t count)
     struct store_fence *open = mem_alloc((count + 1) * sizeof(*open));
     size_t settled_count = 0, open_count = 0;
     int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (fences[i].settled || fences[i].deadline_at_ms <= now_ms)
             fences[settled_count++] = fences[i];
         else
             open[open_count++] = fences[i];
-    }
     memcpy(fences + settled_count, open, open_count * sizeof(*open));
     free(open);
     return settled_count;
@@ -211,7 +210,7 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
 static enum status list_work(struct pool_job *job, struct error *error)
 {
     struct outbox *outbox = outbox_of_job(job);
-    return store_outbox_list(outbox->cache->options.store, outbox->fences, DRAIN_MOST, &outbox->count, error);
+    return store_outbox_list(outbox->cache->options.store, outbox->fences, DRAIN_MAX, &outbox->count, error);
 }
 
 static void outbox_list(struct outbox *outbox)

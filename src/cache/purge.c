@@ -42,7 +42,7 @@ static void send_part(void *ctx, size_t lane_index, uint32_t sequence, struct sl
         purge_record_done(lane, item);
         return;
     }
-    if (lane->waiting.count >= PURGE_WAITING_MOST) {
+    if (lane->waiting.count >= PURGE_WAITING_MAX) {
         free(item); /* its record is found when it is due */
         return;
     }
@@ -58,7 +58,7 @@ static void send_part(void *ctx, size_t lane_index, uint32_t sequence, struct sl
 static bool may_wait(const struct purge *purge)
 {
     for (size_t i = 0; i < purge->lane_count; i++)
-        if (purge->lanes[i].pause_ms > 0 || purge->lanes[i].waiting.count >= PURGE_WAITING_MOST / 2)
+        if (purge->lanes[i].pause_ms > 0 || purge->lanes[i].waiting.count >= PURGE_WAITING_MAX / 2)
             return false;
     return purge->cache->options.settings->purge_wait_ms > 0;
 }
@@ -102,9 +102,9 @@ static enum status extra_take(struct purge *purge, const char *path, char *line,
     bool is_field =
         colon && colon > line &&
         strspn(line, "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") == (size_t)(colon - line);
-    if (!is_field || purge->extra_count == PURGE_EXTRA_MOST)
+    if (!is_field || purge->extra_count == PURGE_EXTRA_MAX)
         return error_set(error, STATUS_INVALID, "purge_header_file = %.100s: at most %d lines, each \"Name: value\"",
-                         path, PURGE_EXTRA_MOST);
+                         path, PURGE_EXTRA_MAX);
     purge->extra_lines[purge->extra_count++] = line;
     return STATUS_OK;
 }
@@ -135,7 +135,7 @@ enum status purge_new(struct purge **out, struct cache *cache, struct error *err
     if (status != STATUS_OK || count == 0)
         return status;
     bug_unless(cache->options.http, "purges need an HTTP client");
-    struct purge *purge = mem_zalloc(sizeof *purge);
+    struct purge *purge = mem_zalloc(sizeof(*purge));
     purge->cache = cache;
     for (size_t i = 0; i < count; i++)
         purge_lane_init(&purge->lanes[purge->lane_count++], purge, &targets[i], purge_record_done);

@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "cache/purge_state.h"
 
-enum { CALL_TIMEOUT_MS = 3000, PAUSE_FIRST_MS = 100, PAUSE_LONGEST_MS = 5000 };
+enum { CALL_TIMEOUT_MS = 3000, PAUSE_FIRST_MS = 100, PAUSE_MAX_MS = 5000 };
 
 /* One write's wait for all of its items. */
 struct purge_wait {
@@ -114,7 +114,7 @@ static void on_wait_over(void *ctx)
 struct purge_wait *purge_wait_new(struct purge *purge, purge_done_cb done, void *ctx)
 {
     const struct events *events = events_of(purge);
-    struct purge_wait *wait = mem_zalloc(sizeof *wait);
+    struct purge_wait *wait = mem_zalloc(sizeof(*wait));
     *wait = (struct purge_wait){.events = events, .done = done, .ctx = ctx};
     wait->timer = events->timer_new(events->loop, on_wait_over, wait);
     events->timer_start(wait->timer, (uint32_t)purge->cache->options.settings->purge_wait_ms);
@@ -146,7 +146,7 @@ static void item_acknowledged(struct purge_lane *lane, struct purge_item *item)
     wait_leave(item, true);
     if (item->stage == PURGE_LAST) {
         lane->on_last(lane, item);
-    } else if (item->stage == PURGE_FIRST && lane->again.count < PURGE_WAITING_MOST) {
+    } else if (item->stage == PURGE_FIRST && lane->again.count < PURGE_WAITING_MAX) {
         item->stage = PURGE_LAST;
         item->again_at_ms = now_ms(purge) + again_ms;
         purge_list_push(&lane->again, item);
@@ -169,8 +169,8 @@ static void round_succeeded(struct purge_lane *lane)
 static void pause_grow(struct purge_lane *lane)
 {
     uint32_t pause_ms = lane->pause_ms ? 2 * lane->pause_ms : PAUSE_FIRST_MS;
-    if (pause_ms > PAUSE_LONGEST_MS)
-        pause_ms = PAUSE_LONGEST_MS;
+    if (pause_ms > PAUSE_MAX_MS)
+        pause_ms = PAUSE_MAX_MS;
     lane->pause_ms = pause_ms - (uint32_t)random_below(pause_ms / 8); /* so that workers don't come in step */
 }
 
@@ -192,7 +192,7 @@ static void on_called(void *ctx, int http_status, const char *why)
     cache_count(cache, acknowledged ? STAT_PURGE_ACKNOWLEDGED : STAT_PURGE_FAILED);
     if (!acknowledged && !lane->round_failed && lane->pause_ms == 0)
         log_warn(NULL, "purge_away", "url=%s http_status=%d error=\"%s\"", lane->target.name, http_status,
-                 log_value(text, sizeof text, slice_of(http_status ? "it doesn't acknowledge" : why)));
+                 log_value(text, sizeof(text), slice_of(http_status ? "it doesn't acknowledge" : why)));
     lane->round_failed |= !acknowledged;
     if (--lane->calls_left > 0)
         return;
@@ -232,7 +232,7 @@ static void on_round(void *ctx)
 
 struct purge_item *purge_item_new(const struct token *token, uint32_t sequence, struct slice keys)
 {
-    struct purge_item *item = mem_alloc(sizeof *item + keys.len + 1);
+    struct purge_item *item = mem_alloc(sizeof(*item) + keys.len + 1);
     *item = (struct purge_item){.token = *token, .sequence = sequence, .stage = PURGE_LAST};
     memcpy(item->keys, keys.data, keys.len);
     item->keys[keys.len] = '\0';
@@ -270,7 +270,7 @@ void purge_lane_init(struct purge_lane *lane, struct purge *purge, const struct 
     lane->target = *target;
     lane->target.url = lane->target.name + (target->url - target->name);
     lane->timer = events->timer_new(events->loop, on_round, lane);
-    lane->listed = mem_alloc(PURGE_DRAIN_MOST * sizeof *lane->listed);
+    lane->listed = mem_alloc(PURGE_DRAIN_MAX * sizeof(*lane->listed));
     arena_init(&lane->arena);
 }
 

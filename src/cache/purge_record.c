@@ -26,7 +26,7 @@
 #include "base/mem.h"
 #include "cache/purge_state.h"
 
-enum { REMOVE_MOST = 1024 };
+enum { REMOVE_MAX = 1024 };
 
 /* ---- What a write makes old ---- */
 
@@ -64,7 +64,7 @@ void purge_parts(const struct purge *purge, const struct purge_write *write, pur
         part_add(&part, SLICE("todos"));
         for (size_t at = 0; at < write->id_count; at++) {
             char key[8 + TODO_ID_MAX];
-            int len = snprintf(key, sizeof key, "todo-%s", write->ids[at]);
+            int len = snprintf(key, sizeof(key), "todo-%s", write->ids[at]);
             part_add(&part, (struct slice){key, (size_t)len});
         }
         part_emit(&part);
@@ -86,7 +86,7 @@ static void record_part(void *ctx, size_t lane, uint32_t sequence, struct slice 
     struct recording *recording = ctx;
     if (recording->count == recording->room) {
         recording->room = recording->room ? 2 * recording->room : PURGE_TARGETS_MAX;
-        recording->purges = mem_resize(recording->purges, recording->room * sizeof *recording->purges);
+        recording->purges = mem_resize(recording->purges, recording->room * sizeof(*recording->purges));
     }
     recording->purges[recording->count++] = (struct store_purge){.token = *recording->token,
                                                                  .sequence = sequence,
@@ -158,7 +158,7 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
         if (purge->list_next || purge->lanes[i].drain_more)
             lane_list(&purge->lanes[i]);
     purge->list_next = false;
-    if (status == STATUS_OK && purge->removals.count >= REMOVE_MOST)
+    if (status == STATUS_OK && purge->removals.count >= REMOVE_MAX)
         remove_start(purge);
 }
 
@@ -169,8 +169,8 @@ static void remove_start(struct purge *purge)
     purge->removes = true;
     purge->removed_count = 0;
     if (!purge->removed)
-        purge->removed = mem_alloc(REMOVE_MOST * sizeof *purge->removed);
-    while (purge->removals.head && purge->removed_count < REMOVE_MOST) {
+        purge->removed = mem_alloc(REMOVE_MAX * sizeof(*purge->removed));
+    while (purge->removals.head && purge->removed_count < REMOVE_MAX) {
         struct purge_item *item = purge_list_pop(&purge->removals);
         purge->removed[purge->removed_count++] = (struct store_purge){.token = item->token, .sequence = item->sequence};
         free(item);
@@ -183,7 +183,7 @@ void purge_record_done(struct purge_lane *lane, struct purge_item *item)
 {
     struct purge *purge = lane->purge;
     bool was_drained = item->drained;
-    if (purge->removals.count < PURGE_WAITING_MOST)
+    if (purge->removals.count < PURGE_WAITING_MAX)
         purge_list_push(&purge->removals, item);
     else
         free(item);
@@ -205,8 +205,7 @@ static struct purge_lane *lane_of_job(struct pool_job *job)
 static enum status list_work(struct pool_job *job, struct error *error)
 {
     struct purge_lane *lane = lane_of_job(job);
-    struct store_purge_query query = {
-        .url = lane->target.name, .due_by_ms = clock_wall_ms(), .limit = PURGE_DRAIN_MOST};
+    struct store_purge_query query = {.url = lane->target.name, .due_by_ms = clock_wall_ms(), .limit = PURGE_DRAIN_MAX};
     return store_purge_list(lane->purge->cache->options.store, &query, &lane->arena, lane->listed, &lane->listed_count,
                             error);
 }
@@ -225,7 +224,7 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
     struct purge_lane *lane = lane_of_job(job);
     (void)error;
     lane->lists = false;
-    lane->drain_more = status == STATUS_OK && lane->listed_count == PURGE_DRAIN_MOST;
+    lane->drain_more = status == STATUS_OK && lane->listed_count == PURGE_DRAIN_MAX;
     lane->drained_left = status == STATUS_OK ? lane->listed_count : 0;
     for (size_t i = 0, count = lane->drained_left; i < count; i++) {
         const struct store_purge *purge = &lane->listed[i];

@@ -12,9 +12,9 @@
 #include "store/pool.h"
 
 enum {
-    PURGE_DRAIN_MOST = 256,    /* records of a listing */
-    PURGE_WAITING_MOST = 4096, /* items per list in memory; what is more is left to its record */
-    PURGE_EXTRA_MOST = 8,      /* lines of purge_header_file */
+    PURGE_DRAIN_MAX = 256,    /* records of a listing */
+    PURGE_WAITING_MAX = 4096, /* items per list in memory; what is more is left to its record */
+    PURGE_EXTRA_MAX = 8,      /* lines of purge_header_file */
 };
 
 enum purge_stage {
@@ -64,7 +64,7 @@ struct purge_lane {
     struct arena arena;         /* the listing's texts */
     size_t drained_left;        /* of the last listing, not acknowledged yet */
     bool drain_more;            /* the last listing was full */
-    struct store_purge *listed; /* PURGE_DRAIN_MOST, owned */
+    struct store_purge *listed; /* PURGE_DRAIN_MAX, owned */
     size_t listed_count;
 };
 
@@ -73,7 +73,7 @@ struct purge {
     struct purge_lane lanes[PURGE_TARGETS_MAX];
     size_t lane_count;
     struct buf extra; /* purge_header_file's text, lines ended by NUL */
-    const char *extra_lines[PURGE_EXTRA_MOST];
+    const char *extra_lines[PURGE_EXTRA_MAX];
     size_t extra_count;
     struct purge_list removals; /* acknowledged: their records may go */
     struct pool_job removal;

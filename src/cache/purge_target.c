@@ -47,8 +47,8 @@ static const char *authority_of(const char *url)
 static enum status target_parse(struct purge_target *target, struct error *error)
 {
     const char *name = target->name;
-    bool is_xkey = strncmp(name, XKEY_SCHEME, sizeof XKEY_SCHEME - 1) == 0;
-    target->url = is_xkey ? name + sizeof XKEY_SCHEME - 1 : name;
+    bool is_xkey = strncmp(name, XKEY_SCHEME, sizeof(XKEY_SCHEME) - 1) == 0;
+    target->url = is_xkey ? name + sizeof(XKEY_SCHEME) - 1 : name;
     const char *authority = authority_of(target->url);
     const char *place = strstr(name, PLACE);
     if (!authority || (is_xkey && strncmp(target->url, "http://", 7) != 0))
@@ -78,7 +78,7 @@ enum status purge_targets_parse(const char *setting, struct purge_target targets
         struct purge_target *target = &targets[*count];
         if (url.len > PURGE_URL_MAX)
             return error_set(error, STATUS_INVALID, "purge_url: a URL is longer than %d bytes", PURGE_URL_MAX);
-        snprintf(target->name, sizeof target->name, "%.*s", (int)url.len, url.data);
+        snprintf(target->name, sizeof(target->name), "%.*s", (int)url.len, url.data);
         enum status status = target_parse(target, error);
         if (status != STATUS_OK)
             return status;
@@ -159,7 +159,7 @@ static void emit_each(const struct purge_round *round, struct http_call *call, p
         buf_reset(&url);
         buf_append(&url, round->target->url, (size_t)(place - round->target->url));
         buf_append_slice(&url, key);
-        buf_append_text(&url, place + sizeof PLACE - 1);
+        buf_append_text(&url, place + sizeof(PLACE) - 1);
         call->url = url.data;
         emit(ctx, call);
     }

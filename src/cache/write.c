@@ -42,7 +42,7 @@
 #include "cache/mutant.h"
 #include "cache/purge.h"
 
-enum { AWAIT_MOST_MS = 1000, AWAIT_LOOK_MS = 5 };
+enum { AWAIT_MAX_MS = 1000, AWAIT_LOOK_MS = 5 };
 
 static void write_await(struct cache_write *write);
 static void write_store(struct cache_write *write);
@@ -452,7 +452,7 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
     write->token = token_new();
     write->epoch = cache->epoch;
     write->begun_at_ms = clock_wall_ms();
-    write->await_until_ms = write->begun_at_ms + AWAIT_MOST_MS;
+    write->await_until_ms = write->begun_at_ms + AWAIT_MAX_MS;
     write->fenced = write->recorded = write->overtaken = write->scripts_failed = write->fence_may_be_late = false;
     write->written = NULL;
     write->purge = CACHE_PURGE_NONE;

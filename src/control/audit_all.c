@@ -2,12 +2,12 @@
 /*
  * Every entry against the store, once.
  *
- *   batch of ids (cache/scan.c) -> compared, CHECKS_MOST at once -> what seems wrong: again after SECOND_LOOK_MS -> next batch
+ *   batch of ids (cache/scan.c) -> compared, CHECKS_MAX at once -> what seems wrong: again after SECOND_LOOK_MS -> next batch
  *
  * One look may catch an entry whose invalidation is on its way: a writer that lost Redis has put it into the outbox, and the next
  * drain brings it. Such an entry is gone, or right, two seconds later. What is then still wrong is wrong until its time is up.
  *
- * Memory is one batch. Load on the store is bounded by CHECKS_MOST and by the pool; it may run beside the workers.
+ * Memory is one batch. Load on the store is bounded by CHECKS_MAX and by the pool; it may run beside the workers.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include "cache/scan.h"
 #include "control/control_state.h"
 
-enum { CHECKS_MOST = 8, SECOND_LOOK_MS = 2000 };
+enum { CHECKS_MAX = 8, SECOND_LOOK_MS = 2000 };
 
 struct audit_all;
 
@@ -44,7 +44,7 @@ struct audit_all {
     struct id_list suspects;
     bool is_second_look;
     struct timer *pause;
-    struct slot slots[CHECKS_MOST];
+    struct slot slots[CHECKS_MAX];
     size_t running_count;
 };
 
@@ -102,7 +102,7 @@ static void on_checked(struct audit_check *check, enum audit_result result)
 
 static void audit_begin_checks(struct audit_all *all)
 {
-    for (size_t i = 0; i < CHECKS_MOST && all->next < all->ids.count; i++) {
+    for (size_t i = 0; i < CHECKS_MAX && all->next < all->ids.count; i++) {
         struct slot *slot = &all->slots[i];
         if (slot->runs)
             continue;
@@ -166,7 +166,7 @@ void control_audit(struct control *control, struct audit_counts *counts, control
     all->ctx = ctx;
     all->scan.on_batch = on_batch;
     all->pause = events->timer_new(events->loop, on_pause_over, all);
-    for (size_t i = 0; i < CHECKS_MOST; i++)
+    for (size_t i = 0; i < CHECKS_MAX; i++)
         all->slots[i].all = all;
     cache_scan_start(control->options.cache, &all->scan);
 }

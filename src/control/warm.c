@@ -2,7 +2,7 @@
 /*
  * Filling the cache with the newest todos, before the clients come or after a purge.
  *
- *   page of the store's list -> each id read through the cache, READS_MOST at once -> next page
+ *   page of the store's list -> each id read through the cache, READS_MAX at once -> next page
  *
  * The ids come from the list, the entries do not: each is read as a client's GET would read it, under a lease, so that nothing
  * is put in that a write has made old meanwhile. That costs one store read per todo, and needs no rule of its own.
@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "control/control_state.h"
 
-enum { PAGE_ROWS = 200, READS_MOST = 8 };
+enum { PAGE_ROWS = 200, READS_MAX = 8 };
 
 struct warm;
 
@@ -34,7 +34,7 @@ struct warm {
     struct arena arena; /* the page */
     struct store_page page;
     size_t next; /* of the page */
-    struct slot slots[READS_MOST];
+    struct slot slots[READS_MAX];
     size_t running_count;
     struct pool_job job;
     enum status status; /* of a read that failed */
@@ -73,7 +73,7 @@ static void on_read(void *ctx, const struct cache_answer *answer)
 
 static void warm_begin_reads(struct warm *warm)
 {
-    for (size_t i = 0; i < READS_MOST && warm->next < warm->page.count; i++) {
+    for (size_t i = 0; i < READS_MAX && warm->next < warm->page.count; i++) {
         struct slot *slot = &warm->slots[i];
         if (slot->runs)
             continue;
@@ -143,7 +143,7 @@ void control_warm(struct control *control, uint64_t count, struct warm_counts *c
     warm->ctx = ctx;
     warm->left = count;
     arena_init(&warm->arena);
-    for (size_t i = 0; i < READS_MOST; i++)
+    for (size_t i = 0; i < READS_MAX; i++)
         warm->slots[i].warm = warm;
     warm_list(warm);
 }

@@ -250,7 +250,7 @@ bool archive_recognise(struct slice window)
 
 enum status archive_reader_new(struct reader **reader, struct source *source, struct error *error)
 {
-    struct archive_reader *archive = mem_zalloc(sizeof *archive);
+    struct archive_reader *archive = mem_zalloc(sizeof(*archive));
     archive->reader.ops = &ARCHIVE_OPS;
     buf_init(&archive->namespace);
     buf_init(&archive->seen);

@@ -118,7 +118,7 @@ void intake_fini(struct intake *intake)
 
 struct batch *batch_new(void)
 {
-    struct batch *batch = mem_zalloc(sizeof *batch);
+    struct batch *batch = mem_zalloc(sizeof(*batch));
     arena_init(&batch->arena);
     return batch;
 }
@@ -159,10 +159,9 @@ void batch_fill(struct batch *batch, struct intake *intake)
 
 bool batch_overlaps(const struct batch *a, const struct batch *b)
 {
-    for (size_t i = 0; i < a->count; i++) {
+    for (size_t i = 0; i < a->count; i++)
         if (id_set_has(&b->id_set, a->ids[i]))
             return true;
-    }
     return false;
 }
 

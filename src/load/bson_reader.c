@@ -127,7 +127,7 @@ bool document_recognise(struct slice window)
 
 enum status document_reader_new(struct reader **reader)
 {
-    *reader = mem_zalloc(sizeof **reader);
+    *reader = mem_zalloc(sizeof(**reader));
     (*reader)->ops = &DOCUMENT_OPS;
     return STATUS_OK;
 }

@@ -225,10 +225,9 @@ static const struct reader_ops CSV_OPS = {"CSV", "\n", csv_next, csv_free};
 
 static bool csv_has_column(const struct csv_reader *csv, const char *name)
 {
-    for (size_t i = 0; i < csv->column_count; i++) {
+    for (size_t i = 0; i < csv->column_count; i++)
         if (slice_equal(csv->columns[i], slice_of(name)))
             return true;
-    }
     return false;
 }
 
@@ -265,7 +264,7 @@ static enum status csv_read_header(struct csv_reader *csv, struct source *source
 
 enum status csv_reader_new(struct reader **reader, struct source *source, struct error *error)
 {
-    struct csv_reader *csv = mem_zalloc(sizeof *csv);
+    struct csv_reader *csv = mem_zalloc(sizeof(*csv));
     csv->reader.ops = &CSV_OPS;
     arena_init(&csv->header);
     buf_init(&csv->unquoted);

@@ -118,7 +118,7 @@ static const char *const TIMES[] = {
     "tomorrow",      "as soon as it rains", "on Monday morning", "when there is time",
 };
 
-#define PICK(random, list) ((list)[random_next(random) % (sizeof(list) / sizeof *(list))])
+#define PICK(random, list) ((list)[random_next(random) % (sizeof(list) / sizeof(*(list)))])
 
 static uint64_t random_mix(uint64_t z)
 {
@@ -145,9 +145,9 @@ static struct slice faker_name(uint64_t *random, struct arena *arena)
     const char *first = PICK(random, FIRST_NAMES), *last = PICK(random, LAST_NAMES);
     const char *verb = PICK(random, VERBS), *adjective = PICK(random, ADJECTIVES), *noun = PICK(random, NOUNS);
     if (random_one_in(random, 2))
-        snprintf(text, sizeof text, "%s %s", first, last);
+        snprintf(text, sizeof(text), "%s %s", first, last);
     else
-        snprintf(text, sizeof text, "%s the %s %s", verb, adjective, noun);
+        snprintf(text, sizeof(text), "%s the %s %s", verb, adjective, noun);
     return arena_copy(arena, slice_of(text));
 }
 
@@ -180,9 +180,9 @@ static struct slice faker_description(uint64_t *random, struct arena *arena)
     while (len < FAKER_DESCRIPTION_BYTES) {
         if (len > 0)
             text[len++] = separator;
-        len += faker_sentence(random, text + len, sizeof text - len);
+        len += faker_sentence(random, text + len, sizeof(text) - len);
     }
-    bug_unless(len < sizeof text, "the word lists make longer sentences than there is room for");
+    bug_unless(len < sizeof(text), "the word lists make longer sentences than there is room for");
     return arena_copy(arena, (struct slice){.data = text, .len = len});
 }
 
@@ -190,8 +190,8 @@ void faker_make(uint64_t seed, int64_t number, struct arena *arena, struct todo 
 {
     uint64_t random = random_mix(seed ^ random_mix((uint64_t)number));
     char id[TODO_ID_MAX + 1];
-    snprintf(id, sizeof id, "%" PRId64, number);
-    memset(todo, 0, sizeof *todo);
+    snprintf(id, sizeof(id), "%" PRId64, number);
+    memset(todo, 0, sizeof(*todo));
     todo_set_id(todo, slice_of(id));
     todo->name = faker_name(&random, arena);
     todo->description = faker_description(&random, arena);
@@ -228,7 +228,7 @@ static const struct reader_ops FAKER_OPS = {"made-up rows", "", faker_next, fake
 
 struct reader *faker_reader_new(uint64_t seed, int64_t start, int64_t count)
 {
-    struct faker_reader *faker = mem_zalloc(sizeof *faker);
+    struct faker_reader *faker = mem_zalloc(sizeof(*faker));
     faker->reader.ops = &FAKER_OPS;
     faker->reader.row_total = (uint64_t)count;
     faker->reader.ids_unique = true;

@@ -144,7 +144,7 @@ static void guard_on_finished(void *ctx)
 
 struct guard *guard_new(const struct guard_options *options)
 {
-    struct guard *guard = mem_zalloc(sizeof *guard);
+    struct guard *guard = mem_zalloc(sizeof(*guard));
     guard->options = *options;
     guard->tend = options->events->timer_new(options->events->loop, guard_on_tend, guard);
     return guard;

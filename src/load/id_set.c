@@ -28,7 +28,7 @@ static size_t id_set_slot(const struct id_set *set, const char *id)
 
 void id_set_reset(struct id_set *set)
 {
-    memset(set, 0, sizeof *set);
+    memset(set, 0, sizeof(*set));
 }
 
 bool id_set_has(const struct id_set *set, const char *id)

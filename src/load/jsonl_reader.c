@@ -121,7 +121,7 @@ static const struct reader_ops JSONL_OPS = {"JSON lines", "\n", jsonl_next, json
 
 enum status jsonl_reader_new(struct reader **reader)
 {
-    *reader = mem_zalloc(sizeof **reader);
+    *reader = mem_zalloc(sizeof(**reader));
     (*reader)->ops = &JSONL_OPS;
     return STATUS_OK;
 }

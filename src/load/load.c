@@ -36,7 +36,7 @@ enum {
     SLOTS_MAX = LOAD_WRITES_MAX + 1,
     RETRY_MAX = 6,
     RETRY_FIRST_MS = 200,
-    RETRY_LONGEST_MS = 5000,
+    RETRY_MAX_MS = 5000,
     GUARD_LOOK_MS = 20,
 };
 
@@ -107,10 +107,9 @@ static size_t load_count(const struct load *load, enum slot_state state)
 
 static struct slot *load_find(struct load *load, enum slot_state state)
 {
-    for (size_t i = 0; i < load->slot_count; i++) {
+    for (size_t i = 0; i < load->slot_count; i++)
         if (load->slots[i].state == state)
             return &load->slots[i];
-    }
     return NULL;
 }
 
@@ -181,7 +180,7 @@ static void load_settle(struct load *load, const struct batch *batch)
             continue;
         }
         char reason[TODO_ID_MAX + 64];
-        snprintf(reason, sizeof reason, "id \"%s\" is taken (--upsert replaces what is there)", batch->ids[i]);
+        snprintf(reason, sizeof(reason), "id \"%s\" is taken (--upsert replaces what is there)", batch->ids[i]);
         rejects_add(load->options.rejects, batch->row_numbers[i], reason, batch->raws[i]);
     }
     if (batch->last_row_number > load->result.settled_row)
@@ -192,8 +191,8 @@ static void load_settle(struct load *load, const struct batch *batch)
 static void slot_retry(struct slot *slot, const struct error *error)
 {
     uint32_t pause_ms = RETRY_FIRST_MS << slot->attempts;
-    if (pause_ms > RETRY_LONGEST_MS)
-        pause_ms = RETRY_LONGEST_MS;
+    if (pause_ms > RETRY_MAX_MS)
+        pause_ms = RETRY_MAX_MS;
     slot->attempts++;
     slot->state = SLOT_PAUSED;
     progress_say(slot->load->options.progress, "a batch is sent again in %" PRIu32 " ms: %s", pause_ms, error->text);
@@ -393,7 +392,7 @@ static void load_end(struct load *load)
 
 struct load *load_new(const struct load_options *options)
 {
-    struct load *load = mem_zalloc(sizeof *load);
+    struct load *load = mem_zalloc(sizeof(*load));
     const struct events *events = options->events;
     bug_unless(options->writes_max >= 1 && options->writes_max <= LOAD_WRITES_MAX, "writes_max is out of range");
     load->options = *options;

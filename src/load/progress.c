@@ -57,7 +57,7 @@ static void progress_left(char *text, size_t size_bytes, const struct progress_s
 
 struct progress *progress_new(FILE *out, bool is_terminal)
 {
-    struct progress *progress = mem_zalloc(sizeof *progress);
+    struct progress *progress = mem_zalloc(sizeof(*progress));
     progress->out = out;
     progress->is_terminal = is_terminal;
     return progress;
@@ -78,7 +78,7 @@ void progress_show(struct progress *progress, const struct progress_state *state
     char rows[PROGRESS_NUMBER_MAX], rate[PROGRESS_NUMBER_MAX], left[32], bar[BAR_CELLS + 1];
     progress_number(rows, state->row_count);
     progress_number(rate, progress_rate(state));
-    progress_left(left, sizeof left, state);
+    progress_left(left, sizeof(left), state);
     bool known = state->fraction >= 0;
     int percent = known ? (int)(state->fraction * 100) : 0;
     progress_bar(bar, known ? state->fraction : 0);
@@ -116,7 +116,7 @@ void progress_clear(struct progress *progress)
 const char *progress_number(char text[PROGRESS_NUMBER_MAX], uint64_t number)
 {
     char digits[PROGRESS_NUMBER_MAX];
-    int len = snprintf(digits, sizeof digits, "%" PRIu64, number);
+    int len = snprintf(digits, sizeof(digits), "%" PRIu64, number);
     char *to = text;
     for (int i = 0; i < len; i++) {
         if (i > 0 && (len - i) % 3 == 0)

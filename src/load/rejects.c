@@ -61,7 +61,7 @@ static void rejects_write(struct rejects *rejects, struct slice record)
 
 enum status rejects_open(struct rejects **result, const struct rejects_options *options, struct error *error)
 {
-    struct rejects *rejects = mem_zalloc(sizeof *rejects);
+    struct rejects *rejects = mem_zalloc(sizeof(*rejects));
     rejects->options = *options;
     enum status status = options->path ? rejects_open_file(rejects, error) : STATUS_OK;
     if (status != STATUS_OK) {
@@ -97,7 +97,7 @@ enum status rejects_close(struct rejects *rejects, struct error *error)
         return STATUS_OK;
     bool failed = rejects->file && (ferror(rejects->file) | fclose(rejects->file)) != 0;
     char reason[64];
-    snprintf(reason, sizeof reason, "%s", strerror(errno));
+    snprintf(reason, sizeof(reason), "%s", strerror(errno));
     enum status status = STATUS_OK;
     if (failed)
         status = error_set(error, STATUS_UNAVAILABLE, "--reject %s is incomplete: %s", rejects->options.path, reason);

@@ -69,10 +69,9 @@ static const char *const ROW_TYPE_NAMES[] = {
 
 static const struct row_member *row_member_find(struct slice name)
 {
-    for (size_t i = 0; i < sizeof ROW_MEMBERS / sizeof *ROW_MEMBERS; i++) {
+    for (size_t i = 0; i < sizeof(ROW_MEMBERS) / sizeof(*ROW_MEMBERS); i++)
         if (slice_equal(name, slice_of(ROW_MEMBERS[i].name)))
             return &ROW_MEMBERS[i];
-    }
     return NULL;
 }
 
@@ -82,10 +81,9 @@ static void row_note(struct row_maker *maker, struct slice name)
         return;
     char *note = maker->notes[maker->note_count];
     log_value(note, ROW_NOTE_BYTES + 1, name);
-    for (size_t i = 0; i < maker->note_count; i++) {
+    for (size_t i = 0; i < maker->note_count; i++)
         if (strcmp(maker->notes[i], note) == 0)
             return;
-    }
     maker->note_count++;
 }
 
@@ -121,7 +119,7 @@ static enum status row_finish_id(struct row_maker *maker, struct todo *todo, str
             return error_set(error, STATUS_INVALID, "id is the number %g, which is not a whole one", value->real);
         /* fall through */
     case ROW_INTEGER:
-        snprintf(text, sizeof text, "%" PRId64, integer);
+        snprintf(text, sizeof(text), "%" PRId64, integer);
         id = slice_of(text);
         break;
     case ROW_TEXT:
@@ -134,7 +132,7 @@ static enum status row_finish_id(struct row_maker *maker, struct todo *todo, str
     if (!todo_id_valid(id)) {
         char shown[TODO_ID_MAX + 1];
         return error_set(error, STATUS_INVALID, "id \"%s\" is not 1 to %d of A-Z a-z 0-9 . _ ~ -",
-                         log_value(shown, sizeof shown, id), TODO_ID_MAX);
+                         log_value(shown, sizeof(shown), id), TODO_ID_MAX);
     }
     todo_set_id(todo, id);
     return STATUS_OK;
@@ -166,7 +164,7 @@ static enum status row_finish_done(const struct row_maker *maker, struct todo *t
     todo->done = value->type == ROW_BOOL && value->boolean;
     if (value->type == ROW_NULL || value->type == ROW_BOOL)
         return STATUS_OK;
-    for (size_t i = 0; value->type == ROW_CELL && i < sizeof ROW_BOOLEANS / sizeof *ROW_BOOLEANS; i++) {
+    for (size_t i = 0; value->type == ROW_CELL && i < sizeof(ROW_BOOLEANS) / sizeof(*ROW_BOOLEANS); i++) {
         /* the arena's copies end in NUL */
         if (strcasecmp(value->text.data, ROW_BOOLEANS[i].word) == 0) {
             todo->done = ROW_BOOLEANS[i].value;
@@ -195,20 +193,20 @@ static enum status row_finish_time(const struct row_maker *maker, enum todo_fiel
         return STATUS_OK;
     char shown[DATE_RFC3339_LEN * 2];
     return error_set(error, STATUS_INVALID, "%s \"%s\" is no RFC 3339 time such as 2024-01-31T23:59:59Z",
-                     todo_field_name(field), log_value(shown, sizeof shown, value->text));
+                     todo_field_name(field), log_value(shown, sizeof(shown), value->text));
 }
 
 void row_maker_init(struct row_maker *maker, int64_t now_ms)
 {
-    memset(maker, 0, sizeof *maker);
+    memset(maker, 0, sizeof(*maker));
     maker->now_ms = now_ms;
 }
 
 void row_begin(struct row_maker *maker, struct arena *arena)
 {
     maker->arena = arena;
-    memset(maker->values, 0, sizeof maker->values);
-    memset(maker->ranks, 0, sizeof maker->ranks);
+    memset(maker->values, 0, sizeof(maker->values));
+    memset(maker->ranks, 0, sizeof(maker->ranks));
 }
 
 void row_put(struct row_maker *maker, struct slice name, const struct row_value *value)
@@ -229,7 +227,7 @@ void row_put(struct row_maker *maker, struct slice name, const struct row_value 
 
 enum status row_finish(struct row_maker *maker, struct todo *todo, struct error *error)
 {
-    memset(todo, 0, sizeof *todo);
+    memset(todo, 0, sizeof(*todo));
     todo->v = 1;
     enum status status = row_finish_id(maker, todo, error);
     if (status == STATUS_OK)

@@ -170,7 +170,7 @@ static enum status source_begin(struct source *source, struct error *error)
 
 enum status source_open_fd(struct source **result, int fd, const char *name, struct error *error)
 {
-    struct source *source = mem_zalloc(sizeof *source);
+    struct source *source = mem_zalloc(sizeof(*source));
     source->fd = fd;
     source->name = mem_strdup(name);
     struct stat file;

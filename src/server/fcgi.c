@@ -109,7 +109,7 @@ static void connection_ask_close(struct fcgi_connection *connection)
 {
     static const unsigned char empty_stderr[8] = {1, 7, 0, 1, 0, 0, 0, 0};
     connection->asked_at_ms = fcgi_now_ms(connection->fcgi);
-    (void)!send(connection->fd, empty_stderr, sizeof empty_stderr, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)!send(connection->fd, empty_stderr, sizeof(empty_stderr), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Makes the last request's memory ready for the next one; a rare large one doesn't stay. */
@@ -197,12 +197,12 @@ static void request_read_params(struct request *request, char **params)
         size_t len;
         size_t offset;
     } wanted[] = {
-#define REQUEST_PARAM_ROW(member, param) {param "=", sizeof param, offsetof(struct request, member)},
+#define REQUEST_PARAM_ROW(member, param) {param "=", sizeof(param), offsetof(struct request, member)},
         REQUEST_PARAMS(REQUEST_PARAM_ROW)
 #undef REQUEST_PARAM_ROW
     };
     for (; *params; params++) {
-        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
             const char *param = *params;
             struct slice *slice = (struct slice *)((char *)request + wanted[i].offset);
             if (param[0] != wanted[i].prefix[0] || strncmp(param, wanted[i].prefix, wanted[i].len) != 0)
@@ -228,7 +228,7 @@ static void connection_read_body(struct fcgi_connection *connection)
     size_t total = 0;
     int got;
 
-    while ((got = FCGX_GetStr(chunk, sizeof chunk, in)) > 0) {
+    while ((got = FCGX_GetStr(chunk, sizeof(chunk), in)) > 0) {
         total += (size_t)got;
         if (total <= max_bytes)
             buf_append(&connection->body, chunk, (size_t)got);
@@ -340,10 +340,10 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
         return STATUS_UNAVAILABLE;
     }
     struct timeval timeout = {.tv_sec = IO_TIMEOUT_S};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 
-    struct fcgi_connection *connection = mem_zalloc(sizeof *connection);
+    struct fcgi_connection *connection = mem_zalloc(sizeof(*connection));
     connection->fcgi = fcgi;
     connection->fd = fd;
     connection->codec.ipcFd = codec_fd;

@@ -12,7 +12,7 @@
  * loop. A call started from inside a done is added while libcurl is not running, so that is allowed.
  *
  * For calls to caches that an operator named, not for the Web: no redirects, no proxies of the environment, no cookies, http and
- * https alone, certificates always checked. Of an answer only the status counts; more than ANSWER_MOST of body ends the call.
+ * https alone, certificates always checked. Of an answer only the status counts; more than ANSWER_MAX of body ends the call.
  */
 #include "server/http_client.h"
 
@@ -21,7 +21,7 @@
 
 #include "base/mem.h"
 
-enum { CONNECTIONS_MOST = 32, ANSWER_MOST = 1 << 20 };
+enum { CONNECTIONS_MAX = 32, ANSWER_MAX = 1 << 20 };
 
 struct call {
     struct http_client *client;
@@ -71,7 +71,7 @@ static void call_end(struct call *call, CURLcode code)
     char why[CURL_ERROR_SIZE];
     if (code == CURLE_OK)
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &http_status);
-    memcpy(why, call->why, sizeof why);
+    memcpy(why, call->why, sizeof(why));
     http_done_cb done = call->done;
     void *ctx = call->ctx;
     call_free(call);
@@ -143,7 +143,7 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, v
         return 0;
     }
     if (!socket) {
-        socket = mem_alloc(sizeof *socket);
+        socket = mem_alloc(sizeof(*socket));
         *socket = (struct socket){.client = client, .fd = fd};
         socket->watch = client->events->watch_new(client->events->loop, fd, on_ready, socket);
         curl_multi_assign(client->multi, fd, socket);
@@ -159,7 +159,7 @@ static size_t on_answer(char *data, size_t size, size_t count, void *ctx)
     struct call *call = ctx;
     (void)data;
     call->answer_bytes += size * count;
-    return call->answer_bytes > ANSWER_MOST ? 0 : size * count;
+    return call->answer_bytes > ANSWER_MAX ? 0 : size * count;
 }
 
 static void call_options(struct call *call, const struct http_call *wanted)
@@ -188,7 +188,7 @@ static void call_options(struct call *call, const struct http_call *wanted)
 static void client_start(void *ctx, const struct http_call *wanted, http_done_cb done, void *done_ctx)
 {
     struct http_client *client = ctx;
-    struct call *call = mem_zalloc(sizeof *call);
+    struct call *call = mem_zalloc(sizeof(*call));
     *call = (struct call){.client = client, .easy = curl_easy_init(), .done = done, .ctx = done_ctx};
     bug_unless(call->easy, "libcurl has no memory for a call");
     for (size_t i = 0; i < wanted->header_count; i++)
@@ -211,7 +211,7 @@ enum status http_client_new(struct http_client **out, const struct settings *set
         return STATUS_OK;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return error_set(error, STATUS_UNAVAILABLE, "libcurl can't be started");
-    struct http_client *client = mem_zalloc(sizeof *client);
+    struct http_client *client = mem_zalloc(sizeof(*client));
     client->events = events;
     client->http = (struct http){.client = client, .start = client_start};
     client->timer = events->timer_new(events->loop, on_time, client);
@@ -221,7 +221,7 @@ enum status http_client_new(struct http_client **out, const struct settings *set
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MOST);
+    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
     *out = client;
     return STATUS_OK;
 }

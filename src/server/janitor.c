@@ -60,7 +60,7 @@ static enum status on_prepare(struct pool_job *job, struct error *error)
 
 static void prepare_failed(struct janitor *janitor, const struct error *error)
 {
-    char text[sizeof error->text * 2];
+    char text[sizeof(error->text) * 2];
     bool first = janitor->prepare_pause_s == 0;
     janitor->prepare_state = PREPARE_DUE;
     janitor->prepare_pause_s = first ? 1 : janitor->prepare_pause_s * 2;
@@ -69,7 +69,7 @@ static void prepare_failed(struct janitor *janitor, const struct error *error)
     janitor->prepare_left_s = janitor->prepare_pause_s;
     if (first)
         log_warn(NULL, "store_not_ready", "store=%s error=\"%s\" action=\"trying again\"",
-                 store_kind(janitor->services->store), log_value(text, sizeof text, slice_of(error->text)));
+                 store_kind(janitor->services->store), log_value(text, sizeof(text), slice_of(error->text)));
 }
 
 static void on_prepared(struct pool_job *job, enum status status, const struct error *error)
@@ -112,7 +112,7 @@ static void on_time(void *ctx)
 
 struct janitor *janitor_new(const struct events *events, struct services *services, struct listener *listener)
 {
-    struct janitor *janitor = mem_zalloc(sizeof *janitor);
+    struct janitor *janitor = mem_zalloc(sizeof(*janitor));
     janitor->events = events;
     janitor->services = services;
     janitor->listener = listener;

@@ -27,13 +27,13 @@ enum status listen_socket_check(int fd, struct error *error)
 {
     int accepting = 0;
     int domain = 0;
-    socklen_t len = sizeof accepting;
+    socklen_t len = sizeof(accepting);
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &len) != 0 || !accepting)
         return error_set(
             error, STATUS_INVALID,
             "standard input is no listening socket: start the worker under spawn-fcgi (spawn-fcgi -s SOCKET "
             "-n -- multiwatch -f 2 -- todo-fcgi ...) or alone with -s SOCKET");
-    len = sizeof domain;
+    len = sizeof(domain);
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 || domain != AF_UNIX)
         return error_set(error, STATUS_INVALID,
                          "standard input is no unix socket: FastCGI has no authentication, so a TCP port is refused");
@@ -46,7 +46,7 @@ static bool address_is_live(const struct sockaddr_un *address)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return true;
-    bool live = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
+    bool live = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN;
     close(fd);
     return live;
 }
@@ -67,10 +67,10 @@ static enum status path_clear(const struct sockaddr_un *address, struct error *e
 enum status listen_socket_open(const char *path, int *fd, struct error *error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
+    if (strlen(path) >= sizeof(address.sun_path))
         return error_set(error, STATUS_INVALID, "%s: a socket's path has at most %zu bytes", path,
-                         sizeof address.sun_path - 1);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+                         sizeof(address.sun_path) - 1);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     if (path_clear(&address, error) != STATUS_OK)
         return STATUS_EXISTS;
 
@@ -79,7 +79,7 @@ enum status listen_socket_open(const char *path, int *fd, struct error *error)
         return error_set(error, STATUS_UNAVAILABLE, "socket: %s", strerror(errno));
     /* By umask rather than by chmod() afterwards, which would leave a moment in which anybody may connect. */
     mode_t mask = umask(0117);
-    int failed = bind(made, (const struct sockaddr *)&address, sizeof address) || listen(made, SOMAXCONN);
+    int failed = bind(made, (const struct sockaddr *)&address, sizeof(address)) || listen(made, SOMAXCONN);
     int why = errno;
     umask(mask);
     if (failed) {

@@ -105,7 +105,7 @@ static void on_connection(void *ctx, bool readable, bool writable)
 
 struct listener *listener_new(const struct events *events, int listen_fd, struct services *services)
 {
-    struct listener *listener = mem_zalloc(sizeof *listener);
+    struct listener *listener = mem_zalloc(sizeof(*listener));
     listener->events = events;
     listener->services = services;
     listener->fd = listen_fd;

@@ -79,7 +79,7 @@ static void on_uv_timer(uv_timer_t *handle)
 static struct timer *events_timer_new(void *ctx, timer_cb on_time, void *timer_ctx)
 {
     struct loop *loop = ctx;
-    struct timer *timer = mem_zalloc(sizeof *timer);
+    struct timer *timer = mem_zalloc(sizeof(*timer));
     *timer = (struct timer){.on_time = on_time, .ctx = timer_ctx};
     uv_timer_init(&loop->uv, &timer->handle);
     timer->handle.data = timer;
@@ -120,7 +120,7 @@ static void on_uv_poll(uv_poll_t *handle, int status, int events)
 static struct watch *events_watch_new(void *ctx, int fd, watch_cb on_ready, void *watch_ctx)
 {
     struct loop *loop = ctx;
-    struct watch *watch = mem_zalloc(sizeof *watch);
+    struct watch *watch = mem_zalloc(sizeof(*watch));
     *watch = (struct watch){.on_ready = on_ready, .ctx = watch_ctx};
     int failed = uv_poll_init(&loop->uv, &watch->handle, fd);
     bug_unless(!failed, "a watch needs an open descriptor that epoll takes and no other watch has");
@@ -155,7 +155,7 @@ static void on_uv_prepare(uv_prepare_t *handle)
 static struct turn *events_turn_new(void *ctx, timer_cb before_wait, void *turn_ctx)
 {
     struct loop *loop = ctx;
-    struct turn *turn = mem_zalloc(sizeof *turn);
+    struct turn *turn = mem_zalloc(sizeof(*turn));
     *turn = (struct turn){.before_wait = before_wait, .ctx = turn_ctx};
     uv_prepare_init(&loop->uv, &turn->handle);
     turn->handle.data = turn;
@@ -175,7 +175,7 @@ static void on_signal_ready(void *ctx, bool readable, bool writable)
     struct signalfd_siginfo info;
     (void)readable;
     (void)writable;
-    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+    while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
         if (loop->on_signal)
             loop->on_signal(loop->on_signal_ctx, (int)info.ssi_signo);
 }
@@ -200,10 +200,10 @@ enum status loop_new(struct loop **out, unsigned thread_count, struct error *err
 {
     /* libuv reads this when the first job comes and keeps that many threads from then on. */
     char count_text[16];
-    snprintf(count_text, sizeof count_text, "%u", thread_count);
+    snprintf(count_text, sizeof(count_text), "%u", thread_count);
     setenv("UV_THREADPOOL_SIZE", count_text, 1);
 
-    struct loop *loop = mem_zalloc(sizeof *loop);
+    struct loop *loop = mem_zalloc(sizeof(*loop));
     loop->signal_fd = -1;
     loop->events = (struct events){
         .loop = loop,

@@ -144,7 +144,7 @@ static enum status server_open_token(struct server *server, struct error *error)
     if (!*path)
         return STATUS_OK;
     FILE *file = fopen(path, "re");
-    bool is_read = file && fgets(server->write_token, sizeof server->write_token, file);
+    bool is_read = file && fgets(server->write_token, sizeof(server->write_token), file);
     if (file)
         fclose(file);
     size_t len = is_read ? strcspn(server->write_token, "\r\n") : 0;
@@ -215,7 +215,7 @@ static void on_signal(void *ctx, int signal_number)
 
 enum status server_new(struct server **out, const struct settings *settings, int listen_fd, struct error *error)
 {
-    struct server *server = mem_zalloc(sizeof *server);
+    struct server *server = mem_zalloc(sizeof(*server));
     server->settings = settings;
     fcgi_setup();
     descriptors_raise(settings);

@@ -115,7 +115,7 @@ static bool path_is_fd(const char *path, int fd)
 static enum status file_fill(int fd, const struct header *header, size_t size_bytes, struct error *error)
 {
     int failed = posix_fallocate(fd, 0, (off_t)size_bytes);
-    if (failed || pwrite(fd, header, sizeof *header, 0) != (ssize_t)sizeof *header)
+    if (failed || pwrite(fd, header, sizeof(*header), 0) != (ssize_t)sizeof(*header))
         return error_set(error, STATUS_UNAVAILABLE, "no room: %s", strerror(failed ? failed : errno));
     return STATUS_OK;
 }
@@ -130,14 +130,14 @@ static enum status header_check(int fd, size_t slot_count, struct error *error)
     struct header found = {0};
     struct stat info;
     size_t size_bytes = slot_offset(slot_count);
-    memcpy(wanted.magic, MAGIC, sizeof MAGIC);
+    memcpy(wanted.magic, MAGIC, sizeof(MAGIC));
 
     if (fstat(fd, &info) != 0)
         return error_set(error, STATUS_UNAVAILABLE, "%s", strerror(errno));
     if (info.st_size == 0)
         return file_fill(fd, &wanted, size_bytes, error);
-    if (pread(fd, &found, sizeof found, 0) != (ssize_t)sizeof found ||
-        memcmp(found.magic, wanted.magic, sizeof MAGIC) != 0)
+    if (pread(fd, &found, sizeof(found), 0) != (ssize_t)sizeof(found) ||
+        memcmp(found.magic, wanted.magic, sizeof(MAGIC)) != 0)
         return error_set(error, STATUS_UNAVAILABLE, "it is no file of counters, so it is left alone");
     bool same = info.st_size == (off_t)size_bytes && found.layout == wanted.layout && found.slot_count == slot_count;
     return same ? STATUS_OK : STATUS_NOT_FOUND;
@@ -181,11 +181,11 @@ static enum status slot_claim(struct stats_file *file, const char *path, struct 
 
 enum status stats_file_open(struct stats_file **out, const char *path, size_t slot_count, struct error *error)
 {
-    struct stats_file *file = mem_zalloc(sizeof *file);
+    struct stats_file *file = mem_zalloc(sizeof(*file));
     file->fd = -1;
     enum status status = STATUS_OK;
     if (path[0] == '\0') {
-        file->own = mem_zalloc(sizeof *file->own);
+        file->own = mem_zalloc(sizeof(*file->own));
         *out = file;
         return STATUS_OK;
     }
@@ -214,8 +214,8 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
 static enum status view_check(int fd, struct header *header, size_t *size_bytes)
 {
     struct stat info;
-    bool is_ours = fstat(fd, &info) == 0 && pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header &&
-                   memcmp(header->magic, MAGIC, sizeof MAGIC) == 0 && header->layout == layout_hash();
+    bool is_ours = fstat(fd, &info) == 0 && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
+                   memcmp(header->magic, MAGIC, sizeof(MAGIC)) == 0 && header->layout == layout_hash();
     *size_bytes = is_ours ? (size_t)info.st_size : 0;
     return is_ours && *size_bytes == slot_offset(header->slot_count) ? STATUS_OK : STATUS_INVALID;
 }
@@ -223,7 +223,7 @@ static enum status view_check(int fd, struct header *header, size_t *size_bytes)
 enum status stats_file_view(struct stats_file **out, const char *path, struct error *error)
 {
     struct header header;
-    struct stats_file *file = mem_zalloc(sizeof *file);
+    struct stats_file *file = mem_zalloc(sizeof(*file));
     file->fd = open(path, O_RDONLY | O_CLOEXEC);
     enum status status = STATUS_OK;
     if (file->fd < 0)
@@ -269,7 +269,7 @@ void stats_file_print(void *ctx, struct buf *out)
     size_t route_count;
     const char *const *routes = api_route_names(&route_count);
     size_t slot_count = file->map ? file->header->used_count : 1;
-    const struct stats **slots = mem_alloc(slot_count * sizeof *slots);
+    const struct stats **slots = mem_alloc(slot_count * sizeof(*slots));
     for (size_t i = 0; i < slot_count; i++)
         slots[i] = file->map ? file_slot(file, i) : file->own;
     stats_print(slots, slot_count, routes, route_count, out);

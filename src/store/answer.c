@@ -33,23 +33,20 @@ static bool answer_is_sound(const struct store_answer *stored)
 enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
                                struct error *error)
 {
-    if (stored->expires_at_ms <= now_ms) {
+    if (stored->expires_at_ms <= now_ms)
         return STATUS_OK;
-    }
     if (!answer_is_sound(stored)) {
         return error_set(error, STATUS_INVALID, "the kept answer of the key \"%.60s\" is damaged; remove it",
                          asked->key);
     }
-    if (strcmp(stored->fingerprint, asked->fingerprint) != 0) {
+    if (strcmp(stored->fingerprint, asked->fingerprint) != 0)
         return error_set(error, STATUS_MISMATCH, "the key \"%.60s\" belongs to another request", asked->key);
-    }
     if (stored->http_status != 0) {
         *asked = *stored;
         return error_set(error, STATUS_EXISTS, "the request \"%.60s\" has been answered", asked->key);
     }
-    if (stored->deadline_at_ms > now_ms) {
+    if (stored->deadline_at_ms > now_ms)
         return error_set(error, STATUS_BUSY, "the request \"%.60s\" is still running", asked->key);
-    }
     memcpy(asked->id, stored->id, sizeof(asked->id));
     asked->created_at_ms = stored->created_at_ms;
     return STATUS_OK;

@@ -77,17 +77,15 @@ static enum status mongo_prepare(struct store *store, struct error *error)
     struct mongo_server *server = server_of(store);
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, "todos", error);
-    if (status) {
+    if (status)
         return status;
-    }
     if (atomic_load(&server->is_prepared)) {
         status = server_ping(&session, error);
     } else {
         atomic_store(&server->is_prepared, true); /* before, for the indexes may be dropped meanwhile */
         status = mongo_indexes_make(&session, error);
-        if (status != STATUS_OK) {
+        if (status != STATUS_OK)
             atomic_store(&server->is_prepared, false);
-        }
     }
     mongo_session_close(&session);
     return status;
@@ -103,9 +101,8 @@ static enum status mongo_get(struct store *store, const char *id, struct arena *
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server_of(store), "todos", error);
-    if (status) {
+    if (status)
         return status;
-    }
     status = mongo_todo_find(&session, id, arena, todo, error);
     mongo_session_close(&session);
     return status;
@@ -135,9 +132,8 @@ static bson_t *list_filter(const struct store_query *query, const struct place *
     int64_t edge_ms = query->ascending ? 0 : TODO_TIME_MAX_MS;
     bson_t *filter = BCON_NEW("created_at", "{", from, BCON_DATE_TIME(place->id ? place->created_at_ms : edge_ms), "}",
                               "_id", "{", "$gte", BCON_UTF8(""), "}");
-    if (query->done != STORE_DONE_ANY) {
+    if (query->done != STORE_DONE_ANY)
         BSON_APPEND_BOOL(filter, "done", query->done == STORE_DONE_YES);
-    }
     if (place->id) {
         BCON_APPEND(filter, "$or", "[", "{", "created_at", "{", behind, BCON_DATE_TIME(place->created_at_ms), "}", "}",
                     "{", "_id", "{", behind, BCON_UTF8(place->id), "}", "}", "]");
@@ -161,9 +157,8 @@ static void place_move(struct listing *listing, const bson_t *document)
     uint32_t len;
     bool placed = bson_iter_init_find(&created_at, document, "created_at") && BSON_ITER_HOLDS_DATE_TIME(&created_at) &&
                   bson_iter_init_find(&id, document, "_id") && BSON_ITER_HOLDS_UTF8(&id);
-    if (!placed) {
+    if (!placed)
         return;
-    }
     const char *text = bson_iter_utf8(&id, &len);
     listing->place.created_at_ms = bson_iter_date_time(&created_at);
     listing->place.id = arena_copy(listing->arena, (struct slice){.data = text, .len = len}).data;
@@ -175,9 +170,8 @@ static void place_move(struct listing *listing, const bson_t *document)
  */
 static enum status list_failed(struct listing *listing, const bson_error_t *failure, struct error *error)
 {
-    if (failure->domain != MONGOC_ERROR_SERVER || !strstr(failure->message, "hint")) {
+    if (failure->domain != MONGOC_ERROR_SERVER || !strstr(failure->message, "hint"))
         return mongo_read_failed("list todos", failure, error);
-    }
     atomic_store(&listing->session->server->is_prepared, false);
     return error_set(error, STATUS_BUSY, "mongodb: an index that lists need is gone, and is made anew: %.150s",
                      failure->message);
@@ -195,11 +189,10 @@ static enum status list_read(struct listing *listing, size_t wanted, size_t *rea
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(listing->session->collection, filter, &options, NULL);
     for (*read_count = 0; mongoc_cursor_next(cursor, &document); (*read_count)++) {
         place_move(listing, document);
-        if (mongo_todo_read(document, listing->arena, &page->todos[page->count], &listing->unreadable) == STATUS_OK) {
+        if (mongo_todo_read(document, listing->arena, &page->todos[page->count], &listing->unreadable) == STATUS_OK)
             page->count++;
-        } else {
+        else
             listing->skipped_count++;
-        }
     }
     bool failed = mongoc_cursor_error(cursor, &failure);
     mongoc_cursor_destroy(cursor);
@@ -218,12 +211,10 @@ static enum status list_fill(struct listing *listing, struct error *error)
         size_t wanted = room - listing->page->count;
         size_t read_count;
         enum status status = list_read(listing, wanted, &read_count, error);
-        if (status) {
+        if (status)
             return status;
-        }
-        if (read_count < wanted) {
+        if (read_count < wanted)
             return STATUS_OK;
-        }
         if (listing->page->count < room && clock_ms(CLOCK_MONOTONIC) >= deadline_ms) {
             return error_set(error, STATUS_UNAVAILABLE, "mongodb: too many documents that can't be read: %.150s",
                              listing->unreadable.text);
@@ -237,13 +228,11 @@ static enum status mongo_list(struct store *store, const struct store_query *que
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server_of(store), "todos", error);
-    if (status) {
+    if (status)
         return status;
-    }
     struct listing listing = {.session = &session, .query = query, .arena = arena, .page = page};
-    if (query->has_after) {
+    if (query->has_after)
         listing.place = (struct place){.created_at_ms = query->after.created_at_ms, .id = query->after.id};
-    }
     status = list_fill(&listing, error);
     mongo_session_close(&session);
     if (page->count > query->limit) {
@@ -274,9 +263,8 @@ static enum status insert_settle(struct store *store, const struct todo *todo, s
     enum status status = mongo_get(store, todo->id, &arena, &stored, &reason);
     bool same = status == STATUS_OK && todo_is_same(&stored, todo);
     arena_fini(&arena);
-    if (same) {
+    if (same)
         return STATUS_OK;
-    }
     if (status == STATUS_UNAVAILABLE || status == STATUS_BUSY) {
         return error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, and by whom can't be read: %.130s", todo->id,
                          reason.text);
@@ -288,9 +276,8 @@ static enum status mongo_insert(struct store *store, const struct todo *todo, st
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server_of(store), "todos", error);
-    if (status) {
+    if (status)
         return status;
-    }
     bson_t document = BSON_INITIALIZER;
     mongo_todo_write(&document, todo);
     status = mongo_insert_one(&session, &document, session.server->max_time_ms, "insert a todo", error);
@@ -304,19 +291,16 @@ static int64_t load_count_taken(const bson_t *reply, size_t count, enum status *
 {
     int64_t taken_count = 0;
     bson_iter_t errors, each, code, index;
-    if (!bson_iter_init_find(&errors, reply, "writeErrors") || !bson_iter_recurse(&errors, &each)) {
+    if (!bson_iter_init_find(&errors, reply, "writeErrors") || !bson_iter_recurse(&errors, &each))
         return 0;
-    }
     for (; bson_iter_next(&each); taken_count++) {
         bool read = bson_iter_recurse(&each, &code) && bson_iter_find(&code, "code") &&
                     bson_iter_recurse(&each, &index) && bson_iter_find(&index, "index");
-        if (!read || !mongo_is_duplicate((uint32_t)bson_iter_as_int64(&code))) {
+        if (!read || !mongo_is_duplicate((uint32_t)bson_iter_as_int64(&code)))
             return -1;
-        }
         int64_t at = bson_iter_as_int64(&index);
-        if (at < 0 || (uint64_t)at >= count) {
+        if (at < 0 || (uint64_t)at >= count)
             return -1;
-        }
         results[at] = STATUS_EXISTS;
     }
     return taken_count;
@@ -358,9 +342,8 @@ static enum status mongo_load_insert(struct mongo_session *session, const struct
         mongo_todo_write(documents[i], &todos[i]);
     }
     enum status status = load_insert(session, (const bson_t **)documents, count, results, error);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         bson_destroy(documents[i]);
-    }
     free(documents);
     return status;
 }
@@ -397,9 +380,8 @@ static enum status mongo_load_upsert(struct mongo_session *session, const struct
         mongo_batch_add(&batch, &statement);
         bson_destroy(&statement);
         results[i] = STATUS_OK;
-        if (mongo_batch_is_full(&batch)) {
+        if (mongo_batch_is_full(&batch))
             status = mongo_batch_send(&batch, action, error);
-        }
     }
     status = status ? status : mongo_batch_send(&batch, action, error);
     mongo_batch_fini(&batch);
@@ -411,9 +393,8 @@ static enum status mongo_load(struct store *store, const struct todo *todos, siz
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server_of(store), "todos", error);
-    if (status) {
+    if (status)
         return status;
-    }
     status = mode == STORE_LOAD_UPSERT ? mongo_load_upsert(&session, todos, count, results, error)
                                        : mongo_load_insert(&session, todos, count, results, error);
     mongo_session_close(&session);

@@ -141,13 +141,11 @@ static enum status begin_try(struct mongo_session *session, struct store_answer 
 {
     struct store_answer stored = *answer;
     enum status status = running_insert(session, answer, error);
-    if (status != STATUS_EXISTS) {
+    if (status != STATUS_EXISTS)
         return status;
-    }
     status = answer_read(session, arena, &stored, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_answer_judge(&stored, answer, clock_wall_ms(), error);
-    }
     return status == STATUS_OK ? running_replace(session, &stored, answer, error) : status;
 }
 
@@ -156,9 +154,8 @@ enum status mongo_answer_begin(struct mongo_server *server, struct store_answer 
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, COLLECTION, error);
-    if (status) {
+    if (status)
         return status;
-    }
     unsigned try_count = 0;
     int64_t begun_at_us = clock_monotonic_us();
     do {
@@ -166,9 +163,8 @@ enum status mongo_answer_begin(struct mongo_server *server, struct store_answer 
     } while (status == STATUS_NOT_FOUND && ++try_count < TRY_MAX &&
              (clock_monotonic_us() - begun_at_us) / 1000 < server->max_time_ms);
     mongo_session_close(&session);
-    if (status == STATUS_NOT_FOUND) {
+    if (status == STATUS_NOT_FOUND)
         return error_set(error, STATUS_BUSY, "others began the request \"%.60s\" at the same time", answer->key);
-    }
     return status;
 }
 
@@ -179,9 +175,8 @@ static enum status answer_modify(struct mongo_server *server, const bson_t *filt
     struct mongo_session session;
     bson_t found;
     enum status status = mongo_session_open(&session, server, COLLECTION, error);
-    if (status) {
+    if (status)
         return status;
-    }
     struct mongo_modification modification = {.filter = filter,
                                               .update = update,
                                               .max_time_ms = server->max_time_ms,
@@ -207,9 +202,8 @@ enum status mongo_answer_end(struct mongo_server *server, const struct store_ans
     enum status status = answer_modify(server, filter, &update, error);
     bson_destroy(&update);
     bson_destroy(filter);
-    if (status == STATUS_NOT_FOUND) {
+    if (status == STATUS_NOT_FOUND)
         return error_set(error, STATUS_NOT_FOUND, "no request with the key \"%.60s\" is running", answer->key);
-    }
     return status;
 }
 

@@ -72,9 +72,8 @@ static bool may_create(const struct store_change *change)
 static void versions_append(bson_t *filter, const char *operation, const struct store_versions *versions)
 {
     bson_t list, each;
-    if (!versions->given || versions->any || versions->count == 0) {
+    if (!versions->given || versions->any || versions->count == 0)
         return;
-    }
     bson_append_array_begin(filter, operation, -1, &list);
     for (size_t i = 0; i < versions->count; i++) {
         char room[16];
@@ -94,9 +93,8 @@ static bson_t *filter_new(const struct store_change *change)
     int64_t v_max = change->kind == STORE_DELETE ? INT64_MAX : INT64_MAX - 1;
     int64_t updated_max_ms = TODO_TIME_MAX_MS;
     int64_t since_s = condition->unmodified_since_s;
-    if (!condition->match.given && since_s >= 0 && since_s < TODO_TIME_MAX_MS / 1000) {
+    if (!condition->match.given && since_s >= 0 && since_s < TODO_TIME_MAX_MS / 1000)
         updated_max_ms = since_s * 1000 + 999;
-    }
     bson_t *filter =
         BCON_NEW("_id", BCON_UTF8(change->todo->id), "v", "{", "$gte", BCON_INT64(1), "$lte", BCON_INT64(v_max), "}",
                  "updated_at", "{", "$gte", BCON_DATE_TIME(0), "$lte", BCON_DATE_TIME(updated_max_ms), "}");
@@ -117,15 +115,12 @@ static bson_t *update_new(const struct store_change *change)
     bson_t set;
     bson_t *update = BCON_NEW("$inc", "{", "v", BCON_INT64(1), "}");
     BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
-    if (all || change->fields & 1u << TODO_NAME) {
+    if (all || change->fields & 1u << TODO_NAME)
         text_append(&set, mongo_field_key(TODO_NAME), todo->name);
-    }
-    if (all || change->fields & 1u << TODO_DESCRIPTION) {
+    if (all || change->fields & 1u << TODO_DESCRIPTION)
         text_append(&set, mongo_field_key(TODO_DESCRIPTION), todo->description);
-    }
-    if (all || change->fields & 1u << TODO_DONE) {
+    if (all || change->fields & 1u << TODO_DONE)
         BSON_APPEND_BOOL(&set, mongo_field_key(TODO_DONE), todo->done);
-    }
     BSON_APPEND_DATE_TIME(&set, mongo_field_key(TODO_UPDATED_AT), todo->updated_at_ms);
     bson_append_document_end(update, &set);
     return update;
@@ -142,9 +137,8 @@ static enum status update_try(struct change_call *call, struct error *error)
     struct mongo_modification modification = {
         .filter = filter, .update = update, .fields = &fields, .max_time_ms = operation_max_ms(call), .action = ACTION};
     enum status status = mongo_modify_one(call->session, &modification, &found, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = mongo_todo_read(&found, call->arena, &call->changed->todo, error);
-    }
     bson_destroy(&found);
     bson_destroy(&fields);
     bson_destroy(update);
@@ -173,18 +167,14 @@ static enum status reason_read(struct change_call *call, struct error *error)
     const char *id = change->todo->id;
     struct todo current;
     enum status status = mongo_todo_find(call->session, id, call->arena, &current, error);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    }
-    if (!store_condition_holds(&change->condition, status == STATUS_OK ? &current : NULL)) {
+    if (!store_condition_holds(&change->condition, status == STATUS_OK ? &current : NULL))
         return error_set(error, STATUS_MISMATCH, "the todo \"%s\" is not as the condition wants it", id);
-    }
-    if (status == STATUS_NOT_FOUND && !may_create(change)) {
+    if (status == STATUS_NOT_FOUND && !may_create(change))
         return status;
-    }
-    if (status == STATUS_OK && change->kind != STORE_DELETE && current.v == INT64_MAX) {
+    if (status == STATUS_OK && change->kind != STORE_DELETE && current.v == INT64_MAX)
         return error_set(error, STATUS_INVALID, "the todo \"%s\" has had all versions that can be counted", id);
-    }
     return error_set(error, STATUS_BUSY, "the todo \"%s\" was changed by others all the time; try again", id);
 }
 
@@ -192,12 +182,10 @@ static enum status reason_read(struct change_call *call, struct error *error)
 static enum status change_try(struct change_call *call, struct error *error)
 {
     enum status status = STATUS_NOT_FOUND;
-    if (may_update(&call->change->condition)) {
+    if (may_update(&call->change->condition))
         status = update_try(call, error);
-    }
-    if (status == STATUS_NOT_FOUND && may_create(call->change) && left_ms(call) > 0) {
+    if (status == STATUS_NOT_FOUND && may_create(call->change) && left_ms(call) > 0)
         status = create_try(call, error);
-    }
     return status == STATUS_NOT_FOUND || status == STATUS_EXISTS ? reason_read(call, error) : status;
 }
 
@@ -207,9 +195,8 @@ enum status mongo_change(struct mongo_server *server, const struct store_change 
     struct mongo_session session;
     struct change_call call = {.session = &session, .change = change, .arena = arena, .changed = changed};
     enum status status = mongo_session_open(&session, server, "todos", error);
-    if (status) {
+    if (status)
         return status;
-    }
     call.begun_at_us = clock_monotonic_us();
     do {
         status = change_try(&call, error);

@@ -18,9 +18,8 @@
 
 void mongo_todo_fields(bson_t *fields)
 {
-    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
         BSON_APPEND_INT32(fields, mongo_field_key(field), 1);
-    }
 }
 
 void mongo_find_options(bson_t *options, const struct mongo_server *server, int64_t limit)
@@ -40,12 +39,10 @@ static enum status cursor_read_one(mongoc_cursor_t *cursor, const char *id, stru
 {
     const bson_t *document;
     bson_error_t failure;
-    if (mongoc_cursor_next(cursor, &document)) {
+    if (mongoc_cursor_next(cursor, &document))
         return mongo_todo_read(document, arena, todo, error);
-    }
-    if (mongoc_cursor_error(cursor, &failure)) {
+    if (mongoc_cursor_error(cursor, &failure))
         return mongo_read_failed("read a todo", &failure, error);
-    }
     return error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", id);
 }
 
@@ -86,13 +83,11 @@ static enum status value_copy(const bson_t *reply, bson_t *found, struct error *
     const uint8_t *data;
     uint32_t len;
     bson_t borrowed;
-    if (!bson_iter_init_find(&value, reply, "value") || !BSON_ITER_HOLDS_DOCUMENT(&value)) {
+    if (!bson_iter_init_find(&value, reply, "value") || !BSON_ITER_HOLDS_DOCUMENT(&value))
         return STATUS_NOT_FOUND;
-    }
     bson_iter_document(&value, &len, &data);
-    if (!bson_init_static(&borrowed, data, len) || !bson_concat(found, &borrowed)) {
+    if (!bson_init_static(&borrowed, data, len) || !bson_concat(found, &borrowed))
         return error_set(error, STATUS_UNKNOWN, "mongodb: the answer to a write can't be read");
-    }
     return STATUS_OK;
 }
 
@@ -105,9 +100,8 @@ enum status mongo_modify_one(struct mongo_session *session, const struct mongo_m
     mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
     bson_init(found);
     mongoc_find_and_modify_opts_set_max_time_ms(options, (uint32_t)modification->max_time_ms);
-    if (modification->fields) {
+    if (modification->fields)
         mongoc_find_and_modify_opts_set_fields(options, modification->fields);
-    }
     if (modification->update) {
         mongoc_find_and_modify_opts_set_update(options, modification->update);
         mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW);

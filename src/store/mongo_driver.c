@@ -61,20 +61,17 @@ bool mongo_is_duplicate(uint32_t code)
 static bool is_interruption(uint32_t code)
 {
     static const uint32_t codes[] = {6, 7, 50, 64, 89, 91, 100, 189, 262, 9001, 11600, 11601, 11602};
-    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
-        if (codes[i] == code) {
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (codes[i] == code)
             return true;
-        }
-    }
     return false;
 }
 
 /* Whether a failed write may be applied all the same, now or later. */
 static bool outcome_is_open(const bson_t *reply, const bson_error_t *failure)
 {
-    if (bson_has_field(reply, "writeConcernError") || bson_has_field(reply, "writeConcernErrors")) {
+    if (bson_has_field(reply, "writeConcernError") || bson_has_field(reply, "writeConcernErrors"))
         return true;
-    }
     switch (failure->domain) {
     case MONGOC_ERROR_SERVER_SELECTION: /* no server to send it to */
     case MONGOC_ERROR_CLIENT:           /* not sent: authentication, a bad argument */
@@ -126,9 +123,8 @@ void mongo_todo_write(bson_t *document, const struct todo *todo)
 static bool text_read(const bson_iter_t *value, struct slice *text)
 {
     uint32_t len = 0;
-    if (!BSON_ITER_HOLDS_UTF8(value)) {
+    if (!BSON_ITER_HOLDS_UTF8(value))
         return false;
-    }
     text->data = bson_iter_utf8(value, &len);
     text->len = len;
     return true;
@@ -150,9 +146,8 @@ static bool time_read(const bson_iter_t *value, int64_t *at_ms)
 static bool integer_read(const bson_iter_t *value, int64_t *integer)
 {
     double real = BSON_ITER_HOLDS_DOUBLE(value) ? bson_iter_double(value) : 0;
-    if (BSON_ITER_HOLDS_DOUBLE(value) && !(real >= 0 && real <= 9007199254740992.0)) {
+    if (BSON_ITER_HOLDS_DOUBLE(value) && !(real >= 0 && real <= 9007199254740992.0))
         return false;
-    }
     *integer = bson_iter_as_int64(value);
     return BSON_ITER_HOLDS_INT(value) || (BSON_ITER_HOLDS_DOUBLE(value) && (double)*integer == real);
 }
@@ -160,9 +155,8 @@ static bool integer_read(const bson_iter_t *value, int64_t *integer)
 static bool id_read(const bson_iter_t *value, struct todo *todo)
 {
     struct slice id;
-    if (!text_read(value, &id) || !todo_id_valid(id)) {
+    if (!text_read(value, &id) || !todo_id_valid(id))
         return false;
-    }
     todo_set_id(todo, id);
     return true;
 }
@@ -203,9 +197,8 @@ static enum status fields_read(const bson_t *document, struct todo *todo, struct
     for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
         bson_iter_t value;
         bool there = bson_iter_init_find(&value, document, mongo_field_key(field));
-        if (!there && field == TODO_DESCRIPTION) {
+        if (!there && field == TODO_DESCRIPTION)
             continue;
-        }
         if (!there || !field_read(field, &value, todo)) {
             return error_set(error, STATUS_INVALID, "%s is %s", mongo_field_key(field),
                              there ? "of another type or value than a todo's" : "missing");
@@ -233,15 +226,13 @@ static enum status pool_open(struct mongo_server *server, const char *full, stru
 {
     bson_error_t failure;
     mongoc_uri_t *uri = mongoc_uri_new_with_error(full, &failure);
-    if (!uri) {
+    if (!uri)
         return error_set(error, STATUS_INVALID, "the store's URI can't be read: %.180s", failure.message);
-    }
     server->database = mem_strdup(mongoc_uri_get_database(uri));
     server->pool = mongoc_client_pool_new_with_error(uri, &failure);
     mongoc_uri_destroy(uri);
-    if (!server->pool) {
+    if (!server->pool)
         return error_set(error, STATUS_INVALID, "the store's URI can't be used: %.180s", failure.message);
-    }
     mongoc_client_pool_set_error_api(server->pool, ERROR_API);
     return STATUS_OK;
 }
@@ -253,23 +244,20 @@ enum status mongo_server_init(struct mongo_server *server, const char *uri, uint
     char *full;
     *server = (struct mongo_server){.timeout_ms = timeout_ms};
     enum status status = mongo_uri_complete(uri, timeout_ms, concurrency, &full, &server->max_time_ms, error);
-    if (status) {
+    if (status)
         return status;
-    }
     pthread_once(&once, driver_init);
     status = pool_open(server, full, error);
     free(full);
-    if (status) {
+    if (status)
         mongo_server_fini(server);
-    }
     return status;
 }
 
 void mongo_server_fini(struct mongo_server *server)
 {
-    if (server->pool) {
+    if (server->pool)
         mongoc_client_pool_destroy(server->pool);
-    }
     free(server->database);
 }
 
@@ -277,9 +265,8 @@ enum status mongo_session_open(struct mongo_session *session, struct mongo_serve
                                struct error *error)
 {
     mongoc_client_t *client = mongoc_client_pool_pop(server->pool);
-    if (!client) {
+    if (!client)
         return error_set(error, STATUS_BUSY, "mongodb: all its connections are in use");
-    }
     session->server = server;
     session->client = client;
     session->collection = mongoc_client_get_collection(client, server->database, collection_name);
@@ -325,9 +312,8 @@ bool mongo_batch_is_full(const struct mongo_batch *batch)
 static bool statements_failed(const bson_t *reply, bson_error_t *failure)
 {
     bson_iter_t at, code, message;
-    if (!bson_iter_init(&at, reply) || !bson_iter_find_descendant(&at, "writeErrors.0.code", &code)) {
+    if (!bson_iter_init(&at, reply) || !bson_iter_find_descendant(&at, "writeErrors.0.code", &code))
         return false;
-    }
     bool told = bson_iter_init(&at, reply) && bson_iter_find_descendant(&at, "writeErrors.0.errmsg", &message) &&
                 BSON_ITER_HOLDS_UTF8(&message);
     bson_set_error(failure, MONGOC_ERROR_SERVER, (uint32_t)bson_iter_as_int64(&code), "%s",
@@ -340,9 +326,8 @@ enum status mongo_batch_send(struct mongo_batch *batch, const char *action, stru
     struct mongo_session *session = batch->session;
     bson_error_t failure;
     bson_t reply;
-    if (batch->count == 0) {
+    if (batch->count == 0)
         return STATUS_OK;
-    }
     bson_t *command = bson_sized_new(batch->statements->len + 256);
     bson_append_utf8(command, batch->command, -1, session->collection_name, -1);
     bson_append_array(command, batch->array_key, -1, batch->statements);

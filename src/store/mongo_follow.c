@@ -51,11 +51,10 @@ static enum status record_change(struct mongo_server *server, bson_t *filter, bs
         bson_destroy(reply);
         bool done = mongoc_collection_find_and_modify_with_opts(session.collection, filter, options, reply, &failure);
         bool found = done && bson_iter_init_find(&value, reply, "value") && BSON_ITER_HOLDS_DOCUMENT(&value);
-        if (!done && !mongo_is_duplicate(failure.code)) {
+        if (!done && !mongo_is_duplicate(failure.code))
             status = mongo_write_failed(ACTION, reply, &failure, error);
-        } else if (!found) {
+        else if (!found)
             status = STATUS_NOT_FOUND;
-        }
         mongoc_find_and_modify_opts_destroy(options);
         mongo_session_close(&session);
     }
@@ -71,13 +70,11 @@ static void place_read(const bson_t *reply, struct store_place *place)
     const uint8_t *bytes;
     uint32_t len = 0;
     if (bson_iter_init(&reader, reply) && bson_iter_find_descendant(&reader, "value.place", &value) &&
-        BSON_ITER_HOLDS_DOCUMENT(&value)) {
+        BSON_ITER_HOLDS_DOCUMENT(&value))
         bson_iter_document(&value, &len, &bytes);
-    }
     place->len_bytes = len <= sizeof(place->bytes) ? len : 0;
-    if (place->len_bytes > 0) {
+    if (place->len_bytes > 0)
         memcpy(place->bytes, bytes, place->len_bytes);
-    }
 }
 
 enum status mongo_follow_claim(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
@@ -89,11 +86,10 @@ enum status mongo_follow_claim(struct mongo_server *server, const struct token *
     bson_t *update = BCON_NEW("$set", "{", "owner", BCON_UTF8(owner->text), "expires_at",
                               BCON_DATE_TIME(now + (int64_t)lease_ms), "}");
     enum status status = record_change(server, filter, update, true, &reply, error);
-    if (status == STATUS_NOT_FOUND) {
+    if (status == STATUS_NOT_FOUND)
         status = error_set(error, STATUS_BUSY, "another worker follows the store's changes");
-    } else if (status == STATUS_OK) {
+    else if (status == STATUS_OK)
         place_read(&reply, place);
-    }
     bson_destroy(&reply);
     return status;
 }

@@ -48,14 +48,12 @@ static void index_append(bson_t *list, uint32_t at, const struct index *index)
     bson_uint32_to_string(at, &position, room, sizeof(room));
     BSON_APPEND_DOCUMENT_BEGIN(list, position, &document);
     BSON_APPEND_DOCUMENT_BEGIN(&document, "key", &key);
-    for (size_t i = 0; index->keys[i]; i++) {
+    for (size_t i = 0; index->keys[i]; i++)
         BSON_APPEND_INT32(&key, index->keys[i], 1);
-    }
     bson_append_document_end(&document, &key);
     BSON_APPEND_UTF8(&document, "name", index->name);
-    if (index->expires) {
+    if (index->expires)
         BSON_APPEND_INT32(&document, "expireAfterSeconds", index->kept_s);
-    }
     bson_append_document_end(list, &document);
 }
 
@@ -65,11 +63,9 @@ static bson_t *command_new(const char *collection)
     bson_t list;
     uint32_t count = 0;
     BSON_APPEND_ARRAY_BEGIN(command, "indexes", &list);
-    for (size_t i = 0; i < INDEX_COUNT; i++) {
-        if (strcmp(INDEXES[i].collection, collection) == 0) {
+    for (size_t i = 0; i < INDEX_COUNT; i++)
+        if (strcmp(INDEXES[i].collection, collection) == 0)
             index_append(&list, count++, &INDEXES[i]);
-        }
-    }
     bson_append_array_end(command, &list);
     return command;
 }
@@ -81,9 +77,8 @@ static enum status collection_make(struct mongo_session *session, const char *co
     enum status status = STATUS_OK;
     bson_t *command = command_new(collection);
     if (!mongoc_client_write_command_with_opts(session->client, session->server->database, command, NULL, &reply,
-                                               &failure)) {
+                                               &failure))
         status = mongo_read_failed("make its indexes", &failure, error);
-    }
     bson_destroy(&reply);
     bson_destroy(command);
     return status;
@@ -93,8 +88,7 @@ enum status mongo_indexes_make(struct mongo_session *session, struct error *erro
 {
     static const char *const collections[] = {"todos", "outbox", "answers", "purges"};
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof(collections) / sizeof(collections[0]) && status == STATUS_OK; i++) {
+    for (size_t i = 0; i < sizeof(collections) / sizeof(collections[0]) && status == STATUS_OK; i++)
         status = collection_make(session, collections[i], error);
-    }
     return status;
 }

@@ -50,18 +50,16 @@ static enum status purges_send(struct mongo_server *server, bool puts, const str
     const char *action = puts ? "note purges" : "remove purges";
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, COLLECTION, error);
-    if (status) {
+    if (status)
         return status;
-    }
     struct mongo_batch batch;
     mongo_batch_init(&batch, &session, puts ? "update" : "delete");
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         bson_t *statement = puts ? put_statement(&purges[i]) : remove_statement(&purges[i]);
         mongo_batch_add(&batch, statement);
         bson_destroy(statement);
-        if (mongo_batch_is_full(&batch)) {
+        if (mongo_batch_is_full(&batch))
             status = mongo_batch_send(&batch, action, error);
-        }
     }
     status = status ? status : mongo_batch_send(&batch, action, error);
     mongo_batch_fini(&batch);
@@ -104,9 +102,8 @@ enum status mongo_purge_list(struct mongo_server *server, const struct store_pur
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, COLLECTION, error);
-    if (status) {
+    if (status)
         return status;
-    }
     const bson_t *document;
     bson_error_t failure;
     int64_t limit = (int64_t)query->limit;
@@ -116,16 +113,13 @@ enum status mongo_purge_list(struct mongo_server *server, const struct store_pur
         BCON_NEW("limit", BCON_INT64(limit), "batchSize", BCON_INT64(limit), "singleBatch", BCON_BOOL(true),
                  "maxTimeMS", BCON_INT64(server->max_time_ms), "sort", "{", "due_at", BCON_INT32(1), "}");
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
-    while (*count < query->limit && mongoc_cursor_next(cursor, &document)) {
-        if (purge_read(document, query->url, arena, &purges[*count])) {
+    while (*count < query->limit && mongoc_cursor_next(cursor, &document))
+        if (purge_read(document, query->url, arena, &purges[*count]))
             (*count)++;
-        } else {
+        else
             log_error(NULL, "purge_unreadable", "advice=\"a record is not ours: look for it in purges and remove it\"");
-        }
-    }
-    if (mongoc_cursor_error(cursor, &failure)) {
+    if (mongoc_cursor_error(cursor, &failure))
         status = mongo_read_failed("read the purges", &failure, error);
-    }
     mongoc_cursor_destroy(cursor);
     bson_destroy(filter);
     bson_destroy(options);

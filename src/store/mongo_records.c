@@ -61,9 +61,8 @@ static enum status fences_send(struct mongo_server *server, const char *command,
     static const char action[] = "change the outbox";
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, "outbox", error);
-    if (status) {
+    if (status)
         return status;
-    }
     bool puts = strcmp(command, "update") == 0;
     int64_t added_at_ms = now_ms();
     struct mongo_batch batch;
@@ -72,9 +71,8 @@ static enum status fences_send(struct mongo_server *server, const char *command,
         bson_t *statement = puts ? put_statement(&fences[i], added_at_ms) : remove_statement(&fences[i]);
         mongo_batch_add(&batch, statement);
         bson_destroy(statement);
-        if (mongo_batch_is_full(&batch)) {
+        if (mongo_batch_is_full(&batch))
             status = mongo_batch_send(&batch, action, error);
-        }
     }
     status = status ? status : mongo_batch_send(&batch, action, error);
     mongo_batch_fini(&batch);
@@ -97,9 +95,8 @@ enum status mongo_records_remove(struct mongo_server *server, const struct store
 static bool text_read(const bson_t *document, const char *key, char *text, size_t size_bytes)
 {
     bson_iter_t value;
-    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value)) {
+    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value))
         return false;
-    }
     return snprintf(text, size_bytes, "%s", bson_iter_utf8(&value, NULL)) < (int)size_bytes;
 }
 
@@ -123,9 +120,8 @@ enum status mongo_records_list(struct mongo_server *server, struct store_fence *
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, "outbox", error);
-    if (status) {
+    if (status)
         return status;
-    }
     const bson_t *document;
     bson_error_t failure;
     bson_t filter = BSON_INITIALIZER;
@@ -141,9 +137,8 @@ enum status mongo_records_list(struct mongo_server *server, struct store_fence *
                       "advice=\"a record is not ours: look for it in outbox and remove it\"");
         }
     }
-    if (mongoc_cursor_error(cursor, &failure)) {
+    if (mongoc_cursor_error(cursor, &failure))
         status = mongo_read_failed("read the outbox", &failure, error);
-    }
     mongoc_cursor_destroy(cursor);
     bson_destroy(options);
     mongo_session_close(&session);
@@ -155,9 +150,8 @@ static enum status epoch_read(mongoc_cursor_t *cursor, struct store_meta *meta, 
     const bson_t *document;
     bson_error_t failure;
     bson_iter_t epoch;
-    if (!mongoc_cursor_next(cursor, &document)) {
+    if (!mongoc_cursor_next(cursor, &document))
         return mongoc_cursor_error(cursor, &failure) ? mongo_read_failed("read the epoch", &failure, error) : STATUS_OK;
-    }
     bool whole = bson_iter_init_find(&epoch, document, "epoch") && BSON_ITER_HOLDS_NUMBER(&epoch) &&
                  text_read(document, "cache_run_id", meta->cache_run_id, sizeof(meta->cache_run_id));
     if (!whole) {
@@ -172,9 +166,8 @@ enum status mongo_epoch_get(struct mongo_server *server, struct store_meta *meta
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, "meta", error);
-    if (status) {
+    if (status)
         return status;
-    }
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(META_KEY));
     bson_t *options =
         BCON_NEW("limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true), "maxTimeMS", BCON_INT64(server->max_time_ms));
@@ -199,9 +192,8 @@ enum status mongo_epoch_swap(struct mongo_server *server, int64_t expected_epoch
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, "meta", error);
-    if (status) {
+    if (status)
         return status;
-    }
     bson_t reply;
     bson_error_t failure;
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(META_KEY), "epoch", BCON_INT64(expected_epoch));
@@ -212,11 +204,10 @@ enum status mongo_epoch_swap(struct mongo_server *server, int64_t expected_epoch
     mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW |
                                                        (expected_epoch == 0 ? MONGOC_FIND_AND_MODIFY_UPSERT : 0));
     mongoc_find_and_modify_opts_set_max_time_ms(options, (uint32_t)server->max_time_ms);
-    if (mongoc_collection_find_and_modify_with_opts(session.collection, filter, options, &reply, &failure)) {
+    if (mongoc_collection_find_and_modify_with_opts(session.collection, filter, options, &reply, &failure))
         *swapped = reply_has_record(&reply);
-    } else if (!mongo_is_duplicate(failure.code)) {
+    else if (!mongo_is_duplicate(failure.code))
         status = mongo_write_failed("move the epoch on", &reply, &failure, error);
-    }
     bson_destroy(&reply);
     mongoc_find_and_modify_opts_destroy(options);
     bson_destroy(update);

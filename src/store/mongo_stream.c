@@ -43,11 +43,9 @@ static struct mongo_stream *stream_of(struct store_stream *stream)
 
 static bool code_is_among(uint32_t code, const uint32_t *codes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (codes[i] == code) {
+    for (size_t i = 0; i < count; i++)
+        if (codes[i] == code)
             return true;
-        }
-    }
     return false;
 }
 
@@ -119,14 +117,12 @@ static bool id_find(const bson_t *event, char id[TODO_ID_MAX + 1])
 {
     bson_iter_t value;
     uint32_t len;
-    if (!find(event, "documentKey._id", &value) || !BSON_ITER_HOLDS_UTF8(&value)) {
+    if (!find(event, "documentKey._id", &value) || !BSON_ITER_HOLDS_UTF8(&value))
         return false;
-    }
     struct slice text = {.data = bson_iter_utf8(&value, &len)};
     text.len = len;
-    if (!todo_id_valid(text)) {
+    if (!todo_id_valid(text))
         return false;
-    }
     memcpy(id, text.data, text.len);
     id[text.len] = '\0';
     return true;
@@ -147,21 +143,18 @@ static bool event_read(const bson_t *event, struct store_changes *changes)
 {
     bson_iter_t value;
     struct store_told told = {0};
-    if (!find(event, "operationType", &value) || !BSON_ITER_HOLDS_UTF8(&value)) {
+    if (!find(event, "operationType", &value) || !BSON_ITER_HOLDS_UTF8(&value))
         return false;
-    }
     const char *type = bson_iter_utf8(&value, NULL);
     told.deleted = strcmp(type, "delete") == 0;
-    if (strcmp(type, "insert") == 0) {
+    if (strcmp(type, "insert") == 0)
         version_find(event, "fullDocument.v", "fullDocument.updated_at", &told);
-    } else if (strcmp(type, "update") == 0) {
+    else if (strcmp(type, "update") == 0)
         version_find(event, "updateDescription.updatedFields.v", "updateDescription.updatedFields.updated_at", &told);
-    } else if (!told.deleted && strcmp(type, "replace") != 0) {
+    else if (!told.deleted && strcmp(type, "replace") != 0)
         return false;
-    }
-    if (id_find(event, told.id)) {
+    if (id_find(event, told.id))
         changes->items[changes->count++] = told;
-    }
     return true;
 }
 
@@ -200,20 +193,17 @@ static enum status batch_read(struct mongo_stream *stream, const bson_t *reply, 
 {
     bson_iter_t batch, each;
     size_t event_count = 0;
-    if (!find(reply, path, &batch) || !BSON_ITER_HOLDS_ARRAY(&batch) || !bson_iter_recurse(&batch, &each)) {
+    if (!find(reply, path, &batch) || !BSON_ITER_HOLDS_ARRAY(&batch) || !bson_iter_recurse(&batch, &each))
         return error_set(error, STATUS_UNAVAILABLE, "mongodb: the answer to %s holds no batch", path);
-    }
     while (bson_iter_next(&each)) {
         const uint8_t *bytes;
         uint32_t len;
         bson_t event;
-        if (event_count++ == STORE_CHANGES_MAX) {
+        if (event_count++ == STORE_CHANGES_MAX)
             return error_set(error, STATUS_UNAVAILABLE, "mongodb: more events came than it was asked for");
-        }
         bson_iter_document(&each, &len, &bytes);
-        if (!bson_init_static(&event, bytes, len) || !event_read(&event, changes)) {
+        if (!bson_init_static(&event, bytes, len) || !event_read(&event, changes))
             return history_ends(stream, error);
-        }
     }
     changes->full = event_count == STORE_CHANGES_MAX;
     return place_read(reply, &changes->place, error);
@@ -235,9 +225,8 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
         stream->opened = NULL;
         return first;
     }
-    if (stream->cursor_id == 0) {
+    if (stream->cursor_id == 0)
         return error_set(error, STATUS_NOT_FOUND, "mongodb: the server has ended the change stream");
-    }
     /* Well before the socket's time-out, which would end the stream. */
     int64_t half_ms = stream->session.server->max_time_ms / 2;
     bson_t reply;
@@ -260,9 +249,8 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
 static bson_t *open_command(const struct store_place *place)
 {
     bson_t token, stage = BSON_INITIALIZER;
-    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes)) {
+    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes))
         BSON_APPEND_DOCUMENT(&stage, "resumeAfter", &token);
-    }
     bson_t *command =
         BCON_NEW("aggregate", "todos", "pipeline", "[", "{", "$changeStream", BCON_DOCUMENT(&stage), "}", "{",
                  "$project", "{", "operationType", BCON_INT32(1), "documentKey", BCON_INT32(1), "fullDocument.v",
@@ -279,13 +267,11 @@ static enum status stream_prepare(struct mongo_stream *stream, struct error *err
     bson_error_t failure;
     mongoc_client_t *client = stream->session.client;
     stream->client_session = mongoc_client_start_session(client, NULL, &failure);
-    if (!stream->client_session) {
+    if (!stream->client_session)
         return stream_failed(NULL, &failure, error);
-    }
     mongoc_server_description_t *server = mongoc_client_select_server(client, true, NULL, &failure);
-    if (!server) {
+    if (!server)
         return stream_failed(NULL, &failure, error);
-    }
     stream->server_id = mongoc_server_description_id(server);
     mongoc_server_description_destroy(server);
     return STATUS_OK;
@@ -294,9 +280,8 @@ static enum status stream_prepare(struct mongo_stream *stream, struct error *err
 static enum status stream_begin(struct mongo_stream *stream, const struct store_place *place, struct error *error)
 {
     enum status status = stream_prepare(stream, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         return status;
-    }
     bson_t reply;
     bson_t *command = open_command(place);
     status = stream_command(stream, command, &reply, error);
@@ -315,9 +300,8 @@ enum status mongo_stream_open(struct mongo_server *server, struct store *store, 
     struct mongo_stream *stream = mem_zalloc(sizeof(*stream));
     stream->stream.store = store;
     enum status status = mongo_session_open(&stream->session, server, "todos", error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = stream_begin(stream, place, error);
-    }
     if (status != STATUS_OK) {
         mongo_stream_close(&stream->stream);
         return status;
@@ -340,15 +324,12 @@ static void cursor_kill(struct mongo_stream *stream)
 void mongo_stream_close(struct store_stream *handle)
 {
     struct mongo_stream *stream = stream_of(handle);
-    if (stream->cursor_id != 0) {
+    if (stream->cursor_id != 0)
         cursor_kill(stream);
-    }
-    if (stream->client_session) {
+    if (stream->client_session)
         mongoc_client_session_destroy(stream->client_session);
-    }
-    if (stream->session.client) {
+    if (stream->session.client)
         mongo_session_close(&stream->session);
-    }
     bson_destroy(stream->opened);
     free(stream);
 }

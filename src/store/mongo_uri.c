@@ -43,9 +43,8 @@ static struct slice option_find(const char *uri, const char *name)
     while (at && *at) {
         at++;
         size_t len = strcspn(at, "&;");
-        if (len > name_len && at[name_len] == '=' && strncasecmp(at, name, name_len) == 0) {
+        if (len > name_len && at[name_len] == '=' && strncasecmp(at, name, name_len) == 0)
             return (struct slice){.data = at + name_len + 1, .len = len - name_len - 1};
-        }
         at += len;
     }
     return (struct slice){0};
@@ -58,9 +57,8 @@ static bool option_is(struct slice value, const char *word)
 
 static void option_add(struct buf *full, const char *uri, const char *name, const char *value)
 {
-    if (!option_find(uri, name).data) {
+    if (!option_find(uri, name).data)
         buf_printf(full, "%s%s=%s", strchr(full->data, '?') ? "&" : "?", name, value);
-    }
 }
 
 static void option_add_ms(struct buf *full, const char *uri, const char *name, int64_t value)
@@ -104,9 +102,8 @@ enum status mongo_uri_complete(const char *uri, uint32_t timeout_ms, uint32_t co
                                int64_t *max_time_ms, struct error *error)
 {
     enum status status = uri_check(uri, error);
-    if (status) {
+    if (status)
         return status;
-    }
     int64_t selection_ms = at_most((int64_t)timeout_ms * 2 / 5 + 1, SELECTION_MAX_MS);
     int64_t answer_ms = (int64_t)timeout_ms - selection_ms;
     *max_time_ms = answer_ms - answer_ms / 10;

@@ -184,14 +184,13 @@ static void job_start(struct pool *pool, struct pool_job *job)
 /* Starts what may start. With the breaker open, nothing is left waiting: it is turned away, in its order. */
 static void pool_dispatch(struct pool *pool)
 {
-    while (pool->waiting.count > 0) {
+    while (pool->waiting.count > 0)
         if (pool->free_slots && breaker_allows(&pool->breaker, now_ms()))
             job_start(pool, job_list_pop(&pool->waiting));
         else if (breaker_is_open(&pool->breaker))
             job_refuse_open(pool, job_list_pop(&pool->waiting));
         else
             return;
-    }
 }
 
 static void on_closed(uv_handle_t *handle)

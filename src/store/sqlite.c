@@ -129,9 +129,8 @@ enum status sqlite_failed(struct sqlite_connection *connection, const char *acti
 static enum status commit_failed(struct sqlite_connection *connection, struct error *error)
 {
     int code = sqlite3_errcode(connection->db) & 0xff;
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return sqlite_failed(connection, "commit", error);
-    }
     return error_set(error, STATUS_UNKNOWN, "sqlite:%.60s: the commit's outcome is not known: %.60s (%s)",
                      connection->file->path, sqlite3_errmsg(connection->db), advice_of(code));
 }
@@ -139,9 +138,8 @@ static enum status commit_failed(struct sqlite_connection *connection, struct er
 static int on_busy(void *ctx, int tries)
 {
     struct sqlite_connection *connection = ctx;
-    if (now_ms() >= connection->deadline_ms) {
+    if (now_ms() >= connection->deadline_ms)
         return 0;
-    }
     sleep_ms(tries < LOCK_RETRY_MS ? tries + 1 : LOCK_RETRY_MS);
     return 1;
 }
@@ -174,21 +172,18 @@ enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct 
                         struct error *error)
 {
     enum status status = file_ensure_open(file, error);
-    if (status) {
+    if (status)
         return status;
-    }
     struct shelf *shelf = &file->shelves[lane];
     int64_t deadline_ms = now_ms() + file->timeout_ms;
     struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
     int timed_out = 0;
     pthread_mutex_lock(&shelf->lock);
-    while (!shelf->idle && !timed_out) {
+    while (!shelf->idle && !timed_out)
         timed_out = pthread_cond_timedwait(&shelf->returned, &shelf->lock, &until);
-    }
     *connection = shelf->idle;
-    if (shelf->idle) {
+    if (shelf->idle)
         shelf->idle = shelf->idle->next;
-    }
     pthread_mutex_unlock(&shelf->lock);
     if (!*connection) {
         return error_set(error, STATUS_BUSY, "sqlite:%.60s: its connections were all in use for %u ms", file->path,
@@ -214,24 +209,21 @@ void sqlite_use(struct sqlite_connection *connection, enum sqlite_sql sql)
 {
     sqlite3_stmt **statement = &connection->statements[sql];
     sqlite3_reset(connection->current);
-    if (!*statement) {
+    if (!*statement)
         sqlite3_prepare_v3(connection->db, SQLITE_SQL[sql], -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
-    }
     connection->current = *statement;
 }
 
 void sqlite_bind_text(struct sqlite_connection *connection, int at, struct slice text)
 {
-    if (connection->current) {
+    if (connection->current)
         sqlite3_bind_text(connection->current, at, text.data ? text.data : "", (int)text.len, SQLITE_STATIC);
-    }
 }
 
 void sqlite_bind_int(struct sqlite_connection *connection, int at, int64_t value)
 {
-    if (connection->current) {
+    if (connection->current)
         sqlite3_bind_int64(connection->current, at, value);
-    }
 }
 
 enum sqlite_step sqlite_step(struct sqlite_connection *connection)
@@ -266,22 +258,19 @@ int sqlite_change_count(struct sqlite_connection *connection)
 /* Some errors have rolled back already; asking twice would be an error of its own. */
 static void roll_back(struct sqlite_connection *connection)
 {
-    if (sqlite3_get_autocommit(connection->db)) {
+    if (sqlite3_get_autocommit(connection->db))
         return;
-    }
     sqlite_use(connection, SQL_ROLLBACK);
-    if (!sqlite_run(connection)) {
+    if (!sqlite_run(connection))
         log_error(NULL, "sqlite_rollback_failed", "error=\"%s\"", sqlite3_errmsg(connection->db));
-    }
 }
 
 /* The whole transaction on a connection that has been taken. */
 static enum status transact(struct sqlite_connection *connection, sqlite_body_fn body, void *ctx, struct error *error)
 {
     sqlite_use(connection, SQL_BEGIN);
-    if (!sqlite_run(connection)) {
+    if (!sqlite_run(connection))
         return sqlite_failed(connection, "begin to write", error);
-    }
     enum status status = body(connection, ctx, error);
     if (status == STATUS_OK) {
         sqlite_use(connection, SQL_COMMIT);
@@ -311,17 +300,15 @@ static enum status connection_open(struct sqlite_connection *connection, const c
     connection->deadline_ms = now_ms() + connection->file->timeout_ms;
     sqlite3_busy_handler(connection->db, on_busy, connection);
     sqlite3_progress_handler(connection->db, PROGRESS_STEPS, on_progress, connection);
-    if (code != SQLITE_OK || sqlite3_exec(connection->db, pragmas, NULL, NULL, NULL) != SQLITE_OK) {
+    if (code != SQLITE_OK || sqlite3_exec(connection->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
         return sqlite_failed(connection, "open it", error);
-    }
     return STATUS_OK;
 }
 
 static void connection_close(struct sqlite_connection *connection)
 {
-    for (size_t i = 0; i < SQL_COUNT; i++) {
+    for (size_t i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(connection->statements[i]);
-    }
     int code = sqlite3_close(connection->db);
     bug_unless(code == SQLITE_OK, "a connection was closed under a statement");
 }
@@ -338,14 +325,12 @@ static enum status wal_enable(struct sqlite_connection *connection, struct error
             return STATUS_OK;
         }
         code = sqlite3_errcode(connection->db) & 0xff;
-        if (step == STEP_ROW || code != SQLITE_BUSY || now_ms() >= connection->deadline_ms) {
+        if (step == STEP_ROW || code != SQLITE_BUSY || now_ms() >= connection->deadline_ms)
             break;
-        }
         sleep_ms(LOCK_RETRY_MS);
     }
-    if (code == SQLITE_BUSY || code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_IOERR) {
+    if (code == SQLITE_BUSY || code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_IOERR)
         return sqlite_failed(connection, "switch it to WAL mode", error);
-    }
     return error_set(error, STATUS_UNAVAILABLE,
                      "sqlite:%.60s: can't switch it to WAL mode; the file must be writable and on a local disk",
                      connection->file->path);
@@ -355,9 +340,8 @@ static enum status schema_make(struct sqlite_connection *connection, void *ctx, 
 {
     (void)ctx;
     sqlite_use(connection, SQL_VERSION);
-    if (sqlite_step(connection) != STEP_ROW) {
+    if (sqlite_step(connection) != STEP_ROW)
         return sqlite_failed(connection, "read its version", error);
-    }
     int64_t version = sqlite_column_int(connection, 0);
     sqlite3_reset(connection->current);
     if (version < 0 || version > SQLITE_SCHEMA_VERSION) {
@@ -366,19 +350,16 @@ static enum status schema_make(struct sqlite_connection *connection, void *ctx, 
                          "version %d: run the newer one, or name another file",
                          connection->file->path, (long long)version, SQLITE_SCHEMA_VERSION);
     }
-    for (; version < SQLITE_SCHEMA_VERSION; version++) {
-        if (sqlite3_exec(connection->db, SQLITE_STEPS[version], NULL, NULL, NULL) != SQLITE_OK) {
+    for (; version < SQLITE_SCHEMA_VERSION; version++)
+        if (sqlite3_exec(connection->db, SQLITE_STEPS[version], NULL, NULL, NULL) != SQLITE_OK)
             return sqlite_failed(connection, "make its tables", error);
-        }
-    }
     return STATUS_OK;
 }
 
 static enum status file_make(const struct sqlite_file *file, struct error *error)
 {
-    if (mknod(file->path, S_IFREG | FILE_MODE, 0) == 0 || errno == EEXIST) {
+    if (mknod(file->path, S_IFREG | FILE_MODE, 0) == 0 || errno == EEXIST)
         return STATUS_OK;
-    }
     return error_set(error, STATUS_UNAVAILABLE,
                      "sqlite:%.100s: can't make the file: %s (its folder must exist and be writable)", file->path,
                      strerror(errno));
@@ -392,19 +373,15 @@ static enum status connections_open(struct sqlite_file *file, struct error *erro
         connection->file = file;
         connection->shelf = &file->shelves[writes ? LANE_WRITE : LANE_READ];
         enum status status = connection_open(connection, writes ? WRITER_PRAGMAS : READER_PRAGMAS, error);
-        if (status == STATUS_OK && writes) {
+        if (status == STATUS_OK && writes)
             status = wal_enable(connection, error);
-        }
-        if (status == STATUS_OK && writes) {
+        if (status == STATUS_OK && writes)
             status = transact(connection, schema_make, NULL, error);
-        }
-        if (status) {
+        if (status)
             return status;
-        }
     }
-    for (size_t i = 0; i < file->connection_count; i++) {
+    for (size_t i = 0; i < file->connection_count; i++)
         sqlite_give_back(&file->connections[i]);
-    }
     return STATUS_OK;
 }
 
@@ -424,12 +401,10 @@ static enum status file_ensure_open(struct sqlite_file *file, struct error *erro
     pthread_mutex_lock(&file->opening);
     if (!file->is_open) {
         status = file_make(file, error);
-        if (status == STATUS_OK) {
+        if (status == STATUS_OK)
             status = connections_open(file, error);
-        }
-        if (status) {
+        if (status)
             connections_close(file);
-        }
         file->is_open = status == STATUS_OK;
     }
     pthread_mutex_unlock(&file->opening);

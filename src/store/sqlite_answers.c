@@ -63,9 +63,8 @@ static enum status answer_write(struct sqlite_connection *connection, const stru
     sqlite_use(connection, SQL_ANSWER_SWEEP);
     sqlite_bind_int(connection, 1, now_at_ms);
     sqlite_bind_int(connection, 2, SWEEP_COUNT);
-    if (!sqlite_run(connection)) {
+    if (!sqlite_run(connection))
         return sqlite_failed(connection, "delete expired answers", error);
-    }
     sqlite_use(connection, SQL_ANSWER_PUT);
     sqlite_bind_text(connection, 1, slice_of(answer->key));
     sqlite_bind_text(connection, 2, slice_of(answer->fingerprint));
@@ -82,12 +81,10 @@ static enum status begin_body(struct sqlite_connection *connection, void *ctx, s
     struct store_answer stored;
     int64_t now_at_ms = clock_wall_ms();
     enum status status = answer_read(connection, work, &stored, error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = store_answer_judge(&stored, work->answer, now_at_ms, error);
-    }
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND) {
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    }
     return answer_write(connection, work->answer, now_at_ms, error);
 }
 
@@ -108,12 +105,10 @@ static enum status end_body(struct sqlite_connection *connection, void *ctx, str
     sqlite_bind_int(connection, 4, answer->http_status);
     sqlite_bind_text(connection, 5, answer->body);
     sqlite_bind_text(connection, 6, answer->etag);
-    if (!sqlite_run(connection)) {
+    if (!sqlite_run(connection))
         return sqlite_failed(connection, "keep an answer", error);
-    }
-    if (sqlite_change_count(connection) == 0) {
+    if (sqlite_change_count(connection) == 0)
         return error_set(error, STATUS_NOT_FOUND, "no request with the key \"%.60s\" is running", answer->key);
-    }
     return STATUS_OK;
 }
 

@@ -69,15 +69,12 @@ static enum status update(struct sqlite_connection *connection, struct change_wo
     }
     next.v = current->v + 1;
     next.updated_at_ms = change->todo->updated_at_ms;
-    if (all || change->fields & 1u << TODO_NAME) {
+    if (all || change->fields & 1u << TODO_NAME)
         next.name = change->todo->name;
-    }
-    if (all || change->fields & 1u << TODO_DESCRIPTION) {
+    if (all || change->fields & 1u << TODO_DESCRIPTION)
         next.description = change->todo->description;
-    }
-    if (all || change->fields & 1u << TODO_DONE) {
+    if (all || change->fields & 1u << TODO_DONE)
         next.done = change->todo->done;
-    }
     todo_copy(&work->changed->todo, &next, work->arena);
     return todo_write(connection, SQL_UPDATE, &work->changed->todo, error);
 }
@@ -98,19 +95,16 @@ static enum status change_body(struct sqlite_connection *connection, void *ctx, 
     struct todo current;
     enum status status = current_read(connection, change->todo->id, work->arena, &current, error);
     bool exists = status == STATUS_OK;
-    if (!exists && status != STATUS_NOT_FOUND) {
+    if (!exists && status != STATUS_NOT_FOUND)
         return status;
-    }
-    if (!store_condition_holds(&change->condition, exists ? &current : NULL)) {
+    if (!store_condition_holds(&change->condition, exists ? &current : NULL))
         return error_set(error, STATUS_MISMATCH, "the todo \"%s\" is not as the condition wants it", change->todo->id);
-    }
     if (exists) {
         return change->kind == STORE_DELETE ? remove_row(connection, work, &current, error)
                                             : update(connection, work, &current, error);
     }
-    if (change->kind == STORE_REPLACE) {
+    if (change->kind == STORE_REPLACE)
         return create(connection, work, error);
-    }
     return error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", change->todo->id);
 }
 

@@ -34,9 +34,8 @@ static enum status put_body(struct sqlite_connection *connection, void *ctx, str
 {
     const struct purge_work *work = ctx;
     enum status status = sweep(connection, error);
-    if (status) {
+    if (status)
         return status;
-    }
     sqlite_use(connection, SQL_PURGE_PUT);
     for (size_t i = 0; i < work->count; i++) {
         const struct store_purge *purge = &work->purges[i];
@@ -45,9 +44,8 @@ static enum status put_body(struct sqlite_connection *connection, void *ctx, str
         sqlite_bind_text(connection, 3, slice_of(purge->url));
         sqlite_bind_text(connection, 4, slice_of(purge->keys));
         sqlite_bind_int(connection, 5, purge->due_at_ms);
-        if (!sqlite_run(connection)) {
+        if (!sqlite_run(connection))
             return sqlite_failed(connection, "note a purge", error);
-        }
     }
     return STATUS_OK;
 }
@@ -66,9 +64,8 @@ static enum status remove_body(struct sqlite_connection *connection, void *ctx, 
     for (size_t i = 0; i < work->count; i++) {
         sqlite_bind_text(connection, 1, slice_of(work->purges[i].token.text));
         sqlite_bind_int(connection, 2, work->purges[i].sequence);
-        if (!sqlite_run(connection)) {
+        if (!sqlite_run(connection))
             return sqlite_failed(connection, "remove a purge", error);
-        }
     }
     return STATUS_OK;
 }
@@ -94,20 +91,17 @@ enum status sqlite_purge_list(struct sqlite_file *file, const struct store_purge
 {
     struct sqlite_connection *connection;
     enum status status = sqlite_take(file, LANE_READ, &connection, error);
-    if (status) {
+    if (status)
         return status;
-    }
     sqlite_use(connection, SQL_PURGE_LIST);
     sqlite_bind_text(connection, 1, slice_of(query->url));
     sqlite_bind_int(connection, 2, query->due_by_ms);
     sqlite_bind_int(connection, 3, (int64_t)query->limit);
     enum sqlite_step step = STEP_ROW;
-    while (*count < query->limit && (step = sqlite_step(connection)) == STEP_ROW) {
+    while (*count < query->limit && (step = sqlite_step(connection)) == STEP_ROW)
         purge_read(connection, query->url, arena, &purges[(*count)++]);
-    }
-    if (step == STEP_FAILED) {
+    if (step == STEP_FAILED)
         status = sqlite_failed(connection, "read the purges", error);
-    }
     sqlite_give_back(connection);
     return status;
 }

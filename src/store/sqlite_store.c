@@ -60,9 +60,8 @@ static enum status sqlite_get(struct store *store, const char *id, struct arena 
 {
     struct sqlite_connection *connection;
     enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
-    if (status) {
+    if (status)
         return status;
-    }
     sqlite_use(connection, SQL_GET);
     sqlite_bind_text(connection, 1, slice_of(id));
     switch (sqlite_step(connection)) {
@@ -90,9 +89,8 @@ static void list_begin(struct sqlite_connection *connection, const struct store_
                                             : SQL_LIST_DONE_DOWN);
     sqlite_bind_int(connection, 1, query->has_after ? query->after.created_at_ms : edge_ms);
     sqlite_bind_text(connection, 2, slice_of(query->has_after ? query->after.id : ""));
-    if (!any) {
+    if (!any)
         sqlite_bind_int(connection, 3, query->done == STORE_DONE_YES);
-    }
 }
 
 /* Steps until the page is full and one readable row more is known to exist, or until the rows end. */
@@ -110,9 +108,8 @@ static enum sqlite_step list_fill(struct sqlite_connection *connection, uint32_t
             continue;
         }
         page->more = page->count == limit;
-        if (!page->more) {
+        if (!page->more)
             page->todos[page->count++] = todo;
-        }
     }
     char text[256];
     if (skipped_count > 0) {
@@ -127,13 +124,11 @@ static enum status sqlite_list(struct store *store, const struct store_query *qu
 {
     struct sqlite_connection *connection;
     enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
-    if (status) {
+    if (status)
         return status;
-    }
     list_begin(connection, query);
-    if (list_fill(connection, query->limit, arena, page) == STEP_FAILED) {
+    if (list_fill(connection, query->limit, arena, page) == STEP_FAILED)
         status = sqlite_failed(connection, "list todos", error);
-    }
     sqlite_give_back(connection);
     return status;
 }
@@ -172,9 +167,8 @@ static enum status insert_body(struct sqlite_connection *connection, void *ctx, 
 {
     struct load_work *work = ctx;
     enum status status = load_body(connection, work, error);
-    if (status || *work->results == STATUS_OK) {
+    if (status || *work->results == STATUS_OK)
         return status;
-    }
     sqlite_use(connection, SQL_SAME);
     sqlite_todo_bind(connection, work->todos);
     switch (sqlite_step(connection)) {
@@ -194,9 +188,8 @@ static enum status sqlite_insert(struct store *store, const struct todo *todo, s
     enum status result = STATUS_EXISTS;
     struct load_work work = {.todos = todo, .count = 1, .mode = STORE_LOAD_INSERT, .results = &result};
     enum status status = sqlite_transact(file_of(store), insert_body, &work, error);
-    if (status == STATUS_OK && result == STATUS_EXISTS) {
+    if (status == STATUS_OK && result == STATUS_EXISTS)
         return error_set(error, STATUS_EXISTS, "there is a todo with the id \"%s\" already", todo->id);
-    }
     return status;
 }
 
@@ -218,9 +211,8 @@ static enum status outbox_body(struct sqlite_connection *connection, void *ctx, 
             sqlite_bind_int(connection, 3, fence->deadline_at_ms);
             sqlite_bind_int(connection, 4, fence->settled);
         }
-        if (!sqlite_run(connection)) {
+        if (!sqlite_run(connection))
             return sqlite_failed(connection, "change the outbox", error);
-        }
     }
     return STATUS_OK;
 }
@@ -244,9 +236,8 @@ static enum status sqlite_outbox_list(struct store *store, struct store_fence *f
 {
     struct sqlite_connection *connection;
     enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
-    if (status) {
+    if (status)
         return status;
-    }
     sqlite_use(connection, SQL_OUTBOX_LIST);
     sqlite_bind_int(connection, 1, (int64_t)limit);
     enum sqlite_step step = STEP_ROW;
@@ -257,9 +248,8 @@ static enum status sqlite_outbox_list(struct store *store, struct store_fence *f
         fence->deadline_at_ms = sqlite_column_int(connection, 2);
         fence->settled = sqlite_column_int(connection, 3) != 0;
     }
-    if (step == STEP_FAILED) {
+    if (step == STEP_FAILED)
         status = sqlite_failed(connection, "read the outbox", error);
-    }
     sqlite_give_back(connection);
     return status;
 }
@@ -268,9 +258,8 @@ static enum status sqlite_meta_get(struct store *store, struct store_meta *meta,
 {
     struct sqlite_connection *connection;
     enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
-    if (status) {
+    if (status)
         return status;
-    }
     sqlite_use(connection, SQL_META_GET);
     switch (sqlite_step(connection)) {
     case STEP_ROW:
@@ -300,9 +289,8 @@ static enum status meta_body(struct sqlite_connection *connection, void *ctx, st
     sqlite_bind_int(connection, 1, work->expected_epoch);
     sqlite_bind_int(connection, 2, work->meta->epoch);
     sqlite_bind_text(connection, 3, slice_of(work->meta->cache_run_id));
-    if (!sqlite_run(connection)) {
+    if (!sqlite_run(connection))
         return sqlite_failed(connection, "move the epoch on", error);
-    }
     work->swapped = sqlite_change_count(connection) > 0;
     return STATUS_OK;
 }

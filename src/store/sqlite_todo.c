@@ -25,9 +25,8 @@ enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena 
                              struct error *error)
 {
     struct slice id = sqlite_column_text(connection, 0);
-    if (!todo_id_valid(id)) {
+    if (!todo_id_valid(id))
         return error_set(error, STATUS_INVALID, "a stored todo has the id \"%.80s\", which is none", id.data);
-    }
     todo_set_id(todo, id);
     todo->name = arena_copy(arena, sqlite_column_text(connection, 1));
     todo->description = arena_copy(arena, sqlite_column_text(connection, 2));
@@ -36,8 +35,7 @@ enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena 
     todo->created_at_ms = sqlite_column_int(connection, 5);
     todo->updated_at_ms = sqlite_column_int(connection, 6);
     struct error broken = {0};
-    if (todo_check(todo, &broken) == STATUS_OK) {
+    if (todo_check(todo, &broken) == STATUS_OK)
         return STATUS_OK;
-    }
     return error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", todo->id, broken.text);
 }

@@ -43,7 +43,7 @@ static void serve(int fd)
     request.keepConnection = 1;
     if (FCGX_Accept_r(&request) < 0)
         return; /* the peer left; libfcgi closed fd, which takes it out of epoll */
-    FCGX_PutStr(ANSWER, sizeof ANSWER - 1, request.out);
+    FCGX_PutStr(ANSWER, sizeof(ANSWER) - 1, request.out);
     int keep = request.keepConnection;
     request.keepConnection = 1;
     FCGX_Finish_r(&request);
@@ -77,11 +77,10 @@ int main(void)
     }
     for (;;) {
         int count = epoll_wait(epoll_fd, events, EVENTS_PER_TURN, -1);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++)
             if (events[i].data.fd == LISTEN_FD)
                 accept_one(epoll_fd);
             else
                 serve(events[i].data.fd);
-        }
     }
 }

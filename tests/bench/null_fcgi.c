@@ -31,7 +31,7 @@ void request_begin(struct request *request, int64_t now_us)
 void api_handle(struct services *services, struct request *request)
 {
     (void)services;
-    buf_append(&request->out, HEAD, sizeof HEAD - 1);
+    buf_append(&request->out, HEAD, sizeof(HEAD) - 1);
     buf_append_text(&request->out,
                     "{\"id\":\"42\",\"name\":\"Prepare the quarterly report\",\"description\":\"Collect the "
                     "figures from sales and support, compare them with the plan, and send a draft to the "
@@ -51,7 +51,7 @@ int main(void)
     struct loop *loop;
     struct error error;
     struct settings settings = {.connections_max = 1024, .idle_timeout_s = 75, .body_max_bytes = 65536};
-    struct stats *stats = mem_zalloc(sizeof *stats);
+    struct stats *stats = mem_zalloc(sizeof(*stats));
     struct services services = {.settings = &settings, .stats = stats};
     fcgi_setup();
     if (loop_new(&loop, 1, &error) != STATUS_OK)

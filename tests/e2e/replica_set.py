@@ -15,7 +15,7 @@ from stack import ROOT
 from tiny_bson import Mongo
 
 PROGRAM = ROOT / "build/replica-set/venv/bin/secantusd-py"
-HISTORY_MOST = 500  # changes; what is older is forgotten
+HISTORY_MAX = 500  # changes; what is older is forgotten
 
 
 class ReplicaSet:
@@ -30,7 +30,7 @@ class ReplicaSet:
             stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             stop(f"no replica set: {PROGRAM} isn't installed")
         command = [PROGRAM, "--port", str(self.port), "--storage-path", self.folder / "data", "--log-level", "WARNING"]
-        command += ["--cache-size", "64M", "--oplog-max-entries", str(HISTORY_MOST)]
+        command += ["--cache-size", "64M", "--oplog-max-entries", str(HISTORY_MAX)]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + 60

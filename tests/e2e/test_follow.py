@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import database_uri
-from replica_set import HISTORY_MOST, ReplicaSet
+from replica_set import HISTORY_MAX, ReplicaSet
 from stack import running, wait_until
 
 LEASE_S = 6
@@ -185,8 +185,8 @@ def test_a_lost_history_leaves_all_entries(following):
     cached(stack, "a")
     stack.stop("workers")
     stack.others.update("a", {"$set": {"name": "meanwhile"}})
-    for start in range(0, 4 * HISTORY_MOST, HISTORY_MOST):
-        rows = [{"_id": f"noise-{start + number}"} for number in range(HISTORY_MOST)]
+    for start in range(0, 4 * HISTORY_MAX, HISTORY_MAX):
+        rows = [{"_id": f"noise-{start + number}"} for number in range(HISTORY_MAX)]
         stack.others.run({"insert": "noise", "documents": rows})
     stack.start("workers")
     stack.wait_answer()

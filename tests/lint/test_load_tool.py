@@ -64,7 +64,7 @@ def run_of(seconds, hits_from):
 
 def test_steps_grow_longer_and_lose_nothing():
     found = run_of(1000, 500)
-    assert len(found.steps) <= tally.STEPS_MOST and found.step_s == 16
+    assert len(found.steps) <= tally.STEPS_MAX and found.step_s == 16
     for kind in tally.KINDS:
         assert sum((step[kind].total() for step in found.steps)) == found.all[kind].total()
     assert found.hit_rate() == 50 and found.hit_rate(found.steps[:20]) == 0 and found.last_hit_rate() == 100

@@ -9,7 +9,7 @@ digits, and steps of the plot become longer in place of more.
 import re
 from collections import Counter
 
-STEPS_MOST = 120
+STEPS_MAX = 120
 QUANTILES = (0.50, 0.95, 0.99)
 READS = ("hit", "miss")
 KINDS = (*READS, "write")
@@ -54,7 +54,7 @@ class Tally:
         self.failures[str(why)] += 1
 
     def step_at(self, at_s):
-        while at_s // self.step_s >= STEPS_MOST:
+        while at_s // self.step_s >= STEPS_MAX:
             self.widen()
         while at_s // self.step_s >= len(self.steps):
             self.steps.append({kind: Times() for kind in KINDS})

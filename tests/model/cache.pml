@@ -63,8 +63,8 @@ byte store;      /* writes applied */
 byte begun;      /* writes that have begun */
 byte shown;      /* the newest version that somebody has been answered */
 
-mtype:write write[WRITES_MOST] = NOT_BEGUN;
-byte written[WRITES_MOST]; /* the version that a STORED write made; 0: none, it was refused */
+mtype:write write[WRITES_MAX] = NOT_BEGUN;
+byte written[WRITES_MAX]; /* the version that a STORED write made; 0: none, it was refused */
 
 mtype:flight flight[PROCESSES] = GROUNDED;
 bool granted[PROCESSES]; /* it has had a lease */

@@ -22,7 +22,7 @@
  * either way. That is more than any comparison of clocks can do.
  */
 
-#define WRITES_MOST 3 /* marks that there may be; a model that has fewer leaves the others alone */
+#define WRITES_MAX 3 /* marks that there may be; a model that has fewer leaves the others alone */
 
 #define NONE 9     /* no entry */
 #define NOBODY 8   /* no lease */
@@ -31,7 +31,7 @@
 mtype:mark = {ABSENT, LIVE, RUN_OUT};
 
 byte entry = NONE, lease = NOBODY;
-mtype:mark mark[WRITES_MOST] = ABSENT, overlap = ABSENT;
+mtype:mark mark[WRITES_MAX] = ABSENT, overlap = ABSENT;
 
 /* ZCARD; ZCOUNT > 0 from now on; what the member with the last deadline is. */
 #define CARD ((mark[0] != ABSENT) + (mark[1] != ABSENT) + (mark[2] != ABSENT) + (overlap != ABSENT))

@@ -37,8 +37,7 @@ void crowd_run(unsigned count, crowd_member_fn run, void *ctx)
         members[i] = (struct member){.run = run, .ctx = ctx, .number = i, .start = &start};
         bug_unless(pthread_create(&members[i].thread, NULL, member_run, &members[i]) == 0, "no threads left");
     }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         pthread_join(members[i].thread, NULL);
-    }
     pthread_barrier_destroy(&start);
 }

@@ -49,9 +49,8 @@ struct store *fixture_open(const struct fixture *fixture, uint32_t timeout_ms)
     struct error error = {0};
     struct store *store;
     struct store_options options = {.uri = fixture->uri, .timeout_ms = timeout_ms, .concurrency = FIXTURE_CONCURRENCY};
-    if (store_open(&store, &options, &error) != STATUS_OK || store_prepare(store, &error) != STATUS_OK) {
+    if (store_open(&store, &options, &error) != STATUS_OK || store_prepare(store, &error) != STATUS_OK)
         fail_msg("%s: %s", fixture->uri, error.text);
-    }
     return store;
 }
 
@@ -79,11 +78,10 @@ int fixture_teardown(void **state)
 {
     struct fixture *fixture = *state;
     store_close(fixture->store);
-    if (is_sqlite(fixture->uri)) {
+    if (is_sqlite(fixture->uri))
         files_remove(fixture->uri + strlen("sqlite:"));
-    } else {
+    else
         fixture_mongo_drop(fixture->uri);
-    }
     arena_fini(&fixture->arena);
     free(fixture);
     return 0;
@@ -110,9 +108,8 @@ void assert_stored(struct fixture *fixture, const struct todo *wanted)
 {
     struct error error = {0};
     struct todo got;
-    if (store_get(fixture->store, wanted->id, &fixture->arena, &got, &error) != STATUS_OK) {
+    if (store_get(fixture->store, wanted->id, &fixture->arena, &got, &error) != STATUS_OK)
         fail_msg("%s: %s", wanted->id, error.text);
-    }
     assert_string_equal(got.id, wanted->id);
     assert_int_equal(got.name.len, wanted->name.len);
     assert_memory_equal(got.name.data, wanted->name.data, wanted->name.len);
@@ -130,9 +127,8 @@ void fixture_mongo_drop(const char *uri)
     mongoc_client_t *client = mongoc_client_new_from_uri(parsed);
     mongoc_database_t *database = mongoc_client_get_database(client, mongoc_uri_get_database(parsed));
     bson_error_t failure;
-    if (!mongoc_database_drop(database, &failure)) {
+    if (!mongoc_database_drop(database, &failure))
         print_error("%s was not dropped: %s\n", mongoc_uri_get_database(parsed), failure.message);
-    }
     mongoc_database_destroy(database);
     mongoc_client_destroy(client);
     mongoc_uri_destroy(parsed);
@@ -146,9 +142,8 @@ void fixture_mongo_write(const char *uri, const char *collection_name, const cha
     mongoc_collection_t *collection =
         mongoc_client_get_collection(client, mongoc_uri_get_database(parsed), collection_name);
     bson_t *document = bson_new_from_json((const uint8_t *)json, -1, &failure);
-    if (!document || !mongoc_collection_insert_one(collection, document, NULL, NULL, &failure)) {
+    if (!document || !mongoc_collection_insert_one(collection, document, NULL, NULL, &failure))
         fail_msg("%s: %s", json, failure.message);
-    }
     bson_destroy(document);
     mongoc_collection_destroy(collection);
     mongoc_client_destroy(client);

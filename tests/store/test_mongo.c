@@ -131,9 +131,8 @@ static struct store *open_at(unsigned port, uint32_t timeout_ms)
     struct error error = {0};
     snprintf(uri, sizeof(uri), "mongodb://127.0.0.1:%u/todo_test?retryWrites=false", port);
     struct store_options options = {.uri = uri, .timeout_ms = timeout_ms, .concurrency = 2};
-    if (store_open(&store, &options, &error) != STATUS_OK) {
+    if (store_open(&store, &options, &error) != STATUS_OK)
         fail_msg("%s", error.text);
-    }
     return store;
 }
 
@@ -215,18 +214,14 @@ static void *proxy_run(void *ctx)
     while (!atomic_load(&proxy->stop)) {
         struct pollfd polls[33] = {{.fd = proxy->listen_fd, .events = POLLIN}};
         size_t count = proxy->fd_count;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++)
             polls[i + 1] = (struct pollfd){.fd = proxy->fds[i], .events = POLLIN};
-        }
         poll(polls, count + 1, 20);
-        for (size_t i = 0; i < count; i++) {
-            if (polls[i + 1].revents && proxy->fds[i] >= 0) {
+        for (size_t i = 0; i < count; i++)
+            if (polls[i + 1].revents && proxy->fds[i] >= 0)
                 proxy_forward(proxy, i);
-            }
-        }
-        if (polls[0].revents) {
+        if (polls[0].revents)
             proxy_accept(proxy);
-        }
     }
     return NULL;
 }
@@ -237,9 +232,8 @@ static bool proxy_start(struct proxy *proxy, const char *uri)
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
     if (strchr(uri, '@') || strchr(uri, ',') || sscanf(uri, "mongodb://%99[^:/]:%7[0-9]", host, port) != 2 ||
-        getaddrinfo(host, port, &hints, &found) != 0) {
+        getaddrinfo(host, port, &hints, &found) != 0)
         return false;
-    }
     memcpy(&proxy->server, found->ai_addr, sizeof(proxy->server));
     freeaddrinfo(found);
     proxy->listen_fd = listen_anywhere(&proxy->port);
@@ -250,11 +244,9 @@ static void proxy_stop(struct proxy *proxy)
 {
     atomic_store(&proxy->stop, true);
     pthread_join(proxy->thread, NULL);
-    for (size_t i = 0; i < proxy->fd_count; i++) {
-        if (proxy->fds[i] >= 0) {
+    for (size_t i = 0; i < proxy->fd_count; i++)
+        if (proxy->fds[i] >= 0)
             close(proxy->fds[i]);
-        }
-    }
     close(proxy->listen_fd);
 }
 
@@ -289,16 +281,14 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
     assert_stored(fixture, &todo); /* it was applied */
     atomic_store(&proxy.mute, false);
     usleep(100000);
-    while (store_prepare(store, &error) != STATUS_OK) { /* the driver finds the server again */
+    while (store_prepare(store, &error) != STATUS_OK) /* the driver finds the server again */
         assert_true(now_ms() - began_ms < 20000);
-    }
     assert_int_equal(store_insert(store, &todo, &error), STATUS_OK); /* it is our own */
     atomic_store(&proxy.mute, true);
     assert_int_equal(store_load(store, &other, 1, STORE_LOAD_UPSERT, &result, &error), STATUS_UNKNOWN);
     atomic_store(&proxy.mute, false);
-    while (store_prepare(store, &error) != STATUS_OK) {
+    while (store_prepare(store, &error) != STATUS_OK)
         assert_true(now_ms() - began_ms < 20000);
-    }
     atomic_store(&proxy.mute, true);
     assert_int_equal(store_meta_swap(store, 0, &next, &swapped, &error), STATUS_UNKNOWN);
     store_close(store);
@@ -310,9 +300,8 @@ static void proxy_open_again(struct proxy *proxy, struct store *store)
 {
     int64_t began_ms = now_ms();
     atomic_store(&proxy->mute, false);
-    while (store_prepare(store, NULL) != STATUS_OK) {
+    while (store_prepare(store, NULL) != STATUS_OK)
         assert_true(now_ms() - began_ms < 20000);
-    }
 }
 
 static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **state)
@@ -338,9 +327,8 @@ static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **sta
         assert_true(now_ms() - began_ms < 2000);
         proxy_open_again(&proxy, store);
         todo.v = change.kind == STORE_MERGE ? 2 : 1;
-        if (change.kind != STORE_DELETE) {
+        if (change.kind != STORE_DELETE)
             assert_stored(fixture, &todo);
-        }
     }
     assert_int_equal(store_change(store, &change, &fixture->arena, &changed, NULL), STATUS_NOT_FOUND);
     atomic_store(&proxy.mute, true);

@@ -43,9 +43,8 @@ static bson_t *command_run(const struct fixture *fixture, bson_t *command)
     bson_t answer;
     mongoc_uri_t *uri = mongoc_uri_new(fixture->uri);
     mongoc_client_t *client = mongoc_client_new_from_uri(uri);
-    if (!mongoc_client_command_simple(client, mongoc_uri_get_database(uri), command, NULL, &answer, &failure)) {
+    if (!mongoc_client_command_simple(client, mongoc_uri_get_database(uri), command, NULL, &answer, &failure))
         fail_msg("%s", failure.message);
-    }
     bson_concat(reply, &answer);
     bson_destroy(&answer);
     bson_destroy(command);

@@ -58,9 +58,8 @@ static void gate_open(struct gate *gate)
 static void gate_pass(struct gate *gate)
 {
     pthread_mutex_lock(&gate->lock);
-    while (!gate->open) {
+    while (!gate->open)
         pthread_cond_wait(&gate->opened, &gate->lock);
-    }
     pthread_mutex_unlock(&gate->lock);
 }
 
@@ -132,9 +131,8 @@ static void bench_fini(struct bench *bench)
 static uint64_t histogram_count(const struct stats_histogram *histogram)
 {
     uint64_t count = 0;
-    for (size_t i = 0; i <= STATS_BOUND_COUNT; i++) {
+    for (size_t i = 0; i <= STATS_BOUND_COUNT; i++)
         count += histogram->bucket[i];
-    }
     return count;
 }
 
@@ -233,9 +231,8 @@ static void test_answers_of_the_store_are_no_failures(void **state)
     struct bench_job jobs[30];
     uint32_t retry_after_ms;
     bench_init(&bench, 2, 100);
-    for (unsigned i = 0; i < 30; i++) {
+    for (unsigned i = 0; i < 30; i++)
         submit(&bench, jobs, i, 1, answers[i % 3]);
-    }
     bench_run(&bench);
     assert_true(pool_is_open(bench.pool, &retry_after_ms));
     assert_int_equal(atomic_load(&bench.started_count), 30);
@@ -260,14 +257,12 @@ static void test_one_probe_goes_through_and_its_success_lets_all_pass(void **sta
     bench_run(&bench);
     assert_int_equal(atomic_load(&bench.started_count), started_count + 1);
     assert_int_equal(jobs[10].told, STATUS_OK);
-    for (unsigned i = 11; i < 14; i++) {
+    for (unsigned i = 11; i < 14; i++)
         assert_int_equal(jobs[i].told, STATUS_UNAVAILABLE);
-    }
     submit(&bench, jobs, 14, 10, STATUS_OK);
     bench_run(&bench);
-    for (unsigned i = 14; i < 24; i++) {
+    for (unsigned i = 14; i < 24; i++)
         assert_int_equal(jobs[i].told, STATUS_OK);
-    }
     bench_fini(&bench);
 }
 

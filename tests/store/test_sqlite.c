@@ -79,9 +79,8 @@ static void test_rows_outside_the_rules_are_kept_out(void **state)
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         char sql[256];
         snprintf(sql, sizeof(sql), "INSERT INTO todos VALUES (%s)", values[i]);
-        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_CONSTRAINT) {
+        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_CONSTRAINT)
             fail_msg("not refused: %s", values[i]);
-        }
     }
     /* At the edge of all rules at once, so that the refusals above are not for another reason. */
     const char *edge = "INSERT INTO todos VALUES (printf('%064d', 1), printf('%0200d', 1),"
@@ -136,14 +135,12 @@ static void assert_plan(sqlite3 *db, enum sqlite_sql sql, const char *wanted)
     while (sqlite3_step(plan) == SQLITE_ROW) {
         const char *detail = (const char *)sqlite3_column_text(plan, 3);
         found |= strstr(detail, wanted) != NULL;
-        if (strstr(detail, "SCAN todos") || strstr(detail, "TEMP B-TREE")) {
+        if (strstr(detail, "SCAN todos") || strstr(detail, "TEMP B-TREE"))
             fail_msg("%s: %s", text, detail);
-        }
     }
     sqlite3_finalize(plan);
-    if (!found) {
+    if (!found)
         fail_msg("%s: not \"%s\"", text, wanted);
-    }
 }
 
 static void test_every_read_goes_by_an_index(void **state)
@@ -313,9 +310,8 @@ static int load_rows(const char *uri, unsigned number)
     for (unsigned i = 0; i < ROWS_PER_PROCESS; i += 10) {
         struct todo todos[10];
         enum status results[10];
-        for (unsigned j = 0; j < 10; j++) {
+        for (unsigned j = 0; j < 10; j++)
             todos[j] = fixture_todo(&arena, number * ROWS_PER_PROCESS + i + j);
-        }
         if (store_load(store, todos, 10, STORE_LOAD_INSERT, results, &error) != STATUS_OK) {
             print_error("process %u: %s\n", number, error.text);
             return 1;
@@ -334,9 +330,8 @@ static void test_processes_may_make_and_fill_one_file_at_once(void **state)
     strcat(fixture->uri, ".shared");
     for (unsigned i = 0; i < PROCESS_COUNT; i++) {
         children[i] = fork();
-        if (children[i] == 0) {
+        if (children[i] == 0)
             _exit(load_rows(fixture->uri, i));
-        }
     }
     for (unsigned i = 0; i < PROCESS_COUNT; i++) {
         int ended;

@@ -36,9 +36,8 @@ static sqlite3 *foreign_open(const struct fixture *fixture)
 static void run(sqlite3 *db, const char *sql)
 {
     char *reason = NULL;
-    if (sqlite3_exec(db, sql, NULL, NULL, &reason) != SQLITE_OK) {
+    if (sqlite3_exec(db, sql, NULL, NULL, &reason) != SQLITE_OK)
         fail_msg("%s: %s", sql, reason);
-    }
 }
 
 static int64_t ask(const struct fixture *fixture, const char *sql)
@@ -145,9 +144,8 @@ static unsigned processes_run(const struct fixture *fixture, int (*work)(const c
     unsigned sum = 0;
     for (unsigned i = 0; i < PROCESS_COUNT; i++) {
         children[i] = fork();
-        if (children[i] == 0) {
+        if (children[i] == 0)
             _exit(work(fixture->uri));
-        }
     }
     for (unsigned i = 0; i < PROCESS_COUNT; i++) {
         int ended;
@@ -201,9 +199,8 @@ static int change_what_was_read(const char *uri)
     int won_count = 0;
     arena_init(&arena);
     for (;;) {
-        if (store_get(store, "kept", &arena, &todo, NULL) != STATUS_OK || todo.v >= LAST_V) {
+        if (store_get(store, "kept", &arena, &todo, NULL) != STATUS_OK || todo.v >= LAST_V)
             break;
-        }
         struct store_version version = {.v = todo.v, .created_at_ms = todo.created_at_ms};
         struct store_change change = {
             .kind = STORE_MERGE,
@@ -211,9 +208,8 @@ static int change_what_was_read(const char *uri)
             .todo = &todo,
             .condition = {.match = {.given = true, .items = &version, .count = 1}, .unmodified_since_s = -1}};
         enum status status = store_change(store, &change, &arena, &changed, NULL);
-        if (status != STATUS_OK && status != STATUS_MISMATCH) {
+        if (status != STATUS_OK && status != STATUS_MISMATCH)
             return 255;
-        }
         won_count += status == STATUS_OK;
     }
     store_close(store);

@@ -35,9 +35,8 @@ static struct slice repeat(struct arena *arena, const char *character, size_t co
 {
     size_t len = strlen(character);
     char *text = arena_alloc(arena, len * count + 1);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         memcpy(text + i * len, character, len);
-    }
     text[len * count] = '\0';
     return (struct slice){.data = text, .len = len * count};
 }
@@ -127,17 +126,15 @@ static void test_a_load_tells_of_each_taken_id_and_inserts_the_rest(void **state
     struct todo todos[6];
     enum status results[6];
     struct error error = {0};
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 6; i++)
         todos[i] = fixture_todo(&fixture->arena, i);
-    }
     snprintf(todos[5].id, sizeof(todos[5].id), "t2"); /* twice in one batch */
     struct todo old = fixture_todo(&fixture->arena, 3);
     old.done = !old.done;
     assert_int_equal(store_insert(fixture->store, &old, NULL), STATUS_OK);
     assert_int_equal(store_load(fixture->store, todos, 6, STORE_LOAD_INSERT, results, &error), STATUS_OK);
-    for (unsigned i = 0; i < 6; i++) {
+    for (unsigned i = 0; i < 6; i++)
         assert_int_equal(results[i], i == 3 || i == 5 ? STATUS_EXISTS : STATUS_OK);
-    }
     assert_stored(fixture, &todos[2]);
     assert_stored(fixture, &old);
     assert_stored(fixture, &todos[4]);
@@ -169,9 +166,8 @@ static void load_all(struct fixture *fixture, const struct todo *todos, size_t c
                      enum status *results)
 {
     struct error error = {0};
-    if (store_load(fixture->store, todos, count, mode, results, &error) != STATUS_OK) {
+    if (store_load(fixture->store, todos, count, mode, results, &error) != STATUS_OK)
         fail_msg("%s", error.text);
-    }
 }
 
 static void test_a_large_load_is_whole(void **state)
@@ -193,9 +189,8 @@ static void test_a_large_load_is_whole(void **state)
         assert_stored(fixture, &todos[i]);
     }
     load_all(fixture, todos, COUNT, STORE_LOAD_INSERT, results);
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < COUNT; i++)
         assert_int_equal(results[i], STATUS_EXISTS);
-    }
     free(results);
     free(todos);
 }
@@ -297,9 +292,8 @@ static void race(struct fixture *fixture, unsigned count, void *(*run)(void *), 
         racers[i] = (struct racer){.store = fixture->store, .barrier = &barrier, .number = i};
         bug_unless(pthread_create(&threads[i], NULL, run, &racers[i]) == 0, "no threads left");
     }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         pthread_join(threads[i], NULL);
-    }
     pthread_barrier_destroy(&barrier);
 }
 
@@ -309,9 +303,8 @@ static void *swap_each_epoch(void *ctx)
     for (int64_t epoch = 0; epoch < EPOCH_COUNT; epoch++) {
         struct store_meta next = {.epoch = epoch + 1};
         pthread_barrier_wait(racer->barrier);
-        if (store_meta_swap(racer->store, epoch, &next, &racer->won[epoch], NULL) != STATUS_OK) {
+        if (store_meta_swap(racer->store, epoch, &next, &racer->won[epoch], NULL) != STATUS_OK)
             racer->failed_count++;
-        }
     }
     return NULL;
 }
@@ -451,12 +444,10 @@ int main(void)
         printf("MongoDB is not run: tests/store/run.sh looks for one\n");
     }
     char *rest = NULL;
-    for (char *uri = strtok_r(uris, " ", &rest); uri; uri = strtok_r(NULL, " ", &rest)) {
+    for (char *uri = strtok_r(uris, " ", &rest); uri; uri = strtok_r(NULL, " ", &rest))
         failed_count += run_suite(uri);
-    }
-    if (!named) {
+    if (!named)
         rmdir(folder);
-    }
     free(uris);
     return failed_count > 0;
 }

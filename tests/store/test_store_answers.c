@@ -70,9 +70,8 @@ static void assert_begins(struct fixture *fixture, struct store_answer answer)
 static void end(struct fixture *fixture, const struct store_answer *answer)
 {
     struct error error = {0};
-    if (store_answer_end(fixture->store, answer, &error) != STATUS_OK) {
+    if (store_answer_end(fixture->store, answer, &error) != STATUS_OK)
         fail_msg("%s: %s", answer->key, error.text);
-    }
 }
 
 static void assert_kept(struct fixture *fixture, struct store_answer asked, const struct store_answer *wanted)
@@ -123,9 +122,8 @@ void test_keys_are_told_apart_byte_by_byte(void **state)
     char sibling[STORE_KEY_MAX + 1] = {0};
     memset(longest, 'k', STORE_KEY_MAX);
     memset(sibling, 'k', STORE_KEY_MAX - 1);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         assert_begins(fixture, request(keys[i], "f", "an-id"));
-    }
     assert_begins(fixture, request(longest, "0123456789abcdef0123456789abcdef", "an-id"));
     assert_begins(fixture, request(sibling, "f", "an-id"));
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {

@@ -124,9 +124,8 @@ static struct todo the_new_todo(const char *id)
 static void insert(struct fixture *fixture, const struct todo *todo)
 {
     struct error error = {0};
-    if (store_insert(fixture->store, todo, &error) != STATUS_OK) {
+    if (store_insert(fixture->store, todo, &error) != STATUS_OK)
         fail_msg("%s: %s", todo->id, error.text);
-    }
 }
 
 static void assert_gone(struct fixture *fixture, const char *id)
@@ -160,9 +159,8 @@ static struct todo merged(const struct todo *before, const struct todo *values, 
 
 static enum status wanted_status(enum outcome outcome, enum store_change_kind kind, bool exists)
 {
-    if (outcome == REFUSED) {
+    if (outcome == REFUSED)
         return STATUS_MISMATCH;
-    }
     return exists || kind == STORE_REPLACE ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
@@ -195,9 +193,8 @@ static void try_row(struct fixture *fixture, size_t at, enum store_change_kind k
         .kind = kind, .fields = 1u << TODO_NAME, .todo = &values, .condition = row->condition};
     struct store_changed changed;
     struct error error = {0};
-    if (exists) {
+    if (exists)
         insert(fixture, &before);
-    }
     enum status wanted = wanted_status(exists ? row->present : row->absent, kind, exists);
     enum status got = store_change(fixture->store, &change, &fixture->arena, &changed, &error);
     if (got != wanted) {
@@ -227,9 +224,8 @@ static enum status change_now(struct store *store, struct arena *arena, const st
 {
     struct error error = {0};
     enum status status = store_change(store, change, arena, changed, &error);
-    if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN) {
+    if (status == STATUS_UNAVAILABLE || status == STATUS_UNKNOWN)
         print_error("%s: %s\n", change->todo->id, error.text);
-    }
     return status;
 }
 
@@ -244,9 +240,8 @@ void test_a_merge_changes_the_fields_that_it_names_and_no_others(void **state)
         struct todo values = the_new_todo(id);
         struct store_change change = {.kind = STORE_MERGE, .todo = &values, .condition = {UNASKED}};
         struct store_changed changed;
-        for (unsigned i = 0; i < 3; i++) {
+        for (unsigned i = 0; i < 3; i++)
             change.fields |= set & 1u << i ? 1u << fields[i] : 0;
-        }
         insert(fixture, &before);
         assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);
         struct todo after = merged(&before, &values, change.fields);
@@ -364,9 +359,8 @@ static struct store *open_for_crowd(const struct fixture *fixture)
     struct store *store;
     struct error error = {0};
     struct store_options options = {.uri = fixture->uri, .timeout_ms = FIXTURE_TIMEOUT_MS, .concurrency = CROWD_MAX};
-    if (store_open(&store, &options, &error) != STATUS_OK || store_prepare(store, &error) != STATUS_OK) {
+    if (store_open(&store, &options, &error) != STATUS_OK || store_prepare(store, &error) != STATUS_OK)
         fail_msg("%s: %s", fixture->uri, error.text);
-    }
     return store;
 }
 

@@ -30,24 +30,20 @@ static void insert_rows(struct fixture *fixture, unsigned count)
     struct todo *todos = arena_alloc(&fixture->arena, count * sizeof(*todos));
     enum status *results = arena_alloc(&fixture->arena, count * sizeof(*results));
     struct error error = {0};
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         todos[i] = fixture_todo(&fixture->arena, (i * 37) % count); /* not in the list's order */
-    }
-    if (store_load(fixture->store, todos, count, STORE_LOAD_INSERT, results, &error) != STATUS_OK) {
+    if (store_load(fixture->store, todos, count, STORE_LOAD_INSERT, results, &error) != STATUS_OK)
         fail_msg("%s", error.text);
-    }
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         assert_int_equal(results[i], STATUS_OK);
-    }
 }
 
 static struct store_page list(struct fixture *fixture, const struct store_query *query)
 {
     struct store_page page;
     struct error error = {0};
-    if (store_list(fixture->store, query, &fixture->arena, &page, &error) != STATUS_OK) {
+    if (store_list(fixture->store, query, &fixture->arena, &page, &error) != STATUS_OK)
         fail_msg("%s", error.text);
-    }
     return page;
 }
 
@@ -60,9 +56,8 @@ static void go_on_behind(struct store_query *query, const struct todo *todo)
 
 static int compare_places(const struct todo *a, const struct todo *b)
 {
-    if (a->created_at_ms != b->created_at_ms) {
+    if (a->created_at_ms != b->created_at_ms)
         return a->created_at_ms < b->created_at_ms ? -1 : 1;
-    }
     return strcmp(a->id, b->id);
 }
 
@@ -79,14 +74,12 @@ static unsigned walk(struct fixture *fixture, struct store_query query, unsigned
             unsigned long number = strtoul(todo->id + 1, NULL, 10);
             int order = total > 0 ? compare_places(&last, todo) : 0;
             assert_true(total == 0 || (query.ascending ? order < 0 : order > 0));
-            if (todo->id[0] == 't' && number < count) {
+            if (todo->id[0] == 't' && number < count)
                 seen[number]++;
-            }
             last = *todo;
         }
-        if (page.count > 0) {
+        if (page.count > 0)
             go_on_behind(&query, &last);
-        }
         assert_true(!page.more || page.count == query.limit);
     } while (page.more);
     return total;
@@ -101,9 +94,8 @@ void test_lists_go_both_ways_by_time_then_id(void **state)
         unsigned seen[ROW_COUNT] = {0};
         struct store_query query = {.limit = limits[i / 2], .ascending = i % 2 == 0};
         assert_int_equal(walk(fixture, query, seen, ROW_COUNT), ROW_COUNT);
-        for (unsigned number = 0; number < ROW_COUNT; number++) {
+        for (unsigned number = 0; number < ROW_COUNT; number++)
             assert_int_equal(seen[number], 1);
-        }
     }
 }
 
@@ -116,9 +108,8 @@ void test_a_list_may_be_of_done_or_open_todos_only(void **state)
         bool done = i / 2;
         struct store_query query = {.limit = 7, .ascending = i % 2, .done = done ? STORE_DONE_YES : STORE_DONE_NO};
         walk(fixture, query, seen, ROW_COUNT);
-        for (unsigned number = 0; number < ROW_COUNT; number++) {
+        for (unsigned number = 0; number < ROW_COUNT; number++)
             assert_int_equal(seen[number], (number % 3 == 0) == done);
-        }
     }
 }
 
@@ -169,11 +160,10 @@ static void *insert_until_told(void *ctx)
     for (unsigned number = 0; number < INSERT_MAX && !atomic_load(&inserter->stop); number++) {
         struct todo todo = fixture_todo(&arena, number % 400);
         snprintf(todo.id, sizeof(todo.id), "n%u", number);
-        if (store_insert(inserter->store, &todo, NULL) == STATUS_OK) {
+        if (store_insert(inserter->store, &todo, NULL) == STATUS_OK)
             inserter->inserted_count++;
-        } else {
+        else
             inserter->failed_count++;
-        }
         arena_reset(&arena);
         usleep(2000);
     }
@@ -194,9 +184,8 @@ void test_pages_show_each_row_once_while_rows_are_inserted(void **state)
         unsigned seen[ROW_COUNT] = {0};
         struct store_query query = {.limit = 5, .ascending = i % 2};
         walk(fixture, query, seen, ROW_COUNT);
-        for (unsigned number = 0; number < ROW_COUNT; number++) {
+        for (unsigned number = 0; number < ROW_COUNT; number++)
             worst = seen[number] == 1 ? worst : seen[number];
-        }
     }
     atomic_store(&inserter.stop, true);
     pthread_join(thread, NULL);

@@ -59,7 +59,7 @@ void exchange_run(struct exchange *exchange)
 struct slice exchange_header(const struct exchange *exchange, const char *name)
 {
     char wanted[64];
-    snprintf(wanted, sizeof wanted, "\r\n%s: ", name);
+    snprintf(wanted, sizeof(wanted), "\r\n%s: ", name);
     const char *end = strstr(exchange->request.out.data, "\r\n\r\n");
     const char *at = strstr(exchange->request.out.data, wanted);
     if (!at || at >= end)
@@ -83,7 +83,7 @@ bool exchange_body_has(const struct exchange *exchange, const char *text)
 void assert_status(const char *row, const struct exchange *exchange, int want)
 {
     char line[32];
-    int len = snprintf(line, sizeof line, "Status: %d ", want);
+    int len = snprintf(line, sizeof(line), "Status: %d ", want);
     assert_text(row, (struct slice){exchange->request.out.data, (size_t)len}, slice_of(line));
     assert_number(row, exchange->request.status, want);
 }
@@ -91,7 +91,7 @@ void assert_status(const char *row, const struct exchange *exchange, int want)
 void assert_problem(const char *row, const struct exchange *exchange, int status, const char *slug)
 {
     char type[80];
-    snprintf(type, sizeof type, "{\"type\":\"/problems/%s\",\"status\":%d,", slug, status);
+    snprintf(type, sizeof(type), "{\"type\":\"/problems/%s\",\"status\":%d,", slug, status);
     assert_status(row, exchange, status);
     assert_text(row, exchange_header(exchange, "Content-Type"), SLICE("application/problem+json"));
     assert_text(row, exchange_header(exchange, "Cache-Control"), SLICE("no-store"));

@@ -19,7 +19,7 @@ static void drop_line(const char *line, size_t len)
 
 int bed_begin_idle(void **state)
 {
-    struct bed *bed = mem_zalloc(sizeof *bed);
+    struct bed *bed = mem_zalloc(sizeof(*bed));
     log_init(LOG_ERROR, drop_line);
     fake_journal_reset();
     fake_http_reset();
@@ -27,7 +27,7 @@ int bed_begin_idle(void **state)
     fake_follow_reset();
     bed->events = fake_events_begin();
     settings_init(&bed->settings);
-    memcpy(bed->settings.redis, "fake:a", sizeof "fake:a");
+    memcpy(bed->settings.redis, "fake:a", sizeof("fake:a"));
     bed->server = fake_server_new("fake:a", "run-a");
     bed->store = fake_store_new();
     *state = bed;
@@ -287,13 +287,13 @@ static void on_written(struct cache_write *write, enum status status, const stru
     writer->answers++;
     writer->status = status;
     if (status != STATUS_OK)
-        memcpy(writer->error, error->text, sizeof error->text);
+        memcpy(writer->error, error->text, sizeof(error->text));
 }
 
 void writer_start_many(struct writer *writer, struct worker *worker, const char *const *ids, size_t count)
 {
     *writer = (struct writer){.write = {.id_count = count, .work = writer_work, .done = on_written}};
-    memcpy(writer->ids, ids, count * sizeof *ids);
+    memcpy(writer->ids, ids, count * sizeof(*ids));
     writer->write.ids = writer->ids;
     cache_write_run(worker->cache, &writer->write);
     assert_int_equal(writer->answers, 0);

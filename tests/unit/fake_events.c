@@ -48,7 +48,7 @@ static int64_t now_ms(void *loop)
 static struct timer *timer_new(void *loop, timer_cb on_time, void *ctx)
 {
     (void)loop;
-    struct timer *timer = mem_zalloc(sizeof *timer);
+    struct timer *timer = mem_zalloc(sizeof(*timer));
     *timer = (struct timer){.next = timers, .on_time = on_time, .ctx = ctx};
     timers = timer;
     return timer;

@@ -10,13 +10,13 @@
 #include "fake_events.h"
 #include "fake_journal.h"
 
-enum { CHANGES_MOST = 1200 };
+enum { CHANGES_MAX = 1200 };
 
 struct store_stream {
     size_t at;
 };
 
-static struct store_told history[CHANGES_MOST]; /* without an id: the collection is dropped */
+static struct store_told history[CHANGES_MAX]; /* without an id: the collection is dropped */
 static size_t change_count, lost_count;
 
 static struct {
@@ -34,7 +34,7 @@ static unsigned stream_count;
 
 void fake_follow_reset(void)
 {
-    memset(&record, 0, sizeof record);
+    memset(&record, 0, sizeof(record));
     change_count = lost_count = 0;
     claims_unsupported = streams_unsupported = false;
     failing_call = NULL;
@@ -43,7 +43,7 @@ void fake_follow_reset(void)
 
 static struct store_told *history_add(const char *id)
 {
-    bug_unless(change_count < CHANGES_MOST, "the fake history is full");
+    bug_unless(change_count < CHANGES_MAX, "the fake history is full");
     struct store_told *told = &history[change_count++];
     *told = (struct store_told){0};
     memcpy(told->id, id, strlen(id) + 1);
@@ -86,7 +86,7 @@ void fake_follow_fail(const char *call, enum status status)
 
 void fake_follow_take_lease(void)
 {
-    snprintf(record.owner, sizeof record.owner, "somebody else");
+    snprintf(record.owner, sizeof(record.owner), "somebody else");
     record.expires_at_ms = fake_now_ms() + 1000000;
 }
 
@@ -98,7 +98,7 @@ bool fake_follow_is_leased(void)
 static size_t place_get(const struct store_place *place)
 {
     size_t at;
-    memcpy(&at, place->bytes, sizeof at);
+    memcpy(&at, place->bytes, sizeof(at));
     return at;
 }
 
@@ -134,7 +134,7 @@ enum status store_follow_claim(struct store *store, const struct token *owner, u
         return error_set(error, STATUS_UNSUPPORTED, "the fake store tells no changes");
     if (fake_follow_is_leased())
         return error_set(error, STATUS_BUSY, "another follows");
-    memcpy(record.owner, owner->text, sizeof record.owner);
+    memcpy(record.owner, owner->text, sizeof(record.owner));
     record.expires_at_ms = fake_now_ms() + lease_ms;
     *place = record.place;
     return STATUS_OK;
@@ -176,7 +176,7 @@ enum status store_stream_open(struct store *store, const struct store_place *pla
     size_t at = place->len_bytes ? place_get(place) : change_count;
     if (at < lost_count)
         return error_set(error, STATUS_NOT_FOUND, "that history is lost");
-    *stream = mem_alloc(sizeof **stream);
+    *stream = mem_alloc(sizeof(**stream));
     (*stream)->at = at;
     stream_count++;
     return STATUS_OK;
@@ -197,8 +197,8 @@ enum status store_stream_read(struct store_stream *stream, uint32_t wait_ms, str
         changes->items[changes->count++] = *told;
     }
     changes->full = changes->count == STORE_CHANGES_MAX;
-    changes->place.len_bytes = sizeof stream->at;
-    memcpy(changes->place.bytes, &stream->at, sizeof stream->at);
+    changes->place.len_bytes = sizeof(stream->at);
+    memcpy(changes->place.bytes, &stream->at, sizeof(stream->at));
     return STATUS_OK;
 }
 

@@ -7,15 +7,15 @@
 
 #include "base/mem.h"
 
-enum { CALLS_MOST = 64, TEXT_MOST = 8400 };
+enum { CALLS_MAX = 64, TEXT_MAX = 8400 };
 
 struct waiting_call {
-    char text[TEXT_MOST];
+    char text[TEXT_MAX];
     http_done_cb done;
     void *ctx;
 };
 
-static struct waiting_call calls[CALLS_MOST];
+static struct waiting_call calls[CALLS_MAX];
 static size_t call_count;
 static unsigned started;
 static int always = -1;
@@ -23,13 +23,13 @@ static int always = -1;
 static void note(void *client, const struct http_call *call, http_done_cb done, void *ctx)
 {
     (void)client;
-    bug_unless(call_count < CALLS_MOST, "too many calls for the fake HTTP client");
+    bug_unless(call_count < CALLS_MAX, "too many calls for the fake HTTP client");
     struct waiting_call *waiting = &calls[call_count++];
-    size_t len = (size_t)snprintf(waiting->text, TEXT_MOST, "%s %s", call->method, call->url);
+    size_t len = (size_t)snprintf(waiting->text, TEXT_MAX, "%s %s", call->method, call->url);
     for (size_t i = 0; i < call->header_count; i++)
-        len += (size_t)snprintf(waiting->text + len, TEXT_MOST - len, "\n%s", call->headers[i]);
+        len += (size_t)snprintf(waiting->text + len, TEXT_MAX - len, "\n%s", call->headers[i]);
     if (call->body.data)
-        snprintf(waiting->text + len, TEXT_MOST - len, "\n\n%.*s", (int)call->body.len, call->body.data);
+        snprintf(waiting->text + len, TEXT_MAX - len, "\n\n%.*s", (int)call->body.len, call->body.data);
     waiting->done = done;
     waiting->ctx = ctx;
     started++;
@@ -62,7 +62,7 @@ void fake_http_answer(int http_status)
     bug_unless(call_count > 0, "no HTTP call is under way");
     http_done_cb done = calls[0].done;
     void *ctx = calls[0].ctx;
-    memmove(calls, calls + 1, --call_count * sizeof *calls);
+    memmove(calls, calls + 1, --call_count * sizeof(*calls));
     done(ctx, http_status, http_status ? "" : "nobody is there");
 }
 

@@ -49,8 +49,8 @@ struct fake_key *key_make(struct fake_server *server, const char *name, enum fak
     if (key)
         return key;
     bug_unless(strlen(name) < KEY_NAME_MAX, "a key's name is longer than the fake has room for");
-    key = mem_zalloc(sizeof *key);
-    snprintf(key->name, sizeof key->name, "%s", name);
+    key = mem_zalloc(sizeof(*key));
+    snprintf(key->name, sizeof(key->name), "%s", name);
     key->type = type;
     key->next = server->keys;
     server->keys = key;
@@ -70,7 +70,7 @@ struct fake_pair *pair_make(struct fake_key *key, const char *name)
     struct fake_pair *pair = pair_find(key, name);
     if (pair)
         return pair;
-    key->pairs = mem_resize(key->pairs, (key->count + 1) * sizeof *key->pairs);
+    key->pairs = mem_resize(key->pairs, (key->count + 1) * sizeof(*key->pairs));
     pair = &key->pairs[key->count++];
     *pair = (struct fake_pair){.name = mem_strdup(name)};
     return pair;

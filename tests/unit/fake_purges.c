@@ -8,14 +8,14 @@
 #include "base/mem.h"
 #include "fake_journal.h"
 
-enum { PURGES_MOST = 2200, KEYS_MOST = STORE_PURGE_KEYS_MAX + 1 };
+enum { PURGES_MAX = 2200, KEYS_MAX = STORE_PURGE_KEYS_MAX + 1 };
 
 struct row {
     struct store_purge purge;
-    char url[200], keys[KEYS_MOST];
+    char url[200], keys[KEYS_MAX];
 };
 
-static struct row rows[PURGES_MOST];
+static struct row rows[PURGES_MAX];
 static size_t row_count;
 static enum status put_status, list_status, remove_status;
 
@@ -30,11 +30,11 @@ static struct row *row_find(const struct store_purge *wanted)
 static void row_put(const struct store_purge *purge)
 {
     struct row *row = row_find(purge);
-    bug_unless(row || row_count < PURGES_MOST, "the fake table of purges is full");
+    bug_unless(row || row_count < PURGES_MAX, "the fake table of purges is full");
     row = row ? row : &rows[row_count++];
     row->purge = *purge;
-    snprintf(row->url, sizeof row->url, "%s", purge->url);
-    snprintf(row->keys, sizeof row->keys, "%s", purge->keys);
+    snprintf(row->url, sizeof(row->url), "%s", purge->url);
+    snprintf(row->keys, sizeof(row->keys), "%s", purge->keys);
 }
 
 enum status store_purge_put(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
@@ -76,7 +76,7 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
     for (size_t i = 0; i < count; i++) {
         struct row *row = row_find(&purges[i]);
         if (row)
-            memmove(row, row + 1, (size_t)(&rows[row_count--] - row - 1) * sizeof *row);
+            memmove(row, row + 1, (size_t)(&rows[row_count--] - row - 1) * sizeof(*row));
     }
     return STATUS_OK;
 }

@@ -86,10 +86,10 @@ static size_t take_number(const char **at, char type)
 
 static struct command *command_decode(struct slice text)
 {
-    struct command *command = mem_zalloc(sizeof *command);
+    struct command *command = mem_zalloc(sizeof(*command));
     const char *at = text.data;
     command->count = take_number(&at, '*');
-    command->args = mem_alloc(command->count * sizeof *command->args);
+    command->args = mem_alloc(command->count * sizeof(*command->args));
     for (size_t i = 0; i < command->count; i++) {
         size_t len = take_number(&at, '$');
         char *copy = mem_zalloc(len + 1);
@@ -261,7 +261,7 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
 {
     if (options->address[0] == '\0')
         return error_set(error, STATUS_INVALID, "redis = : no address");
-    struct redis *redis = mem_zalloc(sizeof *redis);
+    struct redis *redis = mem_zalloc(sizeof(*redis));
     redis->options = *options;
     memcpy(redis->address, options->address, strlen(options->address) + 1);
     redis->connect_timer = options->events->timer_new(options->events->loop, on_connect_time, redis);

@@ -17,7 +17,7 @@ struct redis_reply {
 
 static struct redis_reply *reply_new(enum redis_type type)
 {
-    struct redis_reply *reply = mem_zalloc(sizeof *reply);
+    struct redis_reply *reply = mem_zalloc(sizeof(*reply));
     reply->type = type;
     return reply;
 }
@@ -58,7 +58,7 @@ struct redis_reply *fake_reply_array(void)
 
 void fake_reply_add(struct redis_reply *array, struct redis_reply *item)
 {
-    array->items = mem_resize(array->items, (array->count + 1) * sizeof *array->items);
+    array->items = mem_resize(array->items, (array->count + 1) * sizeof(*array->items));
     array->items[array->count++] = item;
 }
 

@@ -39,7 +39,7 @@ static void on_client(void *ctx, bool readable, bool writable)
     struct fake_sentinel *sentinel = client->sentinel;
     char text[512];
     (void)readable, (void)writable;
-    ssize_t len = read(client->fd, text, sizeof text - 1);
+    ssize_t len = read(client->fd, text, sizeof(text) - 1);
     if (len <= 0) {
         client_close(client);
         return;
@@ -50,7 +50,7 @@ static void on_client(void *ctx, bool readable, bool writable)
     if (!strstr(text, "get-master-addr-by-name"))
         return;
     sentinel->asked++;
-    snprintf(sentinel->question, sizeof sentinel->question, "%.*s", (int)sizeof sentinel->question - 1, text);
+    snprintf(sentinel->question, sizeof(sentinel->question), "%.*s", (int)sizeof(sentinel->question) - 1, text);
     client_say(client, sentinel->answer);
 }
 
@@ -71,7 +71,7 @@ static void on_listener(void *ctx, bool readable, bool writable)
 void fake_sentinel_begin(struct fake_sentinel *sentinel)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
+    socklen_t len = sizeof(address);
     *sentinel = (struct fake_sentinel){.answer = "*-1\r\n"};
     for (int i = 0; i < FAKE_SENTINEL_CLIENTS; i++)
         sentinel->clients[i].fd = -1;
@@ -96,6 +96,6 @@ void fake_sentinel_end(struct fake_sentinel *sentinel)
 void fake_sentinel_name(struct fake_sentinel *sentinel, int port)
 {
     char digits[12];
-    int len = snprintf(digits, sizeof digits, "%d", port);
-    snprintf(sentinel->answer, sizeof sentinel->answer, "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len, digits);
+    int len = snprintf(digits, sizeof(digits), "%d", port);
+    snprintf(sentinel->answer, sizeof(sentinel->answer), "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len, digits);
 }

@@ -167,7 +167,7 @@ static bool entry_is_left(const struct fake_key *entry, const char *left)
     struct slice v = pair_value(pair_find(entry, "v")), updated_at = pair_value(pair_find(entry, "updated_at"));
     if (!v.data || !updated_at.data)
         return strcmp(left, "none") == 0 && pair_value(pair_find(entry, "none")).data;
-    snprintf(text, sizeof text, "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
+    snprintf(text, sizeof(text), "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
     return strcmp(left, text) == 0;
 }
 
@@ -263,14 +263,14 @@ static struct redis_reply *run_limit(const struct call *call)
     if (is_admitted && server->full)
         return out_of_memory();
     char text[32];
-    snprintf(text, sizeof text, "%lld", (long long)after_us);
+    snprintf(text, sizeof(text), "%lld", (long long)after_us);
     if (is_admitted)
         text_set(server, call->keys[0], slice_of(text), (after_us - now_us + 999) / 1000);
     const int64_t numbers[] = {is_admitted, is_admitted ? (burst_us - (after_us - now_us)) / interval_us : 0,
                                ((is_admitted ? after_us : full_at_us) - now_us + 999) / 1000,
                                is_admitted ? 0 : (after_us - burst_us - now_us + 999) / 1000};
     struct redis_reply *reply = fake_reply_array();
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
         fake_reply_add(reply, fake_reply_integer(numbers[i]));
     return reply;
 }
@@ -342,7 +342,7 @@ static struct redis_reply *run_info(const struct fake_server *server)
 {
     char info[300];
     int len =
-        snprintf(info, sizeof info,
+        snprintf(info, sizeof(info),
                  "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n# Persistence\r\nloading:%d\r\n"
                  "# Replication\r\nrole:%s\r\nmaster_replid:%s\r\n",
                  server->run_id, server->is_loading, server->is_replica ? "slave" : "master", server->replication_id);
@@ -386,7 +386,7 @@ static struct redis_reply *run_command(struct fake_server *server, const struct 
 
 struct redis_reply *fake_server_run(struct fake_server *server, const struct slice *args, size_t count)
 {
-    char **texts = mem_alloc((count + 1) * sizeof *texts);
+    char **texts = mem_alloc((count + 1) * sizeof(*texts));
     for (size_t i = 0; i < count; i++) {
         texts[i] = mem_zalloc(args[i].len + 1);
         memcpy(texts[i], args[i].data, args[i].len);
@@ -403,10 +403,10 @@ struct redis_reply *fake_server_run(struct fake_server *server, const struct sli
 
 struct fake_server *fake_server_new(const char *address, const char *run_id)
 {
-    struct fake_server *server = mem_zalloc(sizeof *server);
-    snprintf(server->address, sizeof server->address, "%s", address);
-    snprintf(server->run_id, sizeof server->run_id, "%s", run_id);
-    memset(server->loaded, true, sizeof server->loaded);
+    struct fake_server *server = mem_zalloc(sizeof(*server));
+    snprintf(server->address, sizeof(server->address), "%s", address);
+    snprintf(server->run_id, sizeof(server->run_id), "%s", run_id);
+    memset(server->loaded, true, sizeof(server->loaded));
     server->next = servers;
     servers = server;
     return server;
@@ -440,7 +440,7 @@ void fake_server_restart(struct fake_server *server, const char *run_id, bool ke
 {
     fake_server_leave(server);
     server->away = server->frozen = false;
-    snprintf(server->run_id, sizeof server->run_id, "%s", run_id);
+    snprintf(server->run_id, sizeof(server->run_id), "%s", run_id);
     fake_server_forget_scripts(server);
     if (!keeps_data)
         fake_server_flush(server);
@@ -448,8 +448,8 @@ void fake_server_restart(struct fake_server *server, const char *run_id, bool ke
 
 void fake_server_refuse(struct fake_server *server, const char *words, const char *error)
 {
-    snprintf(server->refused_words, sizeof server->refused_words, "%s", error ? words : "");
-    snprintf(server->refusal, sizeof server->refusal, "%s", error ? error : "");
+    snprintf(server->refused_words, sizeof(server->refused_words), "%s", error ? words : "");
+    snprintf(server->refusal, sizeof(server->refusal), "%s", error ? error : "");
 }
 
 void fake_server_evict(struct fake_server *server, const char *key)
@@ -466,7 +466,7 @@ void fake_server_flush(struct fake_server *server)
 
 void fake_server_forget_scripts(struct fake_server *server)
 {
-    memset(server->loaded, false, sizeof server->loaded);
+    memset(server->loaded, false, sizeof(server->loaded));
 }
 
 bool fake_server_has(struct fake_server *server, const char *key)

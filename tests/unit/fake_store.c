@@ -140,9 +140,9 @@ enum status store_list(struct store *store, const struct store_query *query, str
     if (status != STATUS_OK)
         return status;
     struct row sorted[ROWS_MAX];
-    memcpy(sorted, store->rows, store->row_count * sizeof *sorted);
-    qsort(sorted, store->row_count, sizeof *sorted, compare_rows);
-    *page = (struct store_page){.todos = arena_alloc(arena, query->limit * sizeof *page->todos)};
+    memcpy(sorted, store->rows, store->row_count * sizeof(*sorted));
+    qsort(sorted, store->row_count, sizeof(*sorted), compare_rows);
+    *page = (struct store_page){.todos = arena_alloc(arena, query->limit * sizeof(*page->todos))};
     for (size_t i = 0; i < store->row_count && !page->more; i++) {
         const struct todo *todo = &sorted[query->ascending ? i : store->row_count - 1 - i].todo;
         if (!row_is_wanted(query, todo))
@@ -319,7 +319,7 @@ enum status store_outbox_list(struct store *store, struct store_fence *fences, s
     if (status != STATUS_OK)
         return status;
     *count = store->fence_count < limit ? store->fence_count : limit;
-    memcpy(fences, store->fences, *count * sizeof *fences);
+    memcpy(fences, store->fences, *count * sizeof(*fences));
     return STATUS_OK;
 }
 
@@ -334,7 +334,7 @@ enum status store_outbox_remove(struct store *store, const struct store_fence *f
         if (!fence)
             continue;
         size_t behind = store->fence_count - (size_t)(fence - store->fences) - 1;
-        memmove(fence, fence + 1, behind * sizeof *fence);
+        memmove(fence, fence + 1, behind * sizeof(*fence));
         store->fence_count--;
     }
     return STATUS_OK;
@@ -390,7 +390,7 @@ unsigned fake_store_calls(const struct store *store, enum fake_call call)
 void fake_store_put(struct store *store, const char *id, int64_t v)
 {
     char name[TEXT_MAX];
-    snprintf(name, sizeof name, "name %lld", (long long)v);
+    snprintf(name, sizeof(name), "name %lld", (long long)v);
     struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = v};
     todo_set_id(&todo, slice_of(id));
     const struct row *row = row_find(store, id);

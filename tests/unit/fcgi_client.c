@@ -22,7 +22,7 @@ void record_append(struct buf *out, enum record_type type, const void *content, 
     assert_true(len <= 65535);
     header[4] = (unsigned char)(len >> 8);
     header[5] = (unsigned char)len;
-    buf_append(out, header, sizeof header);
+    buf_append(out, header, sizeof(header));
     buf_append(out, content, len);
 }
 
@@ -54,7 +54,7 @@ void request_append(struct buf *out, const char *method, const char *path, const
     param_append(&params, "REQUEST_METHOD", method);
     param_append(&params, "DOCUMENT_URI", path);
     param_append(&params, "QUERY_STRING", "");
-    record_append(out, RECORD_BEGIN, begin, sizeof begin);
+    record_append(out, RECORD_BEGIN, begin, sizeof(begin));
     record_append(out, RECORD_PARAMS, params.data, params.len);
     record_append(out, RECORD_PARAMS, "", 0);
     for (size_t sent = 0; sent < body_len; sent += STDIN_CHUNK_BYTES) {
@@ -69,11 +69,11 @@ int client_connect(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct timeval limit = {.tv_sec = 5};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     return fd;
 }
 
@@ -104,7 +104,7 @@ void client_read(int fd, struct client_answer *answer)
 {
     unsigned char header[HEADER_BYTES];
     *answer = (struct client_answer){0};
-    while (!answer->ended && read_exactly(fd, (char *)header, sizeof header)) {
+    while (!answer->ended && read_exactly(fd, (char *)header, sizeof(header))) {
         size_t len = (size_t)header[4] << 8 | header[5];
         char content[65536 + 256];
         assert_int_equal(header[0], 1);

@@ -72,7 +72,7 @@ void api_handle(struct services *services, struct request *request)
         respond(request);
         return;
     }
-    struct later *later = mem_zalloc(sizeof *later);
+    struct later *later = mem_zalloc(sizeof(*later));
     later->request = request;
     later->timer = events->timer_new(events->loop, on_later, later);
     events->timer_start(later->timer, LATER_MS);
@@ -112,7 +112,7 @@ static void child_leave_tests(void)
 static int child_run(int listen_fd, struct settings *settings)
 {
     struct error error;
-    struct stats *stats = mem_zalloc(sizeof *stats);
+    struct stats *stats = mem_zalloc(sizeof(*stats));
     struct services services = {.settings = settings, .stats = stats};
     fcgi_setup();
     if (loop_new(&child_loop, 1, &error) != STATUS_OK)
@@ -144,7 +144,7 @@ struct worker worker_start(int64_t connections_max, int64_t idle_timeout_s)
     if (in_child)
         _exit(EXIT_FAILURE); /* back in the tests, whatever brought it here */
     assert_non_null(mkdtemp(worker.folder));
-    snprintf(worker.path, sizeof worker.path, "%s/socket", worker.folder);
+    snprintf(worker.path, sizeof(worker.path), "%s/socket", worker.folder);
     assert_int_equal(listen_socket_open(worker.path, &listen_fd, &error), STATUS_OK);
     fflush(NULL);
     worker.pid = fork();

@@ -56,12 +56,11 @@ static inline void check_golden_pair(const char *in_path, golden_fn run)
 static inline void check_golden_folder(const char *folder, golden_fn run)
 {
     char pattern[4096];
-    snprintf(pattern, sizeof pattern, "%s/%s/*.in", GOLDEN_DIR, folder);
+    snprintf(pattern, sizeof(pattern), "%s/%s/*.in", GOLDEN_DIR, folder);
     glob_t found;
     assert_int_equal(glob(pattern, 0, NULL, &found), 0);
-    for (size_t i = 0; i < found.gl_pathc; i++) {
+    for (size_t i = 0; i < found.gl_pathc; i++)
         check_golden_pair(found.gl_pathv[i], run);
-    }
     globfree(&found);
 }
 

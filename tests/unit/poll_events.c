@@ -51,7 +51,7 @@ static int64_t now_ms(void *loop)
 static struct timer *timer_new(void *loop, timer_cb on_time, void *ctx)
 {
     (void)loop;
-    struct timer *timer = mem_zalloc(sizeof *timer);
+    struct timer *timer = mem_zalloc(sizeof(*timer));
     *timer = (struct timer){.next = timers, .on_time = on_time, .ctx = ctx};
     return timers = timer;
 }
@@ -80,7 +80,7 @@ static void timer_free(struct timer *timer)
 static struct watch *watch_new(void *loop, int fd, watch_cb on_ready, void *ctx)
 {
     (void)loop;
-    struct watch *watch = mem_zalloc(sizeof *watch);
+    struct watch *watch = mem_zalloc(sizeof(*watch));
     *watch = (struct watch){.next = watches, .fd = fd, .on_ready = on_ready, .ctx = ctx};
     return watches = watch;
 }
@@ -104,7 +104,7 @@ static void watch_free(struct watch *watch)
 static struct turn *turn_new(void *loop, timer_cb before_wait, void *ctx)
 {
     (void)loop;
-    struct turn *turn = mem_zalloc(sizeof *turn);
+    struct turn *turn = mem_zalloc(sizeof(*turn));
     *turn = (struct turn){.next = turns, .before_wait = before_wait, .ctx = ctx};
     return turns = turn;
 }

@@ -97,7 +97,7 @@ void on_reply(void *ctx, const struct redis_reply *reply)
     struct slice text = redis_reply_text(reply);
     asked->type = redis_reply_type(reply);
     asked->len = text.len;
-    snprintf(asked->text, sizeof asked->text, "%.*s", (int)text.len, text.data ? text.data : "");
+    snprintf(asked->text, sizeof(asked->text), "%.*s", (int)text.len, text.data ? text.data : "");
     asked->integer = redis_reply_integer(reply);
     asked->count = redis_reply_count(reply);
 }
@@ -126,7 +126,7 @@ void assert_echo(const char *word)
 {
     char words[64];
     struct asked asked;
-    snprintf(words, sizeof words, "ECHO %s", word);
+    snprintf(words, sizeof(words), "ECHO %s", word);
     ask_and_wait(&asked, words);
     assert_string_equal(asked.text, word);
 }

@@ -16,10 +16,10 @@ enum { START_TRIES = 500, START_PAUSE_US = 10000 };
 void redis_process_init(struct redis_process *process)
 {
     *process = (struct redis_process){0};
-    snprintf(process->folder, sizeof process->folder, "/tmp/test_redis.XXXXXX");
+    snprintf(process->folder, sizeof(process->folder), "/tmp/test_redis.XXXXXX");
     assert_non_null(mkdtemp(process->folder));
-    snprintf(process->socket, sizeof process->socket, "%s/redis.sock", process->folder);
-    snprintf(process->address, sizeof process->address, "unix:%s", process->socket);
+    snprintf(process->socket, sizeof(process->socket), "%s/redis.sock", process->folder);
+    snprintf(process->address, sizeof(process->address), "unix:%s", process->socket);
 }
 
 static void run_server(const struct redis_process *process, const char *option, const char *value)
@@ -40,7 +40,7 @@ static int connect_to(const struct redis_process *process)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, process->socket, strlen(process->socket) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     close(fd);
     return -1;
@@ -76,7 +76,7 @@ void redis_process_do(const struct redis_process *process, const char *command)
 int redis_process_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
+    socklen_t len = sizeof(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);

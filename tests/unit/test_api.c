@@ -172,7 +172,7 @@ static void who_has_it_already_gets_304_without_a_body(void **state)
         exchange_init(&get, "GET", paths[i]);
         exchange_run(&get);
         struct slice etag = exchange_header(&get, "ETag");
-        snprintf(etags, sizeof etags, "\"other\", W/%.*s", (int)etag.len, etag.data);
+        snprintf(etags, sizeof(etags), "\"other\", W/%.*s", (int)etag.len, etag.data);
         exchange_init(&again, "GET", paths[i]);
         again.request.if_none_match = slice_of(etags);
         exchange_run(&again);
@@ -218,7 +218,7 @@ static void pages_follow_each_other_to_the_end(void **state)
     }
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char query[256], seen[16] = "";
-        snprintf(query, sizeof query, "%s", rows[i].first);
+        snprintf(query, sizeof(query), "%s", rows[i].first);
         for (int page = 0; page < 3; page++) {
             struct exchange exchange;
             exchange_init(&exchange, "GET", "/todos");
@@ -233,7 +233,7 @@ static void pages_follow_each_other_to_the_end(void **state)
             assert_number(query, next != NULL, page < 2);
             assert_number(query, exchange_body_has(&exchange, "\"next\":null"), page == 2);
             if (next)
-                snprintf(query, sizeof query, "%.*s", (int)strcspn(next + 24, ">"), next + 24);
+                snprintf(query, sizeof(query), "%.*s", (int)strcspn(next + 24, ">"), next + 24);
             exchange_fini(&exchange);
         }
         assert_string_equal(seen, rows[i].ids);
@@ -251,7 +251,7 @@ static void a_cursor_is_for_its_order_alone(void **state)
     page.request.query = SLICE("limit=1");
     exchange_run(&page);
     const char *cursor = strstr(exchange_body(&page).data, "\"next\":\"") + 8;
-    snprintf(query, sizeof query, "cursor=%.*s&order=asc", (int)strcspn(cursor, "\""), cursor);
+    snprintf(query, sizeof(query), "cursor=%.*s&order=asc", (int)strcspn(cursor, "\""), cursor);
     exchange_init(&other, "GET", "/todos");
     other.request.query = slice_of(query);
     exchange_run(&other);
@@ -303,7 +303,7 @@ static void each_body_is_taken_or_refused(void **state)
         assert_status(rows[i].body, &exchange, rows[i].status);
         if (rows[i].slug)
             assert_problem(rows[i].body, &exchange, rows[i].status, rows[i].slug);
-        snprintf(pointer, sizeof pointer, "\"pointer\":\"%s\"", rows[i].pointer ? rows[i].pointer : "");
+        snprintf(pointer, sizeof(pointer), "\"pointer\":\"%s\"", rows[i].pointer ? rows[i].pointer : "");
         assert_number(rows[i].body, exchange_body_has(&exchange, "\"pointer\""), rows[i].pointer != NULL);
         assert_true(!rows[i].pointer || exchange_body_has(&exchange, pointer));
         exchange_fini(&exchange);
@@ -324,7 +324,7 @@ static void a_new_todo_is_answered_as_it_will_be_read(void **state)
     assert_text("source", exchange_header(&post, "Cache-Status"), SLICE("todo-fcgi; fwd=method"));
     struct slice location = exchange_header(&post, "Location");
     assert_int_equal(location.len, strlen("/todos/") + 36); /* a UUID */
-    snprintf(path, sizeof path, "%.*s", (int)location.len, location.data);
+    snprintf(path, sizeof(path), "%.*s", (int)location.len, location.data);
     exchange_init(&get, "GET", path);
     exchange_run(&get);
     assert_status("get", &get, 200);

@@ -68,8 +68,8 @@ static void each_outcome_is_kept_or_forgotten(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char row[16], key[16];
         struct exchange first, second;
-        snprintf(row, sizeof row, "row %zu", i);
-        snprintf(key, sizeof key, "\"%zu\"", i);
+        snprintf(row, sizeof(row), "row %zu", i);
+        snprintf(key, sizeof(key), "\"%zu\"", i);
         if (rows[i].status != STATUS_OK)
             fake_store_fail(bed->store, rows[i].call, 0, rows[i].status);
         post(&first, key, "{\"name\":\"x\"}");

@@ -77,14 +77,14 @@ static void a_client_says_what_it_takes_from_the_cache(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char row[160], source[64];
         struct exchange exchange;
-        snprintf(row, sizeof row, "%s | %s", rows[i].cache_control ? rows[i].cache_control : "",
+        snprintf(row, sizeof(row), "%s | %s", rows[i].cache_control ? rows[i].cache_control : "",
                  rows[i].todo_version ? rows[i].todo_version : "");
         get_a(&exchange)->cache_control = slice_of(rows[i].cache_control);
         exchange.request.todo_version = slice_of(rows[i].todo_version);
         fake_journal_reset();
         exchange_run(&exchange);
         assert_text(row, fake_journal(), slice_of(rows[i].journal));
-        snprintf(source, sizeof source, "todo-fcgi; %s", rows[i].source ? rows[i].source : "");
+        snprintf(source, sizeof(source), "todo-fcgi; %s", rows[i].source ? rows[i].source : "");
         struct slice status = exchange_header(&exchange, "Cache-Status");
         if (rows[i].status == 504)
             assert_problem(row, &exchange, 504, "not-cached");
@@ -106,7 +106,7 @@ static void an_older_entry_than_the_client_has_seen_is_passed_by(void **state)
         struct exchange exchange;
         get_a(&exchange)->todo_version = i == 0 ? (struct slice){0} : i == 1 ? SLICE("a.2") : SLICE("a.3");
         exchange_run(&exchange);
-        snprintf(name, sizeof name, "\"name\":\"name %d\"", i == 0 ? 1 : 3);
+        snprintf(name, sizeof(name), "\"name\":\"name %d\"", i == 0 ? 1 : 3);
         assert_true(exchange_body_has(&exchange, name));
         exchange_fini(&exchange);
     }
@@ -186,7 +186,7 @@ static void each_kind_of_answer_has_its_own_freshness(void **state)
         assert_text(path, exchange_header(&exchange, "CDN-Cache-Control"),
                     slice_of(has_token ? NULL : rows[i / 2].cdn));
         if (is_shared) {
-            snprintf(group, sizeof group, "\"%s\"", rows[i / 2].key);
+            snprintf(group, sizeof(group), "\"%s\"", rows[i / 2].key);
             assert_text(path, exchange_header(&exchange, "Vary"), slice_of(rows[i / 2].vary));
             assert_text(path, exchange_header(&exchange, "Surrogate-Key"), slice_of(rows[i / 2].key));
             assert_text(path, exchange_header(&exchange, "Cache-Tag"), slice_of(rows[i / 2].key));
@@ -258,7 +258,7 @@ static void a_client_beyond_its_limit_is_told_when_to_come_again(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char row[16];
         struct exchange exchange;
-        snprintf(row, sizeof row, "row %zu", i);
+        snprintf(row, sizeof(row), "row %zu", i);
         bed_pass(bed, rows[i].pass_ms);
         ask(&exchange, "GET", rows[i].address);
         assert_number(row, exchange.request.status, rows[i].status);
@@ -419,7 +419,7 @@ static void a_write_shows_the_token_if_there_is_one(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char row[80];
         struct exchange exchange;
-        snprintf(row, sizeof row, "%s %s", rows[i].method, rows[i].authorization ? rows[i].authorization : "-");
+        snprintf(row, sizeof(row), "%s %s", rows[i].method, rows[i].authorization ? rows[i].authorization : "-");
         exchange_init(&exchange, rows[i].method, rows[i].path);
         exchange.request.authorization = slice_of(rows[i].authorization);
         exchange_run(&exchange);
@@ -468,7 +468,7 @@ static void a_request_has_the_traces_id_or_nginx_or_its_own(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char row[16];
         struct exchange exchange;
-        snprintf(row, sizeof row, "row %zu", i);
+        snprintf(row, sizeof(row), "row %zu", i);
         get_a(&exchange)->traceparent = slice_of(rows[i].traceparent);
         exchange.request.request_id = slice_of(rows[i].request_id);
         exchange_run(&exchange);

@@ -15,11 +15,9 @@ static void pieces_are_aligned_and_do_not_overlap(void **state)
         assert_int_equal((uintptr_t)pieces[i] % _Alignof(max_align_t), 0);
         memset(pieces[i], (int)(i & 0xFF), i);
     }
-    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
-        for (size_t at = 0; at < i; at++) {
+    for (size_t i = 0; i < COUNT_OF(pieces); i++)
+        for (size_t at = 0; at < i; at++)
             assert_int_equal(pieces[i][at], i & 0xFF);
-        }
-    }
     arena_fini(&arena);
 }
 
@@ -59,9 +57,8 @@ static void a_reset_counts_from_zero_and_uses_the_newest_chunk_again(void **stat
     arena_init(&arena);
     arena_reset(&arena);
     assert_int_equal(arena_used_bytes(&arena), 0);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         arena_alloc(&arena, 100);
-    }
     assert_true(arena_used_bytes(&arena) >= 10000);
     struct arena_chunk *newest = arena.chunks;
     arena_reset(&arena);

@@ -80,9 +80,8 @@ static void failures_of_calls_from_before_change_nothing(void **state)
 {
     (void)state;
     struct breaker breaker = open_breaker();
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         assert_false(breaker_failure(&breaker, 90));
-    }
     assert_true(breaker_allows(&breaker, 100));
 }
 

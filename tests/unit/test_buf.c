@@ -41,7 +41,7 @@ static void integers_print_as_the_c_library_prints_them(void **state)
     static const int64_t rows[] = {0, 1, -1, 9, 10, 99, 100, 1234567890, INT64_MAX, INT64_MIN, -1000};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char want[32];
-        snprintf(want, sizeof want, "%lld", (long long)rows[i]);
+        snprintf(want, sizeof(want), "%lld", (long long)rows[i]);
         struct buf buf;
         buf_init(&buf);
         buf_append_int(&buf, rows[i]);

@@ -160,7 +160,7 @@ static void conditions_are_decided_in_the_standards_order(void **state)
                                                 .if_unmodified_since = slice_of(rows[i].if_unmodified_since),
                                                 .if_none_match = slice_of(rows[i].if_none_match),
                                                 .if_modified_since = slice_of(rows[i].if_modified_since)};
-        snprintf(row, sizeof row, "row %zu", i);
+        snprintf(row, sizeof(row), "row %zu", i);
         assert_number(row, condition_of_read(&fields, ETAG, MODIFIED_AT_MS), rows[i].want);
     }
 }

@@ -61,12 +61,11 @@ static void any_changed_or_missing_character_is_noticed(void **state)
         char text[CURSOR_TEXT_MAX + 2];
         cursor_print(text, &cursor, 7);
         size_t len = strlen(text);
-        for (size_t cut = 0; cut < len; cut++) {
+        for (size_t cut = 0; cut < len; cut++)
             assert_number(text, cursor_parse((struct slice){text, cut}, 7, &got), false);
-        }
         for (size_t at = 0; at < len; at++) {
             char right = text[at];
-            for (size_t i = 0; i < sizeof alphabet; i++) {
+            for (size_t i = 0; i < sizeof(alphabet); i++) {
                 text[at] = alphabet[i];
                 assert_number(text, cursor_parse((struct slice){text, len}, 7, &got), alphabet[i] == right);
             }

@@ -46,10 +46,10 @@ static void all_years_agree_with_the_c_library(void **state)
         struct tm parts;
         char got[64], want[64];
         gmtime_r(&now, &parts);
-        strftime(want, sizeof want, "%Y-%m-%dT%H:%M:%S.000Z", &parts);
+        strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.000Z", &parts);
         date_rfc3339(got, at_s * 1000);
         assert_string_equal(got, want);
-        strftime(want, sizeof want, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+        strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S GMT", &parts);
         date_http(got, at_s * 1000);
         assert_string_equal(got, want);
         int64_t at_ms;

@@ -169,7 +169,7 @@ static void lifetimes_are_up_to_a_tenth_shorter_and_spread(void **state)
     unsigned tenths[10] = {0};
     for (int i = 0; i < SAMPLES; i++) {
         char id[16];
-        int len = snprintf(id, sizeof id, "%d", i);
+        int len = snprintf(id, sizeof(id), "%d", i);
         int64_t ttl_ms = entry_ttl_ms(TTL_MS, (struct slice){id, (size_t)len}, 1700000000000);
         assert_true(ttl_ms <= TTL_MS && ttl_ms > TTL_MS - TTL_MS / 10);
         tenths[(TTL_MS - ttl_ms) * 100 / TTL_MS]++;

@@ -41,16 +41,15 @@ static void long_texts_are_cut_between_characters(void **state)
 {
     (void)state;
     char text[1024] = "";
-    while (strlen(text) < 1000) {
+    while (strlen(text) < 1000)
         strcat(text, "\xC3\xA9");
-    }
     for (int offset = 0; offset < 2; offset++) {
         struct error error;
         error_set(&error, STATUS_INVALID, "%s%s", offset ? "x" : "", text);
         error_at(&error, text + offset);
-        assert_int_equal(strlen(error.text), (sizeof error.text - 1 - (size_t)offset) / 2 * 2 + (size_t)offset);
+        assert_int_equal(strlen(error.text), (sizeof(error.text) - 1 - (size_t)offset) / 2 * 2 + (size_t)offset);
         assert_int_equal((unsigned char)error.text[strlen(error.text) - 1], 0xA9);
-        assert_true(strlen(error.pointer) < sizeof error.pointer);
+        assert_true(strlen(error.pointer) < sizeof(error.pointer));
         assert_int_equal((unsigned char)error.pointer[strlen(error.pointer) - 1], 0xA9);
     }
 }
@@ -60,9 +59,8 @@ static void every_status_has_a_name_of_its_own(void **state)
     (void)state;
     for (int a = 0; a < STATUS_COUNT; a++) {
         assert_non_null(status_name((enum status)a));
-        for (int b = 0; b < a; b++) {
+        for (int b = 0; b < a; b++)
             assert_string_not_equal(status_name((enum status)a), status_name((enum status)b));
-        }
     }
     assert_string_equal(status_name(STATUS_NOT_FOUND), "not_found");
 }

@@ -69,7 +69,7 @@ static void a_write_is_made_and_its_invalidation_kept(void **state)
         assert_int_equal(bed_read(bed, &bed->workers[1], "a"), v);
         assert_true(fake_server_has(bed->server, ENTRY));
         /* A mark can't be brought later either. */
-        snprintf(refused, sizeof refused, "%s UNFENCE LIST_UNFENCE", word);
+        snprintf(refused, sizeof(refused), "%s UNFENCE LIST_UNFENCE", word);
         fake_server_refuse(bed->server, refused, aways[i / COUNT_OF(words)].error);
         struct writer writer;
         writer_start(&writer, &bed->workers[0], "a");

@@ -23,7 +23,7 @@ static void a_tag_is_quoted_printable_and_fits(void **state)
     for (size_t i = 0; i < COUNT_OF(versions); i++) {
         char etag[ETAG_MAX + 1], want[32];
         etag_of_todo(etag, versions[i], 0, SLICE("body"));
-        snprintf(want, sizeof want, "\"%lld-0-", (long long)versions[i]);
+        snprintf(want, sizeof(want), "\"%lld-0-", (long long)versions[i]);
         assert_memory_equal(etag, want, strlen(want));
         assert_int_equal(strlen(etag), strlen(want) + 16 + 1);
         assert_int_equal(etag[strlen(etag) - 1], '"');

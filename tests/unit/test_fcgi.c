@@ -102,7 +102,7 @@ static void the_first_of_two_equal_params_counts(void **state)
     param_append(&params, "DOCUMENT_URI", "/first");
     param_append(&params, "DOCUMENT_URI", "/second");
     param_append(&params, "REQUEST_METHOD", "DELETE");
-    record_append(&bytes, RECORD_BEGIN, begin, sizeof begin);
+    record_append(&bytes, RECORD_BEGIN, begin, sizeof(begin));
     record_append(&bytes, RECORD_PARAMS, params.data, params.len);
     record_append(&bytes, RECORD_PARAMS, "", 0);
     record_append(&bytes, RECORD_STDIN, "", 0);
@@ -186,7 +186,7 @@ static void records_inside_a_body_are_not_run(void **state)
     }
     assert_int_equal(client_peek(fd, 100), -1);
     char count[16];
-    snprintf(count, sizeof count, "%u", sent + 1);
+    snprintf(count, sizeof(count), "%u", sent + 1);
     expect_exchange(fd, "GET", "/count", count);
     buf_fini(&body);
     close(fd);

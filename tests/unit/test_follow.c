@@ -437,7 +437,7 @@ static void a_store_that_fails_is_tried_again(void **state)
         {"stream_open", STATUS_NOT_FOUND},
     };
     struct bed *bed = *state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         int64_t v = (int64_t)i + 2;
         bed_read(bed, &bed->workers[1], "a");
         change(bed, "a", v, true);
@@ -458,7 +458,7 @@ static void caches_in_front_are_told(void **state)
 {
     struct bed *bed = *state;
     bed_stop_workers(bed);
-    snprintf(bed->settings.purge_url, sizeof bed->settings.purge_url, "varnish+http://v");
+    snprintf(bed->settings.purge_url, sizeof(bed->settings.purge_url), "varnish+http://v");
     fake_http_always(-1);
     bed_start_workers(bed);
     bed_settle(bed);

@@ -147,19 +147,19 @@ static void evict_something(struct fake_server *server, bool marks_too)
     char key[64];
     switch (dice(marks_too ? 5 : 3)) {
     case 0:
-        snprintf(key, sizeof key, "todo:%lld:{a}", epoch);
+        snprintf(key, sizeof(key), "todo:%lld:{a}", epoch);
         break;
     case 1:
-        snprintf(key, sizeof key, "todo:%lld:{a}:lease", epoch);
+        snprintf(key, sizeof(key), "todo:%lld:{a}:lease", epoch);
         break;
     case 3:
-        snprintf(key, sizeof key, "todo:%lld:{a}:writers", epoch);
+        snprintf(key, sizeof(key), "todo:%lld:{a}:writers", epoch);
         break;
     case 4:
         fake_server_flush(server);
         return;
     default:
-        snprintf(key, sizeof key, "todos:%lld:{list}:gen", epoch);
+        snprintf(key, sizeof(key), "todos:%lld:{list}:gen", epoch);
         break;
     }
     if (fake_server_has(server, key))
@@ -195,7 +195,7 @@ static void lose_redis(struct run *run)
         fake_store_meta(bed->store)->epoch++; /* somebody purges all */
         break;
     case 0:
-        snprintf(run_id, sizeof run_id, "run-%u", dice(1000000));
+        snprintf(run_id, sizeof(run_id), "run-%u", dice(1000000));
         fake_server_restart(bed->server, run_id, dice(2));
         break;
     case 1:

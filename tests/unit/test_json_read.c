@@ -17,18 +17,14 @@ static void read_draft(const char *name, struct slice input, struct buf *out)
         arena_fini(&arena);
         return;
     }
-    if (draft.present & 1u << TODO_ID) {
+    if (draft.present & 1u << TODO_ID)
         buf_printf(out, "id=%s\n", draft.todo.id);
-    }
-    if (draft.present & 1u << TODO_NAME) {
+    if (draft.present & 1u << TODO_NAME)
         buf_printf(out, "name=%s\n", draft.todo.name.data);
-    }
-    if (draft.present & 1u << TODO_DESCRIPTION) {
+    if (draft.present & 1u << TODO_DESCRIPTION)
         buf_printf(out, "description=%s\n", draft.todo.description.data);
-    }
-    if (draft.present & 1u << TODO_DONE) {
+    if (draft.present & 1u << TODO_DONE)
         buf_printf(out, "done=%d\n", draft.todo.done);
-    }
     arena_fini(&arena);
 }
 
@@ -52,18 +48,14 @@ static void read_patch(const char *name, struct slice input, struct buf *out)
         return;
     }
     buf_append_text(out, "present:");
-    if (draft.present & 1u << TODO_ID) {
+    if (draft.present & 1u << TODO_ID)
         buf_printf(out, " id=%s", draft.todo.id);
-    }
-    if (draft.present & 1u << TODO_NAME) {
+    if (draft.present & 1u << TODO_NAME)
         buf_printf(out, " name=%s", draft.todo.name.data);
-    }
-    if (draft.present & 1u << TODO_DESCRIPTION) {
+    if (draft.present & 1u << TODO_DESCRIPTION)
         buf_printf(out, " description=%s", draft.todo.description.data);
-    }
-    if (draft.present & 1u << TODO_DONE) {
+    if (draft.present & 1u << TODO_DONE)
         buf_printf(out, " done=%d", draft.todo.done);
-    }
     buf_append_char(out, '\n');
     arena_fini(&arena);
 }
@@ -93,19 +85,17 @@ static enum status write_member(void *ctx, const struct json_member *member, str
 {
     struct buf *out = ctx;
     static const char *const kinds[] = {"null", "bool", "integer", "real", "string", "array", "object"};
-    if (slice_equal(member->name, SLICE("stop"))) {
+    if (slice_equal(member->name, SLICE("stop")))
         return error_set(error, STATUS_BUSY, "stopped");
-    }
     buf_printf(out, "%s:%s", member->name.data, kinds[member->kind]);
-    if (member->kind == JSON_KIND_BOOL) {
+    if (member->kind == JSON_KIND_BOOL)
         buf_printf(out, "=%d", member->boolean);
-    } else if (member->kind == JSON_KIND_INTEGER) {
+    else if (member->kind == JSON_KIND_INTEGER)
         buf_printf(out, "=%lld", (long long)member->integer);
-    } else if (member->kind == JSON_KIND_REAL) {
+    else if (member->kind == JSON_KIND_REAL)
         buf_printf(out, "=%g", member->real);
-    } else if (member->kind == JSON_KIND_STRING) {
+    else if (member->kind == JSON_KIND_STRING)
         buf_printf(out, "=%.*s", (int)member->text.len, member->text.data);
-    }
     buf_append_char(out, ' ');
     return STATUS_OK;
 }
@@ -185,13 +175,11 @@ static void what_is_not_strict_json_is_refused(void **state)
 static void append_nested(struct buf *out, size_t levels, bool arrays)
 {
     buf_append_text(out, "{\"a\":");
-    for (size_t i = 1; i < levels; i++) {
+    for (size_t i = 1; i < levels; i++)
         buf_append_text(out, arrays ? "[" : "{\"a\":");
-    }
     buf_append_text(out, "1");
-    for (size_t i = 1; i < levels; i++) {
+    for (size_t i = 1; i < levels; i++)
         buf_append_text(out, arrays ? "]" : "}");
-    }
     buf_append_text(out, "}");
 }
 

@@ -36,15 +36,14 @@ static void write_plainly(struct buf *out, struct slice text)
     buf_append_char(out, '"');
     for (size_t i = 0; i < text.len; i++) {
         unsigned char byte = (unsigned char)text.data[i];
-        if (byte == '"' || byte == '\\') {
+        if (byte == '"' || byte == '\\')
             buf_printf(out, "\\%c", byte);
-        } else if (byte == '\n' || byte == '\r' || byte == '\t') {
+        else if (byte == '\n' || byte == '\r' || byte == '\t')
             buf_printf(out, "\\%c", byte == '\n' ? 'n' : byte == '\r' ? 'r' : 't');
-        } else if (byte < 0x20) {
+        else if (byte < 0x20)
             buf_printf(out, "\\u%04x", byte);
-        } else {
+        else
             buf_append_char(out, (char)byte);
-        }
     }
     buf_append_char(out, '"');
 }
@@ -63,9 +62,8 @@ static void every_byte_at_every_place_is_written_as_by_the_obvious_writer(void *
             size_t at = round % len;
             memset(text, fillers[round / len / 256], len);
             text[at] = (char)(round / len % 256);
-            if (at > 0) {
+            if (at > 0)
                 text[at - 1] = (char)(text[at] + 1); /* a borrow from one byte into the next must not hide it */
-            }
             buf_reset(&got);
             buf_reset(&want);
             json_write_string(&got, (struct slice){text, len});
@@ -109,9 +107,8 @@ static void what_is_written_reads_back_to_the_same_values(void **state)
     (void)state;
     char text[160] = "\t\n\r\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
     size_t len = strlen(text);
-    for (char c = ' '; c < 0x7F; c++) {
+    for (char c = ' '; c < 0x7F; c++)
         text[len++] = c;
-    }
     text[len++] = 0x7F;
 
     struct buf body;

@@ -15,7 +15,7 @@ static void set_meta(struct bed *bed, int64_t epoch, const char *run_id)
 {
     struct store_meta *meta = fake_store_meta(bed->store);
     meta->epoch = epoch;
-    snprintf(meta->cache_run_id, sizeof meta->cache_run_id, "%s", run_id);
+    snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", run_id);
 }
 
 static void start(struct bed *bed)
@@ -132,7 +132,7 @@ static void a_redis_that_loads_its_file_is_not_trusted_until_it_is_through(void 
 
 static void set_replication_id(struct bed *bed, char digit)
 {
-    memset(bed->server->replication_id, digit, sizeof bed->server->replication_id - 1);
+    memset(bed->server->replication_id, digit, sizeof(bed->server->replication_id) - 1);
 }
 
 /* It was made a replica, took over what its primary had, and was promoted: one process, one run id, other data. */
@@ -248,7 +248,7 @@ static void more_records_than_one_listing_holds_are_all_drained(void **state)
     struct bed *bed = *state;
     char id[16];
     for (int i = 0; i < 700; i++) {
-        snprintf(id, sizeof id, "%d", i);
+        snprintf(id, sizeof(id), "%d", i);
         add_record(bed, id, true);
     }
     start(bed);
@@ -263,7 +263,7 @@ static void settled_records_behind_many_open_ones_are_not_passed_over(void **sta
     char id[16];
     set_meta(bed, 1, "run-a");
     for (int i = 0; i < 300; i++) {
-        snprintf(id, sizeof id, "%d", i);
+        snprintf(id, sizeof(id), "%d", i);
         add_record(bed, id, false);
     }
     fake_store_put(bed->store, "a", 1);

@@ -45,9 +45,9 @@ static void on_listed(void *ctx, const struct cache_page_answer *answer)
     lister->trace = answer->trace;
     if (answer->status != STATUS_OK)
         return;
-    copy(lister->body, sizeof lister->body, answer->page->body);
-    copy(lister->etag, sizeof lister->etag, answer->page->etag);
-    copy(lister->next, sizeof lister->next, answer->page->next);
+    copy(lister->body, sizeof(lister->body), answer->page->body);
+    copy(lister->etag, sizeof(lister->etag), answer->page->etag);
+    copy(lister->next, sizeof(lister->next), answer->page->next);
 }
 
 static void list_start(struct lister *lister, struct worker *worker, struct store_query query)

@@ -132,10 +132,9 @@ static void assert_ids_free(const struct cache_write *write)
 {
     for (size_t i = 0; i < fake.action_count; i++) {
         const struct cache_write *other = fake.actions[i].write;
-        for (size_t k = 0; other && k < other->id_count; k++) {
+        for (size_t k = 0; other && k < other->id_count; k++)
             for (size_t m = 0; m < write->id_count; m++)
                 assert_string_not_equal(write->ids[m], other->ids[k]);
-        }
     }
 }
 
@@ -151,19 +150,18 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
 
 static struct stored *fake_find(const char *id)
 {
-    for (size_t i = 0; i < fake.row_count; i++) {
+    for (size_t i = 0; i < fake.row_count; i++)
         if (strcmp(fake.rows[i].id, id) == 0)
             return &fake.rows[i];
-    }
     return NULL;
 }
 
 static void fake_keep(struct stored *row, const struct todo *todo)
 {
-    bug_unless(todo->name.len < sizeof row->name, "a longer name than the test expects");
+    bug_unless(todo->name.len < sizeof(row->name), "a longer name than the test expects");
     row->todo = *todo;
-    memcpy(row->id, todo->id, sizeof row->id);
-    memset(row->name, 0, sizeof row->name);
+    memcpy(row->id, todo->id, sizeof(row->id));
+    memset(row->name, 0, sizeof(row->name));
     memcpy(row->name, todo->name.data, todo->name.len);
     row->todo.name = slice_of(row->name);
     row->todo.description = SLICE("");
@@ -272,8 +270,8 @@ static void on_done(void *ctx, const struct load_result *result)
 
 static int begin(void **state)
 {
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    memset(&fake, 0, sizeof fake);
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    memset(&fake, 0, sizeof(fake));
     fake.trusted = true;
     fixture->out = open_memstream(&fixture->output, &fixture->output_len);
     fixture->progress = progress_new(fixture->out, false);
@@ -513,7 +511,7 @@ static void interrupted_it_finishes_what_it_began_and_tells_how_far(void **state
     assert_int_equal(fake.result.settled_row, fake.row_count);
     assert_in_range(fake.row_count, 2000, 7000);
     char id[16];
-    snprintf(id, sizeof id, "%zu", fake.row_count);
+    snprintf(id, sizeof(id), "%zu", fake.row_count);
     assert_non_null(fake_find(id)); /* rows 1 to row_count, no others */
 }
 

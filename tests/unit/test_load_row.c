@@ -233,7 +233,7 @@ static void notes_are_bounded_and_fit_for_a_terminal(void **state)
     row_put(&maker, SLICE("a\033[2Jb"), &value);
     assert_null(strchr(maker.notes[0], '\033'));
     for (int i = 0; i < 2 * ROW_NOTE_MAX; i++) {
-        int len = snprintf(name, sizeof name, "%d-%0*d", i, 150, 0);
+        int len = snprintf(name, sizeof(name), "%d-%0*d", i, 150, 0);
         row_put(&maker, (struct slice){name, (size_t)len}, &value);
     }
     assert_int_equal(maker.note_count, ROW_NOTE_MAX);

@@ -49,8 +49,8 @@ static void assert_lines(struct slice bytes, int count)
     struct reader *reader = reader_of(bytes);
     for (int i = 0; i < count; i++) {
         char id[16], name[16];
-        snprintf(id, sizeof id, "%d", i);
-        snprintf(name, sizeof name, "row %d", i);
+        snprintf(id, sizeof(id), "%d", i);
+        snprintf(name, sizeof(name), "row %d", i);
         assert_row(reader, &arena, id, name);
         arena_reset(&arena);
     }

@@ -11,7 +11,7 @@ static int seen_count;
 
 static void keep_line(const char *line, size_t len)
 {
-    assert_true(len < sizeof seen_line);
+    assert_true(len < sizeof(seen_line));
     memcpy(seen_line, line, len);
     seen_line[len] = '\0';
     seen_len = len;
@@ -43,14 +43,14 @@ static void a_line_has_time_level_pid_request_event_and_pairs(void **state)
     (void)state;
     char want[256];
     log_warn("3f2a", "redis_lost", "error=\"%s\" count=%d", "timed out", 3);
-    snprintf(want, sizeof want, "level=warn pid=%d req=3f2a event=redis_lost error=\"timed out\" count=3\n",
+    snprintf(want, sizeof(want), "level=warn pid=%d req=3f2a event=redis_lost error=\"timed out\" count=3\n",
              (int)getpid());
     assert_text("with a request", line_tail(), slice_of(want));
     log_error(NULL, "bad", "x=%d", 1);
-    snprintf(want, sizeof want, "level=error pid=%d event=bad x=1\n", (int)getpid());
+    snprintf(want, sizeof(want), "level=error pid=%d event=bad x=1\n", (int)getpid());
     assert_text("without a request", line_tail(), slice_of(want));
     log_info(NULL, "started", "%s", "");
-    snprintf(want, sizeof want, "level=info pid=%d event=started\n", (int)getpid());
+    snprintf(want, sizeof(want), "level=info pid=%d event=started\n", (int)getpid());
     assert_text("without pairs", line_tail(), slice_of(want));
     assert_int_equal(seen_count, 3);
 }
@@ -85,9 +85,8 @@ static void a_long_line_is_cut_between_characters_and_says_so(void **state)
 {
     (void)state;
     char text[6000] = "";
-    for (size_t i = 0; i < 2900; i++) {
+    for (size_t i = 0; i < 2900; i++)
         memcpy(text + 2 * i, "\xC3\xA9", 3);
-    }
     for (int len = 1900; len < 2600; len += 2) {
         log_info(NULL, "long", "%s%.*s", len / 2 % 2 ? "x" : "", len, text);
         assert_int_equal(seen_line[seen_len - 1], '\n');
@@ -143,7 +142,7 @@ static void without_a_sink_lines_go_to_the_error_stream(void **state)
     close(old_stderr);
     close(ends[1]);
     char line[512];
-    ssize_t len = read(ends[0], line, sizeof line - 1);
+    ssize_t len = read(ends[0], line, sizeof(line) - 1);
     close(ends[0]);
     assert_true(len > 0);
     line[len] = '\0';

@@ -21,9 +21,8 @@ static void zeroed_memory_is_zero(void **state)
 {
     (void)state;
     char *memory = mem_zalloc(1000);
-    for (size_t i = 0; i < 1000; i++) {
+    for (size_t i = 0; i < 1000; i++)
         assert_int_equal(memory[i], 0);
-    }
     free(memory);
 }
 

@@ -17,7 +17,7 @@ static int begin_with(void **state, const char *purge_url)
 {
     bed_begin_idle(state);
     struct bed *bed = *state;
-    snprintf(bed->settings.purge_url, sizeof bed->settings.purge_url, "%s", purge_url);
+    snprintf(bed->settings.purge_url, sizeof(bed->settings.purge_url), "%s", purge_url);
     bed_start_workers(bed);
     bed_settle(bed);
     fake_store_put(bed->store, "a", 1);
@@ -180,7 +180,7 @@ static void a_batch_is_cut_into_as_many_calls_as_it_takes(void **state)
     const char *ids[IDS];
     struct token token = token_new();
     for (int i = 0; i < IDS; i++)
-        ids[i] = texts[i] + 0 * snprintf(texts[i], sizeof texts[i], "%064d", i);
+        ids[i] = texts[i] + 0 * snprintf(texts[i], sizeof(texts[i]), "%064d", i);
     struct purge_write write = {.token = &token, .ids = ids, .id_count = IDS};
     assert_int_equal(purge_record(cache->purge, &write, NULL), STATUS_OK);
     assert_int_equal(fake_purge_count(), 3);
@@ -384,7 +384,7 @@ static void more_than_a_listing_holds_is_sent_without_waiting_for_the_next_secon
     char keys[40];
     fake_http_always(200);
     for (int i = 0; i < 600; i++) {
-        snprintf(keys, sizeof keys, "todos todo-%d", i);
+        snprintf(keys, sizeof(keys), "todos todo-%d", i);
         fake_purge_add(VARNISH, keys, fake_now_ms());
     }
     bed_tend(bed);
@@ -411,7 +411,7 @@ static void a_record_that_no_call_holds_does_not_stop_the_others(void **state)
 {
     static char keys[STORE_PURGE_KEYS_MAX + 1];
     struct bed *bed = *state;
-    memset(keys, 'k', sizeof keys - 1);
+    memset(keys, 'k', sizeof(keys) - 1);
     fake_http_always(200);
     fake_purge_add(VARNISH, "", fake_now_ms());
     fake_purge_add(VARNISH, "todos", fake_now_ms());

@@ -64,11 +64,11 @@ static void on_call(void *ctx, const struct http_call *call)
 {
     struct calls *calls = ctx;
     size_t len = strlen(calls->text);
-    len += (size_t)snprintf(calls->text + len, sizeof calls->text - len, "%s %s\n", call->method, call->url);
+    len += (size_t)snprintf(calls->text + len, sizeof(calls->text) - len, "%s %s\n", call->method, call->url);
     for (size_t i = 0; i < call->header_count; i++)
-        len += (size_t)snprintf(calls->text + len, sizeof calls->text - len, "%s\n", call->headers[i]);
+        len += (size_t)snprintf(calls->text + len, sizeof(calls->text) - len, "%s\n", call->headers[i]);
     if (call->body.data)
-        snprintf(calls->text + len, sizeof calls->text - len, "%.*s\n", (int)call->body.len, call->body.data);
+        snprintf(calls->text + len, sizeof(calls->text) - len, "%.*s\n", (int)call->body.len, call->body.data);
 }
 
 static void each_kind_has_its_own_words(void **state)
@@ -109,7 +109,7 @@ static void a_round_holds_each_key_once_and_no_more_than_fit(void **state)
     purge_keys_reset(&keys);
     size_t added = 0;
     for (;; added++) {
-        snprintf(key, sizeof key, "todo-%064zu", added);
+        snprintf(key, sizeof(key), "todo-%064zu", added);
         if (!purge_keys_add(&keys, &xkey, slice_of(key)))
             break;
     }
@@ -118,7 +118,7 @@ static void a_round_holds_each_key_once_and_no_more_than_fit(void **state)
     assert_true(keys.text.len <= STORE_PURGE_KEYS_MAX);
     purge_keys_reset(&keys);
     for (added = 0; added < 100; added++) {
-        snprintf(key, sizeof key, "todo-%zu", added);
+        snprintf(key, sizeof(key), "todo-%zu", added);
         if (!purge_keys_add(&keys, &each, slice_of(key)))
             break;
     }

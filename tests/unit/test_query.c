@@ -9,9 +9,8 @@
 static enum status write_pair(void *ctx, struct slice name, struct slice value, struct error *error)
 {
     struct buf *out = ctx;
-    if (slice_equal(name, SLICE("stop"))) {
+    if (slice_equal(name, SLICE("stop")))
         return error_set(error, STATUS_BUSY, "stopped");
-    }
     assert_int_equal(name.data[name.len], '\0');
     assert_int_equal(value.data[value.len], '\0');
     buf_printf(out, "[%s][%s]", name.data, value.data);

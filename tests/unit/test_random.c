@@ -29,15 +29,14 @@ static void bytes_larger_than_the_supply_are_all_filled(void **state)
     unsigned char zeros[10001] = {0};
     for (int round = 0; round < 1000; round++) {
         unsigned char bytes[10001];
-        random_bytes(bytes, sizeof bytes);
-        for (size_t i = 0; i < sizeof bytes; i++) {
+        random_bytes(bytes, sizeof(bytes));
+        for (size_t i = 0; i < sizeof(bytes); i++) {
             ones[i] |= bytes[i];
             zeros[i] |= (unsigned char)~bytes[i];
         }
     }
-    for (size_t i = 0; i < sizeof ones; i++) {
+    for (size_t i = 0; i < sizeof(ones); i++)
         assert_int_equal(ones[i] & zeros[i], 0xFF);
-    }
 }
 
 static void numbers_stay_below_their_bound_and_meet_all_values(void **state)
@@ -53,9 +52,8 @@ static void numbers_stay_below_their_bound_and_meet_all_values(void **state)
         }
         assert_int_equal(seen, (1u << bounds[i]) - 1);
     }
-    for (int draw = 0; draw < 1000; draw++) { /* half of all 64-bit values must be drawn again for this bound */
+    for (int draw = 0; draw < 1000; draw++) /* half of all 64-bit values must be drawn again for this bound */
         assert_true(random_below((UINT64_C(1) << 63) + 1) <= UINT64_C(1) << 63);
-    }
 }
 
 static void a_uuid_has_the_form_of_version_7(void **state)
@@ -84,16 +82,15 @@ static void uuids_of_a_process_only_go_up(void **state)
     for (int i = 0; i < 10000; i++) {
         uuid7_new(next, now_ms - i / 5000 * 10);
         assert_true(strcmp(next, last) > 0);
-        memcpy(last, next, sizeof last);
+        memcpy(last, next, sizeof(last));
     }
 }
 
 static void *make_uuids(void *ctx)
 {
     char(*texts)[UUID_LEN + 1] = ctx;
-    for (int i = 0; i < UUIDS_PER_THREAD; i++) {
+    for (int i = 0; i < UUIDS_PER_THREAD; i++)
         uuid7_new(texts[i], INT64_C(0x012345680000));
-    }
     return NULL;
 }
 
@@ -108,16 +105,13 @@ static void threads_never_share_a_tick(void **state)
     (void)state;
     static char texts[THREADS * UUIDS_PER_THREAD][UUID_LEN + 1];
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, make_uuids, texts[i * UUIDS_PER_THREAD]), 0);
-    }
-    for (int i = 0; i < THREADS; i++) {
+    for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
-    qsort(texts, COUNT_OF(texts), sizeof texts[0], compare_texts);
-    for (size_t i = 1; i < COUNT_OF(texts); i++) {
+    qsort(texts, COUNT_OF(texts), sizeof(texts[0]), compare_texts);
+    for (size_t i = 1; i < COUNT_OF(texts); i++)
         assert_memory_not_equal(texts[i - 1], texts[i], 18);
-    }
 }
 
 int main(void)

@@ -16,13 +16,13 @@ static void answers_come_in_the_order_of_the_commands(void **state)
     open_up(PATIENCE_MS);
     for (size_t i = 0; i < COUNT_OF(asked); i++) {
         char words[32];
-        snprintf(words, sizeof words, "ECHO %zu", i);
+        snprintf(words, sizeof(words), "ECHO %zu", i);
         ask(&asked[i], words);
     }
     assert_true(poll_events_until(&asked[COUNT_OF(asked) - 1].answered, PATIENCE_MS));
     for (size_t i = 0; i < COUNT_OF(asked); i++) {
         char want[16];
-        snprintf(want, sizeof want, "%zu", i);
+        snprintf(want, sizeof(want), "%zu", i);
         assert_string_equal(asked[i].text, want);
         assert_int_equal(asked[i].order, i + 1);
     }
@@ -87,7 +87,7 @@ static void a_database_is_selected(void **state)
     char address[128];
     struct asked asked;
     redis_process_start(&server, NULL, NULL);
-    snprintf(address, sizeof address, "%s?db=3", server.address);
+    snprintf(address, sizeof(address), "%s?db=3", server.address);
     open_with(options_of(address));
     assert_true(poll_events_until(&is_up, PATIENCE_MS));
     ask_and_wait(&asked, "SET k v");

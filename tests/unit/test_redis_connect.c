@@ -19,7 +19,7 @@ static void a_password_is_read_at_each_attempt(void **state)
 {
     char path[96];
     (void)state;
-    snprintf(path, sizeof path, "%s/password", server.folder);
+    snprintf(path, sizeof(path), "%s/password", server.folder);
     redis_process_start(&server, "--requirepass", "open sesame");
     struct redis_options options = options_of(server.address);
     options.password_file = path;
@@ -44,7 +44,7 @@ static void a_user_has_a_password_of_its_own(void **state)
     ask_and_wait(&asked, "ACL SETUSER worker on >secret ~* +@all");
     redis_free(redis);
     is_up = false;
-    snprintf(path, sizeof path, "%s/password", server.folder);
+    snprintf(path, sizeof(path), "%s/password", server.folder);
     write_password(path, "secret");
     struct redis_options options = options_of(server.address);
     options.user = "worker";
@@ -73,7 +73,7 @@ static int listen_at(const char *path)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(fd, 100), 0);
     return fd;
 }
@@ -132,8 +132,8 @@ static void a_host_and_port_lead_there_too(void **state)
 {
     char port[12], host_port[32];
     (void)state;
-    snprintf(port, sizeof port, "%d", redis_process_free_port());
-    snprintf(host_port, sizeof host_port, "127.0.0.1:%s/2", port);
+    snprintf(port, sizeof(port), "%d", redis_process_free_port());
+    snprintf(host_port, sizeof(host_port), "127.0.0.1:%s/2", port);
     open_with(options_of(host_port));
     poll_events_for(60); /* refused: nobody listens there yet */
     assert_true(stats.counter[STAT_REDIS_CONNECT] >= 1);

@@ -77,8 +77,8 @@ static void a_server_that_loads_its_file_is_left_until_it_has(void **state)
     char config[96], dump[96];
     struct asked asked;
     (void)state;
-    snprintf(config, sizeof config, "%s/slow.conf", server.folder);
-    snprintf(dump, sizeof dump, "%s/dump.rdb", server.folder);
+    snprintf(config, sizeof(config), "%s/slow.conf", server.folder);
+    snprintf(dump, sizeof(dump), "%s/dump.rdb", server.folder);
     write_slow_loading(config);
     open_up(PATIENCE_MS);
     ask_and_wait(&asked, "EVAL for\ti=1,50000\tdo\tredis.call('SET','k'..i,i)\tend 0");

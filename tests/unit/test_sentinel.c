@@ -35,7 +35,7 @@ static int start_at_port(struct redis_process *process)
 {
     char text[12];
     int free_port = redis_process_free_port();
-    snprintf(text, sizeof text, "%d", free_port);
+    snprintf(text, sizeof(text), "%d", free_port);
     redis_process_start(process, "--port", text);
     return free_port;
 }
@@ -52,10 +52,11 @@ static void start_both(void)
 static struct redis_options options_by(int count, const char *path)
 {
     static char address[256];
-    size_t len = (size_t)snprintf(address, sizeof address, "sentinel://");
+    size_t len = (size_t)snprintf(address, sizeof(address), "sentinel://");
     for (int i = 0; i < count; i++)
-        len += (size_t)snprintf(address + len, sizeof address - len, "%s127.0.0.1:%d", i ? "," : "", sentinels[i].port);
-    snprintf(address + len, sizeof address - len, "/%s", path);
+        len +=
+            (size_t)snprintf(address + len, sizeof(address) - len, "%s127.0.0.1:%d", i ? "," : "", sentinels[i].port);
+    snprintf(address + len, sizeof(address) - len, "/%s", path);
     struct redis_options options = options_of(address);
     options.timeout_ms = 500; /* a busy machine is no silent sentinel */
     return options;
@@ -198,7 +199,7 @@ static void an_answer_without_an_address_is_none(void **state)
     start_both();
     open_with(options_by(1, "name"));
     for (size_t i = 0; i < COUNT_OF(nonsense); i++) {
-        snprintf(sentinels[0].answer, sizeof sentinels[0].answer, "%s", nonsense[i]);
+        snprintf(sentinels[0].answer, sizeof(sentinels[0].answer), "%s", nonsense[i]);
         unsigned asked = sentinels[0].asked;
         for (int64_t end_us = clock_monotonic_us() + PATIENCE_MS * 1000LL; sentinels[0].asked < asked + 2;) {
             assert_true(clock_monotonic_us() < end_us);
@@ -223,12 +224,12 @@ static void sentinels_and_redis_have_passwords_of_their_own(void **state)
 {
     char redis_file[96], sentinel_file[96];
     (void)state;
-    snprintf(redis_file, sizeof redis_file, "%s/redis", server.folder);
-    snprintf(sentinel_file, sizeof sentinel_file, "%s/sentinel", server.folder);
+    snprintf(redis_file, sizeof(redis_file), "%s/redis", server.folder);
+    snprintf(sentinel_file, sizeof(sentinel_file), "%s/sentinel", server.folder);
     start_both();
     redis_process_do(&server, "ACL SETUSER worker on >open-redis ~* +@all");
     redis_process_do(&server, "CONFIG SET requirepass other-word");
-    snprintf(sentinels[0].password, sizeof sentinels[0].password, "open-sentinel");
+    snprintf(sentinels[0].password, sizeof(sentinels[0].password), "open-sentinel");
     fake_sentinel_name(&sentinels[0], port);
     struct redis_options options = options_by(1, "name");
     write_line(redis_file, "open-redis\n");

@@ -16,11 +16,9 @@ static void show_changes(const struct settings *settings, struct buf *out)
     settings_print(&defaults, &usual);
     char *rest = shown.data;
     char *usual_rest = usual.data;
-    for (char *line = strsep(&rest, "\n"); rest; line = strsep(&rest, "\n")) {
-        if (strcmp(line, strsep(&usual_rest, "\n")) != 0) {
+    for (char *line = strsep(&rest, "\n"); rest; line = strsep(&rest, "\n"))
+        if (strcmp(line, strsep(&usual_rest, "\n")) != 0)
             buf_printf(out, "%s\n", line);
-        }
-    }
     buf_fini(&shown);
     buf_fini(&usual);
 }
@@ -32,14 +30,12 @@ static void read_and_show(const char *name, struct slice input, struct buf *out)
     struct error error;
     settings_init(&settings);
     enum status status = settings_read_text(&settings, name, input, &error);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         status = settings_check(&settings, &error);
-    }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         show_changes(&settings, out);
-    } else {
+    else
         buf_printf(out, "%s: %s\n", status_name(status), error.text);
-    }
 }
 
 static void files_give_settings_or_a_clear_refusal(void **state)
@@ -151,13 +147,13 @@ static void texts_may_have_their_greatest_length_and_no_more(void **state)
     struct settings settings;
     struct error error;
     char option[] = "redis_user=";
-    char longest[sizeof option + 101];
+    char longest[sizeof(option) + 101];
     settings_init(&settings);
-    snprintf(longest, sizeof longest, "%s%0100d", option, 0);
+    snprintf(longest, sizeof(longest), "%s%0100d", option, 0);
     const char *options[] = {longest};
     assert_int_equal(settings_read_options(&settings, options, 1, &error), STATUS_OK);
     assert_int_equal(strlen(settings.redis_user), 100);
-    snprintf(longest, sizeof longest, "%s%0101d", option, 0);
+    snprintf(longest, sizeof(longest), "%s%0101d", option, 0);
     assert_int_equal(settings_read_options(&settings, options, 1, &error), STATUS_INVALID);
     assert_string_equal(error.text, "option -o redis_user: redis_user has 101 bytes; it must have 0 to 100");
 }
@@ -206,16 +202,15 @@ static void help_tells_every_setting_within_80_columns(void **state)
     size_t settings_count = 0;
     for (char *line = strtok_r(shown.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char want[1200];
-        snprintf(want, sizeof want, "  %s  (", line);
+        snprintf(want, sizeof(want), "  %s  (", line);
         assert_number(line, strstr(help.data, want) != NULL, true);
         settings_count++;
     }
     assert_true(settings_count > 20);
     assert_non_null(strstr(help.data, "  lease_ms = 3000  (ms, 100 to 60000)\n      How long one reader may take"));
     assert_non_null(strstr(help.data, "  on_cache_down = allow  (allow|refuse)\n"));
-    for (char *line = strtok_r(help.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(help.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         assert_number(line, strlen(line) <= 80 && line[strlen(line) - 1] != ' ', true);
-    }
     buf_fini(&help);
     buf_fini(&shown);
 }

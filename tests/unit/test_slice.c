@@ -81,9 +81,8 @@ static void a_cut_never_splits_a_character(void **state)
         {"\xF0\x9F\x98\x80x", 4, 4},
         {"", 0, 0},
     };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
         assert_number(rows[i].text, (int64_t)slice_cut(slice_of(rows[i].text), rows[i].max), (int64_t)rows[i].want);
-    }
 }
 
 int main(void)

@@ -48,9 +48,8 @@ static void slots_are_added_up(void **state)
         "todo_request_seconds_count{route=\"todo_get\"} 2",
         "todo_request_seconds_sum{route=\"todo_get\"} 0.00012",
     };
-    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
         assert_number(lines[i], has_line(&page, lines[i]), true);
-    }
     assert_null(strstr(page.data, "route=\"todo_get\",status=\"404\"")); /* never happened: left out */
     buf_fini(&page);
 }
@@ -79,9 +78,8 @@ static void buckets_are_cumulative_and_bounds_belong_to_their_bucket(void **stat
         "todo_layer_seconds_count{layer=\"redis\"} 6",
         "todo_layer_seconds_count{layer=\"store\"} 0",
     };
-    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
         assert_number(lines[i], has_line(&page, lines[i]), true);
-    }
     buf_fini(&page);
 }
 
@@ -90,14 +88,12 @@ static struct slice sample_family(struct slice line)
 {
     static const char *const endings[] = {"_bucket", "_sum", "_count"};
     size_t len = 0;
-    while (len < line.len && line.data[len] != '{' && line.data[len] != ' ') {
+    while (len < line.len && line.data[len] != '{' && line.data[len] != ' ')
         len++;
-    }
     for (size_t i = 0; i < COUNT_OF(endings); i++) {
         size_t ending_len = strlen(endings[i]);
-        if (len > ending_len && memcmp(line.data + len - ending_len, endings[i], ending_len) == 0) {
+        if (len > ending_len && memcmp(line.data + len - ending_len, endings[i], ending_len) == 0)
             len -= ending_len;
-        }
     }
     return (struct slice){line.data, len};
 }
@@ -118,9 +114,8 @@ static void every_family_is_told_once_before_its_samples(void **state)
         if (strncmp(line, "# HELP ", 7) == 0) {
             struct slice family = {line + 7, strcspn(line + 7, " ")};
             assert_true(strlen(line) > 7 + family.len + 1); /* there is a help text */
-            for (size_t i = 0; i < family_count; i++) {
+            for (size_t i = 0; i < family_count; i++)
                 assert_false(slice_equal(family, families[i]));
-            }
             families[family_count++] = family;
         } else if (strncmp(line, "# TYPE ", 7) == 0) {
             assert_text(line, (struct slice){line + 7, strcspn(line + 7, " ")}, families[family_count - 1]);

@@ -26,9 +26,9 @@ const char *const *api_route_names(size_t *count)
 static int setup(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/test_stats_file.XXXXXX");
+    snprintf(folder, sizeof(folder), "/tmp/test_stats_file.XXXXXX");
     assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/stats", folder);
+    snprintf(path, sizeof(path), "%s/stats", folder);
     return 0;
 }
 
@@ -170,7 +170,7 @@ static void a_file_that_is_none_of_ours_is_left_alone(void **state)
     char found[128] = "";
     file = fopen(path, "r");
     assert_non_null(file);
-    assert_non_null(fgets(found, sizeof found, file));
+    assert_non_null(fgets(found, sizeof(found), file));
     fclose(file);
     assert_string_equal(found, precious);
 }

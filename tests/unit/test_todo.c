@@ -30,9 +30,8 @@ static void ids_have_a_small_alphabet_and_bounded_length(void **state)
         {"\xC3\xA9", false},
         {"a\n", false},
     };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
         assert_number(rows[i].id, todo_id_valid(slice_of(rows[i].id)), rows[i].want);
-    }
     assert_false(todo_id_valid((struct slice){0}));
     assert_false(todo_id_valid((struct slice){"a\0b", 3}));
 }
@@ -77,7 +76,7 @@ static void texts_are_strict_utf8(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         for (int before = 0; before <= 8; before++) {
             char text[64];
-            snprintf(text, sizeof text, "%.*s%sabcdefghijk", before, "ABCDEFGH", rows[i].text);
+            snprintf(text, sizeof(text), "%.*s%sabcdefghijk", before, "ABCDEFGH", rows[i].text);
             enum status want = rows[i].want ? STATUS_OK : STATUS_INVALID;
             assert_number(rows[i].what, todo_text_check(TODO_NAME, slice_of(text), NULL), want);
             text[(size_t)before + strlen(rows[i].text)] = '\0'; /* and with nothing behind it */
@@ -124,9 +123,8 @@ static enum status check_repeated(enum todo_field field, const char *character, 
 {
     char text[2 * (TODO_DESCRIPTION_MAX + 1) + 1];
     size_t character_len = strlen(character);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         memcpy(text + i * character_len, character, character_len);
-    }
     return todo_text_check(field, (struct slice){text, count * character_len}, error);
 }
 
@@ -165,9 +163,8 @@ static void a_whole_todo_is_checked_member_by_member(void **state)
     assert_int_equal(todo_check(&todo, &error), STATUS_OK);
 
     struct todo rows[8];
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
         rows[i] = good_todo();
-    }
     rows[0].id[0] = '\0';
     rows[1].name = (struct slice){0};
     rows[2].description = (struct slice){0};

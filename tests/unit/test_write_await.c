@@ -11,7 +11,7 @@
 
 #define ENTRY "todo:1:{a}"
 
-enum { AWAIT_MOST_MS = 1000 };
+enum { AWAIT_MAX_MS = 1000 };
 
 static int begin(void **state)
 {
@@ -82,7 +82,7 @@ static void waiting_has_a_limit(void **state)
     fake_redis_cut(bed_connection(&bed->workers[0]));
     struct writer writer;
     writer_start(&writer, &bed->workers[0], "a");
-    bed_pass(bed, AWAIT_MOST_MS - 10);
+    bed_pass(bed, AWAIT_MAX_MS - 10);
     assert_int_equal(writer.answers, 0);
     bed_pass(bed, 20);
     assert_int_equal(writer.answers, 1);
@@ -99,7 +99,7 @@ static void who_is_told_to_refuse_waits_as_well(void **state)
     fake_redis_cut(bed_connection(&bed->workers[0]));
     struct writer writer;
     writer_start(&writer, &bed->workers[0], "a");
-    bed_pass(bed, AWAIT_MOST_MS + 10);
+    bed_pass(bed, AWAIT_MAX_MS + 10);
     assert_int_equal(writer.answers, 1);
     assert_int_equal(writer.status, STATUS_UNAVAILABLE);
     assert_int_equal(fake_store_v(bed->store, "a"), 1);
