@@ -64,7 +64,7 @@ static void on_handle_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-static int64_t events_now_ms(void *ctx)
+static int64_t loop_now_ms(void *ctx)
 {
     struct loop *loop = ctx;
     return (int64_t)uv_now(&loop->uv);
@@ -207,7 +207,7 @@ enum status loop_new(struct loop **out, unsigned thread_count, struct error *err
     loop->signal_fd = -1;
     loop->events = (struct events){
         .loop = loop,
-        .now_ms = events_now_ms,
+        .now_ms = loop_now_ms,
         .timer_new = events_timer_new,
         .timer_start = events_timer_start,
         .timer_stop = events_timer_stop,
