@@ -17,6 +17,7 @@
 #include "api/todo_answer.h"
 #include "api/todo_body.h"
 #include "base/etag.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cache/kept_answer.h"
@@ -148,7 +149,7 @@ static void take_key(struct todo_inserting *self)
                        "Idempotency-Key must be a string of 1 to 255 printable characters, in quotes.");
         return;
     }
-    etag_fingerprint(answer->fingerprint, request->body);
+    hash_fingerprint(answer->fingerprint, request->body);
     memcpy(answer->id, self->insert.todo.id, sizeof(answer->id));
     answer->created_at_ms = self->insert.todo.created_at_ms;
     answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;

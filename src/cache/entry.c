@@ -11,7 +11,7 @@
  */
 #include "cache/entry.h"
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum { BIT_AT = 1u << TODO_FIELD_COUNT, BIT_COST = BIT_AT << 1, BIT_NONE = BIT_COST << 1 };
@@ -127,6 +127,6 @@ void entry_print(struct entry_args *args, const struct entry *entry)
 
 int64_t entry_ttl_ms(int64_t ttl_ms, struct slice name, int64_t at_ms)
 {
-    uint64_t spread = (etag_hash(name) ^ (uint64_t)at_ms * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    uint64_t spread = (hash_bytes(name) ^ (uint64_t)at_ms * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
     return ttl_ms - ttl_ms * (int64_t)(spread % 1000) / 10000;
 }

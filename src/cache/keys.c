@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "cache/page.h"
 
@@ -67,6 +67,6 @@ void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_qu
         return;
     char text[QUERY_TEXT_MAX + 1], name[17];
     struct slice whole = query_text(text, query);
-    snprintf(name, sizeof(name), "%016llx", (unsigned long long)etag_hash(whole));
+    snprintf(name, sizeof(name), "%016llx", (unsigned long long)hash_bytes(whole));
     key_of_list(&keys->page, epoch, slice_of(name));
 }
