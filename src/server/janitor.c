@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -30,7 +31,7 @@ enum { PERIOD_MS = 1000, PREPARE_PAUSE_MAX_S = 8 };
 enum prepare_state { PREPARE_DUE, PREPARE_RUNNING, PREPARE_DONE };
 
 struct janitor {
-    struct pool_job prepare; /* first, so that its address is the janitor's */
+    struct pool_job prepare;
     enum prepare_state prepare_state;
     unsigned prepare_pause_s; /* after the last failure; 0: none yet */
     unsigned prepare_left_s;  /* of that pause */
@@ -54,7 +55,7 @@ static void janitor_expire_idle(struct janitor *janitor)
 /* Pool thread. */
 static enum status on_prepare(struct pool_job *job, struct error *error)
 {
-    const struct janitor *janitor = (const struct janitor *)job;
+    const struct janitor *janitor = container_of(job, struct janitor, prepare);
     return store_prepare(janitor->services->store, error);
 }
 
@@ -74,7 +75,7 @@ static void prepare_failed(struct janitor *janitor, const struct error *error)
 
 static void on_prepared(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct janitor *janitor = (struct janitor *)job;
+    struct janitor *janitor = container_of(job, struct janitor, prepare);
     if (status != STATUS_OK) {
         prepare_failed(janitor, error);
         return;

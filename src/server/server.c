@@ -192,7 +192,7 @@ static void on_drain_tick(void *ctx)
 {
     struct server *server = ctx;
     listener_expire_idle(server->listener);
-    if (server_is_done(server) || server->events->now_ms(server->events->loop) >= server->drain_end_at_ms)
+    if (server_is_done(server) || events_now_ms(server->events) >= server->drain_end_at_ms)
         loop_stop(server->loop);
     else
         server->events->timer_start(server->drain_timer, DRAIN_TICK_MS);
@@ -209,7 +209,7 @@ static void on_signal(void *ctx, int signal_number)
     janitor_stop(server->janitor);
     cache_stop_following(server->services.cache);
     listener_drain(server->listener);
-    server->drain_end_at_ms = server->events->now_ms(server->events->loop) + server->settings->drain_timeout_ms;
+    server->drain_end_at_ms = events_now_ms(server->events) + server->settings->drain_timeout_ms;
     server->events->timer_start(server->drain_timer, 0);
 }
 
