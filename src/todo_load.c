@@ -221,8 +221,9 @@ static enum status run_open_rejects(struct run *run, struct error *error)
 /* A store with one writer gains nothing from more batches than one to write and one to wait. */
 static uint32_t run_writes_max(const struct run *run)
 {
-    int64_t writes =
-        run->tool.store && strcmp(store_kind(run->tool.store), "sqlite") == 0 ? SQLITE_WRITES : LOAD_WRITES_MAX;
+    int64_t writes = run->tool.backend.store && strcmp(store_kind(run->tool.backend.store), "sqlite") == 0
+                         ? SQLITE_WRITES
+                         : LOAD_WRITES_MAX;
     return (uint32_t)(writes < run->settings->store_concurrency ? writes : run->settings->store_concurrency);
 }
 
@@ -234,9 +235,9 @@ static void run_new_load(struct run *run)
         .rejects = run->rejects,
         .progress = run->progress,
         .read_pool = run->read_pool,
-        .cache = run->tool.cache,
-        .store = run->tool.store,
-        .store_pool = run->tool.pool,
+        .cache = run->tool.backend.cache,
+        .store = run->tool.backend.store,
+        .store_pool = run->tool.backend.pool,
         .mode = run->line->upsert ? STORE_LOAD_UPSERT : STORE_LOAD_INSERT,
         .writes_max = run_writes_max(run),
         .cache_required = run->settings->on_cache_down == CACHE_DOWN_REFUSE,
@@ -257,7 +258,7 @@ static enum status run_open(struct run *run, struct error *error)
     if (status == STATUS_OK)
         status = run_open_rejects(run, error);
     if (status == STATUS_OK && !run->line->dry_run)
-        status = tool_open_cache(&run->tool, run->settings, error);
+        status = tool_open_backend(&run->tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
     struct pool_options options = {

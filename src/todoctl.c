@@ -175,11 +175,13 @@ static enum status run_open(struct run *run, struct error *error)
     struct tool *tool = &run->tool;
     enum status status = tool_open_loop(tool, (unsigned)run->settings->store_concurrency, error);
     if (status == STATUS_OK)
-        status = tool_open_cache(tool, run->settings, error);
+        status = tool_open_backend(tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
-    struct control_options control_options = {
-        .events = loop_events(tool->loop), .store = tool->store, .pool = tool->pool, .cache = tool->cache};
+    struct control_options control_options = {.events = loop_events(tool->loop),
+                                              .store = tool->backend.store,
+                                              .pool = tool->backend.pool,
+                                              .cache = tool->backend.cache};
     run->control = control_new(&control_options);
     return STATUS_OK;
 }

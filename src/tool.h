@@ -11,14 +11,12 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "server/backend.h"
 
 struct tool {
     struct loop *loop;
     struct timer *idle;
-    struct store *store; /* this and what follows: NULL until tool_open_cache() */
-    struct pool *pool;
-    struct http_client *http_client; /* NULL: there is nobody to call */
-    struct cache *cache;
+    struct backend backend; /* all zero until tool_open_backend() */
     struct stats stats;
 };
 
@@ -26,7 +24,7 @@ struct tool {
 enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error) STATUS_MUST_CHECK;
 
 /* The store by its URI, a pool of store_concurrency for its calls, and the cache over both. settings are borrowed. */
-enum status tool_open_cache(struct tool *tool, const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
+enum status tool_open_backend(struct tool *tool, const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
 
 /* Runs until tool_end() was called, and then until nothing is under way any more. */
 void tool_run(struct tool *tool);
