@@ -12,9 +12,33 @@
  */
 #include "tool.h"
 
+#include <signal.h>
+
+#include "program.h"
 #include "server/loop.h"
 
-enum { IDLE_LOOK_MS = 5 };
+enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_LEAST_MS = 2000 };
+
+/*
+ * At the default level the log would only print that connections come and go. redis_timeout_ms is made for requests that wait
+ * for an answer. A tool's fence has up to a thousand ids, and a slow Redis costs it less than working without Redis.
+ */
+static void settings_adapt(struct settings *settings)
+{
+    if (settings->log_level == LOG_LEVEL_INFO)
+        settings->log_level = LOG_LEVEL_WARN;
+    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
+        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
+}
+
+enum status tool_read_settings(struct settings *settings, const struct options *options, struct error *error)
+{
+    enum status status = program_read_settings(settings, options, error);
+    if (status == STATUS_OK)
+        settings_adapt(settings);
+    signal(SIGPIPE, SIG_IGN);
+    return status;
+}
 
 /* ---- Running ---- */
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "options.h"
 #include "server/backend.h"
 
 struct tool {
@@ -20,11 +21,19 @@ struct tool {
     struct stats stats;
 };
 
+/*
+ * Settings from all sources, adapted to a program that runs once; and SIGPIPE is ignored from now on.
+ * errors  as program_read_settings()
+ */
+enum status tool_read_settings(struct settings *settings, const struct options *options,
+                               struct error *error) STATUS_MUST_CHECK;
+
 /* thread_count: of the pools that will run beside the loop. */
 enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error) STATUS_MUST_CHECK;
 
 /* The store by its URI, a pool of store_concurrency for its calls, and the cache over both. settings are borrowed. */
-enum status tool_open_backend(struct tool *tool, const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
+enum status tool_open_backend(struct tool *tool, const struct settings *settings,
+                              struct error *error) STATUS_MUST_CHECK;
 
 /* Runs until tool_end() was called, and then until nothing is under way any more. */
 void tool_run(struct tool *tool);
