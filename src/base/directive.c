@@ -30,13 +30,7 @@ static bool take_item(struct slice *rest, struct slice *item)
 
 static void cut_argument(struct slice item, struct slice *name, struct slice *argument)
 {
-    const char *equals = memchr(item.data, '=', item.len);
-    *name = item;
-    *argument = (struct slice){0};
-    if (!equals)
-        return;
-    name->len = (size_t)(equals - item.data);
-    *argument = (struct slice){equals + 1, item.len - name->len - 1};
+    *name = slice_split(item, '=', argument);
     if (argument->len >= 2 && argument->data[0] == '"' && argument->data[argument->len - 1] == '"')
         *argument = (struct slice){argument->data + 1, argument->len - 2};
 }

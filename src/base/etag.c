@@ -74,10 +74,8 @@ bool etag_parse_todo(struct slice etag, int64_t *v, int64_t *created_at_ms)
 {
     if (etag.len < 2 || etag.data[0] != '"' || etag.data[etag.len - 1] != '"')
         return false;
-    const char *begin = etag.data + 1, *end = etag.data + etag.len - 1;
-    const char *dash = memchr(begin, '-', (size_t)(end - begin));
-    if (!dash || !slice_to_int64((struct slice){begin, (size_t)(dash - begin)}, v) || *v < 1)
+    struct slice rest;
+    if (!slice_to_int64(slice_split((struct slice){etag.data + 1, etag.len - 2}, '-', &rest), v) || *v < 1)
         return false;
-    struct slice rest = {dash + 1, (size_t)(end - dash - 1)};
     return take_hex(&rest, created_at_ms) && rest.len == 1 + HASH_LEN && rest.data[0] == '-';
 }

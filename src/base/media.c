@@ -19,12 +19,7 @@ static const char blanks[] = " \t"; /* RFC 9110 5.6.3 */
 /* What stands before the separator, trimmed; rest is what stands behind it. */
 static struct slice take_until(struct slice *rest, char separator)
 {
-    const char *end = memchr(rest->data, separator, rest->len);
-    size_t len = end ? (size_t)(end - rest->data) : rest->len;
-    struct slice part = {rest->data, len};
-    size_t taken = end ? len + 1 : len;
-    *rest = (struct slice){rest->data + taken, rest->len - taken};
-    return slice_trim(part, blanks);
+    return slice_trim(slice_split(*rest, separator, rest), blanks);
 }
 
 static bool same(struct slice a, struct slice b)

@@ -15,7 +15,6 @@
 #include "base/query.h"
 
 #include <ctype.h>
-#include <string.h>
 
 #include "base/hex.h"
 
@@ -57,30 +56,23 @@ static enum status decode(struct slice text, size_t start, struct arena *arena, 
 static enum status read_pair(struct slice pair, size_t start, struct arena *arena, query_pair_cb on_pair, void *ctx,
                              struct error *error)
 {
-    const char *equals = memchr(pair.data, '=', pair.len);
-    size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
-    size_t value_at = equals ? name_len + 1 : name_len;
-    struct slice name;
-    struct slice value;
-    enum status status = decode((struct slice){pair.data, name_len}, start, arena, &name, error);
-    if (status == STATUS_OK) {
-        struct slice raw = {pair.data + value_at, pair.len - value_at};
-        status = decode(raw, start + value_at, arena, &value, error);
-    }
+    struct slice name, value, raw_value;
+    struct slice raw_name = slice_split(pair, '=', &raw_value);
+    enum status status = decode(raw_name, start, arena, &name, error);
+    if (status == STATUS_OK)
+        status = decode(raw_value, start + raw_name.len + 1, arena, &value, error);
     return status == STATUS_OK ? on_pair(ctx, name, value, error) : status;
 }
 
 enum status query_read(struct slice text, struct arena *arena, query_pair_cb on_pair, void *ctx, struct error *error)
 {
     enum status status = STATUS_OK;
-    size_t start = 0;
-    while (start < text.len && status == STATUS_OK) {
-        const char *pair = text.data + start;
-        const char *end = memchr(pair, '&', text.len - start);
-        size_t len = end ? (size_t)(end - pair) : text.len - start;
-        if (len > 0)
-            status = read_pair((struct slice){pair, len}, start, arena, on_pair, ctx, error);
-        start += len + 1;
+    struct slice rest = text;
+    while (rest.len > 0 && status == STATUS_OK) {
+        size_t start = text.len - rest.len;
+        struct slice pair = slice_split(rest, '&', &rest);
+        if (pair.len > 0)
+            status = read_pair(pair, start, arena, on_pair, ctx, error);
     }
     return status;
 }

@@ -233,25 +233,11 @@ static enum status reader_set(struct reader *reader, const char *place, struct s
 /* Splits "name = value" and sets it. */
 static enum status reader_set_pair(struct reader *reader, const char *place, struct slice pair, struct error *error)
 {
-    const char *equals = memchr(pair.data, '=', pair.len);
-    if (!equals)
+    struct slice value;
+    struct slice name = slice_split(pair, '=', &value);
+    if (!value.data)
         return error_set(error, STATUS_INVALID, "%s: expected name = value", place);
-    size_t name_len = (size_t)(equals - pair.data);
-    struct slice name = {pair.data, name_len};
-    struct slice value = {equals + 1, pair.len - name_len - 1};
     return reader_set(reader, place, slice_trim(name, blanks), slice_trim(value, blanks), error);
-}
-
-/* Takes the first line, without its end, off text. */
-static struct slice next_line(struct slice *text)
-{
-    const char *end = memchr(text->data, '\n', text->len);
-    size_t len = end ? (size_t)(end - text->data) : text->len;
-    struct slice line = {text->data, len};
-    size_t taken = end ? len + 1 : len;
-    text->data += taken;
-    text->len -= taken;
-    return line;
 }
 
 /* Sets lease_ms from TODO_LEASE_MS=5. */
@@ -351,7 +337,7 @@ enum status settings_read_text(struct settings *settings, const char *source, st
     struct reader reader = {.settings = settings};
     enum status status = STATUS_OK;
     for (unsigned number = 1; text.len > 0 && status == STATUS_OK; number++) {
-        struct slice line = slice_trim(next_line(&text), blanks);
+        struct slice line = slice_trim(slice_split(text, '\n', &text), blanks);
         if (line.len == 0 || line.data[0] == '#')
             continue;
         char place[128];

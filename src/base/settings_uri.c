@@ -22,11 +22,11 @@ static void append_uri_option(struct buf *out, struct slice option)
 {
     static const char *const secrets[] = {"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword",
                                           "authmechanismproperties"};
-    const char *equals = memchr(option.data, '=', option.len);
-    size_t name_len = equals ? (size_t)(equals - option.data) : option.len;
+    struct slice value;
+    struct slice name = slice_split(option, '=', &value);
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (equals && strlen(secrets[i]) == name_len && strncasecmp(option.data, secrets[i], name_len) == 0) {
-            buf_append(out, option.data, name_len);
+        if (value.data && strlen(secrets[i]) == name.len && strncasecmp(name.data, secrets[i], name.len) == 0) {
+            buf_append_slice(out, name);
             buf_append_text(out, "=***");
             return;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of slice.h that are more than one line: trimming, strict integers, and cutting text between characters.
+ * The parts of slice.h that are more than one line: trimming, splitting, strict integers, and cutting text between characters.
  *
  * Numbers from clients and files are parsed here rather than by strtoll(), which skips spaces, takes "+7" and "007",
  * needs a NUL behind the text, and tells an overflow through errno. One spelling per number also means that a value can
@@ -13,21 +13,38 @@
  */
 #include "base/slice.h"
 
+/* A loop, because blanks are two or three: calls of memchr() would cost more than the rest of a media type's parsing. */
+static bool is_one_of(const char *blanks, char byte)
+{
+    while (*blanks && *blanks != byte)
+        blanks++;
+    return *blanks != '\0';
+}
+
 struct slice slice_trim_end(struct slice text, const char *blanks)
 {
-    size_t count = strlen(blanks);
-    while (text.len > 0 && memchr(blanks, text.data[text.len - 1], count))
+    while (text.len > 0 && is_one_of(blanks, text.data[text.len - 1]))
         text.len--;
     return text;
 }
 
 struct slice slice_trim(struct slice text, const char *blanks)
 {
-    size_t count = strlen(blanks);
     text = slice_trim_end(text, blanks);
-    while (text.len > 0 && memchr(blanks, text.data[0], count))
+    while (text.len > 0 && is_one_of(blanks, text.data[0]))
         text = (struct slice){text.data + 1, text.len - 1};
     return text;
+}
+
+struct slice slice_split(struct slice text, char mark, struct slice *rest)
+{
+    const char *at = text.len > 0 ? memchr(text.data, mark, text.len) : NULL;
+    *rest = (struct slice){0};
+    if (!at)
+        return text;
+    size_t len = (size_t)(at - text.data);
+    *rest = (struct slice){at + 1, text.len - len - 1};
+    return (struct slice){text.data, len};
 }
 
 /* Adds one digit to a negative number; false if it would pass INT64_MIN. */

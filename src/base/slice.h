@@ -35,6 +35,9 @@ static inline bool slice_equal(struct slice a, struct slice b)
 struct slice slice_trim(struct slice text, const char *blanks);
 struct slice slice_trim_end(struct slice text, const char *blanks);
 
+/* What stands before the first mark; rest is what stands behind it. Without a mark that is all, and rest is absent. */
+struct slice slice_split(struct slice text, char mark, struct slice *rest);
+
 /* Parses all of text as a decimal integer: no sign but one leading '-', no spaces, no leading zeros, no overflow. */
 bool slice_to_int64(struct slice text, int64_t *value);
 
