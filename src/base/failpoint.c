@@ -2,16 +2,18 @@
 /*
  * Arming failpoints, and passing them.
  *
- * Why in the program and not in a debugger or a proxy: the interesting moments lie between two steps of one worker (the
- * store has committed, the unfence hasn't been sent), which nothing outside can hit on purpose. A point is one line in the code that it
- * concerns, and nothing at all in a build that people run; tests/lint/test_failpoints.py holds that build to it.
+ * Why in the program and not in a debugger or a proxy: the interesting moments are between two steps of one worker (the
+ * store has committed, the unfence isn't sent yet), and nothing outside can hit them reliably. A point is one line in
+ * the code that it concerns. In an ordinary build it is nothing at all; tests/lint/test_failpoints.py checks such a
+ * build.
  *
- * Each point is of a kind, which says what may be armed there: on the loop a delay would stop every request, so only a pool
- * thread's point can delay; a switch is asked, not passed. Anything else in the text is refused, for a misspelt point would
- * make a test pass that tests nothing.
+ * Each point has a kind, which says what may be armed there. A delay on the loop would stop every request, so only a
+ * pool thread's point can delay. A switch is asked, not passed. Any other text is refused, because a misspelt point
+ * would make a test pass that tests nothing.
  *
- * The table is written once, before there are threads, and only read afterwards. Chances are drawn per pass, by the thread's own
- * supply of random bytes. What dying and sleeping mean comes from above, so that unit tests survive it.
+ * The table is written once, before there are threads, and only read afterwards. Chances are drawn per pass, from the
+ * thread's own supply of random bytes. The program passes in how to die and how to sleep, so unit tests can replace
+ * both.
  */
 #include "base/failpoint.h"
 

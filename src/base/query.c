@@ -2,15 +2,15 @@
 /*
  * Query strings: split at '&' and '=', then decoded; in this order, so that an encoded '&' is part of a value.
  *
- * The text is what nginx hands over raw, so anything can be in it. Only two things are refused here, because no later
- * check could see them: an escape that is none (taking "%zz" as it stands would give one value two spellings) and an
- * encoded NUL (which ends a C string early). What names and values mean, and whether a name may come twice, the
- * handler decides, pair by pair.
+ * nginx passes the text on as the client sent it, so anything can be in it. Two things are refused here, because no
+ * later check could see them. A malformed escape: taking "%zz" literally would give one value two spellings. An encoded
+ * NUL: it ends a C string early. The handler decides pair by pair what names and values mean, and whether a name may
+ * come twice.
  *
  * Guarantees: the callback sees pairs in their order, decoded, NUL-terminated, neither absent; it is not called for
  * anything behind the first fault. Decoding never makes text longer.
  *
- * Does not: know ';' as a separator, character sets (bytes are handed on; JSON or id rules check them), or arrays.
+ * Does not: know ';' as a separator, check character sets (JSON or id rules do that), or support arrays.
  */
 #include "base/query.h"
 
@@ -18,7 +18,7 @@
 
 #include "base/hex.h"
 
-/* The byte that an escape at text stands for; -1 if it is cut, is none, or means NUL. */
+/* The byte that the escape at text stands for; -1 if the escape is cut, malformed, or NUL. */
 static int escaped_byte(struct slice text)
 {
     int high = text.len >= 3 ? hex_value((char)tolower((unsigned char)text.data[1])) : -1;
@@ -28,7 +28,7 @@ static int escaped_byte(struct slice text)
     return high * 16 + low;
 }
 
-/* Decodes text into arena; start is where it lies in the query, for the error. */
+/* Decodes text into arena; start is its place in the query, for the error. */
 static enum status decode(struct slice text, size_t start, struct arena *arena, struct slice *decoded,
                           struct error *error)
 {

@@ -2,7 +2,7 @@
 /*
  * A borrowed run of bytes: a pointer and a length, no terminating NUL, no ownership.
  *
- * Who hands out a slice says how long its bytes live. An absent value has data == NULL; an empty one has
+ * A function that returns a slice says how long its bytes live. An absent value has data == NULL; an empty one has
  * data != NULL and len == 0.
  */
 #ifndef BASE_SLICE_H
@@ -35,7 +35,7 @@ static inline bool slice_equal(struct slice a, struct slice b)
 struct slice slice_trim(struct slice text, const char *blanks);
 struct slice slice_trim_end(struct slice text, const char *blanks);
 
-/* What stands before the first mark; rest is what stands behind it. Without a mark that is all, and rest is absent. */
+/* The text before the first mark; rest is the text behind it. Without a mark the whole text, and rest is absent. */
 struct slice slice_split(struct slice text, char mark, struct slice *rest);
 
 /* Parses all of text as a decimal integer: no sign but one leading '-', no spaces, no leading zeros, no overflow. */
