@@ -6,13 +6,14 @@
  *                            '--the first request has ended--> its answer again
  *                            '--it is under way (409), had another body (422), or the store is away (503)
  *
- * The first answer is kept beside the data. A client that lost the answer repeats its request, and no second todo is made.
+ * The first answer is kept beside the data. A client that lost the answer repeats its request, and no second todo is
+ * made.
  *
- * The key is taken before the insert, together with the id that the todo will have. If this worker dies between the two, the
- * repeated request tries the same insert with the same id, and finds the todo that is already there.
+ * The key is taken before the insert, together with the id that the todo will have. If this worker dies between the
+ * two, the repeated request tries the same insert with the same id, and finds the todo that is already there.
  *
- * Outcomes that may differ the next time (busy, away) are not kept: the key is free again. If the outcome is unknown, the key
- * stays taken until the write can no longer be applied; then the same request may take it up.
+ * Outcomes that may differ the next time (busy, away) are not kept: the key is free again. If the outcome is unknown,
+ * the key stays taken until the write can no longer be applied; then the same request may take it up.
  *
  * Does not: serve other methods. A PUT, a DELETE and a merge patch can be repeated without harm.
  */
@@ -96,7 +97,9 @@ void idempotency_begin(struct idempotency *self)
 
 /* ---- After it ---- */
 
-/* An answer that could not be kept is given all the same. A repeated request finds the todo under the id that was kept. */
+/*
+ * An answer that could not be kept is given all the same. A repeated request finds the todo under the id that was kept.
+ */
 static void on_kept(void *ctx, enum status status, const struct error *error)
 {
     struct idempotency *self = ctx;

@@ -6,8 +6,8 @@
  *
  * With an Idempotency-Key, idempotency.c takes the key before the insert and keeps the answer after it.
  *
- * Without a key, a write with an unknown outcome is answered 503 with a problem type of its own. The client must then read
- * before it tries again, or send the id itself and take 409 for success.
+ * Without a key, a write with an unknown outcome is answered 503 with a problem type of its own. The client must then
+ * read before it tries again, or send the id itself and take 409 for success.
  */
 #include "api/handlers.h"
 #include "api/idempotency.h"
