@@ -14,7 +14,7 @@ void freshness_of_todo(const struct services *services, struct request *request,
 /* The same for a page of the list. */
 void freshness_of_list(const struct services *services, struct request *request);
 
-/* For "there is no such todo": writes Vary and keys if caches may keep it. Returns its Cache-Control, may be in text. */
+/* For "there is no such todo": writes Vary and keys if caches may keep it. Returns its Cache-Control. */
 const char *freshness_of_absent(const struct services *services, struct request *request, const char *id,
                                 char text[32]);
 

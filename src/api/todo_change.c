@@ -2,7 +2,7 @@
 /*
  * PUT, PATCH and DELETE /todos/{id}.
  *
- *   media type (415) -> body (400, 422) -> condition given? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
+ *   media type (415) -> body (400, 422) -> condition? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
  *
  * The conditions go to the store as versions and creation times, which the entity tags contain. The store decides them
  * inside its one operation: of two clients with the same If-Match one wins, and no other write fits between check and
