@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * todoctl: options, settings, start, stop. An operator's hand on the cache of a todo-fcgi service that may be running beside it.
+ * todoctl: options, settings, start, stop. It operates on the cache of a todo-fcgi service, which may be running
+ * meanwhile.
  *
- *   stats          the counters' page, from the file that the workers share
- *   audit --all    every entry against the store
- *   warm           the newest todos into the cache
- *   purge          entries, or all of them, out of it
+ *   stats          prints the counters' page, from the file that the workers share
+ *   audit --all    compares every entry with the store
+ *   warm           fills the cache with the newest todos
+ *   purge          removes entries, or all of them
  *
- * The parts are those of a worker without its connections: loop, store, pool, cache; what is done with them is in control/.
- * stats needs none of them, and works while everything else is away.
+ * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats
+ * needs none of them, and works when everything else is away.
  *
- * Ctrl-C ends it at once: whatever it has fenced then runs out by itself, as with any writer that is killed.
+ * Ctrl-C ends it at once. Its fences then expire by themselves, as those of any killed writer.
  *
- * The result goes to stdout, everything else to stderr. Exit status: 0 all is well; 1 it ran, and something is not (an
- * entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
+ * The result goes to stdout, everything else to stderr. Exit status: 0 all is well; 1 it ran, and something is wrong
+ * (an entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -131,7 +132,7 @@ static void on_done(void *ctx, enum status status, const struct error *error)
     tool_end(&run->tool);
 }
 
-/* A purge goes without Redis: --all is a matter of the store's, and ids go to its outbox. */
+/* A purge works without Redis: --all changes a record in the store, and ids go to the store's outbox. */
 static void on_started(void *ctx, enum status status, const struct error *error)
 {
     struct run *run = ctx;
