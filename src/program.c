@@ -38,7 +38,7 @@ static enum status file_read(const char *path, struct buf *text, struct error *e
     if (failed)
         return error_set(error, STATUS_NOT_FOUND, "%s: it can't be read", path);
     if (text->len > FILE_MAX_BYTES)
-        return error_set(error, STATUS_INVALID, "%s: longer than a settings file can be", path);
+        return error_set(error, STATUS_INVALID, "%s: a settings file has at most %d bytes", path, (int)FILE_MAX_BYTES);
     return STATUS_OK;
 }
 

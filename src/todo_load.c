@@ -86,7 +86,7 @@ static bool command_line_check(struct command_line *line, const struct options_t
     if (strcmp(words[0], "seed") == 0)
         return seed_check(line, table);
     if (strcmp(words[0], "import") != 0)
-        return options_refuse(table, "it is seed or import that comes first");
+        return options_refuse(table, "the first word must be seed or import");
     bool seed_given = line->count != NOT_GIVEN || line->start != NOT_GIVEN || line->seed != NOT_GIVEN;
     if (line->options.word_count != 2 || seed_given)
         return options_refuse(table, "import needs one file, or -, and takes none of -n, --start, --seed");
@@ -191,7 +191,7 @@ static void run_on_signal(void *ctx, int signal_number)
     (void)signal_number;
     if (run->signal_count++ > 0)
         _exit(EXIT_SOME);
-    progress_say(run->progress, "interrupted: finishing what is being written; once more to end at once");
+    progress_say(run->progress, "interrupted: finishing the writes under way; press Ctrl-C again to end at once");
     load_stop(run->load);
 }
 
@@ -220,8 +220,8 @@ static int report(const struct run *run)
         program_complain(PROGRAM, result->error.text);
     bool early = result->interrupted || result->status != STATUS_OK;
     if (early && result->settled_row > 0)
-        fprintf(stderr, "%s: it ended early: all rows up to row %s are dealt with, none behind it\n", PROGRAM,
-                progress_number(number, result->settled_row));
+        fprintf(stderr, "%s: it ended early: all rows up to row %s are written or rejected, and no later ones\n",
+                PROGRAM, progress_number(number, result->settled_row));
     if (early && result->in_count > 0 && !run->line->dry_run)
         fprintf(stderr, "%s: the same command with --upsert completes it\n", PROGRAM);
     if (result->in_count == 0 && (early || result->reject_count > 0))

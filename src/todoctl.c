@@ -88,7 +88,7 @@ static bool command_line_check(struct command_line *line, const struct options_t
     while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
         verb++;
     if (verb == sizeof(verbs) / sizeof(*verbs))
-        return options_refuse(table, "it is stats, audit, warm or purge that comes first");
+        return options_refuse(table, "the first word must be stats, audit, warm or purge");
     line->action = (enum action)verb;
     line->ids = (const char **)line->options.words + 1;
     line->id_count = line->options.word_count - 1;
@@ -171,8 +171,7 @@ static int report_audit(const struct audit_counts *counts)
 
 static int report_warm(const struct warm_counts *counts)
 {
-    printf("%" PRIu64 " todos read: %" PRIu64 " filled in, %" PRIu64 " were cached already, %" PRIu64
-           " not to be filled\n",
+    printf("%" PRIu64 " todos read: %" PRIu64 " filled in, %" PRIu64 " were cached already, %" PRIu64 " not filled\n",
            counts->filled + counts->cached + counts->missed, counts->filled, counts->cached, counts->missed);
     return counts->missed > 0 ? EXIT_AMISS : EXIT_WELL;
 }
@@ -189,7 +188,7 @@ static int report(const struct run *run)
     if (line->action == ACTION_WARM)
         return report_warm(&run->warmed);
     if (line->all)
-        printf("the epoch is %" PRId64 " now: all older entries are out of reach\n", run->epoch);
+        printf("the epoch is %" PRId64 " now: older entries can no longer be read\n", run->epoch);
     else
         printf("purged\n");
     return EXIT_WELL;

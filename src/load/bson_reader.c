@@ -141,7 +141,7 @@ enum status document_peek(struct source *source, struct slice *document, size_t 
     if (window.len == 0)
         return STATUS_NOT_FOUND;
     if (window.len < DOCUMENT_LEN_MIN || !document_len_valid(document_len(window)))
-        return error_set(error, STATUS_UNAVAILABLE, "a BSON document should come here, but its length is none");
+        return error_set(error, STATUS_UNAVAILABLE, "expected a BSON document, but its length is impossible");
     *len = document_len(window);
     *document = (struct slice){0};
     if (*len > SOURCE_RECORD_MAX_BYTES)

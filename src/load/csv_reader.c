@@ -137,7 +137,7 @@ static enum status csv_split(struct csv_reader *csv, struct slice rest, struct e
         if (rest.len == 0)
             return STATUS_OK;
         if (rest.data[0] != ',')
-            return error_set(error, STATUS_INVALID, "field %zu goes on behind its closing quote", csv->field_count);
+            return error_set(error, STATUS_INVALID, "field %zu has text behind its closing quote", csv->field_count);
         rest.data++;
         rest.len--;
     }
@@ -237,7 +237,7 @@ static enum status csv_name_columns(struct csv_reader *csv, struct error *error)
     for (size_t i = 0; i < csv->field_count; i++) {
         struct slice name = arena_copy(&csv->header, csv_field_text(csv, &csv->fields[i]));
         if (csv_has_column(csv, name.data))
-            return error_set(error, STATUS_INVALID, "the CSV header names column %zu like another", i + 1);
+            return error_set(error, STATUS_INVALID, "column %zu of the CSV header has another column's name", i + 1);
         csv->columns[csv->column_count++] = name;
     }
     return STATUS_OK;

@@ -64,7 +64,7 @@ static enum status format_new_text(struct reader **reader, struct source *source
         return status;
     if (first == '[')
         return error_set(error, STATUS_INVALID,
-                         "this is a JSON array; one object per line is needed: jq -c '.[]' FILE makes that of it");
+                         "this is a JSON array; one object per line is needed: convert it with jq -c '.[]' FILE");
     return first == '{' || first == '\0' ? jsonl_reader_new(reader) : csv_reader_new(reader, source, error);
 }
 
