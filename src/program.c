@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs share at their start. The rooms below do no such I/O: base/settings.c gets the file's text and the
+ * The start that all programs share. The rooms below do no such I/O: base/settings.c gets the file's text and the
  * environment from here, base/log.c its sink.
  *
  * A log line is one write(), so that lines of several workers on one stderr don't mix, and so that no line is lost in a

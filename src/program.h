@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs share at their start: settings from file, environment and options, and a log on stderr.
+ * The start that all programs share: settings from file, environment and options, and a log on stderr.
  * context  the main thread, before anything else runs
  */
 #ifndef PROGRAM_H

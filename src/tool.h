@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program needs that runs once and ends: a loop, and a backend. For todo-load and todoctl.
+ * The base of a program that runs once and ends: a loop and a backend. For todo-load and todoctl.
  *
  * A tool that is all zero is closed; tool_close() also takes one that was opened in part.
  * context  the main thread

@@ -9,7 +9,7 @@
  * An answer needs a dozen appends, so the plain ones do no formatting: buf_append_int() prints its digits by itself.
  * Only buf_printf() uses the C library's formatter, and the hot path does not call it.
  *
- * Guarantees: after any append data[len] is NUL; what was appended before stays as it was; pointers into data live
+ * Guarantees: after any append data[len] is NUL; bytes appended before stay as they were; pointers into data live
  * until the next append only.
  *
  * Does not: shrink, share or copy on write, or bound its size: code that appends input bounds the input.

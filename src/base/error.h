@@ -27,7 +27,7 @@ enum status {
 struct error {
     enum status status;
     char pointer[24]; /* RFC 6901 JSON pointer to the member at fault, "/name"; "" where there is none */
-    char text[232];   /* what failed, with what value, and what to do; no NUL inside, cut if too long */
+    char text[232];   /* the failure, the value, and the next step; no NUL inside, cut if too long */
 };
 
 /* Fills error (which may be NULL) and returns status, so that "return error_set(...)" reads well. */

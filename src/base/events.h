@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What code without sockets needs of an event loop: the time, one-shot timers, and watches on a file descriptor.
+ * The event loop, as code without sockets sees it: the time, one-shot timers, and watches on a file descriptor.
  *
  * server/loop.c implements it with libuv, unit tests with a clock that they move by hand. All callbacks come on the
  * loop, never from inside the call that asked for them.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What code without sockets needs of an HTTP client: one call, and its answer.
+ * An HTTP client, as code without sockets sees it: one call, and its answer.
  *
  * server/http_client.c implements it with libcurl, unit tests with answers that they give by hand. All callbacks come
  * on the loop, once, never from inside the call that asked for them. One exception: freeing the client ends its calls

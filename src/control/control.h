@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an operator can do to a cache in use: compare all of it with the store, fill it, empty it. todoctl.c calls it.
+ * An operator's commands on a cache in use: compare all of it with the store, fill it, empty it. For todoctl.c.
  *
  * Each call begins something that ends with done, once, later; then its counts are final. One at a time.
  * context  loop only

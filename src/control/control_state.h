@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of this room share: the parts, and the state of the command under way.
+ * The state that the files of this room share: the parts, and the command under way.
  */
 #ifndef CONTROL_CONTROL_STATE_H
 #define CONTROL_CONTROL_STATE_H

@@ -10,9 +10,9 @@
  * without, as if rows were written one by one.
  *
  * A batch with an unknown outcome is sent again. In INSERT mode its rows may then be in the store already. Such a row
- * is no duplicate: if the stored todo equals ours in every field, our row is what the store holds, whoever wrote it. If
- * a client has changed it in between, the row counts as a duplicate although it was written. Then the count is wrong,
- * but the data are right.
+ * is no duplicate: if the stored todo equals ours in every field, the store holds our row, and it does not matter which
+ * attempt wrote it. If a client has changed it in between, the row counts as a duplicate although it was written. Then
+ * the count is wrong, but the data are right.
  *
  * Does not: decide when to send, retry, or count; that is load.c.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a person sees while a load runs: on a terminal a bar with rate and remaining time, elsewhere a line every few
+ * The progress that a person sees: on a terminal a bar with rate and remaining time, elsewhere a line every few
  * seconds.
  * context  loop only
  */

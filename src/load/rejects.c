@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to rejected rows.
+ * Rejected rows: counted, shown and kept.
  *
  * Each is counted. The first ten are shown with row number and reason, so that a systematic mistake is seen at once and
  * a million messages don't scroll it away. With --reject the records are kept as they were read, in their own format:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an error that Redis answers means for the connection.
+ * The errors that Redis answers, and which of them end the connection.
  *
  * Some errors are about one command only, and the connection stays: NOSCRIPT (the script's text is sent), WRONGTYPE
  * (the reader deletes the entry), OOM and NOREPLICAS (a fill fails; after a fence that failed, the cache no longer

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a worker and the tools have in common: store, pool and cache on a loop.
+ * The parts that a worker and the tools have in common: store, pool and cache on a loop.
  *
  * A backend that is all zero is closed; backend_close() also takes one that was opened in part.
  * context  loop only, or before the loop runs
