@@ -5,13 +5,9 @@
  * Parsing takes fields in any order and passes over unknown ones, so that a newer worker may add a field while older ones
  * still run beside it. All that make a todo must be there: a hash without them is somebody else's or a torn one, and is told
  * apart from a miss, for it has to be removed before the entry can be filled again.
- *
- * The jitter of a lifetime is not random but a hash of the entry's name and fill time: whoever reads the entry can work out
- * when it expires, and Cache-Status can say so without a second command.
  */
 #include "cache/entry.h"
 
-#include "base/etag.h"
 #include "base/mem.h"
 
 enum { BIT_AT = 1u << TODO_FIELD_COUNT, BIT_COST = BIT_AT << 1, BIT_NONE = BIT_COST << 1 };
@@ -123,10 +119,4 @@ void entry_print(struct entry_args *args, const struct entry *entry)
         add_number(args, SLICE("cost"), entry->cost_ms);
     }
     add_number(args, SLICE("at"), entry->at_ms);
-}
-
-int64_t entry_ttl_ms(int64_t ttl_ms, struct slice name, int64_t at_ms)
-{
-    uint64_t spread = (etag_hash(name) ^ (uint64_t)at_ms * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
-    return ttl_ms - ttl_ms * (int64_t)(spread % 1000) / 10000;
 }

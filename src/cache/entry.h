@@ -43,7 +43,4 @@ struct entry_args {
 
 void entry_print(struct entry_args *args, const struct entry *entry);
 
-/* ttl_ms less up to a tenth, by what tells entries apart: those filled together don't expire together. */
-int64_t entry_ttl_ms(int64_t ttl_ms, struct slice name, int64_t at_ms);
-
 #endif

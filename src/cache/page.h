@@ -12,11 +12,18 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/etag.h"
 #include "base/slice.h"
-#include "cache/cache.h"
 #include "redis/redis.h"
 #include "store/store.h"
+
+/* A rendered page: the bytes that were answered first are answered until a write changes the list. */
+struct cache_page {
+    struct slice body; /* {"todos":[...],"next":...} */
+    struct slice etag; /* quotes included */
+    struct slice next; /* the next page's cursor; empty on the last page */
+};
 
 enum { QUERY_TEXT_MAX = 112 };
 

@@ -17,7 +17,7 @@
  * A URL goes into the store with each record and into the log; so one with a password in it is refused, and secrets go into
  * purge_header_file.
  */
-#include "cache/purge_target.h"
+#include "cdn/purge_target.h"
 
 #include <stdio.h>
 #include <stdlib.h>

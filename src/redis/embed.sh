@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Prints a C header with one row per script: its name, its SHA-1 (what EVALSHA wants) and its text.
-# usage: embed.sh FOLDER FILE.lua ... > scripts_embedded.h; the files are named from the folder on
+# Prints a C header with one row per script: its name, its SHA-1 (what EVALSHA wants) and its text (redis_script.h).
+# usage: embed.sh MACRO FOLDER FILE.lua ... > FILE.h; MACRO is the list's name, the files are named from the folder on
 set -e
-folder=$1
-shift
+macro=$1
+folder=$2
+shift 2
 echo '/* Made by embed.sh from the .lua files; not to be edited. A row: name in C, SHA-1, text. */'
-echo '#define SCRIPTS(X) \'
+printf '#define %s(X) \\\n' "$macro"
 for file in "$@"; do
     name=$(basename "$file" .lua | tr '[:lower:]' '[:upper:]')
     sha=$(sha1sum < "$folder/$file" | cut -d ' ' -f 1)

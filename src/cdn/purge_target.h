@@ -2,8 +2,8 @@
 /*
  * Whom to tell that something is old, and in which words: the setting purge_url, and calls made of keys. context any (pure)
  */
-#ifndef CACHE_PURGE_TARGET_H
-#define CACHE_PURGE_TARGET_H
+#ifndef CDN_PURGE_TARGET_H
+#define CDN_PURGE_TARGET_H
 
 #include <stdbool.h>
 #include <stddef.h>
