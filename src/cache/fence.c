@@ -108,17 +108,17 @@ void publish_send(struct cache *cache, const struct fence_call *call, const stru
 enum { LEFT_TEXT_MAX = 2 * INT64_TEXT_MAX + 2 };
 
 /* What invalidate.lua compares an entry with. */
-static struct slice left_text(char text[LEFT_TEXT_MAX], const struct store_told *told)
+static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_event *event)
 {
-    if (told->deleted)
+    if (event->deleted)
         return SLICE("none");
-    if (told->v == 0)
+    if (event->v == 0)
         return SLICE("");
-    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)told->v, (long long)told->updated_at_ms);
+    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)event->v, (long long)event->updated_at_ms);
     return (struct slice){.data = text, .len = (size_t)len};
 }
 
-void invalidate_send(struct cache *cache, int64_t epoch, const struct store_told *told, size_t count,
+void invalidate_send(struct cache *cache, int64_t epoch, const struct change_event *events, size_t count,
                      redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx)
 {
     struct fence_keys all;
@@ -126,8 +126,8 @@ void invalidate_send(struct cache *cache, int64_t epoch, const struct store_told
     struct slice *args = mem_alloc(count * sizeof(*args));
     char(*texts)[LEFT_TEXT_MAX] = mem_alloc(count * sizeof(*texts));
     for (size_t i = 0; i < count; i++) {
-        ids[i] = told[i].id;
-        args[i] = left_text(texts[i], &told[i]);
+        ids[i] = events[i].id;
+        args[i] = left_text(texts[i], &events[i]);
     }
     fence_keys_init(&all, epoch, ids, count);
     script_run(cache->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, count, on_todos, ctx);

@@ -37,7 +37,7 @@ void publish_send(struct cache *cache, const struct fence_call *call, const stru
  * What others changed, as the store told it: entries go unless they are what the change left, and the list's pages go. on_todos
  * gets the number of entries that stayed.
  */
-void invalidate_send(struct cache *cache, int64_t epoch, const struct store_told *told, size_t count,
+void invalidate_send(struct cache *cache, int64_t epoch, const struct change_event *events, size_t count,
                      redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx);
 
 #endif
