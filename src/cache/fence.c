@@ -151,30 +151,30 @@ void publish_send(const struct fence_call *call, const struct entry *entry, int6
 enum { LEFT_TEXT_MAX = 2 * INT64_TEXT_MAX + 2 };
 
 /* What invalidate.lua compares an entry with. */
-static struct slice left_text(char text[LEFT_TEXT_MAX], const struct store_told *told)
+static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_event *event)
 {
-    if (told->deleted)
+    if (event->deleted)
         return SLICE("none");
-    if (told->v == 0)
+    if (event->v == 0)
         return SLICE("");
-    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)told->v, (long long)told->updated_at_ms);
+    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)event->v, (long long)event->updated_at_ms);
     return (struct slice){.data = text, .len = (size_t)len};
 }
 
-void invalidate_send(const struct fence_call *call, const struct store_told *told, size_t told_count,
+void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
                      fence_done_cb done, void *ctx)
 {
     struct fence_pair *pair = pair_new(done, ctx);
     struct fence_keys all;
-    const char **ids = mem_alloc(told_count * sizeof(*ids));
-    struct slice *args = mem_alloc(told_count * sizeof(*args));
-    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(told_count * sizeof(*texts));
-    for (size_t i = 0; i < told_count; i++) {
-        ids[i] = told[i].id;
-        args[i] = left_text(texts[i], &told[i]);
+    const char **ids = mem_alloc(event_count * sizeof(*ids));
+    struct slice *args = mem_alloc(event_count * sizeof(*args));
+    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(event_count * sizeof(*texts));
+    for (size_t i = 0; i < event_count; i++) {
+        ids[i] = events[i].id;
+        args[i] = left_text(texts[i], &events[i]);
     }
-    fence_keys_init(&all, call->epoch, ids, told_count);
-    script_run(call->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, told_count, on_todos_reply, pair);
+    fence_keys_init(&all, call->epoch, ids, event_count);
+    script_run(call->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, event_count, on_todos_reply, pair);
     fence_keys_fini(&all);
     free(texts);
     free(args);

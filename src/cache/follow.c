@@ -65,7 +65,7 @@ struct follow {
     bool is_history_lost; /* the saved place is to be forgotten */
     bool keep_due;        /* the place is saved, and the lease renewed, before the read */
     struct store_stream *stream;
-    struct store_place place; /* all changes before it have been seen to */
+    struct resume_token resume_after; /* all changes before it have been seen to */
     struct store_changes changes;
     int64_t epoch;           /* under which the last changes were invalidated; 0: none were since the last save */
     uint64_t distrust_count; /* at the begin */
@@ -119,7 +119,7 @@ static enum status end_work(struct pool_job *job, struct error *error)
     enum status status = STATUS_OK;
     stream_drop(follow);
     if (follow->is_history_lost)
-        status = store_follow_keep(store, &follow->owner, LEASE_MS, &(struct store_place){0}, error);
+        status = store_follow_keep(store, &follow->owner, LEASE_MS, &(struct resume_token){0}, error);
     if (follow->has_lease && status == STATUS_OK)
         status = store_follow_release(store, &follow->owner, error);
     follow->has_lease = follow->is_history_lost = false;
@@ -193,7 +193,7 @@ static void follow_invalidated(struct follow *follow)
     } else if (!follow_may_go_on(follow)) {
         follow_end(follow);
     } else {
-        follow->place = follow->changes.place;
+        follow->resume_after = follow->changes.resume_after;
         follow->is_unsaved = true;
         follow_read(follow);
     }
@@ -282,7 +282,7 @@ static enum status keep_work(const struct follow *follow, struct error *error)
     enum status status = follow->epoch == 0 ? STATUS_OK : finish_work(follow, error);
     if (status != STATUS_OK)
         return status;
-    return store_follow_keep(follow->cache->options.store, &follow->owner, LEASE_MS, &follow->place, error);
+    return store_follow_keep(follow->cache->options.store, &follow->owner, LEASE_MS, &follow->resume_after, error);
 }
 
 /* pool thread */
@@ -308,7 +308,7 @@ static void on_read(struct pool_job *job, enum status status, const struct error
     if (!follow_may_go_on(follow)) {
         follow_end(follow);
     } else if (follow->changes.count == 0) {
-        follow->place = follow->changes.place;
+        follow->resume_after = follow->changes.resume_after;
         follow_read(follow);
     } else if (follow->changes.full) {
         follow_invalidate(follow);
@@ -338,14 +338,15 @@ static enum status anew_work(struct follow *follow, struct error *error)
     struct store *store = follow->cache->options.store;
     int64_t epoch;
     follow->anew = true;
-    follow->place.len_bytes = 0;
-    enum status status = store_stream_open(store, &follow->place, &follow->stream, error);
+    follow->resume_after.len_bytes = 0;
+    enum status status = store_stream_open(store, &follow->resume_after, &follow->stream, error);
     if (status == STATUS_OK)
         status = store_stream_read(follow->stream, 0, &follow->changes, error);
     if (status == STATUS_OK)
         status = cache_move_epoch(follow->cache, &epoch, error);
-    follow->place = follow->changes.place;
-    return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->place, error) : status;
+    follow->resume_after = follow->changes.resume_after;
+    return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->resume_after, error)
+                               : status;
 }
 
 /* pool thread */
@@ -354,13 +355,13 @@ static enum status begin_work(struct pool_job *job, struct error *error)
     struct follow *follow = follow_of_job(job);
     struct store *store = follow->cache->options.store;
     stream_drop(follow);
-    enum status status = store_follow_claim(store, &follow->owner, LEASE_MS, &follow->place, error);
+    enum status status = store_follow_claim(store, &follow->owner, LEASE_MS, &follow->resume_after, error);
     follow->has_lease = status == STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    if (follow->place.len_bytes == 0)
+    if (follow->resume_after.len_bytes == 0)
         return anew_work(follow, error);
-    status = store_stream_open(store, &follow->place, &follow->stream, error);
+    status = store_stream_open(store, &follow->resume_after, &follow->stream, error);
     if (status != STATUS_NOT_FOUND)
         return status;
     log_history_lost(error);

@@ -454,15 +454,15 @@ static enum status mongo_store_answer_forget(struct store *store, const struct s
 }
 
 static enum status mongo_store_follow_claim(struct store *store, const struct token *owner, uint32_t lease_ms,
-                                            struct store_place *place, struct error *error)
+                                            struct resume_token *resume_after, struct error *error)
 {
-    return mongo_follow_claim(server_of(store), owner, lease_ms, place, error);
+    return mongo_follow_claim(server_of(store), owner, lease_ms, resume_after, error);
 }
 
 static enum status mongo_store_follow_keep(struct store *store, const struct token *owner, uint32_t lease_ms,
-                                           const struct store_place *place, struct error *error)
+                                           const struct resume_token *resume_after, struct error *error)
 {
-    return mongo_follow_keep(server_of(store), owner, lease_ms, place, error);
+    return mongo_follow_keep(server_of(store), owner, lease_ms, resume_after, error);
 }
 
 static enum status mongo_store_follow_release(struct store *store, const struct token *owner, struct error *error)
@@ -470,10 +470,10 @@ static enum status mongo_store_follow_release(struct store *store, const struct 
     return mongo_follow_release(server_of(store), owner, error);
 }
 
-static enum status mongo_store_stream_open(struct store *store, const struct store_place *place,
+static enum status mongo_store_stream_open(struct store *store, const struct resume_token *resume_after,
                                            struct store_stream **stream, struct error *error)
 {
-    return mongo_stream_open(server_of(store), store, place, stream, error);
+    return mongo_stream_open(server_of(store), store, resume_after, stream, error);
 }
 
 static enum status mongo_store_purge_put(struct store *store, const struct store_purge *purges, size_t count,

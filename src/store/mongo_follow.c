@@ -64,7 +64,7 @@ static enum status record_change(struct mongo_server *server, bson_t *filter, bs
 }
 
 /* A place that can't be read, or is too long to be one of ours, counts as none. */
-static void place_read(const bson_t *reply, struct store_place *place)
+static void resume_token_read(const bson_t *reply, struct resume_token *resume_after)
 {
     bson_iter_t reader, value;
     const uint8_t *bytes;
@@ -72,13 +72,13 @@ static void place_read(const bson_t *reply, struct store_place *place)
     if (bson_iter_init(&reader, reply) && bson_iter_find_descendant(&reader, "value.place", &value) &&
         BSON_ITER_HOLDS_DOCUMENT(&value))
         bson_iter_document(&value, &len, &bytes);
-    place->len_bytes = len <= sizeof(place->bytes) ? len : 0;
-    if (place->len_bytes > 0)
-        memcpy(place->bytes, bytes, place->len_bytes);
+    resume_after->len_bytes = len <= sizeof(resume_after->bytes) ? len : 0;
+    if (resume_after->len_bytes > 0)
+        memcpy(resume_after->bytes, bytes, resume_after->len_bytes);
 }
 
 enum status mongo_follow_claim(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error)
+                               struct resume_token *resume_after, struct error *error)
 {
     bson_t reply;
     int64_t now = now_ms();
@@ -89,7 +89,7 @@ enum status mongo_follow_claim(struct mongo_server *server, const struct token *
     if (status == STATUS_NOT_FOUND)
         status = error_set(error, STATUS_BUSY, "another worker follows the store's changes");
     else if (status == STATUS_OK)
-        place_read(&reply, place);
+        resume_token_read(&reply, resume_after);
     bson_destroy(&reply);
     return status;
 }
@@ -100,12 +100,12 @@ static bson_t *filter_owner(const struct token *owner)
 }
 
 enum status mongo_follow_keep(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error)
+                              const struct resume_token *resume_after, struct error *error)
 {
     bson_t reply, token;
     int64_t until_ms = now_ms() + (int64_t)lease_ms;
     bson_t *update;
-    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes)) {
+    if (resume_after->len_bytes > 0 && bson_init_static(&token, resume_after->bytes, resume_after->len_bytes)) {
         update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "place", BCON_DOCUMENT(&token), "}");
     } else {
         update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "}", "$unset", "{", "place",

@@ -9,9 +9,9 @@
 #include "store/mongo_driver.h"
 
 enum status mongo_follow_claim(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error) STATUS_MUST_CHECK;
+                               struct resume_token *resume_after, struct error *error) STATUS_MUST_CHECK;
 enum status mongo_follow_keep(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error) STATUS_MUST_CHECK;
+                              const struct resume_token *resume_after, struct error *error) STATUS_MUST_CHECK;
 enum status mongo_follow_release(struct mongo_server *server, const struct token *owner,
                                  struct error *error) STATUS_MUST_CHECK;
 

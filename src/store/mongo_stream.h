@@ -9,7 +9,7 @@
 #include "store/mongo_driver.h"
 #include "store/store_ops.h"
 
-enum status mongo_stream_open(struct mongo_server *server, struct store *store, const struct store_place *place,
+enum status mongo_stream_open(struct mongo_server *server, struct store *store, const struct resume_token *resume_after,
                               struct store_stream **stream, struct error *error) STATUS_MUST_CHECK;
 enum status mongo_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
                               struct error *error) STATUS_MUST_CHECK;

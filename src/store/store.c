@@ -185,18 +185,18 @@ enum status store_meta_swap(struct store *store, int64_t expected_epoch, const s
 /* ---- follow.h ---- */
 
 enum status store_follow_claim(struct store *store, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error)
+                               struct resume_token *resume_after, struct error *error)
 {
-    place->len_bytes = 0;
+    resume_after->len_bytes = 0;
     if (!store->ops->follow_claim)
         return error_set(error, STATUS_UNSUPPORTED, "%s tells nobody what others change", store->ops->kind);
-    return store->ops->follow_claim(store, owner, lease_ms, place, error);
+    return store->ops->follow_claim(store, owner, lease_ms, resume_after, error);
 }
 
 enum status store_follow_keep(struct store *store, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error)
+                              const struct resume_token *resume_after, struct error *error)
 {
-    return store->ops->follow_keep(store, owner, lease_ms, place, error);
+    return store->ops->follow_keep(store, owner, lease_ms, resume_after, error);
 }
 
 enum status store_follow_release(struct store *store, const struct token *owner, struct error *error)
@@ -204,11 +204,11 @@ enum status store_follow_release(struct store *store, const struct token *owner,
     return store->ops->follow_release(store, owner, error);
 }
 
-enum status store_stream_open(struct store *store, const struct store_place *place, struct store_stream **stream,
-                              struct error *error)
+enum status store_stream_open(struct store *store, const struct resume_token *resume_after,
+                              struct store_stream **stream, struct error *error)
 {
     *stream = NULL;
-    return store->ops->stream_open(store, place, stream, error);
+    return store->ops->stream_open(store, resume_after, stream, error);
 }
 
 enum status store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
@@ -216,7 +216,7 @@ enum status store_stream_read(struct store_stream *stream, uint32_t wait_ms, str
 {
     changes->count = 0;
     changes->full = false;
-    changes->place.len_bytes = 0;
+    changes->resume_after.len_bytes = 0;
     return stream->store->ops->stream_read(stream, wait_ms, changes, error);
 }
 

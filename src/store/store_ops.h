@@ -44,12 +44,12 @@ struct store_ops {
 
     /* Absent in a store that tells no changes. */
     enum status (*follow_claim)(struct store *store, const struct token *owner, uint32_t lease_ms,
-                                struct store_place *place, struct error *error);
+                                struct resume_token *resume_after, struct error *error);
     enum status (*follow_keep)(struct store *store, const struct token *owner, uint32_t lease_ms,
-                               const struct store_place *place, struct error *error);
+                               const struct resume_token *resume_after, struct error *error);
     enum status (*follow_release)(struct store *store, const struct token *owner, struct error *error);
-    enum status (*stream_open)(struct store *store, const struct store_place *place, struct store_stream **stream,
-                               struct error *error);
+    enum status (*stream_open)(struct store *store, const struct resume_token *resume_after,
+                               struct store_stream **stream, struct error *error);
     enum status (*stream_read)(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
                                struct error *error);
     void (*stream_close)(struct store_stream *stream);
