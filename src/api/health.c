@@ -10,6 +10,7 @@
  * nginx offers these on its internal listener alone.
  */
 #include "api/handlers.h"
+#include "base/container.h"
 #include "base/json.h"
 #include "store/pool.h"
 
@@ -37,13 +38,13 @@ void health_get(struct services *services, struct request *request, struct slice
 /* pool thread */
 static enum status ready_work(struct pool_job *job, struct error *error)
 {
-    struct readying *self = (struct readying *)((char *)job - offsetof(struct readying, job));
+    struct readying *self = container_of(job, struct readying, job);
     return store_prepare(self->services->store, error);
 }
 
 static void on_ready(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct readying *self = (struct readying *)((char *)job - offsetof(struct readying, job));
+    struct readying *self = container_of(job, struct readying, job);
     const struct services *services = self->services;
     bool is_ready = status == STATUS_OK && !services->draining;
     struct buf *body = &self->request->scratch;

@@ -15,6 +15,7 @@
 #include "api/request.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -38,11 +39,9 @@ static enum method method_parse(struct slice text)
 
 static bool is_hex(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+    for (size_t i = 0; i < text.len; i++)
+        if (hex_value(text.data[i]) < 0)
             return false;
-    }
     return text.len > 0;
 }
 

@@ -17,9 +17,10 @@
 #include "api/todo_answer.h"
 #include "api/todo_body.h"
 #include "base/etag.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "cache/kept_answer.h"
+#include "clients/kept_answer.h"
 
 struct todo_inserting {
     struct services *services;
@@ -64,12 +65,12 @@ static void keep_outcome(struct todo_inserting *self)
         answer->body = arena_copy(&self->request->arena, buf_slice(&self->request->scratch));
         etag_of_todo(self->etag, self->insert.todo.v, self->insert.todo.created_at_ms, answer->body);
         answer->etag = slice_of(self->etag);
-        kept_answer_end(self->services->cache, &self->kept);
+        kept_answer_end(&self->kept);
     } else if (status == STATUS_UNKNOWN) {
         answer_outcome(
             self); /* it stays running: the same request may take it up when the write can't be applied any more */
     } else {
-        kept_answer_forget(self->services->cache, &self->kept);
+        kept_answer_forget(&self->kept);
     }
 }
 
@@ -148,15 +149,17 @@ static void take_key(struct todo_inserting *self)
                        "Idempotency-Key must be a string of 1 to 255 printable characters, in quotes.");
         return;
     }
-    etag_fingerprint(answer->fingerprint, request->body);
+    hash_fingerprint(answer->fingerprint, request->body);
     memcpy(answer->id, self->insert.todo.id, sizeof(answer->id));
     answer->created_at_ms = self->insert.todo.created_at_ms;
     answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;
     answer->expires_at_ms = answer->created_at_ms + settings->idempotency_ttl_s * 1000;
+    self->kept.store = self->services->store;
+    self->kept.pool = self->services->pool;
     self->kept.arena = &request->arena;
     self->kept.done = on_key_taken;
     self->kept.ctx = self;
-    kept_answer_begin(self->services->cache, &self->kept);
+    kept_answer_begin(&self->kept);
 }
 
 void todo_insert(struct services *services, struct request *request, struct slice id)

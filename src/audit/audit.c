@@ -1,35 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Comparing an entry with the store, without stopping anybody.
+ * Comparing an entry with the store, without stopping anything.
  *
  *   audit_check_run -> HGETALL --entry--> store --differs--> HGETALL --same entry--> INCONSISTENT
  *                         |                  \--equals--> CONSISTENT     \--another, none--> CHANGED
  *                         \--none--> CHANGED
  *
- * The two can't be read in one moment, so what differs proves nothing by itself: a write may have come in between, and have
- * removed the entry as it should. But a write removes the entry before it touches the store, and the same entry can't come
- * back: it would have been filled from the store again, at another time. So an entry that is there before and after the store was
- * read was there all the time, and has to say what the store said.
+ * The two cannot be read in one moment, so a difference alone proves nothing: a write may have come in between, and have
+ * removed the entry as it should. But a write removes the entry before it touches the store, and the same entry cannot come
+ * back: it would have been filled from the store again, at another time. So an entry that is there before and after the
+ * store was read was there all the time, and must say what the store said.
  *
- * "The same" is decided by version and fill time; "says the same" by all fields, so that a right version over wrong texts is seen too.
+ * "The same" is decided by version and fill time; "says the same" by all fields, so that a right version over wrong texts is
+ * found too.
  *
- * What it finds wrong it leaves as it is: entries are the protocol's, and todoctl purge is the operator's. Writers that don't come
- * through this service are seen as inconsistencies until the entry's time is up, for that is what they make.
+ * It does not remove what it finds: entries belong to the protocol, and todoctl purge is for operators. A writer that does not
+ * come through this service is seen as an inconsistency until the entry's lifetime ends, because that is what it makes.
  */
-#include "cache/audit.h"
+#include "audit/audit.h"
 
-#include <stddef.h>
-
+#include "base/container.h"
 #include "base/log.h"
-#include "cache/cache_state.h"
 #include "cache/entry.h"
 #include "cache/keys.h"
 
 static void check_look(struct audit_check *check, redis_reply_cb on_entry)
 {
     struct key key;
-    key_of_entry(&key, check->cache->epoch, check->id);
-    redis_call(check->cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_entry, check);
+    key_of_entry(&key, trust_epoch(cache_trust(check->cache)), check->id);
+    redis_call(cache_redis(check->cache), (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_entry, check);
 }
 
 static void check_end(struct audit_check *check, enum audit_result result)
@@ -38,10 +37,10 @@ static void check_end(struct audit_check *check, enum audit_result result)
     check->done(check, result);
 }
 
-/* Through distrust the epoch may have changed, and with it the key. */
+/* Without trust the epoch may have changed, and with it the key. */
 static bool check_is_current(const struct audit_check *check)
 {
-    return check->cache->trusted && check->cache->distrust_count == check->distrust_count;
+    return trust_holds(cache_trust(check->cache), check->hold);
 }
 
 static struct audit_version version_of(const struct todo *todo)
@@ -74,7 +73,7 @@ static void on_second_look(void *ctx, const struct redis_reply *reply)
 
 static void on_stored(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct audit_check *check = (struct audit_check *)((char *)job - offsetof(struct audit_check, job));
+    struct audit_check *check = container_of(job, struct audit_check, job);
     (void)error;
     if (status == STATUS_OK)
         check->store = version_of(&check->store_todo);
@@ -89,8 +88,8 @@ static void on_stored(struct pool_job *job, enum status status, const struct err
 
 static enum status store_work(struct pool_job *job, struct error *error)
 {
-    struct audit_check *check = (struct audit_check *)((char *)job - offsetof(struct audit_check, job));
-    return store_get(check->cache->options.store, check->id, &check->arena, &check->store_todo, error);
+    struct audit_check *check = container_of(job, struct audit_check, job);
+    return store_get(cache_options(check->cache)->store, check->id, &check->arena, &check->store_todo, error);
 }
 
 static void on_first_look(void *ctx, const struct redis_reply *reply)
@@ -112,13 +111,13 @@ static void on_first_look(void *ctx, const struct redis_reply *reply)
         todo_copy(&check->entry_todo, &entry.todo, &check->arena);
     }
     check->job = (struct pool_job){.work = store_work, .done = on_stored};
-    pool_run(check->cache->options.pool, &check->job);
+    pool_run(cache_options(check->cache)->pool, &check->job);
 }
 
 void audit_check_run(struct cache *cache, struct audit_check *check)
 {
     check->cache = cache;
-    check->distrust_count = cache->distrust_count;
+    check->hold = trust_take(cache_trust(cache));
     check->entry = check->store = (struct audit_version){0};
     check->at_ms = 0;
     check->negative = false;

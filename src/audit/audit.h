@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does the entry of one id equal the store? One comparison, as it can be made while everybody goes on reading and writing.
+ * Does the entry of one id equal the store? One comparison, made while everything goes on reading and writing.
  * context  loop only
  */
-#ifndef CACHE_AUDIT_H
-#define CACHE_AUDIT_H
+#ifndef AUDIT_AUDIT_H
+#define AUDIT_AUDIT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@
 enum audit_result {
     AUDIT_CONSISTENT,
     AUDIT_INCONSISTENT, /* the entry stood there before and after the store was read, and says something else */
-    AUDIT_CHANGED,      /* there is no entry, or it came or went meanwhile: nothing to be said */
+    AUDIT_CHANGED,      /* there is no entry, or it came or went meanwhile: no conclusion */
     AUDIT_UNANSWERED,   /* Redis or the store gave no answer */
     AUDIT_RESULTS
 };
@@ -36,11 +36,11 @@ typedef void (*audit_done_cb)(struct audit_check *check, enum audit_result resul
 struct audit_check {
     char id[TODO_ID_MAX + 1];
     audit_done_cb done;
-    struct audit_version entry, store; /* these and at_ms are done's to read: what was compared */
+    struct audit_version entry, store; /* what was compared; these and at_ms are for done */
     int64_t at_ms;                     /* when the entry was read from the store */
     bool negative;                     /* the entry says that there is no such todo */
     struct cache *cache;               /* the rest is the check's own */
-    uint64_t distrust_count;
+    struct trust_hold hold;
     struct arena arena;
     struct todo entry_todo, store_todo;
     struct pool_job job;
@@ -49,7 +49,7 @@ struct audit_check {
 /* Done comes once, later. Redis must be trusted from here to there, or the result is UNANSWERED. */
 void audit_check_run(struct cache *cache, struct audit_check *check);
 
-/* Tells the log the history of an inconsistent entry: when it was filled, its version and the store's. */
+/* Logs the history of an inconsistent entry: when it was filled, its version and the store's. */
 void audit_check_log(const struct audit_check *check);
 
 #endif

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walking over all entries with SCAN, which costs Redis a little per call however many keys there are, and never blocks it
- * as KEYS would.
+ * Walking over all entries with SCAN: each call costs Redis a little, however many keys there are, and never blocks it as KEYS
+ * would.
  *
- * The pattern takes this epoch's entries alone: their keys end with the brace, while leases' and writers' go on behind it. What
- * SCAN promises is what this promises: an entry that is there all the while is told once or more, one that comes or goes may be.
+ * The pattern takes this epoch's entries alone: their keys end with the brace, while the keys of leases and writers go on behind
+ * it. The promise is SCAN's own: an entry that is there all the while is told once or more, one that comes or goes may be.
  *
- * Whoever gets a batch asks for the next one when it is through with it, so there is never more than one in memory; a batch is about
- * SCAN_COUNT keys, at most as many as hang together in Redis' table.
+ * The caller asks for the next batch when it is through with one, so there is never more than one in memory. A batch is about
+ * SCAN_COUNT keys; how many exactly is up to Redis' table.
+ *
+ * It does not look into the entries, and does not stop a walk by itself: a caller that asks no more has ended it.
  */
-#include "cache/scan.h"
+#include "audit/scan.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "cache/cache_state.h"
 
 enum { SCAN_COUNT = 500 };
 
@@ -65,7 +66,7 @@ static bool cursor_take(struct cache_scan *scan, const struct redis_reply *reply
 static void on_scanned(void *ctx, const struct redis_reply *reply)
 {
     struct cache_scan *scan = ctx;
-    bool is_current = scan->cache->trusted && scan->cache->distrust_count == scan->distrust_count;
+    bool is_current = trust_holds(cache_trust(scan->cache), scan->hold);
     if (is_current && cursor_take(scan, reply))
         scan_give(scan, redis_reply_item(reply, 1));
     else
@@ -76,18 +77,18 @@ void cache_scan_next(struct cache_scan *scan)
 {
     char pattern[INT64_TEXT_MAX + 16];
     bug_unless(!scan->is_over, "a scan went on after its end");
-    snprintf(pattern, sizeof(pattern), "todo:%" PRId64 ":{*}", scan->cache->epoch);
+    snprintf(pattern, sizeof(pattern), "todo:%" PRId64 ":{*}", trust_epoch(cache_trust(scan->cache)));
     char count[INT64_TEXT_MAX + 1];
     const struct slice args[] = {SLICE("SCAN"),     slice_of(scan->cursor), SLICE("MATCH"),
                                  slice_of(pattern), SLICE("COUNT"),         slice_of_int64(count, SCAN_COUNT)};
-    redis_call(scan->cache->redis, args, 6, on_scanned, scan);
+    redis_call(cache_redis(scan->cache), args, 6, on_scanned, scan);
 }
 
 void cache_scan_start(struct cache *cache, struct cache_scan *scan)
 {
     scan->cache = cache;
     scan->is_over = false;
-    scan->distrust_count = cache->distrust_count;
+    scan->hold = trust_take(cache_trust(cache));
     memcpy(scan->cursor, "0", sizeof("0"));
     cache_scan_next(scan);
 }

@@ -2,8 +2,8 @@
 /*
  * The ids that have an entry in Redis, batch by batch, for tools that look at all of them. context  loop only
  */
-#ifndef CACHE_SCAN_H
-#define CACHE_SCAN_H
+#ifndef AUDIT_SCAN_H
+#define AUDIT_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@ struct cache_scan;
 
 /*
  * A batch: ids are borrowed until the callback returns; count may be 0 before the end. If status isn't OK, or scan->is_over is set,
- * no batch follows. STATUS_UNAVAILABLE: Redis was lost, or its entries were left for another epoch's.
+ * no batch follows. STATUS_UNAVAILABLE: Redis was lost, or the epoch moved on.
  */
 typedef void (*cache_scan_cb)(struct cache_scan *scan, enum status status, const char *const *ids, size_t count);
 
@@ -28,10 +28,10 @@ struct cache_scan {
     bool is_over;
     struct cache *cache; /* the rest is the scan's own */
     char cursor[SCAN_CURSOR_MAX + 1];
-    uint64_t distrust_count;
+    struct trust_hold hold;
 };
 
-/* Begins, and asks for the first batch. An entry that is there from beginning to end is told at least once. */
+/* Begins, and asks for the first batch. An entry that is there from beginning to end is told once or more. */
 void cache_scan_start(struct cache *cache, struct cache_scan *scan);
 
 /* Asks for the next batch; not after the last one. */

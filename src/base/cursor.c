@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum {
@@ -53,7 +53,7 @@ static uint64_t get_number(const unsigned char *bytes, size_t count)
 
 static uint32_t check_sum(const unsigned char *packed, size_t len)
 {
-    return (uint32_t)etag_hash((struct slice){(const char *)packed, len});
+    return (uint32_t)hash_bytes((struct slice){(const char *)packed, len});
 }
 
 static void encode(char *text, const unsigned char *bytes, size_t len)

@@ -12,20 +12,6 @@
 
 #include <strings.h>
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && is_space(text.data[0]))
-        text = (struct slice){text.data + 1, text.len - 1};
-    while (text.len > 0 && is_space(text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 /* Takes what stands before the next comma that is not quoted; false at the end. */
 static bool take_item(struct slice *rest, struct slice *item)
 {
@@ -36,7 +22,7 @@ static bool take_item(struct slice *rest, struct slice *item)
     for (; len < rest->len && (quoted || rest->data[len] != ','); len++)
         if (rest->data[len] == '"')
             quoted = !quoted;
-    *item = trim((struct slice){rest->data, len});
+    *item = slice_trim((struct slice){rest->data, len}, " \t");
     size_t taken = len < rest->len ? len + 1 : len;
     *rest = (struct slice){rest->data + taken, rest->len - taken};
     return true;

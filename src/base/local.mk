@@ -1,4 +1,4 @@
-# Pure, no I/O. Only json.c sees jansson, only etag.c xxhash.
+# Pure, no I/O. Only json.c sees jansson, only hash.c xxhash.
 noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
 BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS)
@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
 	src/base/failpoint.h \
+	src/base/hash.c src/base/hash.h src/base/hex.h \
 	src/base/http_call.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \

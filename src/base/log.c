@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/hex.h"
 #include "base/mem.h"
 
 enum { LINE_MAX_BYTES = 2048 };
@@ -118,14 +119,14 @@ void log_event(enum log_level level, const char *req, const char *event, const c
 /* The escaped form of one byte: 1 to 4 characters, its length returned. */
 static size_t escape_byte(char escaped[4], unsigned char byte)
 {
-    static const char hex[] = "0123456789abcdef";
     if (byte == '"' || byte == '\\') {
         escaped[0] = '\\';
         escaped[1] = (char)byte;
         return 2;
     }
     if (byte < 0x20 || byte == 0x7F) {
-        memcpy(escaped, (char[]){'\\', 'x', hex[byte >> 4], hex[byte & 15]}, 4);
+        memcpy(escaped, "\\x", 2);
+        hex_put(escaped + 2, byte, 2);
         return 4;
     }
     escaped[0] = (char)byte;

@@ -14,14 +14,7 @@
 
 enum { FITS_NOT = 0, FITS_ALL = 1, FITS_TYPE = 2, FITS_EXACTLY = 3 };
 
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && (*text.data == ' ' || *text.data == '\t'))
-        text = (struct slice){text.data + 1, text.len - 1};
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
+static const char blanks[] = " \t"; /* RFC 9110 5.6.3 */
 
 /* What stands before the separator, trimmed; rest is what stands behind it. */
 static struct slice take_until(struct slice *rest, char separator)
@@ -31,7 +24,7 @@ static struct slice take_until(struct slice *rest, char separator)
     struct slice part = {rest->data, len};
     size_t taken = end ? len + 1 : len;
     *rest = (struct slice){rest->data + taken, rest->len - taken};
-    return trim(part);
+    return slice_trim(part, blanks);
 }
 
 static bool same(struct slice a, struct slice b)
@@ -73,7 +66,7 @@ static bool weighs_nothing(struct slice parameters)
 
 bool media_accepted(struct slice accept, struct slice type)
 {
-    if (!accept.data || trim(accept).len == 0)
+    if (!accept.data || slice_trim(accept, blanks).len == 0)
         return true;
     int best = FITS_NOT;
     bool is_taken = false;

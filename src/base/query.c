@@ -14,21 +14,16 @@
  */
 #include "base/query.h"
 
+#include <ctype.h>
 #include <string.h>
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    char lower = (char)(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
+#include "base/hex.h"
 
 /* The byte that an escape at text stands for; -1 if it is cut, is none, or means NUL. */
 static int escaped_byte(struct slice text)
 {
-    int high = text.len >= 3 ? hex_value(text.data[1]) : -1;
-    int low = text.len >= 3 ? hex_value(text.data[2]) : -1;
+    int high = text.len >= 3 ? hex_value((char)tolower((unsigned char)text.data[1])) : -1;
+    int low = text.len >= 3 ? hex_value((char)tolower((unsigned char)text.data[2])) : -1;
     if (high < 0 || low < 0 || (high == 0 && low == 0))
         return -1;
     return high * 16 + low;

@@ -24,11 +24,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 enum { SUPPLY_BYTES = 4096, COUNTER_BITS = 12, COUNTER_START_BOUND = 2048 };
-
-static const char hex_digits[] = "0123456789abcdef";
 
 static _Thread_local struct {
     unsigned char bytes[SUPPLY_BYTES];
@@ -48,10 +47,8 @@ static void supply_fill(void)
 
 static char *print_hex(char *text, const unsigned char *bytes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        *text++ = hex_digits[bytes[i] >> 4];
-        *text++ = hex_digits[bytes[i] & 15];
-    }
+    for (size_t i = 0; i < count; i++)
+        text = hex_put(text, bytes[i], 2);
     return text;
 }
 

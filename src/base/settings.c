@@ -59,6 +59,7 @@ struct reader {
 };
 
 static const char variable_prefix[] = "TODO_";
+static const char blanks[] = " \t\n\v\f\r";
 
 /* ---- Values ---- */
 
@@ -206,17 +207,6 @@ static enum status refuse_name(const char *place, struct slice name, struct erro
 
 /* ---- Sources ---- */
 
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && isspace((unsigned char)text.data[0])) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 /* Sets one value; place says in errors where it was found. */
 static enum status reader_set(struct reader *reader, const char *place, struct slice name, struct slice value,
                               struct error *error)
@@ -249,7 +239,7 @@ static enum status reader_set_pair(struct reader *reader, const char *place, str
     size_t name_len = (size_t)(equals - pair.data);
     struct slice name = {pair.data, name_len};
     struct slice value = {equals + 1, pair.len - name_len - 1};
-    return reader_set(reader, place, trim(name), trim(value), error);
+    return reader_set(reader, place, slice_trim(name, blanks), slice_trim(value, blanks), error);
 }
 
 /* Takes the first line, without its end, off text. */
@@ -279,7 +269,7 @@ static enum status reader_set_variable(struct reader *reader, const char *variab
     for (; upper < variable + variable_len && name_len < sizeof(name); upper++)
         name[name_len++] = (char)tolower((unsigned char)*upper);
     struct slice value = slice_of(variable + variable_len + 1);
-    return reader_set(reader, place, (struct slice){name, name_len}, trim(value), error);
+    return reader_set(reader, place, (struct slice){name, name_len}, slice_trim(value, blanks), error);
 }
 
 /* ---- Printing ---- */
@@ -361,7 +351,7 @@ enum status settings_read_text(struct settings *settings, const char *source, st
     struct reader reader = {.settings = settings};
     enum status status = STATUS_OK;
     for (unsigned number = 1; text.len > 0 && status == STATUS_OK; number++) {
-        struct slice line = trim(next_line(&text));
+        struct slice line = slice_trim(next_line(&text), blanks);
         if (line.len == 0 || line.data[0] == '#')
             continue;
         char place[128];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of slice.h that are more than one line: strict integers, and cutting text between characters.
+ * The parts of slice.h that are more than one line: trimming, strict integers, and cutting text between characters.
  *
  * Numbers from clients and files are parsed here rather than by strtoll(), which skips spaces, takes "+7" and "007",
  * needs a NUL behind the text, and tells an overflow through errno. One spelling per number also means that a value can
@@ -12,6 +12,23 @@
  * Does not: check that text is UTF-8 (todo.c does), know other bases or fractions.
  */
 #include "base/slice.h"
+
+struct slice slice_trim_end(struct slice text, const char *blanks)
+{
+    size_t count = strlen(blanks);
+    while (text.len > 0 && memchr(blanks, text.data[text.len - 1], count))
+        text.len--;
+    return text;
+}
+
+struct slice slice_trim(struct slice text, const char *blanks)
+{
+    size_t count = strlen(blanks);
+    text = slice_trim_end(text, blanks);
+    while (text.len > 0 && memchr(blanks, text.data[0], count))
+        text = (struct slice){text.data + 1, text.len - 1};
+    return text;
+}
 
 /* Adds one digit to a negative number; false if it would pass INT64_MIN. */
 static bool add_digit(int64_t *negative, char digit)

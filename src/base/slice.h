@@ -31,6 +31,10 @@ static inline bool slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* text without the bytes of blanks (such as " \t") at its two ends, or at its end alone. */
+struct slice slice_trim(struct slice text, const char *blanks);
+struct slice slice_trim_end(struct slice text, const char *blanks);
+
 /* Parses all of text as a decimal integer: no sign but one leading '-', no spaces, no leading zeros, no overflow. */
 bool slice_to_int64(struct slice text, int64_t *value);
 

@@ -10,14 +10,10 @@
 #include "cache/options.h"
 
 struct flight_state;
-struct follow;
 struct outbox;
 struct purger;
 struct redis;
 struct trust;
-
-/* Told of each hit that is answered; see cache_watch_hits(). */
-typedef void (*cache_hit_fn)(void *ctx, const char *id, bool negative);
 
 struct cache {
     struct cache_options options;
@@ -25,7 +21,6 @@ struct cache {
     struct redis *redis;          /* the trust's connection */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis could not take */
     struct purger *purger;        /* cdn/: caches in front; NULL: there are none */
-    struct follow *follow;        /* follow.c: what others change in the store; NULL: not asked for */
     struct flight_state *flights; /* flight.c: by name */
     cache_hit_fn on_hit;          /* NULL: there is no auditor */
     void *on_hit_ctx;

@@ -98,7 +98,8 @@ void fence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
     struct token generation = token_new();
     char window_ms[INT64_TEXT_MAX + 1], generation_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(call->token->text), slice_of_int64(window_ms, call->window_ms),
-                                 slice_of(generation.text), slice_of_int64(generation_ms, lifetime_generation_ms(call->settings))};
+                                 slice_of(generation.text),
+                                 slice_of_int64(generation_ms, lifetime_generation_ms(call->settings))};
     const struct slice list[] = {key_slice(&all.list.generation), key_slice(&all.list.writers)};
     script_run(call->redis, SCRIPT_FENCE, all.keys, all.key_count, args, 2, on_todos_reply, pair);
     script_run(call->redis, SCRIPT_LIST_FENCE, list, 2, args, 4, on_list_reply, pair);

@@ -23,14 +23,14 @@
 
 #include <math.h>
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/random.h"
 
 enum { DRAW_BITS = 32 };
 
 int64_t lifetime_jittered_ms(int64_t ttl_ms, struct slice name, int64_t at_ms)
 {
-    uint64_t spread = (etag_hash(name) ^ (uint64_t)at_ms * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
+    uint64_t spread = (hash_bytes(name) ^ (uint64_t)at_ms * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
     return ttl_ms - ttl_ms * (int64_t)(spread % 1000) / 10000;
 }
 

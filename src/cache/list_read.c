@@ -98,8 +98,9 @@ static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
     struct list_flight *self = (struct list_flight *)flight;
     const struct slice keys[] = {key_slice(&self->keys.generation), key_slice(&self->keys.writers)};
     char generation_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {slice_of(flight->token.text),
-                                 slice_of_int64(generation_ms, lifetime_generation_ms(flight->cache->options.settings))};
+    const struct slice args[] = {
+        slice_of(flight->token.text),
+        slice_of_int64(generation_ms, lifetime_generation_ms(flight->cache->options.settings))};
     script_run(flight->cache->redis, SCRIPT_LIST_ACQUIRE, keys, 2, args, 2, on_reply, flight);
 }
 

@@ -29,10 +29,10 @@ void mutant_unmark(struct redis *redis, struct slice writers_key);
 
 #else
 
-#define mutant_steal_lease(redis, lease_key, token)             ((void)0)
-#define mutant_writers(entry_key, writers_key)                  (writers_key)
+#define mutant_steal_lease(redis, lease_key, token)            ((void)0)
+#define mutant_writers(entry_key, writers_key)                 (writers_key)
 #define mutant_publish_anyway(redis, entry_key, fields, count) ((void)0)
-#define mutant_unmark(redis, writers_key)                       ((void)0)
+#define mutant_unmark(redis, writers_key)                      ((void)(redis), (void)(writers_key))
 
 #endif
 

@@ -5,6 +5,8 @@
 #ifndef CACHE_OPTIONS_H
 #define CACHE_OPTIONS_H
 
+#include <stdbool.h>
+
 #include "base/events.h"
 #include "base/http_call.h"
 #include "base/settings.h"
@@ -18,8 +20,10 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
-    const struct http *http;  /* for purges; may be NULL if the setting purge_url is empty */
-    struct pool *follow_pool; /* of one call, which follow.c keeps busy; NULL: the store's changes are not followed */
+    const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
 };
+
+/* Told of each hit that is answered: cache_watch_hits() in cache.h. */
+typedef void (*cache_hit_fn)(void *ctx, const char *id, bool negative);
 
 #endif

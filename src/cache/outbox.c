@@ -45,13 +45,13 @@ struct outbox {
     struct store_fence fences[DRAIN_MAX];
     size_t count;
     size_t closed_count; /* of fences, moved to the front */
-    struct redis *redis;  /* these two: of the drain under way */
+    struct redis *redis; /* these two: of the drain under way */
     int64_t epoch;
     bool is_draining;
     bool is_cut;         /* that connection is gone, or is not trusted any more */
     unsigned calls_left; /* fences and unfences without an outcome */
     bool is_refused;     /* one of them */
-    bool has_news; /* since the last listing began */
+    bool has_news;       /* since the last listing began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;

@@ -11,20 +11,8 @@
  */
 #include "cache/page.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/cursor.h"
 #include "base/json.h"
-
-struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
-{
-    int len = query->has_after
-                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
-                             (int)query->done, query->after.created_at_ms, query->after.id)
-                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
-    return (struct slice){text, (size_t)len};
-}
 
 uint8_t query_cursor_tag(const struct store_query *query)
 {

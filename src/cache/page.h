@@ -25,11 +25,6 @@ struct cache_page {
     struct slice next; /* the next page's cursor; empty on the last page */
 };
 
-enum { QUERY_TEXT_MAX = 112 };
-
-/* The query as text, the same for equal queries and no others; the answer borrows text. */
-struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query);
-
 /* The tag that this query's cursors carry, so that one is not taken for another order's or filter's. */
 uint8_t query_cursor_tag(const struct store_query *query);
 

@@ -15,9 +15,9 @@ struct cache;
 
 /* What a reader asks of the cache. All zero but max_age_ms, which is then -1, asks nothing. */
 struct cache_demand {
-    bool from_store;      /* take nothing from Redis */
-    bool only_if_cached;  /* take nothing from the store: STATUS_MISMATCH if Redis has nothing that fits; both: always */
-    int64_t max_age_ms;   /* entries not older than this; -1: any */
+    bool from_store;     /* take nothing from Redis */
+    bool only_if_cached; /* take nothing from the store: STATUS_MISMATCH if Redis has nothing that fits; both: always */
+    int64_t max_age_ms;  /* entries not older than this; -1: any */
     int64_t min_fresh_ms; /* entries that have so much of their lifetime ahead */
     int64_t least_v;      /* a todo of this version or a newer one; 0: any */
 };

@@ -138,7 +138,8 @@ static int64_t todo_flight_ttl_ms(const struct flight *flight)
 static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
-    int64_t kept_ms = lifetime_ms(flight->cache->options.settings, self->entry.negative, self->id, flight->at_ms).kept_ms;
+    int64_t kept_ms =
+        lifetime_ms(flight->cache->options.settings, self->entry.negative, self->id, flight->at_ms).kept_ms;
     self->entry.at_ms = flight->at_ms;
     self->entry.cost_ms = flight->cost_us / 1000;
     struct entry_args fields;
@@ -216,8 +217,8 @@ static void on_last_resort(void *ctx, const struct redis_reply *reply)
     struct cache_get *get = ctx;
     struct cache *cache = get->reader.cache;
     struct entry entry;
-    if (!reply || !trust_is_given(cache->trust) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND || entry.negative ||
-        entry.todo.v < get->demand.least_v) {
+    if (!reply || !trust_is_given(cache->trust) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND ||
+        entry.negative || entry.todo.v < get->demand.least_v) {
         get_fail(get);
         return;
     }
@@ -293,8 +294,7 @@ static void get_hit(struct cache_get *get, const struct entry *entry, const stru
     struct cache *cache = get->reader.cache;
     struct cache_answer answer = {.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
     answer.todo = entry->negative ? NULL : &entry->todo;
-    if (!entry->negative &&
-        lifetime_wants_refresh(cache->options.settings, lifetime, entry->cost_ms, trace->age_ms))
+    if (!entry->negative && lifetime_wants_refresh(cache->options.settings, lifetime, entry->cost_ms, trace->age_ms))
         refresh_begin(cache, get->id, entry->at_ms);
     if (cache->on_hit)
         cache->on_hit(cache->on_hit_ctx, get->id, entry->negative);

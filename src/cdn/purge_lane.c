@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 
 enum { CALL_TIMEOUT_MS = 3000, PAUSE_FIRST_MS = 100, PAUSE_MAX_MS = 5000 };
 

@@ -132,8 +132,8 @@ static void record_part(void *ctx, size_t lane_index, uint32_t sequence, struct 
     };
 }
 
-static void recording_begin(struct recording *recording, const struct purge_records *records,
-                            const struct token *token, int64_t last_at_ms)
+static void recording_begin(struct recording *recording, const struct purge_records *records, const struct token *token,
+                            int64_t last_at_ms)
 {
     *recording = (struct recording){.records = records, .token = token};
     recording->due_at_ms = last_at_ms + records->options->settings->purge_again_ms;
@@ -233,8 +233,8 @@ static enum status list_work(struct pool_job *job, struct error *error)
     struct drain *drain = container_of(job, struct drain, job);
     struct store_purge_query query = {
         .url = drain->lane->target.name, .due_by_ms = clock_wall_ms(), .limit = DRAIN_MAX};
-    return store_purge_list(drain->records->options->store, &query, &drain->arena, drain->listed,
-                            &drain->listed_count, error);
+    return store_purge_list(drain->records->options->store, &query, &drain->arena, drain->listed, &drain->listed_count,
+                            error);
 }
 
 /* An earlier version, or a stranger, may have made a record that fits into no round; sent, it would stop all others. */

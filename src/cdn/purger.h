@@ -41,7 +41,7 @@ enum status purger_record_all(const struct purger *purger, int64_t last_at_ms, s
 
 enum purge_outcome {
     PURGE_NOTHING, /* nothing was written: the records are removed */
-    PURGE_DOUBT,   /* the write may have happened, or readers may still get the old state: sent now, and again when due */
+    PURGE_DOUBT, /* the write may have happened, or readers may still get the old state: sent now, and again when due */
     PURGE_WRITTEN, /* from now on the service answers the new state to everybody */
 };
 

@@ -8,11 +8,11 @@
  * sentinel:// the sentinels are asked before each attempt, for after a loss Redis may be another server.
  *
  * Reconnecting backs off, with jitter, so that many workers do not come back in step. The pause begins anew only when the peer was
- * accepted (link.c): one that takes connections but is a replica, or is loading its file, is not asked ever more often. It is
+ * accepted (trust.c): one that takes connections but is a replica, or is loading its file, is not asked ever more often. It is
  * the circuit breaker too: a Redis that hangs or answers BUSY costs each caller something once, then only the attempts.
  *
  * Guarantees: every command's callback is called exactly once, in order, later. Commands made while down are refused, by NULL.
- * Not here: what the commands mean (scripts.c), whether this Redis may be trusted (link.c).
+ * Not here: what the commands mean (scripts.c), whether this Redis may be trusted (trust.c).
  */
 #include "redis/redis.h"
 

@@ -3,7 +3,7 @@
  * What an error of Redis' means for the connection that brought it.
  *
  * Some are about one command and leave the connection as good as it was: NOSCRIPT (scripts.c sends the text), WRONGTYPE (the
- * reader deletes the entry), OOM and NOREPLICAS (a fill fails; a fence that fails costs this Redis its trust, link.c).
+ * reader deletes the entry), OOM and NOREPLICAS (a fill fails; a fence that fails costs this Redis its trust, trust.c).
  *
  * The others are about Redis as a whole, and the next command would get the same answer:
  *
@@ -13,7 +13,7 @@
  *   BUSY        a script has been running for seconds, and nothing else runs meanwhile
  *
  * To them the connection ends. That is all of the breaker that there need be: while it is down no command is sent and reads go to
- * the store; each attempt to come back is a probe, further apart each time; who answers it must first be asked who it is (link.c),
+ * the store; each attempt to come back is a probe, further apart each time; who answers it must first be asked who it is (trust.c),
  * at an address that the sentinels have been asked for anew (sentinel.c).
  *
  * Words are compared with the blank behind them: BUSYKEY and BUSYGROUP are other errors than BUSY.

@@ -12,8 +12,8 @@
  * answered is asked first the next time; one that is away would cost its timeout each time.
  *
  * An answer is a hint. In the midst of a failover it is the address of the one that is away, and a sentinel that was cut off from
- * the others goes on naming the old one. So Redis itself is asked for its role too before it is trusted (link.c), and the
- * store's record makes workers leave one that others have left (link.c again); whoever finds out that the hint was wrong asks
+ * the others goes on naming the old one. So Redis itself is asked for its role too before it is trusted (trust.c), and the
+ * store's record makes workers leave one that others have left (trust.c again); whoever finds out that the hint was wrong asks
  * again, after a pause that grows (redis.c).
  *
  * What a sentinel answers is taken as it is, an address most often. A host's name is looked up by the C library, see redis_wire.c.

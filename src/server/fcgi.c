@@ -36,10 +36,12 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "api/api.h"
 #include "api/request.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/mem.h"
 
 enum {
@@ -58,10 +60,10 @@ enum connection_state {
 };
 
 struct fcgi_connection {
-    struct request request; /* first, so that its address is the connection's */
+    struct request request;
     enum connection_state state;
     struct fcgi *fcgi;
-    struct fcgi_connection *next, *previous;
+    struct fcgi_connection *prev, *next; /* of utlist.h */
     struct watch *watch;
     bool paused;        /* something came during a request; look again after its answer */
     int fd;             /* the watch's */
@@ -71,11 +73,6 @@ struct fcgi_connection {
     int64_t idle_since_ms;
     int64_t asked_at_ms; /* 0: not asked to close */
 };
-
-static int64_t fcgi_now_ms(const struct fcgi *fcgi)
-{
-    return fcgi->events->now_ms(fcgi->events->loop);
-}
 
 /*
  * Closing. libfcgi's descriptor goes by plain close(): its own way shuts the socket down and polls it.
@@ -88,12 +85,7 @@ static void connection_close(struct fcgi_connection *connection)
     if (connection->codec.ipcFd >= 0)
         close(connection->codec.ipcFd);
 
-    if (connection->next)
-        connection->next->previous = connection->previous;
-    if (connection->previous)
-        connection->previous->next = connection->next;
-    else
-        fcgi->connections = connection->next;
+    DL_DELETE(fcgi->connections, connection);
     fcgi->connection_count--;
 
     arena_fini(&connection->request.arena);
@@ -108,7 +100,7 @@ static void connection_close(struct fcgi_connection *connection)
 static void connection_ask_close(struct fcgi_connection *connection)
 {
     static const unsigned char empty_stderr[8] = {1, 7, 0, 1, 0, 0, 0, 0};
-    connection->asked_at_ms = fcgi_now_ms(connection->fcgi);
+    connection->asked_at_ms = events_now_ms(connection->fcgi->events);
     (void)!send(connection->fd, empty_stderr, sizeof(empty_stderr), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -139,7 +131,7 @@ static void connection_rest(struct fcgi_connection *connection)
 {
     connection_reset(connection);
     connection->state = CONNECTION_IDLE;
-    connection->idle_since_ms = fcgi_now_ms(connection->fcgi);
+    connection->idle_since_ms = events_now_ms(connection->fcgi->events);
     connection->asked_at_ms = 0;
     if (connection->paused) {
         connection->paused = false;
@@ -177,7 +169,7 @@ static void connection_finish(struct fcgi_connection *connection)
 /* request_answer_fn. Inside api_handle() the end has to wait for its return: the handler still holds the request. */
 static void on_answer(struct request *request)
 {
-    struct fcgi_connection *connection = (struct fcgi_connection *)request;
+    struct fcgi_connection *connection = container_of(request, struct fcgi_connection, request);
     if (connection->state == CONNECTION_HANDLING) {
         connection->state = CONNECTION_ANSWERED;
         return;
@@ -357,10 +349,7 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     fcgi->events->watch_want(connection->watch, true, false);
 
-    connection->next = fcgi->connections;
-    if (fcgi->connections)
-        fcgi->connections->previous = connection;
-    fcgi->connections = connection;
+    DL_PREPEND(fcgi->connections, connection);
     fcgi->connection_count++;
     connection_rest(connection);
     return STATUS_OK;
@@ -368,7 +357,7 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
 
 void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms)
 {
-    int64_t now_ms = fcgi_now_ms(fcgi);
+    int64_t now_ms = events_now_ms(fcgi->events);
     struct fcgi_connection *next;
     for (struct fcgi_connection *connection = fcgi->connections; connection; connection = next) {
         next = connection->next;

@@ -18,6 +18,7 @@
 
 #include <curl/curl.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/mem.h"
 
@@ -25,7 +26,7 @@ enum { CONNECTIONS_MAX = 32, ANSWER_MAX = 1 << 20 };
 
 struct call {
     struct http_client *client;
-    struct call *next, *previous;
+    struct call *prev, *next; /* of utlist.h */
     CURL *easy;
     struct curl_slist *headers;
     http_done_cb done;
@@ -53,12 +54,7 @@ struct socket {
 
 static void call_free(struct call *call)
 {
-    if (call->next)
-        call->next->previous = call->previous;
-    if (call->previous)
-        call->previous->next = call->next;
-    else
-        call->client->calls = call->next;
+    DL_DELETE(call->client->calls, call);
     curl_multi_remove_handle(call->client->multi, call->easy);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
@@ -195,10 +191,7 @@ static void client_start(void *ctx, const struct http_call *wanted, http_done_cb
         call->headers = curl_slist_append(call->headers, wanted->headers[i]);
     call->headers = curl_slist_append(call->headers, "Expect:");
     call_options(call, wanted);
-    call->next = client->calls;
-    if (call->next)
-        call->next->previous = call;
-    client->calls = call;
+    DL_PREPEND(client->calls, call);
     CURLMcode code = curl_multi_add_handle(client->multi, call->easy);
     bug_unless(code == CURLM_OK, "libcurl doesn't take a call");
 }

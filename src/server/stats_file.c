@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum { ALIGN_BYTES = 64, OPEN_TRIES = 100 };
@@ -80,7 +80,7 @@ static uint64_t layout_hash(void)
     for (size_t i = 0; i < route_count; i++)
         buf_printf(&text, " %s", routes[i]);
     buf_printf(&text, " %zu", sizeof(struct stats));
-    uint64_t hash = etag_hash(buf_slice(&text));
+    uint64_t hash = hash_bytes(buf_slice(&text));
     buf_fini(&text);
     return hash;
 #undef NAME

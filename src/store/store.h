@@ -252,7 +252,7 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
 
 enum { STORE_RUN_ID_MAX = 40 };
 
-/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/link.c). One record. */
+/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/trust.c). One record. */
 struct store_meta {
     int64_t epoch; /* 0: never set */
     char cache_run_id[STORE_RUN_ID_MAX + 1];

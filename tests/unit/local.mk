@@ -125,7 +125,7 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libcache.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
+UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
@@ -139,7 +139,7 @@ check_PROGRAMS += \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
 	tests/unit/test_history \
-	tests/unit/test_link \
+	tests/unit/test_trust \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
 	tests/unit/test_purge \
@@ -160,14 +160,14 @@ tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
 tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
-tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
-tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
-tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_trust_SOURCES = tests/unit/test_trust.c $(FAKES)
+tests_unit_test_trust_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_trust_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_purge_SOURCES = tests/unit/test_purge.c $(FAKES)
 tests_unit_test_purge_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_purge_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_purge_target_SOURCES = tests/unit/test_purge_target.c tests/unit/testing.h
-tests_unit_test_purge_target_LDADD = libcache.a $(UNIT_LIBS)
+tests_unit_test_purge_target_LDADD = libcdn.a $(UNIT_LIBS)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)

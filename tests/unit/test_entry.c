@@ -4,6 +4,7 @@
 
 #include "cache/entry.h"
 #include "cache/keys.h"
+#include "cache/lifetime.h"
 #include "cache/page.h"
 #include "fake_reply.h"
 
@@ -170,7 +171,7 @@ static void lifetimes_are_up_to_a_tenth_shorter_and_spread(void **state)
     for (int i = 0; i < SAMPLES; i++) {
         char id[16];
         int len = snprintf(id, sizeof(id), "%d", i);
-        int64_t ttl_ms = entry_ttl_ms(TTL_MS, (struct slice){id, (size_t)len}, 1700000000000);
+        int64_t ttl_ms = lifetime_jittered_ms(TTL_MS, (struct slice){id, (size_t)len}, 1700000000000);
         assert_true(ttl_ms <= TTL_MS && ttl_ms > TTL_MS - TTL_MS / 10);
         tenths[(TTL_MS - ttl_ms) * 100 / TTL_MS]++;
     }
@@ -181,9 +182,9 @@ static void lifetimes_are_up_to_a_tenth_shorter_and_spread(void **state)
 static void a_lifetime_can_be_worked_out_again(void **state)
 {
     (void)state;
-    assert_int_equal(entry_ttl_ms(60000, SLICE("a"), 5), entry_ttl_ms(60000, SLICE("a"), 5));
-    assert_int_equal(entry_ttl_ms(1000, SLICE("a"), 5) > 900, 1);
-    assert_int_not_equal(entry_ttl_ms(60000, SLICE("a"), 5), entry_ttl_ms(60000, SLICE("a"), 6));
+    assert_int_equal(lifetime_jittered_ms(60000, SLICE("a"), 5), lifetime_jittered_ms(60000, SLICE("a"), 5));
+    assert_int_equal(lifetime_jittered_ms(1000, SLICE("a"), 5) > 900, 1);
+    assert_int_not_equal(lifetime_jittered_ms(60000, SLICE("a"), 5), lifetime_jittered_ms(60000, SLICE("a"), 6));
 }
 
 /* ---- Pages ---- */

@@ -1,58 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes of others: a shell, a script, another service that changes the todos without asking the cache. The store tells of every
+ * Writes of others: a shell, a script, another service that changes the todos without asking the cache. The store tells every
  * change (store/follow.h), and one worker takes each to Redis.
  *
- *   idle --lease--> begin --stream--> read -> settle -> invalidate -> save the place, read -> ...
+ *   idle --lease--> begin --stream--> read -> pause -> invalidate -> save the resume token, read -> ...
  *     ^                                 |                                  |
  *     '-------- end: stream closed, lease given back <--- any failure -----'
  *
- * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and place are one
- * record there: the place must outlive Redis, and be saved by nobody who has lost the lease.
+ * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and resume token are one
+ * record there: the token must outlive Redis, and a worker that has lost the lease must not save it.
  *
- * Guarantees. A place is saved after Redis has answered for all changes before it, under the epoch that still stands in the
- * store after that: who is killed at any moment makes the next one repeat changes, never skip one. Without a saved place, or
- * when the history behind it is lost, what was changed is not known: the new stream is opened, then the epoch moves on, and
- * every entry from before is out of reach. Without a trusted Redis the lease is given back.
+ * Guarantees. A token is saved after Redis has answered for all changes before it, under the epoch that still stands in the
+ * store after that. So if a worker is killed at any moment, the next one repeats changes and skips none. Without a saved token, or
+ * when the history behind it is lost, nothing is known of earlier changes: the new stream is opened, then the epoch moves on, and
+ * every earlier entry is out of reach. Without a trusted Redis the lease is given back.
  *
- * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, each deletes the leases of readers that may
- * have read before it: so an entry that a change meets is not older than the change before. If it has the v and updated_at
- * that this change made, and the change made both new, it was read after it. So the entries of own writes stay.
+ * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers that may
+ * have read before it. So an entry that a change meets is not older than the change before. If it has the v and updated_at
+ * that this change made, and the change made both new, it was read after the change. So the entries of own writes stay.
  *
- * A change may overtake its own writer's publish on the way to Redis, which would then be refused. So changes settle for
- * SETTLE_MS, unless they come in so fast that they are late already.
+ * Why the pause. A change may overtake its own writer's publish on the way to Redis, which would then be refused. So changes
+ * wait for PAUSE_MS, unless they come in so fast that they are late already.
  *
- * What it doesn't do: make others' writes visible at once; tell own writes from others'. Pages, which don't say what they
- * were made from, go with every batch, and caches in front are told of own writes once more.
+ * What it does not do: make others' writes visible at once; tell own writes from others'. Pages do not say what they were made
+ * from, so they go out of reach with every batch, and caches in front are told of own writes once more.
  */
+#include "follow/follow.h"
+
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cache/cache_state.h"
 #include "cache/fence.h"
-#include "cache/purge.h"
+#include "cdn/purger.h"
 #include "store/follow.h"
 
 enum {
-    LEASE_MS = 6000, /* how long nobody follows after its holder was killed */
+    LEASE_MS = 6000, /* so long no worker follows after its holder was killed */
     RENEW_MS = LEASE_MS / 3,
     READ_WAIT_MS = 500, /* a stop waits for it */
-    SETTLE_MS = 50,
+    PAUSE_MS = 50,
 };
 
 enum follow_state {
     FOLLOW_IDLE,      /* until the next tend */
     FOLLOW_BEGINNING, /* a job takes the lease and opens the stream */
     FOLLOW_READING,   /* a job saves the place and waits for changes */
-    FOLLOW_SETTLING,
+    FOLLOW_PAUSING,
     FOLLOW_INVALIDATING,
     FOLLOW_ENDING, /* a job closes the stream and gives the lease back */
 };
 
 struct follow {
     struct cache *cache;
+    struct cache_options options; /* the cache's: a copy that outlives it */
+    const struct trust *trust;    /* these two are the cache's */
+    const struct purger *purger;  /* NULL: there are no caches in front */
+    struct pool *pool;
     enum follow_state state;
     bool is_over;    /* stopped, or the store tells no changes */
     bool was_logged; /* this failure is in the log */
@@ -65,41 +71,27 @@ struct follow {
     bool is_history_lost; /* the saved place is to be forgotten */
     bool keep_due;        /* the place is saved, and the lease renewed, before the read */
     struct store_stream *stream;
-    struct resume_token resume_after; /* all changes before it have been seen to */
+    struct resume_token resume_after; /* all changes before it are in Redis */
     struct store_changes changes;
-    int64_t epoch;           /* under which the last changes were invalidated; 0: none were since the last save */
-    uint64_t distrust_count; /* at the begin */
-    int64_t kept_at_ms;      /* monotonic */
-    bool is_unsaved;         /* the place, and it matters */
-    unsigned replies_left;
-    bool is_refused; /* by Redis, or not answered */
+    int64_t epoch;          /* under which the last changes were invalidated; 0: none were since the last save */
+    struct trust_hold hold; /* taken at the begin */
+    int64_t kept_at_ms;     /* monotonic */
+    bool is_unsaved;        /* the place, and it matters */
 };
 
 static void follow_read(struct follow *follow);
-
-static struct follow *follow_of_job(struct pool_job *job)
-{
-    return (struct follow *)((char *)job - offsetof(struct follow, job));
-}
 
 static void follow_run(struct follow *follow, enum follow_state state, pool_work_fn work, pool_done_cb done)
 {
     follow->state = state;
     follow->job = (struct pool_job){.work = work, .done = done};
-    pool_run(follow->cache->options.follow_pool, &follow->job);
+    pool_run(follow->pool, &follow->job);
 }
 
-static int64_t now_ms(const struct follow *follow)
-{
-    const struct events *events = follow->cache->options.events;
-    return events->now_ms(events->loop);
-}
-
-/* Whether Redis has been trusted, and the same, ever since the begin. */
+/* Whether Redis has been trusted ever since the begin. */
 static bool follow_may_go_on(const struct follow *follow)
 {
-    const struct cache *cache = follow->cache;
-    return !follow->is_over && cache->trusted && cache->distrust_count == follow->distrust_count;
+    return !follow->is_over && trust_holds(follow->trust, follow->hold);
 }
 
 /* ---- The end ---- */
@@ -114,8 +106,8 @@ static void stream_drop(struct follow *follow)
 /* pool thread */
 static enum status end_work(struct pool_job *job, struct error *error)
 {
-    struct follow *follow = follow_of_job(job);
-    struct store *store = follow->cache->options.store;
+    struct follow *follow = container_of(job, struct follow, job);
+    struct store *store = follow->options.store;
     enum status status = STATUS_OK;
     stream_drop(follow);
     if (follow->is_history_lost)
@@ -133,7 +125,7 @@ static enum status end_work(struct pool_job *job, struct error *error)
 static void on_ended(struct pool_job *job, enum status status, const struct error *error)
 {
     (void)status, (void)error;
-    follow_of_job(job)->state = FOLLOW_IDLE;
+    container_of(job, struct follow, job)->state = FOLLOW_IDLE;
 }
 
 static void follow_end(struct follow *follow)
@@ -143,7 +135,7 @@ static void follow_end(struct follow *follow)
 
 static void follow_fail(struct follow *follow, const char *reason)
 {
-    cache_count(follow->cache, STAT_FOLLOW_FAILED);
+    stats_add(follow->options.stats, STAT_FOLLOW_FAILED, 1);
     if (!follow->was_logged)
         log_warn(NULL, "follow_failed", "error=\"%s\" action=\"trying again\"", reason);
     follow->was_logged = true;
@@ -186,56 +178,33 @@ static void follow_fail_by(struct follow *follow, enum status status, const stru
 
 /* ---- Changes ---- */
 
-static void follow_invalidated(struct follow *follow)
-{
-    if (follow->is_refused) {
-        follow_fail(follow, "Redis didn't take what others changed");
-    } else if (!follow_may_go_on(follow)) {
-        follow_end(follow);
-    } else {
-        follow->resume_after = follow->changes.resume_after;
-        follow->is_unsaved = true;
-        follow_read(follow);
-    }
-}
-
-static void on_reply(struct follow *follow, const struct redis_reply *reply)
-{
-    if (!redis_reply_ok(reply))
-        follow->is_refused = true;
-    if (--follow->replies_left == 0)
-        follow_invalidated(follow);
-}
-
-static void on_todos_reply(void *ctx, const struct redis_reply *reply)
+static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_count)
 {
     struct follow *follow = ctx;
-    if (redis_reply_ok(reply)) {
-        struct stats *stats = follow->cache->options.stats;
-        uint64_t kept = (uint64_t)redis_reply_integer(reply);
-        stats_add(stats, STAT_FOLLOW_KEPT, kept);
-        stats_add(stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - kept);
+    if (outcome != FENCE_TAKEN) {
+        follow_fail(follow, "Redis did not take what others changed");
+        return;
     }
-    on_reply(follow, reply);
-}
-
-static void on_list_reply(void *ctx, const struct redis_reply *reply)
-{
-    on_reply(ctx, reply);
+    stats_add(follow->options.stats, STAT_FOLLOW_KEPT, (uint64_t)kept_count);
+    stats_add(follow->options.stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - (uint64_t)kept_count);
+    if (!follow_may_go_on(follow)) {
+        follow_end(follow);
+        return;
+    }
+    follow->resume_after = follow->changes.resume_after;
+    follow->is_unsaved = true;
+    follow_read(follow);
 }
 
 static void follow_invalidate(struct follow *follow)
 {
-    struct cache *cache = follow->cache;
+    struct fence_call call = {.redis = cache_redis(follow->cache), .settings = follow->options.settings};
     follow->state = FOLLOW_INVALIDATING;
-    follow->is_refused = false;
-    follow->replies_left = 2;
-    follow->epoch = cache->epoch;
-    invalidate_send(cache, cache->epoch, follow->changes.items, follow->changes.count, on_todos_reply, on_list_reply,
-                    follow);
+    follow->epoch = call.epoch = trust_epoch(follow->trust);
+    invalidate_send(&call, follow->changes.items, follow->changes.count, on_invalidated, follow);
 }
 
-static void on_settled(void *ctx)
+static void on_pause_over(void *ctx)
 {
     struct follow *follow = ctx;
     if (follow_may_go_on(follow))
@@ -244,10 +213,10 @@ static void on_settled(void *ctx)
         follow_end(follow);
 }
 
-static void follow_settle(struct follow *follow)
+static void follow_pause(struct follow *follow)
 {
-    follow->state = FOLLOW_SETTLING;
-    follow->cache->options.events->timer_start(follow->timer, SETTLE_MS);
+    follow->state = FOLLOW_PAUSING;
+    follow->options.events->timer_start(follow->timer, PAUSE_MS);
 }
 
 /* ---- Reading ---- */
@@ -261,19 +230,19 @@ static enum status purge_work(const struct follow *follow, struct error *error)
         ids[i] = follow->changes.items[i].id;
     const struct purge_write write = {
         .token = &token, .ids = ids, .id_count = follow->changes.count, .last_at_ms = clock_wall_ms()};
-    return purge_record(follow->cache->purge, &write, error);
+    return purger_record(follow->purger, &write, error);
 }
 
 /* pool thread. A worker late to learn of another epoch invalidated under keys that nobody reads: that isn't done, then. */
 static enum status finish_work(const struct follow *follow, struct error *error)
 {
     struct store_meta meta;
-    enum status status = store_meta_get(follow->cache->options.store, &meta, error);
+    enum status status = store_meta_get(follow->options.store, &meta, error);
     if (status != STATUS_OK)
         return status;
     if (meta.epoch != follow->epoch)
         return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
-    return follow->cache->purge ? purge_work(follow, error) : STATUS_OK;
+    return follow->purger ? purge_work(follow, error) : STATUS_OK;
 }
 
 /* pool thread */
@@ -282,20 +251,20 @@ static enum status keep_work(const struct follow *follow, struct error *error)
     enum status status = follow->epoch == 0 ? STATUS_OK : finish_work(follow, error);
     if (status != STATUS_OK)
         return status;
-    return store_follow_keep(follow->cache->options.store, &follow->owner, LEASE_MS, &follow->resume_after, error);
+    return store_follow_keep(follow->options.store, &follow->owner, LEASE_MS, &follow->resume_after, error);
 }
 
 /* pool thread */
 static enum status read_work(struct pool_job *job, struct error *error)
 {
-    struct follow *follow = follow_of_job(job);
+    struct follow *follow = container_of(job, struct follow, job);
     enum status status = follow->keep_due ? keep_work(follow, error) : STATUS_OK;
     return status == STATUS_OK ? store_stream_read(follow->stream, READ_WAIT_MS, &follow->changes, error) : status;
 }
 
 static void on_read(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct follow *follow = follow_of_job(job);
+    struct follow *follow = container_of(job, struct follow, job);
     if (status != STATUS_OK) {
         follow_fail_by(follow, status, error);
         return;
@@ -313,13 +282,13 @@ static void on_read(struct pool_job *job, enum status status, const struct error
     } else if (follow->changes.full) {
         follow_invalidate(follow);
     } else {
-        follow_settle(follow);
+        follow_pause(follow);
     }
 }
 
 static void follow_read(struct follow *follow)
 {
-    int64_t now = now_ms(follow);
+    int64_t now = events_now_ms(follow->options.events);
     follow->keep_due = follow->is_unsaved || now - follow->kept_at_ms >= RENEW_MS;
     if (follow->keep_due)
         follow->kept_at_ms = now;
@@ -335,7 +304,7 @@ static void follow_read(struct follow *follow)
  */
 static enum status anew_work(struct follow *follow, struct error *error)
 {
-    struct store *store = follow->cache->options.store;
+    struct store *store = follow->options.store;
     int64_t epoch;
     follow->anew = true;
     follow->resume_after.len_bytes = 0;
@@ -352,8 +321,8 @@ static enum status anew_work(struct follow *follow, struct error *error)
 /* pool thread */
 static enum status begin_work(struct pool_job *job, struct error *error)
 {
-    struct follow *follow = follow_of_job(job);
-    struct store *store = follow->cache->options.store;
+    struct follow *follow = container_of(job, struct follow, job);
+    struct store *store = follow->options.store;
     stream_drop(follow);
     enum status status = store_follow_claim(store, &follow->owner, LEASE_MS, &follow->resume_after, error);
     follow->has_lease = status == STATUS_OK;
@@ -370,13 +339,13 @@ static enum status begin_work(struct pool_job *job, struct error *error)
 
 static void on_begun(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct follow *follow = follow_of_job(job);
+    struct follow *follow = container_of(job, struct follow, job);
     if (status != STATUS_OK) {
         follow_fail_by(follow, status, error);
         return;
     }
     if (follow->anew)
-        cache_count(follow->cache, STAT_FOLLOW_ANEW);
+        stats_add(follow->options.stats, STAT_FOLLOW_ANEW, 1);
     log_info(NULL, "follow_begun", "owner=%s from=%s", follow->owner.text, follow->anew ? "now" : "saved_place");
     if (follow_may_go_on(follow))
         follow_read(follow);
@@ -386,13 +355,12 @@ static void on_begun(struct pool_job *job, enum status status, const struct erro
 
 void follow_tend(struct follow *follow)
 {
-    const struct cache *cache = follow->cache;
-    if (follow->state != FOLLOW_IDLE || follow->is_over || !cache->trusted)
+    if (follow->state != FOLLOW_IDLE || follow->is_over || !trust_is_given(follow->trust))
         return;
-    follow->distrust_count = cache->distrust_count;
+    follow->hold = trust_take(follow->trust);
     follow->epoch = 0;
     follow->anew = follow->is_unsaved = false;
-    follow->kept_at_ms = now_ms(follow);
+    follow->kept_at_ms = events_now_ms(follow->options.events);
     follow_run(follow, FOLLOW_BEGINNING, begin_work, on_begun);
 }
 
@@ -406,13 +374,17 @@ bool follow_is_idle(const struct follow *follow)
     return follow->state == FOLLOW_IDLE;
 }
 
-struct follow *follow_new(struct cache *cache)
+struct follow *follow_new(struct cache *cache, struct pool *pool)
 {
-    const struct events *events = cache->options.events;
     struct follow *follow = mem_zalloc(sizeof(*follow));
     follow->cache = cache;
+    follow->options = *cache_options(cache);
+    follow->trust = cache_trust(cache);
+    follow->purger = cache_purger(cache);
+    follow->pool = pool;
     follow->owner = token_new();
-    follow->timer = events->timer_new(events->loop, on_settled, follow);
+    const struct events *events = follow->options.events;
+    follow->timer = events->timer_new(events->loop, on_pause_over, follow);
     return follow;
 }
 
@@ -422,6 +394,6 @@ void follow_free(struct follow *follow)
         return;
     bug_unless(follow->state == FOLLOW_IDLE, "the follower is freed while it is at work");
     stream_drop(follow);
-    follow->cache->options.events->timer_free(follow->timer);
+    follow->options.events->timer_free(follow->timer);
     free(follow);
 }

@@ -3,21 +3,20 @@
  * Following what others write to the store: a shell, a script, another service.
  * context  loop only
  */
-#ifndef CACHE_FOLLOW_H
-#define CACHE_FOLLOW_H
+#ifndef FOLLOW_FOLLOW_H
+#define FOLLOW_FOLLOW_H
 
 #include <stdbool.h>
 
-#include "cache/options.h"
-#include "cache/trust.h"
-#include "cdn/purger.h"
+#include "cache/cache.h"
+#include "store/pool.h"
 
 struct follow;
 
-/* options->follow_pool is its own. purger NULL: there are no caches in front. */
-struct follow *follow_new(const struct cache_options *options, struct trust *trust, struct purger *purger);
+/* pool runs one call at a time and is kept busy; it must not be the cache's. */
+struct follow *follow_new(struct cache *cache, struct pool *pool);
 
-/* When it is idle; NULL is fine. */
+/* When it is idle, and after the cache, whose last callbacks may be the follower's; NULL is fine. */
 void follow_free(struct follow *follow);
 
 /* Once a second: begins, if no other worker follows. */

@@ -5,6 +5,7 @@
 #include "cache_bed.h"
 
 #include "cache/cache_state.h"
+#include "cache/trust.h"
 
 static bool is_trusted(const struct bed *bed, int worker)
 {
@@ -43,7 +44,7 @@ static void the_first_redis_ever_is_epoch_1(void **state)
     assert_true(is_trusted(bed, 0) && is_trusted(bed, 1));
     assert_int_equal(fake_store_meta(bed->store)->epoch, 1);
     assert_string_equal(fake_store_meta(bed->store)->cache_run_id, "run-a");
-    assert_int_equal(bed->workers[0].cache->epoch, 1);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 1);
     assert_int_equal(moves(bed), 1);
 }
 
@@ -52,13 +53,13 @@ static void the_same_redis_keeps_its_epoch(void **state)
     struct bed *bed = *state;
     set_meta(bed, 7, "run-a");
     start(bed);
-    assert_int_equal(bed->workers[1].cache->epoch, 7);
+    assert_int_equal(trust_epoch(bed->workers[1].cache->trust), 7);
     fake_server_leave(bed->server);
     assert_false(is_trusted(bed, 0));
     bed->server->away = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(bed->workers[0].cache->epoch, 7);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 7);
     assert_int_equal(moves(bed), 0);
 }
 
@@ -81,7 +82,7 @@ static void another_redis_moves_the_epoch_once_though_two_workers_race(void **st
     bed_tend(bed);
     assert_true(is_trusted(bed, 0));
     assert_int_equal(fake_store_meta(bed->store)->epoch, 8);
-    assert_int_equal(bed->workers[0].cache->epoch, 8);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 8);
     assert_int_equal(moves(bed), 1);
 }
 
@@ -99,7 +100,7 @@ static void entries_of_a_restarted_redis_are_out_of_reach(void **state)
     assert_true(fake_server_has(bed->server, "todo:1:{a}"));
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
-    assert_int_equal(bed->workers[1].cache->epoch, 2);
+    assert_int_equal(trust_epoch(bed->workers[1].cache->trust), 2);
     assert_int_equal(moves(bed), 2);
 }
 
@@ -148,7 +149,7 @@ static void a_primary_that_was_a_replica_meanwhile_is_another_redis(void **state
     set_replication_id(bed, 'b');
     bed->server->away = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
-    assert_int_equal(bed->workers[0].cache->epoch, 2);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 2);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
 }
@@ -173,7 +174,7 @@ static void what_a_primary_became_behind_our_back_is_noticed_at_the_next_tend(vo
     bed_tend(bed);
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(bed->workers[0].cache->epoch, 2);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 2);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
 }
 
@@ -304,7 +305,7 @@ static void an_epoch_moved_by_somebody_else_is_noticed_at_the_next_tend(void **s
     set_meta(bed, 2, "run-a");
     bed_tend(bed);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(bed->workers[0].cache->epoch, 2);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 2);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
     assert_int_equal(moves(bed), 1); /* the very first */
 }
@@ -320,7 +321,7 @@ static void a_worker_follows_the_record_to_another_redis(void **state)
     assert_false(is_trusted(bed, 0));
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(bed->workers[0].cache->epoch, 2);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 2);
     assert_int_equal(fake_store_meta(bed->store)->epoch, 2);
     fake_store_put(bed->store, "a", 1);
     bed_read(bed, &bed->workers[0], "a");
@@ -339,10 +340,10 @@ static void a_drain_under_an_old_epoch_removes_nothing(void **state)
     struct worker *worker = &bed->workers[0];
     start(bed);
     fake_pool_hold(worker->pool, true);
-    cache_tend(worker->cache);
+    worker_tend(worker);
     bed_store(worker); /* the record: still epoch 1 */
     set_meta(bed, 2, "run-a");
-    cache_tend(bed->workers[1].cache);
+    worker_tend(&bed->workers[1]);
     bed_settle(bed);
     fake_store_put(bed->store, "a", 1);
     bed_read(bed, &bed->workers[1], "a");
@@ -366,7 +367,7 @@ static void a_drain_that_outlived_its_connection_removes_nothing(void **state)
     bed_hold(&bed->workers[1], true);
     add_record(bed, "a", true);
     fake_pool_hold(worker->pool, true);
-    cache_tend(worker->cache);
+    worker_tend(worker);
     bed_store(worker); /* the record */
     bed_work(worker);  /* the listing */
     fake_redis_cut(bed_connection(worker));
@@ -449,7 +450,7 @@ static void a_check_for_the_last_redis_says_nothing_about_this_one(void **state)
     bed_settle(bed);
     bed_tend(bed);
     assert_int_equal(bed_read(bed, worker, "a"), 1);
-    assert_int_equal(worker->cache->epoch, 2);
+    assert_int_equal(trust_epoch(worker->cache->trust), 2);
 }
 
 static void a_drain_that_ends_late_does_not_disturb_the_next_check(void **state)
@@ -487,7 +488,7 @@ static void what_was_asked_before_trust_is_not_believed_after_it(void **state)
     assert_int_equal(bed_read(bed, worker, "a"), 1);
     bed_hold(worker, true);
     fake_store_meta(bed->store)->epoch = 2;
-    cache_tend(worker->cache);
+    worker_tend(worker);
     bed_redis(worker);
     bed_store(worker);
     assert_false(cache_is_trusted(worker->cache));
