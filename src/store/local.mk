@@ -19,10 +19,12 @@ libstore_a_SOURCES = \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \
-	src/store/sqlite_answers.c src/store/sqlite_answers.h \
-	src/store/sqlite_change.c src/store/sqlite_change.h \
-	src/store/sqlite_purges.c src/store/sqlite_purges.h \
+	src/store/sqlite_answers.c \
+	src/store/sqlite_change.c \
+	src/store/sqlite_meta.c \
+	src/store/sqlite_outbox.c \
+	src/store/sqlite_purges.c \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
-	src/store/sqlite_store.c \
+	src/store/sqlite_store.c src/store/sqlite_store.h \
 	src/store/sqlite_todo.c src/store/sqlite_todo.h \
 	src/store/store.c src/store/store.h src/store/store_ops.h

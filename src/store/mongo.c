@@ -247,12 +247,6 @@ static enum status mongo_list(struct store *store, const struct store_query *que
     return status;
 }
 
-static bool todo_is_same(const struct todo *a, const struct todo *b)
-{
-    return slice_equal(a->name, b->name) && slice_equal(a->description, b->description) && a->done == b->done &&
-           a->v == b->v && a->created_at_ms == b->created_at_ms && a->updated_at_ms == b->updated_at_ms;
-}
-
 /* Whose row took the id? Without an answer to that, the insert's own outcome is not known. */
 static enum status insert_settle(struct store *store, const struct todo *todo, struct error *error)
 {
@@ -261,7 +255,7 @@ static enum status insert_settle(struct store *store, const struct todo *todo, s
     struct error reason = {0};
     arena_init(&arena);
     enum status status = mongo_get(store, todo->id, &arena, &stored, &reason);
-    bool same = status == STATUS_OK && todo_is_same(&stored, todo);
+    bool same = status == STATUS_OK && todo_equal(&stored, todo);
     arena_fini(&arena);
     if (same)
         return STATUS_OK;
