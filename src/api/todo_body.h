@@ -7,7 +7,7 @@
 #define API_TODO_BODY_H
 
 #include "api/request.h"
-#include "base/json.h"
+#include "base/todo_json.h"
 #include "base/todo.h"
 
 /* 415 with Accept-Patch or Accept-Post unless the body's media type is type. */

@@ -18,8 +18,8 @@
 #include "api/todo_body.h"
 #include "base/etag.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/log.h"
+#include "base/todo_json.h"
 #include "clients/kept_answer.h"
 
 struct todo_inserting {
@@ -60,7 +60,7 @@ static void keep_outcome(struct todo_inserting *self)
     self->kept.done = on_kept;
     if (status == STATUS_OK || status == STATUS_EXISTS) {
         buf_reset(&self->request->scratch);
-        json_write_todo(&self->request->scratch, &self->insert.todo);
+        todo_json_write(&self->request->scratch, &self->insert.todo);
         answer->http_status = status == STATUS_OK ? 201 : 409;
         answer->body = arena_copy(&self->request->arena, buf_slice(&self->request->scratch));
         etag_of_todo(self->etag, self->insert.todo.v, self->insert.todo.created_at_ms, answer->body);

@@ -48,12 +48,6 @@ static struct audit_version version_of(const struct todo *todo)
     return (struct audit_version){.v = todo->v, .created_at_ms = todo->created_at_ms};
 }
 
-static bool todo_equal(const struct todo *a, const struct todo *b)
-{
-    return a->v == b->v && a->created_at_ms == b->created_at_ms && a->updated_at_ms == b->updated_at_ms &&
-           a->done == b->done && slice_equal(a->name, b->name) && slice_equal(a->description, b->description);
-}
-
 /* ---- The steps, last to first ---- */
 
 static void on_second_look(void *ctx, const struct redis_reply *reply)

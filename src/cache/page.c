@@ -13,6 +13,7 @@
 
 #include "base/cursor.h"
 #include "base/json.h"
+#include "base/todo_json.h"
 
 uint8_t query_cursor_tag(const struct store_query *query)
 {
@@ -89,7 +90,7 @@ void page_render(struct rendered_page *rendered, const struct store_query *query
     for (size_t i = 0; i < rows->count; i++) {
         if (i > 0)
             buf_append_char(&rendered->body, ',');
-        json_write_todo(&rendered->body, &rows->todos[i]);
+        todo_json_write(&rendered->body, &rows->todos[i]);
     }
     rendered->next[0] = '\0';
     buf_append_text(&rendered->body, "],\"next\":");

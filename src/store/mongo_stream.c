@@ -19,13 +19,12 @@
  * A server that stands alone refuses the stage, others don't know it: STATUS_UNSUPPORTED. Errors that say that the history
  * behind a place is gone are STATUS_NOT_FOUND; any other may pass.
  */
-#include "store/mongo_stream.h"
-
 #include <mongoc/mongoc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/mongo_store.h"
 
 struct mongo_stream {
     struct store_stream stream;
@@ -38,7 +37,7 @@ struct mongo_stream {
 
 static struct mongo_stream *stream_of(struct store_stream *stream)
 {
-    return (struct mongo_stream *)stream;
+    return container_of(stream, struct mongo_stream, stream);
 }
 
 static bool code_is_among(uint32_t code, const uint32_t *codes, size_t count)
@@ -296,12 +295,12 @@ static enum status stream_begin(struct mongo_stream *stream, const struct resume
     return status;
 }
 
-enum status mongo_stream_open(struct mongo_server *server, struct store *store, const struct resume_token *resume_after,
-                              struct store_stream **out, struct error *error)
+enum status mongo_stream_open(struct store *store, const struct resume_token *resume_after, struct store_stream **out,
+                              struct error *error)
 {
     struct mongo_stream *stream = mem_zalloc(sizeof(*stream));
     stream->stream.store = store;
-    enum status status = mongo_session_open(&stream->session, server, "todos", error);
+    enum status status = mongo_session_open(&stream->session, mongo_server_of(store), "todos", error);
     if (status == STATUS_OK)
         status = stream_begin(stream, resume_after, error);
     if (status != STATUS_OK) {

@@ -21,7 +21,7 @@
 
 static const struct {
     const char *prefix;
-    enum status (*open)(struct store **store, const struct store_options *options, struct error *error);
+    __typeof__(store_open) *open;
 } SCHEMES[] = {
     {"sqlite:", sqlite_open},
     {"mongodb://", mongo_open},
@@ -29,7 +29,6 @@ static const struct {
 };
 
 enum { SCHEME_COUNT = sizeof(SCHEMES) / sizeof(SCHEMES[0]) };
-enum { CHANGEABLE = 1u << TODO_NAME | 1u << TODO_DESCRIPTION | 1u << TODO_DONE };
 
 /* The URI's scheme alone goes into the text: what follows may hold a password. */
 static enum status scheme_unknown(const char *uri, struct error *error)
@@ -96,7 +95,7 @@ enum status store_change(struct store *store, const struct store_change *change,
                          struct store_changed *changed, struct error *error)
 {
     bug_unless(todo_id_valid(slice_of(change->todo->id)), "an invalid id reached the store");
-    bug_unless((change->fields & ~CHANGEABLE) == 0, "a field that never changes reached the store");
+    bug_unless((change->fields & ~(unsigned)TODO_WRITE_FIELDS) == 0, "a field that never changes reached the store");
     *changed = (struct store_changed){0};
     return store->ops->change(store, change, arena, changed, error);
 }

@@ -120,6 +120,12 @@ struct store_change {
     struct store_condition condition;
 };
 
+/* The fields of a todo that exists which take the change's values; updated_at_ms and v come on top. */
+static inline unsigned store_change_fields(const struct store_change *change)
+{
+    return change->kind == STORE_REPLACE ? (unsigned)TODO_WRITE_FIELDS : change->fields;
+}
+
 struct store_changed {
     bool created;
     struct todo todo; /* as it is now (DELETE: as it was), texts in the arena */

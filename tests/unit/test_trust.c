@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which Redis, which epoch, trusted or not (cache/link.c), and the draining of the outbox before the first read (outbox.c).
+ * Which Redis, which epoch, trusted or not (cache/trust.c), and the draining of the outbox before the first read (outbox.c).
  */
 #include "cache_bed.h"
 
