@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For those who run the service: is the worker alive, can it do its work, what has it counted?
+ * For operators: is the worker alive, can it do its work, and what has it counted?
  *
- * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker. /readyz asks the
- * store, on a pool thread, and is 503 if that fails or the worker is about to stop; it says what is not there. Redis away is
- * no reason to be taken out of service: reads and writes go on without it, so it is only told.
- * /metrics is this machine's workers' counters, summed, whichever worker is asked.
+ * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker. /readyz asks
+ * the store, on a pool thread. It is 503 if that fails or the worker is about to stop, and its body says what is
+ * missing. Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200.
+ * /metrics is the sum of the counters of all workers on this machine, whichever worker is asked.
  *
- * nginx offers these on its internal listener alone.
+ * nginx offers these paths on its internal listener only.
  */
 #include "api/handlers.h"
 #include "base/container.h"

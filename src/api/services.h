@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What handlers work with: one struct that goes down with every call, so that there are no globals.
+ * Everything that handlers work with: one struct that is passed down with every call, so that there are no globals.
  */
 #ifndef API_SERVICES_H
 #define API_SERVICES_H
@@ -12,7 +12,7 @@
 #include "cache/cache.h"
 #include "clients/limit.h"
 
-/* Appends all workers' metrics as Prometheus text; server/stats_file.c knows where they lie. */
+/* Appends all workers' metrics as Prometheus text (server/stats_file.c). */
 typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
 
 struct services {
@@ -24,7 +24,7 @@ struct services {
     struct stats *stats; /* this worker's */
     services_metrics_fn metrics;
     void *metrics_ctx;
-    struct slice write_token; /* that writes must show; absent: anybody may write */
+    struct slice write_token; /* that writes must show; absent: all clients may write */
     bool draining;            /* SIGTERM came: /readyz says so */
 };
 

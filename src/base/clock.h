@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two clocks. Wall time is for values that others read (created_at, Age, deadlines shared with other machines); it may
- * jump. Monotonic time measures how long something took. Timers and timeouts use the loop's time instead (events.h).
+ * The two clocks. Wall time is for values that others read (created_at, Age, deadlines shared with other machines); it
+ * may jump. Monotonic time measures how long something took. Timers and timeouts use the loop's time instead
+ * (events.h).
  * context  any thread
  */
 #ifndef BASE_CLOCK_H

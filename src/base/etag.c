@@ -2,15 +2,16 @@
 /*
  * Strong entity tags, by hash of the bytes that are sent.
  *
- * A tag is strong (RFC 9110 8.8.3) if two bodies with the same tag are the same bytes. The hash covers exactly these bytes, so
- * no table of what went into them is needed, and a change of the JSON's layout changes all tags by itself. The hash is not
- * cryptographic: a client can make two versions of its own todo with one hash, and misleads only itself by it.
+ * A tag is strong (RFC 9110 8.8.3) if two bodies with the same tag are the same bytes. The hash covers exactly these
+ * bytes, so no table of what went into them is needed, and a change of the JSON's layout changes all tags by itself.
+ * The hash is not cryptographic: a client can make two versions of its own todo with one hash, but that misleads only
+ * itself.
  *
- * A todo's tag holds its version too. Its hash only has to tell apart two lives of one id, and 64 bits do that.
- * A list has no version. Its tag must tell pages apart by the hash alone, so it has 128 bits.
+ * A todo's tag holds its version too. Its hash only has to tell apart two lives of one id, and 64 bits do that. A list
+ * has no version. Its tag must tell pages apart by the hash alone, so it has 128 bits.
  *
- * Guarantees: the text is quoted, without a weak mark, and of a fixed alphabet, so that it can go into a header as it is.
- * etag_parse_todo() takes only what etag_of_todo() may have made; it doesn't check the hash, for it doesn't have the body.
+ * Guarantees: the text is quoted, without a weak mark, and of a fixed alphabet, so that it can go into a header as it
+ * is. etag_parse_todo() takes only texts of the form that etag_of_todo() makes; it ignores the hash.
  *
  * Does not: compare tags. base/condition.c does that for reads, the stores do it for writes (store/condition.c).
  */
@@ -74,10 +75,8 @@ bool etag_parse_todo(struct slice etag, int64_t *v, int64_t *created_at_ms)
 {
     if (etag.len < 2 || etag.data[0] != '"' || etag.data[etag.len - 1] != '"')
         return false;
-    const char *begin = etag.data + 1, *end = etag.data + etag.len - 1;
-    const char *dash = memchr(begin, '-', (size_t)(end - begin));
-    if (!dash || !slice_to_int64((struct slice){begin, (size_t)(dash - begin)}, v) || *v < 1)
+    struct slice rest;
+    if (!slice_to_int64(slice_split((struct slice){etag.data + 1, etag.len - 2}, '-', &rest), v) || *v < 1)
         return false;
-    struct slice rest = {dash + 1, (size_t)(end - dash - 1)};
     return take_hex(&rest, created_at_ms) && rest.len == 1 + HASH_LEN && rest.data[0] == '-';
 }

@@ -2,14 +2,15 @@
 /*
  * Hashes: the one file that sees xxhash.
  *
- * XXH3 takes some 20 ns for the bytes of a todo, and its values are fixed for good. So workers of different builds agree on
- * ETags, cursors and keys of list pages, and a client's ETag stays valid over an upgrade.
+ * XXH3 takes some 20 ns for the bytes of a todo, and its values are fixed for good. So workers of different builds
+ * agree on ETags, cursors and keys of list pages, and a client's ETag stays valid over an upgrade.
  *
- * 64 bits are enough where a collision costs little, or where more than the hash is compared. 128 bits tell bodies apart
- * without any other knowledge: a collision by chance is not to be expected in the life of an installation.
+ * 64 bits are enough where a collision costs little, or where more than the hash is compared. 128 bits tell bodies
+ * apart without any other knowledge: two different bodies with one hash are not to be expected in the life of an
+ * installation.
  *
- * Does not: resist an attacker. XXH3 is not cryptographic and has no secret key here, so no promise to one client may depend
- * on what another client sends.
+ * Does not: resist an attacker. XXH3 is not cryptographic and has no secret key here, so no promise to one client may
+ * depend on what another client sends.
  */
 #include "base/hash.h"
 

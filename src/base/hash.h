@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hashes over bytes (XXH3). They are the same in all builds and on all machines, and not cryptographic: a client can make two
- * texts with one hash.
+ * Hashes over bytes (XXH3). They are the same in all builds and on all machines. They are not cryptographic: a client
+ * can make two texts with one hash.
  * context  any (pure)
  */
 #ifndef BASE_HASH_H

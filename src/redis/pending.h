@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that wait for their answer, in the order in which they were made. context any (pure)
+ * Commands that wait for their answer, in the order in which they were made.
+ * context  any (pure)
  */
 #ifndef REDIS_PENDING_H
 #define REDIS_PENDING_H

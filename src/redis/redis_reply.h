@@ -17,7 +17,7 @@ struct redis_reply;
 
 enum redis_type { REDIS_TYPE_NIL, REDIS_TYPE_TEXT, REDIS_TYPE_INTEGER, REDIS_TYPE_ARRAY, REDIS_TYPE_ERROR };
 
-/* reply is borrowed until the callback returns; NULL: no answer came, so whether the command ran is not known. */
+/* reply is borrowed until the callback returns; NULL: no answer came, and it is unknown whether the command ran. */
 typedef void (*redis_reply_cb)(void *ctx, const struct redis_reply *reply);
 
 enum redis_type redis_reply_type(const struct redis_reply *reply);
@@ -42,7 +42,7 @@ struct reply_room {
     const size_t *awaited; /* replies that are still to come; a reply that was not asked for ends the connection */
 };
 
-/* From here on reader builds its replies in room, which must outlive it. */
+/* From now on reader builds its replies in room, which must outlive it. */
 void reply_room_serve(struct reply_room *room, struct redisReader *reader);
 
 #endif

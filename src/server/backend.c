@@ -2,14 +2,14 @@
 /*
  * The parts below the API, opened in the order in which they need each other and closed in the opposite one.
  *
- *   HTTP client, store -> pool -> cache
+ *   store -> pool -> HTTP client, cache
  *
- * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a tool is
- * one more worker.
+ * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a
+ * tool is one more worker.
  *
- * The follower has a pool and a thread of its own. Its calls wait for changes, and would keep other calls waiting.
+ * The follower has a pool and a thread of its own: its calls wait for changes, and would delay other calls.
  *
- * What it does not do: make the loop, or wait until nothing is under way. Worker and tools end in different ways.
+ * Does not: make the loop, or wait until nothing is under way. A worker and a tool end in different ways.
  */
 #include "server/backend.h"
 
@@ -32,7 +32,7 @@ static enum status backend_open_store(struct backend *backend, const struct back
     struct store_options store_options = {
         .uri = settings->store,
         .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        /* Clients of the store: one per thread, and one that the follower's stream keeps beside those of its calls. */
+        /* Clients of the store: one per thread, and one more that the follower's stream keeps. */
         .concurrency = backend_thread_count(settings, options->follow) + (options->follow ? 1 : 0),
     };
     return store_open(&backend->store, &store_options, error);

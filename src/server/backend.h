@@ -36,7 +36,11 @@ struct backend_options {
 /* The threads that its store calls need; loop_new() gets at least that many. */
 unsigned backend_thread_count(const struct settings *settings, bool follow);
 
-/* errors  STATUS_INVALID: a setting that can't be (the store's URI, Redis' address); STATUS_UNAVAILABLE: no SQLite file */
+/*
+ * A store or a Redis that is away is no error here.
+ * errors  STATUS_INVALID: store, redis, purge_url or purge_header_file is wrong; STATUS_UNAVAILABLE: libcurl can't
+ * start
+ */
 enum status backend_open(struct backend *backend, const struct backend_options *options,
                          struct error *error) STATUS_MUST_CHECK;
 

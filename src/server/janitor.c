@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The janitor: one timer, once a second, and the duties that hang on it.
+ * The janitor: one timer, once a second, and its duties.
  *
- *   janitor_tend_backend     the cache's own (epoch, outbox, purges), following, auditing
- *   janitor_expire_idle     FastCGI connections that nobody uses
- *   janitor_prepare_store   until it has succeeded: indexes or tables made, the store seen; and again if they are found gone
+ *   janitor_tend_backend    the cache's own (epoch, outbox, purges), following, auditing
+ *   janitor_expire_idle     FastCGI connections that are idle
+ *   janitor_prepare_store   makes indexes or tables, checks that the store answers; repeated until it succeeds
  *
- * A store that is away at the start is no reason not to start: the worker serves what the cache has, answers 503 to the
- * rest, and prepares the store as soon as it is there. That runs on a pool thread, for it blocks, and after each failure
- * the pause doubles up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready; what
- * becomes of it afterwards is the pool's breaker's to tell.
+ * A worker starts even if the store is away: it serves what the cache has, answers 503 otherwise, and prepares the
+ * store as soon as it answers. Preparing runs on a pool thread, because it blocks. After each failure the pause
+ * doubles, up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready. Later
+ * outages are reported by the pool's breaker.
  *
- * Every duty is bounded, and none waits for its end: the timer is set anew after the duties have been started. The second time comes
- * after a part of a second drawn by lot, so that workers which were started together don't ask the store all at once.
+ * Every duty is bounded, and the janitor waits for none: it sets the timer again when it has started them. The second
+ * run comes after a random part of a second, so that workers that were started together don't all ask the store at
+ * once.
  */
 #include "server/janitor.h"
 
@@ -34,7 +35,7 @@ struct janitor {
     struct pool_job prepare;
     enum prepare_state prepare_state;
     unsigned prepare_pause_s; /* after the last failure; 0: none yet */
-    unsigned prepare_left_s;  /* of that pause */
+    unsigned prepare_left_s;  /* how much of that pause is to come */
     const struct events *events;
     struct services *services;
     struct backend *backend;

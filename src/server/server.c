@@ -2,21 +2,21 @@
 /*
  * A worker's parts, from the loop up to the janitor, made in the order of their layers and freed in the opposite one.
  *
- * The end, which must lose no request. On SIGTERM, SIGINT or SIGQUIT:
- *   1. /readyz says so, no connection is accepted any more: what waits in the backlog is for the other workers;
- *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c tells how, and why a
- *      plain close() would lose a request that is on its way);
- *   3. what is under way goes on to its end; so does what comes on connections that are still open;
- *   4. with no connection, no store call, no refresh and no purge left, the loop stops. Against a peer that doesn't close, a
- *      connection on which nothing came for a second is closed; at drain_timeout_ms all are.
+ * The end must lose no request. On SIGTERM, SIGINT or SIGQUIT:
+ *   1. /readyz reports it, and no more connections are accepted: those in the backlog are for the other workers;
+ *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c explains how, and
+ *      why a plain close() would lose a request that is on its way);
+ *   3. requests under way are answered, and so are those that still come on open connections;
+ *   4. when there is no connection, store call, refresh or purge, the loop stops. If the peer doesn't close a
+ *      connection, it is closed after a second without a request; at drain_timeout_ms all are closed.
  * Behind nginx that takes as long as the longest request.
  *
- * A second signal changes nothing: who sends one to the group and one to multiwatch would else lose the requests under way.
+ * A second signal has no effect. Otherwise a signal to the process group and another to multiwatch would lose requests.
  *
- * SIGQUIT means the same because multiwatch 1.0.0 sends it first where it was told "-s TERM": it takes the signal that stands before
- * the wanted one in its table. To a worker that left it alone a stop of the service would be a crash.
+ * SIGQUIT means the same because multiwatch 1.0.0 sends it first when it was told "-s TERM": it takes the signal before
+ * the wanted one in its table. A worker with the default action would die of it at every stop of the service.
  *
- * What the counters' file needs isn't worth a worker: without it the worker counts for itself, and says so.
+ * A broken stats file must not stop a worker: it counts for itself and logs a warning.
  */
 #include "server/server.h"
 
@@ -42,7 +42,7 @@ enum {
     DRAIN_TICK_MS = 10,
     WRITE_TOKEN_MAX = 512,
     CONNECTION_DESCRIPTORS = 2,
-    OTHER_DESCRIPTORS = 256, /* Redis, store, log, what the libraries open */
+    OTHER_DESCRIPTORS = 256, /* Redis, store, log, and those that libraries open */
 };
 
 struct server {
@@ -59,7 +59,7 @@ struct server {
     int64_t drain_end_at_ms;
 };
 
-/* connections_max needs more descriptors than a shell or systemd grant by default; the hard limit usually allows them. */
+/* connections_max needs more descriptors than the default soft limit allows; the hard limit usually is high enough. */
 static void descriptors_raise(const struct settings *settings)
 {
     rlim_t needed = (rlim_t)settings->connections_max * CONNECTION_DESCRIPTORS + OTHER_DESCRIPTORS;
@@ -83,7 +83,7 @@ static enum status server_open_stats(struct server *server, struct error *error)
     return stats_file_open(&server->stats_file, "", 1, error);
 }
 
-/* A worker that can't read its token must not start: it would let anybody write. */
+/* A worker that can't read its token must not start: it would let every client write. */
 static enum status server_open_token(struct server *server, struct error *error)
 {
     const char *path = server->settings->write_token_file;
@@ -210,8 +210,8 @@ void server_run(struct server *server)
 }
 
 /*
- * A store call that outlasts the patience can't be stopped: its thread works in memory that must not be freed, and even
- * exit() would wait for it. Its caller has had no answer, its fence runs out by itself.
+ * A store call that is still running at drain_timeout_ms can't be stopped. Its thread uses memory that must not be
+ * freed, and even exit() would wait for it. Its client gets no answer, and its fence expires by itself.
  */
 static void server_leave_if_busy(const struct server *server)
 {
