@@ -20,6 +20,7 @@ from pathlib import Path
 from ports import free_ports
 from supervisor import ROOT, Supervisor, children, started_at
 
+DEV = ROOT / "dev"
 # The sanitizers' build, unless somebody wants another one to be tried.
 WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan")).resolve()
 SANITIZER = "exitcode=99:detect_leaks=1:log_path=logs/sanitizer:print_stacktrace=1"
