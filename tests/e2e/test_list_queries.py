@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-Lists beyond plain pages (test_list.py): the done filter, links that lead on and back, what a cursor is good for, 304 without
+Lists beyond plain pages (test_list_pages.py): the done filter, links that lead on and back, what a cursor is good for, 304 without
 the store, and that a page costs the same however deep it lies.
 """
 
