@@ -16,7 +16,7 @@ import { traceOf } from "./trace.js";
 const TIMEOUT_MS = 20_000;
 const KEPT_ANSWERS = 200;
 const UNREACHED = "The service can’t be reached.";
-const UNKNOWN = "No answer came; it may have been saved or not.";
+const UNKNOWN = "No answer came. The change may have been saved, or not.";
 
 export const requests = new EventTarget();
 
@@ -68,7 +68,7 @@ function problemOf(response, text, trace) {
     try {
         body = JSON.parse(text);
     } catch {
-        body = { title: `The answer was ${response.status}`, detail: "It says no more than that." };
+        body = { title: `The answer was ${response.status}`, detail: "The answer gives no details." };
     }
     return new Problem(response.status, body, trace, retryAfterSeconds);
 }

@@ -47,14 +47,14 @@ function fill(base, mine, theirs) {
         versions.replaceChildren(...Object.keys(FIELDS).map((field) => compareField(field, base, mine, theirs)));
         return [
             "This todo was changed elsewhere",
-            "Choose what shall stand, field by field.",
-            "Save the marked",
-            "Keep what is there now",
+            "Choose which value to keep, field by field.",
+            "Save the chosen values",
+            "Keep the current version",
         ];
     }
     versions.replaceChildren(showOne(mine ?? theirs));
     return mine
-        ? ["This todo was deleted elsewhere", "Your version:", "Make it again", "Let it go"]
+        ? ["This todo was deleted elsewhere", "Your version:", "Create it again", "Leave it deleted"]
         : ["This todo was changed elsewhere", "You haven’t seen this version:", "Delete it", "Keep it"];
 }
 

@@ -38,7 +38,7 @@ export function showProblem(problem, retry) {
 }
 
 function showOffline() {
-    showNotice("You are offline. What stands here may be old, and changes can’t be saved.");
+    showNotice("You are offline. This page may show old todos, and changes can’t be saved.");
 }
 
 export function startNotice(retry) {

@@ -19,7 +19,7 @@ import { sourceName, sourceSentence } from "./trace.js";
 import { fromTemplate, part, say, showMs, showTime } from "./view.js";
 
 const OUTCOMES = {
-    theirs: "Your change was dropped; this is what is there now.",
+    theirs: "Your change was dropped. This is the current version.",
     later: "Nothing was saved.",
 };
 
@@ -143,7 +143,7 @@ export class Row {
         }
         const { todo } = result.entry;
         this.showGone(`Deleted “${todo.name}”.`, todo);
-        say(`Deleted ${todo.name}. Undo is at hand.`);
+        say(`Deleted ${todo.name}. You can undo this.`);
     }
 
     // In the row's place: what became of it, and Undo if there is a todo to bring back.
@@ -167,7 +167,7 @@ export class Row {
             if (!(problem instanceof Problem)) throw problem;
             const isTaken = problem.status === 412;
             part(gone, "text").textContent = isTaken
-                ? `Somebody has made “${todo.id}” again meanwhile.`
+                ? `Another client has made “${todo.id}” again meanwhile.`
                 : problem.message;
             undo.hidden = isTaken;
             undo.disabled = false;
