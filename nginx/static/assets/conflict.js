@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two people changed one todo, and the service has refused the second: both versions side by side, and a choice.
+ * Two people changed one todo, and the service has refused the second change. The dialog shows both versions side by
+ * side.
  *
- * Field by field, the version is marked that a merge would take: mine where I changed something, theirs elsewhere.
- * Where one side is that the todo is gone, there is nothing to merge, and the choice is between the two.
+ * In each field, the value that a merge would take is marked: mine if I changed the field, else theirs. If one side
+ * deleted the todo, there is nothing to merge, and the visitor chooses one of the two.
  *
- * The dialog decides nothing and sends nothing: it gives back what was chosen.
+ * The dialog sends nothing; it returns the visitor's choice.
  */
 import { byId, element, fromTemplate, part } from "./view.js";
 
@@ -66,9 +67,9 @@ function chosen(mine, theirs) {
 }
 
 /*
- * base is what was seen when the change began, mine what it should become, theirs what is there now; mine or theirs is
- * null for "deleted". Resolves to {keep: "mine", todo}, to {keep: "theirs"}, or, for whatever closed the dialog but
- * these two buttons, to {keep: "later"}.
+ * base is the todo when the change began, mine the wanted todo, theirs the current one; mine or theirs is null for
+ * "deleted". Resolves to {keep: "mine", todo} or {keep: "theirs"}; or to {keep: "later"} if the dialog was closed in
+ * another way.
  */
 export function settle(base, mine, theirs) {
     const dialog = byId("conflict");
