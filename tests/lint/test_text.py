@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Layout and words: clang-format, one way to write sizeof and limits, shellcheck, plain paths, README and HACKING within their
-lengths and true about files and functions, metrics in the manual.
+Layout and words: clang-format, one way to write sizeof and limits, shellcheck, plain paths, documents that are short and true
+about files and functions, metrics in the manual.
 """
 
 import re
@@ -70,29 +70,39 @@ def test_no_path_of_one_machine_is_written_down():
         assert not found or path.name == "test_text.py", f"{path}: {found and found[0]}"
 
 
-@pytest.mark.parametrize("name", ["README.md", "HACKING.md"])
-def test_guide_is_short(name):
-    assert len(text(name).splitlines()) <= 150
+DOCUMENTS = ["README.md", "HACKING.md", "NEWS.md", *(str(path) for path in files(".md", under="doc"))]
 
 
-def test_guide_names_files_that_exist():
-    for name in ("README.md", "HACKING.md"):
-        for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", text(name)):
-            assert (ROOT / path).exists(), f"{name} names {path}"
+@pytest.mark.parametrize("name, lines_max", [("README.md", 120), ("HACKING.md", 150)])
+def test_guide_is_short(name, lines_max):
+    assert len(text(name).splitlines()) <= lines_max
 
 
-def test_guide_names_functions_that_exist():
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_document_names_files_that_exist(name):
+    words = text(name)
+    for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", words):
+        assert (ROOT / path).exists(), f"{name} names {path}"
+    known = {path.name for path in files(".c", ".h", ".lua", ".pml", ".py", ".sh", ".md")}
+    assert [path for path in re.findall(r"`(\w+\.(?:c|h|lua|pml|py|sh))`", words) if path not in known] == []
+
+
+def test_documents_name_functions_that_exist():
     """`cache_get()` is a function or macro of src/, or of the tests' Python; noun_verb() stands for any name."""
     sources = "\n".join(text(path) for path in files(".c", ".h", under="src"))
     python = "\n".join(text(path) for path in files(".py", under="tests"))
     seen = 0
-    for guide in ("README.md", "HACKING.md"):
-        for name in set(re.findall(r"`(\w+)\(\)`", text(guide))) - {"noun_verb"}:
+    for document in DOCUMENTS:
+        for name in set(re.findall(r"`(\w+)\(\)`", text(document))) - {"noun_verb"}:
             in_c = re.search(rf"^(#define |\w[^\n;=]*[ *]){name}\(", sources, re.M)
             in_python = re.search(rf"^ *def {name}\(", python, re.M)
-            assert in_c or in_python, f"{guide} names {name}(), which is nowhere"
+            assert in_c or in_python, f"{document} names {name}(), which is nowhere"
             seen += 1
     assert seen > 5, "the pattern finds next to no function"
+
+
+def test_every_document_is_in_the_archive():
+    assert [name for name in DOCUMENTS if name not in text("Makefile.am").split()] == []
 
 
 def test_every_metric_is_in_the_manual_and_back():
