@@ -6,16 +6,17 @@
  *                         |                  \--equals--> CONSISTENT     \--another, none--> CHANGED
  *                         \--none--> CHANGED
  *
- * The two cannot be read in one moment, so a difference alone proves nothing: a write may have come in between, and have
- * removed the entry as it should. But a write removes the entry before it touches the store, and the same entry cannot come
- * back: it would have been filled from the store again, at another time. So an entry that is there before and after the
- * store was read was there all the time, and must say what the store said.
+ * The two cannot be read in one moment, so a difference alone proves nothing: a write may have come in between, and
+ * have removed the entry as it should. But a write removes the entry before it touches the store, and the same entry
+ * cannot come back: it would have been filled from the store again, at another time. So an entry that is there before
+ * and after the store was read was there all the time, and must say what the store said.
  *
- * "The same" is decided by version and fill time; "says the same" by all fields, so that a right version over wrong texts is
- * found too.
+ * "The same" is decided by version and fill time; "says the same" by all fields, so that a right version over wrong
+ * texts is found too.
  *
- * It does not remove what it finds: entries belong to the protocol, and todoctl purge is for operators. A writer that does not
- * come through this service is seen as an inconsistency until the entry's lifetime ends, because that is what it makes.
+ * It does not remove what it finds: entries belong to the protocol, and todoctl purge is for operators. A writer that
+ * does not come through this service is seen as an inconsistency until the entry's lifetime ends, because that is what
+ * it makes.
  */
 #include "audit/audit.h"
 

@@ -2,18 +2,20 @@
 /*
  * The auditor: a background check of the promise that an entry equals the store.
  *
- *   hit -> (1 in audit_rate) -> waits 1 s -> compared -> waits until 10 s -> compared -> until 60 s -> compared -> forgotten
+ *   hit -> (1 in audit_rate) -> compared after 1 s -> compared after 10 s -> compared after 60 s -> forgotten
  *
- * Why three times: a race may put a wrong entry there soon after the hit; and an entry that an invalidation missed is found only
- * after it has stood for a while. It compares the entry as it is then, whichever worker filled it (audit.c).
+ * Why three times: a race may put a wrong entry there soon after the hit; and an entry that an invalidation missed is
+ * found only after it has stood for a while. It compares the entry as it is then, whichever worker filled it (audit.c).
  *
- * The distance between samples is drawn at random, so that a client's rhythm cannot hide an id from it; audit_rate on average.
+ * The distance between samples is drawn at random, so that a client's rhythm cannot hide an id from it; audit_rate on
+ * average.
  *
- * Bounded: it keeps at most SAMPLES_MAX hits and runs at most CHECKS_MAX comparisons at once. It does not take further hits, so
- * under a high load the rate is lower than the setting's, and the store gets some thirteen reads a second from it at most.
+ * Bounded: it keeps at most SAMPLES_MAX hits and runs at most CHECKS_MAX comparisons at once. It does not take further
+ * hits, so under a high load the rate is lower than the setting's, and the store gets some thirteen reads a second from
+ * it at most.
  *
- * The counts are todo_audit_total by kind and result. Without foreign writers, anything but 0 for "inconsistent" is a bug of
- * this service. Each inconsistency is in the log with the entry's history.
+ * The counts are todo_audit_total by kind and result. Without foreign writers, anything but 0 for "inconsistent" is a
+ * bug of this service. Each inconsistency is in the log with the entry's history.
  */
 #include "audit/auditor.h"
 

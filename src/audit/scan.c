@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walking over all entries with SCAN: each call costs Redis a little, however many keys there are, and never blocks it as KEYS
- * would.
+ * Walking over all entries with SCAN: each call costs Redis a little, however many keys there are, and never blocks it
+ * as KEYS would.
  *
- * The pattern takes this epoch's entries alone: their keys end with the brace, while the keys of leases and writers go on behind
- * it. The promise is SCAN's own: an entry that is there all the while is told once or more, one that comes or goes may be.
+ * The pattern takes this epoch's entries alone: their keys end with the brace, while the keys of leases and writers go
+ * on behind it. The promise is SCAN's own: an entry that is there all the while is told once or more, one that comes or
+ * goes may be.
  *
- * The caller asks for the next batch when it is through with one, so there is never more than one in memory. A batch is about
- * SCAN_COUNT keys; how many exactly is up to Redis' table.
+ * The caller asks for the next batch when it is through with one, so there is never more than one in memory. A batch is
+ * about SCAN_COUNT keys; how many exactly is up to Redis' table.
  *
  * It does not look into the entries, and does not stop a walk by itself: a caller that asks no more has ended it.
  */

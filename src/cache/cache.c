@@ -9,14 +9,14 @@
  *   cdn/                                                         caches in front; below this room
  *   follow/, audit/                                              what others write; is it all true: above this room
  *
- * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
- * It holds because
- * (1) a reader fills only under a lease that it took before it read, and every write deletes that lease;
- * (2) a write marks its ids before it touches the store, and no reader gets a lease while a mark is there;
- * (3) a write deletes entry and lease again after the store has answered, and the outbox keeps what cannot be deleted now.
+ * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in
+ * flight. It holds because (1) a reader fills only under a lease that it took before it read, and every write deletes
+ * that lease; (2) a write marks its ids before it touches the store, and no reader gets a lease while a mark is there;
+ * (3) a write deletes entry and lease again after the store has answered, and the outbox keeps what cannot be deleted
+ * now.
  *
- * If Redis is away, frozen or unknown, there is no trust: reads go to the store, writes through the outbox. doc/consistency.md
- * says what is promised when, and which test shows it.
+ * If Redis is away, frozen or unknown, there is no trust: reads go to the store, writes through the outbox.
+ * doc/consistency.md says what is promised when, and which test shows it.
  */
 #include "cache/cache.h"
 

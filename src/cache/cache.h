@@ -3,8 +3,8 @@
  * The cache-aside service: todos and pages of todos from Redis if it has them, from the store otherwise, and writes
  * that leave no entry stale. Handlers and the loader reach todos through this door alone.
  *
- * The promise, the protocol and its proof: doc/consistency.md. In short, an entry that exists equals the committed document,
- * and no write to it is in flight. The calls are in the headers below:
+ * The promise, the protocol and its proof: doc/consistency.md. In short, an entry that exists equals the committed
+ * document, and no write to it is in flight. The calls are in the headers below:
  *
  *   cache_get()     todo_read.h      cache_insert(), cache_change()   change.h
  *   cache_list()    list_read.h      cache_write_run()                write.h
@@ -27,7 +27,9 @@
 #include "cache/write.h"
 #include "cdn/purger.h"
 
-/* Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting, or purge_url. */
+/*
+ * Starts to connect to Redis; works without it from the first moment. STATUS_INVALID: the redis setting, or purge_url.
+ */
 enum status cache_new(struct cache **cache, const struct cache_options *options, struct error *error) STATUS_MUST_CHECK;
 
 /* When no read or write is under way; NULL is fine. */
@@ -51,7 +53,10 @@ void cache_tend(struct cache *cache);
 /* From now on on_hit is told of each hit on a todo, before its answer; NULL: no longer. It must be cheap. */
 void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx);
 
-/* What others work with that stand on the cache (audit/, follow/) or share its Redis (clients/); borrowed for the cache's life. */
+/*
+ * What others work with that stand on the cache (audit/, follow/) or share its Redis (clients/); borrowed for the
+ * cache's life.
+ */
 const struct cache_options *cache_options(const struct cache *cache);
 const struct trust *cache_trust(const struct cache *cache);
 struct redis *cache_redis(const struct cache *cache);

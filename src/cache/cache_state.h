@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the cache is made of. Each part keeps its own state behind its own header; this struct only tells where the parts are.
+ * What the cache is made of. Each part keeps its own state behind its own header; this struct only tells where the
+ * parts are.
  */
 #ifndef CACHE_CACHE_STATE_H
 #define CACHE_CACHE_STATE_H

@@ -2,8 +2,8 @@
 /*
  * The two writes that clients make, as fenced writes (write.c): a new todo, and a change of one that may be there.
  *
- * Each is one store call under one fence on one id. The unfence follows whatever the store says, even if nothing was changed:
- * the fence has deleted the entry already, and a refusal may be about a state that no entry showed.
+ * Each is one store call under one fence on one id. The unfence follows whatever the store says, even if nothing was
+ * changed: the fence has deleted the entry already, and a refusal may be about a state that no entry showed.
  *
  * What the store holds after the call is told to write.c (written), so that it can publish it.
  *

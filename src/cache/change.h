@@ -16,7 +16,10 @@
 /* done gets OK, EXISTS, BUSY, UNAVAILABLE, UNKNOWN. */
 typedef void (*cache_insert_cb)(void *ctx, enum status status, const struct error *error);
 
-/* The caller fills in todo (complete, its texts borrowed until done), done and ctx. status and error are the caller's own. */
+/*
+ * The caller fills in todo (complete, its texts borrowed until done), done and ctx. status and error are the caller's
+ * own.
+ */
 struct cache_insert {
     struct todo todo;
     cache_insert_cb done;

@@ -2,16 +2,16 @@
 /*
  * Putting all entries out of reach at once.
  *
- * The epoch is part of every key, and kept in the store. To move it on needs neither Redis nor any worker: each worker reads
- * the store's record once a second (trust.c), and from then on makes and finds keys of the new epoch only. Redis expires
- * the entries of the old one by their TTL.
+ * The epoch is part of every key, and kept in the store. To move it on needs neither Redis nor any worker: each worker
+ * reads the store's record once a second (trust.c), and from then on makes and finds keys of the new epoch only. Redis
+ * expires the entries of the old one by their TTL.
  *
- * Used when it is unknown which entries are old: after a load without Redis, when the history of others' changes is lost, and
- * when an operator wants it (todoctl purge --all). trust.c moves it by itself when it meets another Redis, because then the
- * record's run id changes too.
+ * Used when it is unknown which entries are old: after a load without Redis, when the history of others' changes is
+ * lost, and when an operator wants it (todoctl purge --all). trust.c moves it by itself when it meets another Redis,
+ * because then the record's run id changes too.
  *
- * Caches in front are told to forget all, by a record that is due when every worker must have noticed. The record is made before
- * the move. If the process is killed in between, those caches are purged without need, and nothing worse.
+ * Caches in front are told to forget all, by a record that is due when every worker must have noticed. The record is
+ * made before the move. If the process is killed in between, those caches are purged without need, and nothing worse.
  */
 #include "cache/epoch.h"
 

@@ -2,12 +2,12 @@
 /*
  * Sending fences and unfences: one script call for all todos of a write, one for the list.
  *
- * The two are separate calls because a todo's keys and the list's lie in different slots. They are pipelined, so both together cost
- * one round trip; the caller gets one outcome, the worse of the two. The window is a duration, not a time: Redis adds it to its
- * own clock, so workers whose clocks differ agree about when a mark runs out.
+ * The two are separate calls because a todo's keys and the list's lie in different slots. They are pipelined, so both
+ * together cost one round trip; the caller gets one outcome, the worse of the two. The window is a duration, not a
+ * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark runs out.
  *
- * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua. When a
- * fence is sent: write.c (a write's own) and outbox.c (fences that Redis could not take in time).
+ * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
+ * When a fence is sent: write.c (a write's own) and outbox.c (fences that Redis could not take in time).
  *
  * Writes of others are known only once they are made, too late for a fence: follow.c invalidates their entries.
  */

@@ -47,8 +47,8 @@ void publish_send(const struct fence_call *call, const struct entry *entry, int6
                   void *ctx);
 
 /*
- * What others changed, as the store told it: an entry is deleted unless it is what the change made; the list's pages are
- * out of reach. Of call, redis, settings and epoch are used. count: how many entries stayed.
+ * What others changed, as the store told it: an entry is deleted unless it is what the change made; the list's pages
+ * are out of reach. Of call, redis, settings and epoch are used. count: how many entries stayed.
  */
 void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
                      fence_done_cb done, void *ctx);

@@ -8,20 +8,22 @@
  *                     |  +---timer---WAIT--------+ (patience over)
  *                     +--FILL--> fetch (store, pool thread) --> fill --> finish
  *
- * The race it prevents: a reader reads the old value from the store, a writer commits and invalidates, and the reader then fills
- * the old value, which stays. Here a reader fills only under a lease that it took before it read, and a writer's fence
- * deletes that lease (scripts/fence.lua), so the late fill is refused. A lease that is lost for any reason costs a miss.
+ * The race it prevents: a reader reads the old value from the store, a writer commits and invalidates, and the reader
+ * then fills the old value, which stays. Here a reader fills only under a lease that it took before it read, and a
+ * writer's fence deletes that lease (scripts/fence.lua), so the late fill is refused. A lease that is lost for any
+ * reason costs a miss.
  *
- * Readers of one thing share a flight. Readers that join before the store is asked own the result: the value is at least
- * as new as their request. Readers that join later may take it only if the fill was accepted, because then no write began
- * since the lease was taken; else all of them start one new flight together. Without this rule, a reader that begins after a
- * write's answer could join a flight that read before it, and answer with the old value.
+ * Readers of one thing share a flight. Readers that join before the store is asked own the result: the value is at
+ * least as new as their request. Readers that join later may take it only if the fill was accepted, because then no
+ * write began since the lease was taken; else all of them start one new flight together. Without this rule, a reader
+ * that begins after a write's answer could join a flight that read before it, and answer with the old value.
  *
- * A refresh is a flight that starts without readers, ahead of an entry's end. Unless a reader joins, it goes on only if it
- * gets the lease at once. A direct flight, for readers that want nothing from Redis, begins with fetch and fills nothing.
+ * A refresh is a flight that starts without readers, ahead of an entry's end. Unless a reader joins, it goes on only if
+ * it gets the lease at once. A direct flight, for readers that want nothing from Redis, begins with fetch and fills
+ * nothing.
  *
- * If Redis is down or not trusted, the flight asks the store alone and fills nothing. If the store is down, every reader gets
- * the error, and the lease is given back.
+ * If Redis is down or not trusted, the flight asks the store alone and fills nothing. If the store is down, every
+ * reader gets the error, and the lease is given back.
  */
 #include "cache/flight.h"
 

@@ -2,8 +2,8 @@
 /*
  * A flight: one trip to the store after a miss, shared by the readers of one thing (a todo, a page) in this process.
  *
- * flight.c knows the order of the steps and who may take the result; a kind (todo_read.c, list_read.c) knows the scripts, the
- * store's call and how a reader gets its answer. A kind's struct begins with struct flight.
+ * flight.c knows the order of the steps and who may take the result; a kind (todo_read.c, list_read.c) knows the
+ * scripts, the store's call and how a reader gets its answer. A kind's struct begins with struct flight.
  * context  loop only, but for fetch
  */
 #ifndef CACHE_FLIGHT_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Key names, put together by hand: one is made for every request, so this is no place for printf.
+ * Key names. One is made for every request, so they are put together by hand: printf would be too slow.
  *
- * A page's key holds a hash over all that makes the query: limit, order, filter and the place it begins after. Sixty-four
- * bits are no proof against a collision, so the page itself repeats the query and is a miss if that differs (page.h).
+ * A page's key holds a hash over all that makes the query: limit, order, filter and the place it begins after.
+ * Two queries may have the same 64 bits, so the page itself repeats the query and is a miss if that differs (page.h).
  */
 #include "cache/keys.h"
 

@@ -7,12 +7,12 @@
  *              refreshed behind     only if the store
  *              the answer           is away
  *
- * Entries are true until a write that this service sees removes them. These ages bound what it does not see (foreign writers),
- * and spread the store's load.
+ * Entries are true until a write that this service sees removes them. These ages bound what it does not see (foreign
+ * writers), and spread the store's load.
  *
- * XFetch: each reader draws whether it refreshes now. The probability rises steeply as the end comes near, and is scaled by what
- * the entry cost to read. So one of many readers of a hot entry refreshes it early, and they never all miss at once. Workers
- * need not talk about it: if two draw together, the lease lets one of them read the store.
+ * XFetch: each reader draws whether it refreshes now. The probability rises steeply as the end comes near, and is
+ * scaled by what the entry cost to read. So one of many readers of a hot entry refreshes it early, and they never all
+ * miss at once. Workers need not talk about it: if two draw together, the lease lets one of them read the store.
  *
  * Jitter is not random but a hash of the entry's name and fill time. So every reader of the entry can compute when it
  * expires, and Cache-Status can say so without a second command.
@@ -54,7 +54,10 @@ bool lifetime_wants_refresh(const struct settings *settings, const struct lifeti
         return true;
     if (beta == 0 || cost_ms <= 0)
         return false;
-    /* -log of a number drawn evenly from (0, 1] is at most 32 log 2, below 23: a reader farther from the end need not draw. */
+    /*
+     * -log of a number drawn evenly from (0, 1] is at most 32 log 2, below 23: a reader farther from the end need not
+     * draw.
+     */
     int64_t left_ms = lifetime->soft_ms - age_ms;
     if (left_ms > cost_ms * beta * 23)
         return false;

@@ -21,8 +21,8 @@ struct lifetime {
 struct lifetime lifetime_ms(const struct settings *settings, bool negative, const char *id, int64_t at_ms);
 
 /*
- * Whether this reader should refresh the entry now. Past its soft TTL: always. Before that: with a probability that grows
- * towards the end, and grows earlier if the entry cost more to read.
+ * Whether this reader should refresh the entry now. Past its soft TTL: always. Before that: with a probability that
+ * grows towards the end, and grows earlier if the entry cost more to read.
  *
  * cost_ms  that the store took for it
  * source   XFetch: Vattani, Chierichetti, Lowenstein, VLDB 2015

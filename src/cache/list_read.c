@@ -7,12 +7,13 @@
  *                        \--not what the reader asks for--> a direct flight: store
  *
  * Any write may change any page, so no page is invalidated by name. Each write replaces the generation, a random token,
- * before and after it touches the store (write.c), and pages that were read under another token are dead. A page is filled only
- * if two things hold: the token is still the one from before the store was read, and no writer is in flight. So a list that is
- * asked for after a write's answer shows that write. A generation that is evicted or expires costs misses, nothing else.
+ * before and after it touches the store (write.c), and pages that were read under another token are dead. A page is
+ * filled only if two things hold: the token is still the one from before the store was read, and no writer is in
+ * flight. So a list that is asked for after a write's answer shows that write. A generation that is evicted or expires
+ * costs misses, nothing else.
  *
- * Several workers may fill the same page at once. Pages have no lease, because writes end their lives soon anyway. In one process
- * the flight is shared like a todo's.
+ * Several workers may fill the same page at once. Pages have no lease, because writes end their lives soon anyway. In
+ * one process the flight is shared like a todo's.
  */
 #include "cache/list_read.h"
 

@@ -2,12 +2,12 @@
 /*
  * How each rule of the protocol is left out.
  *
- * A checker that never went red proves nothing, so tests/faults/ runs the history checker against these as well. Each mutant is
- * the smallest change that opens one hole. It is made from outside the scripts, so the tested scripts are those that people
- * run.
+ * A checker that never went red proves nothing, so tests/faults/ runs the history checker against these as well. Each
+ * mutant is the smallest change that opens one hole. It is made from outside the scripts, so the tested scripts are
+ * those that people run.
  *
- * A hole that a second command makes, pipelined behind the script's, opens a little later than one inside the script would.
- * That costs the test some time and nothing else.
+ * A hole that a second command makes, pipelined behind the script's, opens a little later than one inside the script
+ * would. That costs the test some time and nothing else.
  *
  * JOINERS_TAKE_REFUSED and EPOCH_UNLOOKED are conditions in flight.c and write.c and need no function.
  *

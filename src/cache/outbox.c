@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The outbox: invalidations that Redis could not take, kept in the store beside the data they concern, and brought to Redis
- * when it answers again.
+ * The outbox: invalidations that Redis could not take, kept in the store beside the data they concern, and brought to
+ * Redis when it answers again.
  *
- *   list (store) -> fence what is open, unfence what is closed (Redis) -> remove what was closed (store) -> again if more
+ *   list (store) -> fence what is open, unfence what is closed (Redis) -> remove what was closed (store) -> again
  *
- * A record is one writer's fence on one id, under the writer's token. To bring it to Redis is that writer's own protocol, done
- * late: an open record becomes its fence, with what is left of its time, and a closed one its unfence. An open record past its
- * deadline counts as closed, because its worker died and the store can no longer apply the write.
+ * A record is one writer's fence on one id, under the writer's token. To bring it to Redis is that writer's own
+ * protocol, done late: an open record becomes its fence, with what is left of its time, and a closed one its unfence.
+ * An open record past its deadline counts as closed, because its worker died and the store can no longer apply the
+ * write.
  *
  * Every worker drains, and draining twice does no harm. A worker may fence from an old listing what another has already
  * unfenced; then that mark runs out at its deadline, and readers bypass the cache until then: slower, never stale.
  *
- * Guarantees: a drain removes a record only after Redis has answered both of its scripts, on the connection that the drain
- * began with, and under the epoch that still stands in the store after that. So a worker that is late to learn of another epoch
- * cannot remove a record before the workers that it concerns have seen it. Open records are fenced but stay. If they fill a
- * whole listing, closed ones may be hidden behind them, and the drain counts as unfinished.
+ * Guarantees: a drain removes a record only after Redis has answered both of its scripts, on the connection that the
+ * drain began with, and under the epoch that still stands in the store after that. So a worker that is late to learn of
+ * another epoch cannot remove a record before the workers that it concerns have seen it. Open records are fenced but
+ * stay. If they fill a whole listing, closed ones may be hidden behind them, and the drain counts as unfinished.
  *
- * What is owed: if neither Redis nor the store took a write's invalidation, this process keeps it until the store takes it.
+ * What is owed: if neither Redis nor the store took a write's invalidation, this process keeps it until the store takes
+ * it.
  */
 #include "cache/outbox.h"
 

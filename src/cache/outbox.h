@@ -40,7 +40,10 @@ void outbox_cut(struct outbox *outbox);
 void outbox_note_closed(struct outbox *outbox);
 bool outbox_has_news(const struct outbox *outbox);
 
-/* Keeps the invalidation of a finished write that neither Redis nor the store could take; each tend offers it to the store. */
+/*
+ * Keeps the invalidation of a finished write that neither Redis nor the store could take; each tend offers it to the
+ * store.
+ */
 void outbox_owe(struct outbox *outbox, const struct token *token, const char *const *ids, size_t id_count);
 void outbox_tend(struct outbox *outbox);
 

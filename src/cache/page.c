@@ -5,7 +5,7 @@
  * A page is kept as the bytes that were answered, not as rows, so that its ETag stays true and a hit costs a copy. The
  * query it answers is kept beside it and compared: the key holds only a hash of it.
  *
- * A page is read back with suspicion: a hash that is no whole page of ours for this query is a miss.
+ * A hash that is not a whole page for this query is a miss, whatever else it may be.
  *
  * The next page's cursor is the last row's place in the order, and there is one only if the store saw a row behind it.
  */
@@ -46,7 +46,7 @@ static unsigned take_field(struct cached_page *page, struct slice name, struct s
     return 0;
 }
 
-/* What becomes header fields: a page that can't be ours must not end the worker that reads it. */
+/* These texts become header fields: a page that this service did not make must not abort the worker. */
 static bool page_is_sound(const struct cached_page *page)
 {
     const struct slice texts[] = {page->page.etag, page->page.next};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a cached page of a list looks like in Redis: a hash with "query" (what was asked), "body", "etag", "next" (the next
- * page's cursor, or empty), "gen" (the generation it was read under), "at" and "cost" as an entry has them.
- * Also how a page is rendered from the store's rows. context any (pure)
+ * What a cached page of a list looks like in Redis: a hash with "query" (what was asked), "body", "etag", "next" (the
+ * next page's cursor, or empty), "gen" (the generation it was read under), "at" and "cost" as an entry has them. Also
+ * how a page is rendered from the store's rows. context any (pure)
  */
 #ifndef CACHE_PAGE_H
 #define CACHE_PAGE_H
@@ -29,7 +29,7 @@ struct cache_page {
 uint8_t query_cursor_tag(const struct store_query *query);
 
 struct cached_page {
-    struct cache_page page; /* borrowed from the reply, or from whoever filled it in */
+    struct cache_page page; /* borrowed from the reply, or from the code that filled it in */
     struct slice query, generation;
     int64_t at_ms;
     int64_t cost_ms;

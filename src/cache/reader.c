@@ -2,13 +2,13 @@
 /*
  * Readers: their demands, and the figures that come with an answer.
  *
- * A reader that takes nothing from the store (only_if_cached) asks Redis even while it is not trusted, and its answer may come
- * after trust was given. It must not believe that answer: what Redis had at the question may be of an older epoch, or may
- * lack what the outbox has brought since. So each read takes a hold on the trust when it begins.
+ * A reader that takes nothing from the store (only_if_cached) asks Redis even while it is not trusted, and its answer
+ * may come after trust was given. It must not believe that answer: what Redis had at the question may be of an older
+ * epoch, or may lack what the outbox has brought since. So each read takes a hold on the trust when it begins.
  *
- * An entry of an older version than the reader has seen cannot exist as long as Redis stays the same. After an outage it can,
- * until the outbox is drained. So least_v is checked on every answer but one: what the store said to this very reader. A reader
- * whose demand is not met asks the store directly (todo_read.c).
+ * An entry of an older version than the reader has seen cannot exist as long as Redis stays the same. After an outage
+ * it can, until the outbox is drained. So least_v is checked on every answer but one: what the store said to this very
+ * reader. A reader whose demand is not met asks the store directly (todo_read.c).
  *
  * The monotonic clock is read only if the settings ask for Server-Timing.
  */

@@ -2,11 +2,13 @@
 /*
  * The protocol's scripts, embedded in the program at build time.
  *
- * The steps that must be one step for Redis are Lua scripts: compare a lease and store, delete and leave a mark. Their texts are
- * the .lua files of scripts/, so that people and tests read the very text that Redis runs. redis/embed.sh makes rows of them.
+ * The steps that must be one step for Redis are Lua scripts: compare a lease and store, delete and leave a mark. Their
+ * texts are the .lua files of scripts/, so that people and tests read the very text that Redis runs. redis/embed.sh
+ * makes rows of them.
  *
- * Both lists, enum script and the embedded rows, are in the alphabetical order of the files; the build fails if one has a
- * script that the other lacks. How a script is called, and loaded again if Redis has forgotten it: redis/redis_script.c.
+ * Both lists, enum script and the embedded rows, are in the alphabetical order of the files; the build fails if one has
+ * a script that the other lacks. How a script is called, and loaded again if Redis has forgotten it:
+ * redis/redis_script.c.
  */
 #include "cache/scripts.h"
 

@@ -9,9 +9,9 @@
  * "There is no such todo" is a value like any other: it is filled as a negative entry with a lifetime of its own, and a
  * write of that id removes it like any other.
  *
- * A broken entry (another type, fields missing) was not made by this service. It is deleted, because acquire would answer it
- * again, and the read goes on as a miss. Other errors (NOPERM) say nothing about the entry: they are a miss, and nothing is
- * deleted.
+ * A broken entry (another type, fields missing) was not made by this service. It is deleted, because acquire would
+ * answer it again, and the read goes on as a miss. Other errors (NOPERM) say nothing about the entry: they are a miss,
+ * and nothing is deleted.
  *
  * If the store is away, an entry past its end may be answered (stale_if_error_s), and the answer says so.
  */
@@ -168,8 +168,8 @@ static void get_direct(struct cache_get *get);
 static void get_last_resort(struct cache_get *get, enum status status, const struct error *error);
 
 /*
- * A value that the store did not read for this very reader may be older than what the reader has seen (reader.c). If the
- * store failed, an entry past its end may have to do.
+ * A value that the store did not read for this very reader may be older than what the reader has seen (reader.c). If
+ * the store failed, an entry past its end may have to do.
  */
 static void todo_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
 {

@@ -20,7 +20,8 @@ struct cache_answer {
 typedef void (*cache_get_cb)(void *ctx, const struct cache_answer *answer);
 
 /*
- * The struct stands inside the caller's own, which must live until done; the caller fills in id (valid), demand, done and ctx.
+ * The struct stands inside the caller's own, which must live until done; the caller fills in id (valid), demand, done
+ * and ctx.
  */
 struct cache_get {
     char id[TODO_ID_MAX + 1];

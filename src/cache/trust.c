@@ -5,23 +5,24 @@
  *   connected -> INFO -> compare with the store's record -> drain the outbox -> trusted
  *                              \--another identity--> the record's epoch moves on, in one operation
  *
- * The danger: a Redis that was restarted from old data, or a replica promoted without the last deletes, holds entries that
- * writes have made old. Such a Redis has another identity (identity.c). The store remembers the identity that the entries belong
- * to, beside an epoch that is part of every key. The first worker that meets another Redis moves the epoch on; from then on no
- * worker can reach an older entry, and Redis expires them by their TTL.
+ * The danger: a Redis that was restarted from old data, or a replica promoted without the last deletes, holds entries
+ * that writes have made old. Such a Redis has another identity (identity.c). The store remembers the identity that the
+ * entries belong to, beside an epoch that is part of every key. The first worker that meets another Redis moves the
+ * epoch on; from then on no worker can reach an older entry, and Redis expires them by their TTL.
  *
- * Until a worker knows the epoch, it reads from the store and sends its writes' fences to the outbox. The outbox holds the
- * invalidations that Redis missed while it was away, so it is drained before the first read is trusted.
+ * Until a worker knows the epoch, it reads from the store and sends its writes' fences to the outbox. The outbox holds
+ * the invalidations that Redis missed while it was away, so it is drained before the first read is trusted.
  *
- * Once a second the record is read again. If the epoch has moved on and names another Redis, this worker drops its connection and
- * connects anew, because the address may lead elsewhere by now. If it names the same one, the worker only learns the new epoch. If the
- * store is away at that moment, nothing changes and hits go on.
+ * Once a second the record is read again. If the epoch has moved on and names another Redis, this worker drops its
+ * connection and connects anew, because the address may lead elsewhere by now. If it names the same one, the worker
+ * only learns the new epoch. If the store is away at that moment, nothing changes and hits go on.
  *
- * Once a second Redis is asked for its identity again, because a primary can be made a replica without its clients being
- * told. This question also finds a connection whose other end is gone.
+ * Once a second Redis is asked for its identity again, because a primary can be made a replica without its clients
+ * being told. This question also finds a connection whose other end is gone.
  *
- * Refused: a replica; a Redis that is loading its file. A Redis that answers an invalidation with an error (it was made a
- * replica, or lacks the replicas that it wants) still holds the entry: it is not trusted until it has taken the whole outbox.
+ * Refused: a replica; a Redis that is loading its file. A Redis that answers an invalidation with an error (it was made
+ * a replica, or lacks the replicas that it wants) still holds the entry: it is not trusted until it has taken the whole
+ * outbox.
  */
 #include "cache/trust.h"
 

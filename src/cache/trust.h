@@ -2,8 +2,9 @@
 /*
  * Trust in this Redis: whether its entries may be believed, and under which epoch.
  *
- * "Redis was trusted when I asked and has been ever since" is a question to a hold: take one before asking Redis, and use
- * the answer only if the hold still holds. Only trust.c gives trust and withdraws it; others can only report a refusal.
+ * "Redis was trusted when I asked and has been ever since" is a question to a hold: take one before asking Redis, and
+ * use the answer only if the hold still holds. Only trust.c gives trust and withdraws it; others can only report a
+ * refusal.
  * context  loop only
  */
 #ifndef CACHE_TRUST_H
@@ -47,7 +48,10 @@ bool trust_holds(const struct trust *trust, struct trust_hold hold);
 /* There is no trust, but as far as is known there will be in a moment: worth a short wait. */
 bool trust_is_coming(const struct trust *trust);
 
-/* Redis answered an invalidation with an error, so it still has the entry: trust is withdrawn until it takes the outbox. */
+/*
+ * Redis answered an invalidation with an error, so it still has the entry: trust is withdrawn until it takes the
+ * outbox.
+ */
 void trust_report_refusal(struct trust *trust, const char *reason);
 
 /* Once a second: has the epoch moved on, is this Redis still the same? Drains the outbox, too. */

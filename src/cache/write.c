@@ -9,21 +9,23 @@
  *                                               |                v  |
  *                                               '--overtaken--> RECORDING (closed record, in the outbox)
  *
- * fence deletes the entries and keeps readers from filling new ones. unfence deletes once more, in case the fence was lost in
- * between, and lets readers fill again. publish is an unfence that stores what this write made, if no other write overlapped. The
- * list's generation is replaced at both ends. All are scripts, so each is one step for Redis.
+ * fence deletes the entries and keeps readers from filling new ones. unfence deletes once more, in case the fence was
+ * lost in between, and lets readers fill again. publish is an unfence that stores what this write made, if no other
+ * write overlapped. The list's generation is replaced at both ends. All are scripts, so each is one step for Redis.
  *
- * Redis away: the store's outbox takes the fence as an open record before the write, and as a closed one after it; outbox.c brings
- * it to Redis later. If Redis is trusted by the time the store has answered, its entries go before the answer does.
+ * Redis away: the store's outbox takes the fence as an open record before the write, and as a closed one after it;
+ * outbox.c brings it to Redis later. If Redis is trusted by the time the store has answered, its entries go before the
+ * answer does.
  *
- * Unfence failed: a closed record goes to the outbox. If the store cannot take it either, this process keeps it (outbox_owe). So
- * an invalidation is lost only with every process that knows it, and a worker killed anywhere leaves at worst a mark that runs out.
+ * Unfence failed: a closed record goes to the outbox. If the store cannot take it either, this process keeps it
+ * (outbox_owe). So an invalidation is lost only with every process that knows it, and a worker killed anywhere leaves
+ * at worst a mark that runs out.
  *
- * Overtaken: if the epoch has moved on by the time of the commit, a closed record takes the invalidation to the workers that
- * know the newer epoch already; why, and what else happens on the pool thread: write_store.c.
+ * Overtaken: if the epoch has moved on by the time of the commit, a closed record takes the invalidation to the workers
+ * that know the newer epoch already; why, and what else happens on the pool thread: write_store.c.
  *
- * Purge: with caches in front, the same job records their purge before the write, and the answer waits a little for their
- * acknowledgement (cdn/purger.c).
+ * Purge: with caches in front, the same job records their purge before the write, and the answer waits a little for
+ * their acknowledgement (cdn/purger.c).
  */
 #include "cache/write.h"
 
@@ -131,7 +133,8 @@ static void on_look(void *ctx)
 
 /*
  * A worker that has just been started, or whose connection was cut, will trust Redis again in a moment. Until then the
- * others go on answering from entries that this write makes old. So it waits for that moment, unless Redis seems to be away.
+ * others go on answering from entries that this write makes old. So it waits for that moment, unless Redis seems to be
+ * away.
  */
 static void write_await(struct write_flow *flow)
 {
@@ -271,8 +274,9 @@ static void write_ask_store(struct write_flow *flow)
 /* ---- Unfencing ---- */
 
 /*
- * The entries must be gone before the answer. If reads trust Redis they go at once, even if it is another Redis or epoch by
- * now, where readers met no mark of this write. Else a record is enough: it is drained before reads trust Redis again.
+ * The entries must be gone before the answer. If reads trust Redis they go at once, even if it is another Redis or
+ * epoch by now, where readers met no mark of this write. Else a record is enough: it is drained before reads trust
+ * Redis again.
  */
 static void write_clear(struct write_flow *flow)
 {
@@ -323,8 +327,8 @@ static void on_unfenced(void *ctx, enum fence_outcome outcome, int64_t lost_coun
 }
 
 /*
- * Publish only after the one fence that this write sent, in this Redis. If an earlier fence of this write may still arrive
- * late, over a connection that was given up, don't publish: the entry would outlive a newer write.
+ * Publish only after the one fence that this write sent, in this Redis. If an earlier fence of this write may still
+ * arrive late, over a connection that was given up, don't publish: the entry would outlive a newer write.
  */
 static bool may_publish(const struct write_flow *flow)
 {

@@ -22,7 +22,9 @@ enum cache_purge {
     CACHE_PURGE_PENDING, /* not all have yet; they will be told until they do */
 };
 
-/* pool thread: touches the write's surroundings only. Returns the store's status; UNKNOWN leaves the fence to run out. */
+/*
+ * pool thread: touches the write's surroundings only. Returns the store's status; UNKNOWN leaves the fence to run out.
+ */
 typedef enum status (*cache_work_fn)(struct cache_write *write, struct store *store, struct error *error);
 
 /* status is work's; or BUSY, UNAVAILABLE if the write was not begun. error is borrowed until it returns. */

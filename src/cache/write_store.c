@@ -6,15 +6,17 @@
  *   by_record  open record -> [purge records] -> the store call -> closed record
  *   record     closed record
  *
- * Records come before what they are about: an open record before the store call, and the purges of caches in front as well.
- * So a worker that is killed at any moment leaves a record that another worker finds (outbox.c, cdn/purge_record.c).
+ * Records come before what they are about: an open record before the store call, and the purges of caches in front as
+ * well. So a worker that is killed at any moment leaves a record that another worker finds (outbox.c,
+ * cdn/purge_record.c).
  *
- * Overtaken: a worker learns up to a second late that the epoch has moved on (an operator's purge, another Redis while its own
- * still answers). Then its fence stands where other workers no longer look. So each fenced write asks the store for the epoch
- * after its commit; if it is another one, a closed record takes the invalidation to where they look.
+ * Overtaken: a worker learns up to a second late that the epoch has moved on (an operator's purge, another Redis while
+ * its own still answers). Then its fence stands where other workers no longer look. So each fenced write asks the store
+ * for the epoch after its commit; if it is another one, a closed record takes the invalidation to where they look.
  *
- * Late: a write that waited in the pool's queue for so long that its mark may run out before the store is done is not begun. A mark
- * must outlast the last moment at which the store may still apply the write (write_deadline_ms, store_timeout_ms).
+ * Late: a write that waited in the pool's queue for so long that its mark may run out before the store is done is not
+ * begun. A mark must outlast the last moment at which the store may still apply the write (write_deadline_ms,
+ * store_timeout_ms).
  *
  * It does not talk to Redis: write.c does, before and after.
  */
@@ -74,7 +76,10 @@ static enum status store_work(struct write_store *self, struct error *error)
     return status;
 }
 
-/* Whether the store may hold something new. A refusal of one todo is certain; that of a batch may be about a part of it. */
+/*
+ * Whether the store may hold something new. A refusal of one todo is certain; that of a batch may be about a part of
+ * it.
+ */
 bool write_store_may_have_written(const struct write_store *self, enum status status)
 {
     return status == STATUS_OK || status == STATUS_UNKNOWN || self->id_count > 1;
@@ -104,9 +109,10 @@ static bool epoch_has_moved(const struct write_store *self)
 }
 
 /*
- * Workers already on a newer epoch did not see this fence and may have cached the old value: a record tells them. If the epoch moves
- * after this look, workers fill under the new one only what they read after this commit. If the store left the outcome open, it is not
- * asked again: the write then counts as one whose mark is lost, and the entry's lifetime bounds the staleness.
+ * Workers already on a newer epoch did not see this fence and may have cached the old value: a record tells them. If
+ * the epoch moves after this look, workers fill under the new one only what they read after this commit. If the store
+ * left the outcome open, it is not asked again: the write then counts as one whose mark is lost, and the entry's
+ * lifetime bounds the staleness.
  */
 static enum status fenced_work(struct pool_job *job, struct error *error)
 {
@@ -119,7 +125,9 @@ static enum status fenced_work(struct pool_job *job, struct error *error)
     return status;
 }
 
-/* Redis is away: an open record, the write, the record closed. If the last fails, it counts as closed at its deadline. */
+/*
+ * Redis is away: an open record, the write, the record closed. If the last fails, it counts as closed at its deadline.
+ */
 static enum status by_record_work(struct pool_job *job, struct error *error)
 {
     struct write_store *self = container_of(job, struct write_store, job);

@@ -19,7 +19,7 @@
 enum fence_place {
     FENCE_NOWHERE,  /* not set yet; refused; or its Redis is another one now */
     FENCE_IN_REDIS, /* under the write's epoch */
-    FENCE_IN_OUTBOX, /* as a record, perhaps in Redis as well: readers elsewhere may get the old state until it is drained */
+    FENCE_IN_OUTBOX, /* as a record, perhaps in Redis too: readers elsewhere may get the old state until a drain */
     FENCE_UNKNOWN, /* sent, and no answer came: it may still arrive */
     FENCE_LIFTED,  /* Redis took the unfence: no reader gets the old state any more */
 };
@@ -43,10 +43,11 @@ struct write_store {
 };
 
 /*
- * Each runs on the pool; done gets the store's status, or that of the record that could not be made (then nothing was written).
+ * Each runs on the pool; done gets the store's status, or that of the record that could not be made (then nothing was
+ * written).
  *
- * fenced     the mark is in Redis. If the epoch has moved on, fence becomes FENCE_IN_OUTBOX, or FENCE_NOWHERE if the store
- *            did not take the record
+ * fenced     the mark is in Redis. If the epoch has moved on, fence becomes FENCE_IN_OUTBOX, or FENCE_NOWHERE if the
+ *            store did not take the record
  * by_record  Redis is away: an open record, the store call, the record closed. fence becomes FENCE_IN_OUTBOX
  * record     no store call: a closed record
  */
@@ -54,7 +55,10 @@ void write_store_fenced(struct write_store *self, pool_done_cb done);
 void write_store_by_record(struct write_store *self, pool_done_cb done);
 void write_store_record(struct write_store *self, pool_done_cb done);
 
-/* Whether the store may hold something new. A refusal of one todo is certain; that of a batch may be about a part of it. */
+/*
+ * Whether the store may hold something new. A refusal of one todo is certain; that of a batch may be about a part of
+ * it.
+ */
 bool write_store_may_have_written(const struct write_store *self, enum status status);
 
 /* What caches in front are told of it; borrows from self. */

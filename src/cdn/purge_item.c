@@ -2,12 +2,12 @@
 /*
  * Purges as they wait: in lists, and with a write's answer behind them.
  *
- * A write purges one record per cache, or several if it is a large batch. Its answer waits for all of them together: the wait
- * counts its items, and the last acknowledgement calls done(true). The first item that is not acknowledged, or the timer,
- * calls done(false) at once, because one missing acknowledgement decides the answer.
+ * A write purges one record per cache, or several if it is a large batch. Its answer waits for all of them together:
+ * the wait counts its items, and the last acknowledgement calls done(true). The first item that is not acknowledged, or
+ * the timer, calls done(false) at once, because one missing acknowledgement decides the answer.
  *
- * The wait may be over long before its items are: a cache that is away is told later. So the wait's memory belongs to its
- * items, and the last of them frees it.
+ * The wait may be over long before its items are: a cache that is away is told later. So the wait's memory belongs to
+ * its items, and the last of them frees it.
  *
  * It does not know what an item's record is, nor when it is sent: purge_record.c and purge_lane.c.
  */

@@ -6,15 +6,16 @@
  *      ^                  | not acknowledged
  *      '---- pause -------'
  *
- * Batching: one round takes what came within a turn of the loop, or while the round before was under way, as far as one call
- * holds it. So at most one round per cache is under way, however many writes there are, and a write waits for two at most.
+ * Batching: one round takes what came within a turn of the loop, or while the round before was under way, as far as one
+ * call holds it. So at most one round per cache is under way, however many writes there are, and a write waits for two
+ * at most.
  *
- * Retries: if a cache does not acknowledge, the round goes back to the front of the queue and is sent again, after a pause that
- * doubles from PAUSE_FIRST_MS to PAUSE_MAX_MS. The writes that wait for it are answered at once; their answers say "pending".
- * Memory holds PURGE_WAITING_MAX items; the rest is found again by its records (purge_record.c).
+ * Retries: if a cache does not acknowledge, the round goes back to the front of the queue and is sent again, after a
+ * pause that doubles from PAUSE_FIRST_MS to PAUSE_MAX_MS. The writes that wait for it are answered at once; their
+ * answers say "pending". Memory holds PURGE_WAITING_MAX items; the rest is found again by its records (purge_record.c).
  *
- * A cache that comes back may still hold what it had before it went away. It is sent everything that waits, as if it had
- * never been away.
+ * A cache that comes back may still hold what it had before it went away. It is sent everything that waits, as if it
+ * had never been away.
  */
 #include "cdn/purge_lane.h"
 

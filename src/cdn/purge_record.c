@@ -5,16 +5,17 @@
  *   put before the write, due after the last moment at which it may be applied -> ... -> removed, many at once
  *   once a second, per cache: list what is due (store) -> lane (purge_lane.c) -> remove (store) -> again if more
  *
- * A record is as many keys as one round of calls takes. So a write costs one record per cache, and a batch of a thousand rows
- * costs a few. The write alone decides which keys are in which record: the pool thread that puts them and the loop that sends
- * them cut the same write the same way.
+ * A record is as many keys as one round of calls takes. So a write costs one record per cache, and a batch of a
+ * thousand rows costs a few. The write alone decides which keys are in which record: the pool thread that puts them and
+ * the loop that sends them cut the same write the same way.
  *
- * No leases. Until a record is due, only the process that wrote it sends it. From then on every worker may, even several at
- * once, because a purge that is sent twice does no harm. A record is due when two things are over: its write can no longer
- * be applied, and no cache can still be reading the state from before (purge_again_ms). So a listed record is sent once only.
+ * No leases. Until a record is due, only the process that wrote it sends it. From then on every worker may, even
+ * several at once, because a purge that is sent twice does no harm. A record is due when two things are over: its write
+ * can no longer be applied, and no cache can still be reading the state from before (purge_again_ms). So a listed
+ * record is sent once only.
  *
- * If a worker is killed between its write and its purge, a cache in front keeps the old state until the record is due: a
- * little longer than write_deadline_ms. The store forgets records of caches that no setting names any more
+ * If a worker is killed between its write and its purge, a cache in front keeps the old state until the record is due:
+ * a little longer than write_deadline_ms. The store forgets records of caches that no setting names any more
  * (STORE_PURGE_KEPT_S).
  */
 #include "cdn/purge_record.h"

@@ -46,7 +46,10 @@ enum status purge_records_put(const struct purge_records *records, const struct 
 enum status purge_records_put_all(const struct purge_records *records, int64_t last_at_ms,
                                   struct error *error) STATUS_MUST_CHECK;
 
-/* any thread: cuts a write's keys into records, always the same for the same write; keys are borrowed until emit returns. */
+/*
+ * any thread: cuts a write's keys into records, always the same for the same write; keys are borrowed until emit
+ * returns.
+ */
 typedef void (*purge_part_fn)(void *ctx, size_t lane_index, uint32_t sequence, struct slice keys);
 void purge_records_parts(const struct purge_records *records, const struct purge_write *write, purge_part_fn emit,
                          void *ctx);

@@ -7,15 +7,15 @@
  *   http(s)://HOST/...           POST /...                   Surrogate-Key: todo-42 todos
  *                                                            {"surrogate_keys":["todo-42","todos"]}
  *
- * The last is what Fastly's API takes as it is, and what is easy to turn into others' calls. Any 2xx is an
- * acknowledgement; a 404 is one as well where a URL stands for the thing itself: there is nothing to purge.
+ * Fastly's API takes the last form as it is, and it is easily turned into other calls. Any 2xx is an acknowledgement.
+ * Where a URL stands for the thing itself, a 404 is one as well: there is nothing to purge.
  *
- * Keys come from ids, which are unreserved characters of URLs (RFC 3986 2.3) and stand unescaped in URL, field and JSON alike.
- * A round never holds more than fits into one header field of Varnish's (http_req_hdr_len, 8 kB). Doubles are dropped: writes
- * that come together all purge the list.
+ * Keys are made of ids, which are unreserved characters of URLs (RFC 3986 2.3): they need no escapes in URL, field or
+ * JSON. A round never holds more than one header field of Varnish takes (http_req_hdr_len, 8 kB). A key that several
+ * writes of a round share is sent once.
  *
- * A URL goes into the store with each record and into the log; so one with a password in it is refused, and secrets go into
- * purge_header_file.
+ * A URL is written to the store with each record, and to the log. So a URL with a password in it is refused; secrets
+ * belong into purge_header_file.
  */
 #include "cdn/purge_target.h"
 
@@ -60,7 +60,7 @@ static enum status target_parse(struct purge_target *target, struct error *error
         return refuse(error, name, "holds a password; header fields with secrets go into purge_header_file");
     for (const char *at = name; *at; at++)
         if (*at < 0x21 || *at > 0x7e)
-            return refuse(error, name, "has a character that URLs don't have");
+            return refuse(error, name, "has a character that URLs do not have");
     if (is_xkey && place)
         return refuse(error, name, "takes all keys in one call, so {key} has no place in it");
     target->kind = is_xkey ? PURGE_XKEY : place ? PURGE_EACH : PURGE_POST;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whom to tell that something is old, and in which words: the setting purge_url, and calls made of keys. context any (pure)
+ * A cache in front, as the setting purge_url names it, and the calls that purge keys from it. context any (pure)
  */
 #ifndef CDN_PURGE_TARGET_H
 #define CDN_PURGE_TARGET_H
@@ -44,7 +44,9 @@ struct purge_keys {
 void purge_keys_fini(struct purge_keys *keys);
 void purge_keys_reset(struct purge_keys *keys);
 
-/* Adds those of more (keys with blanks between them) that aren't there yet; false, and nothing is added: the round is full. */
+/*
+ * Adds those of more (keys with blanks between them) that are not there yet. false: the round is full, none was added.
+ */
 bool purge_keys_add(struct purge_keys *keys, const struct purge_target *target, struct slice more);
 
 /* Takes the next key off text; absent: there is none. */

@@ -4,9 +4,9 @@
  *
  *   record (store) -> the write -> purge -> answer         again, purge_again_ms later -> the record is removed
  *
- * Why twice: a cache that began to read before the write may store what it got after it has dropped what it had. No answer of
- * the service can prevent that. So each purge is sent once more when such a read must be over, and that cache is stale for
- * purge_again_ms rather than for a whole lifetime.
+ * Why twice: a cache that began to read before the write may store what it got after it has dropped what it had. No
+ * answer of the service can prevent that. So each purge is sent once more when such a read must be over, and that cache
+ * is stale for purge_again_ms rather than for a whole lifetime.
  *
  * Nothing is lost while a cache is away, because the records lie beside the data (purge_record.c) and each lane retries
  * (purge_lane.c). The records of a worker that ends, or is killed, are sent by the other workers.

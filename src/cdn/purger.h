@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The purger: tells caches in front of the service (a CDN, Varnish) what a write has made old. doc/cdn.md is the operator's
- * side.
+ * The purger: tells caches in front of the service (a CDN, Varnish) what a write has made old. doc/cdn.md is the
+ * operator's side.
  *
- * Around each write: purger_record() before it, purger_send() after it. A purge that is not acknowledged is sent again until
- * it is: purge_lane.c retries it, and purge_record.c finds it again after a restart.
+ * Around each write: purger_record() before it, purger_send() after it. A purge that is not acknowledged is sent again
+ * until it is: purge_lane.c retries it, and purge_record.c finds it again after a restart.
  */
 #ifndef CDN_PURGER_H
 #define CDN_PURGER_H
@@ -46,8 +46,9 @@ enum purge_outcome {
 };
 
 /*
- * After a write whose purges were recorded. Returns whether there is an acknowledgement to wait for; then done comes once,
- * later: true, or false after purge_wait_ms or when a cache turns out to be away. Else it is not acknowledged yet, or never.
+ * After a write whose purges were recorded. Returns whether there is an acknowledgement to wait for; then done comes
+ * once, later: true, or false after purge_wait_ms or when a cache turns out to be away. Else it is not acknowledged
+ * yet, or never.
  */
 bool purger_send(struct purger *purger, const struct purge_write *write, enum purge_outcome outcome, purge_done_cb done,
                  void *ctx) STATUS_MUST_CHECK;

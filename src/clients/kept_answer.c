@@ -2,11 +2,11 @@
 /*
  * Kept answers, from the loop to the store and back.
  *
- * A POST with an Idempotency-Key must have one effect and one answer, however often it is sent. The store keeps that answer
- * under the key; the calls block, so they run on a pool thread.
+ * A POST with an Idempotency-Key must have one effect and one answer, however often it is sent. The store keeps that
+ * answer under the key; the calls block, so they run on a pool thread.
  *
- * These are the only calls of requests that reach the store past the cache, and why they may: an answer is no todo, so no entry and
- * no page shows it, and nothing has to be fenced.
+ * These are the only calls of requests that reach the store past the cache, and why they may: an answer is no todo, so
+ * no entry and no page shows it, and nothing has to be fenced.
  *
  * It does not know what a key means, nor what is kept under it: the api and the store decide that.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers kept for requests with an Idempotency-Key: the store's calls (store/store.h, struct store_answer), run on a pool
- * thread. No entry of the cache shows a kept answer, so no fence is needed.
+ * Answers kept for requests with an Idempotency-Key: the store's calls (store/store.h, struct store_answer), run on a
+ * pool thread. No entry of the cache shows a kept answer, so no fence is needed.
  *
  * The struct stands inside the caller's, which must live until done. context loop only
  */

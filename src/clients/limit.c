@@ -2,11 +2,11 @@
 /*
  * Asking Redis whether a client may go on.
  *
- * The question is sent ahead of the read that it is about, on the same connection and in the same write. Redis answers in the
- * order of the commands, so the verdict is there first and costs the read no round trip.
+ * The question is sent ahead of the read that it is about, on the same connection and in the same write. Redis answers
+ * in the order of the commands, so the verdict is there first and costs the read no round trip.
  *
- * The key of a client stands outside the epoch: a limit needs no truth beyond a window's length. If the key is lost, that
- * client begins with a full burst, and nothing else happens.
+ * The key of a client stands outside the epoch: a limit needs no truth beyond a window's length. If the key is lost,
+ * that client begins with a full burst, and nothing else happens.
  *
  * It does not refuse anybody: api/limit.c decides what a verdict means for a request.
  */

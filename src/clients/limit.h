@@ -33,8 +33,9 @@ struct limit_verdict {
 typedef void (*limit_cb)(void *ctx, const struct limit_verdict *verdict);
 
 /*
- * Counts one request of client. done comes once, later. It comes before the answer to any later cache_get() or cache_list(),
- * unless Redis had forgotten the script: then the script is sent once more, behind the commands under way.
+ * Counts one request of client. done comes once, later. It comes before the answer to any later cache_get() or
+ * cache_list(), unless Redis had forgotten the script: then the script is sent once more, behind the commands under
+ * way.
  */
 void limit_ask(const struct limiter *limiter, struct slice client, limit_cb done, void *ctx);
 

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- May this client go on? The generic cell rate algorithm (ITU-T I.371): one number per client, the time at which it will have
--- used up nothing, instead of a counter per window.
+-- May this client go on? The generic cell rate algorithm (ITU-T I.371) needs one number per client instead of a counter
+-- per window: the time at which the client will have its full burst again.
 --
 -- KEYS    limit of one client
 -- ARGV    interval_us between requests at the even rate, burst: requests that may come at once
--- answer  {1 admitted or 0, requests left, ms until all are there again, ms until the next is admitted or 0}
--- promise over any time t no more than burst + t / interval requests are admitted; a refused one costs nothing
+-- answer  {1 admitted or 0, requests that may come now, ms until the burst is full, ms until the next is admitted or 0}
+-- promise over any time t at most burst + t / interval requests are admitted; a refused request costs nothing
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
 local interval_us = tonumber(ARGV[1])

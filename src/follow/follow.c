@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes of others: a shell, a script, another service that changes the todos without asking the cache. The store tells every
- * change (store/follow.h), and one worker takes each to Redis.
+ * Writes of others: a shell, a script, another service that changes the todos without asking the cache. The store tells
+ * every change (store/follow.h), and one worker takes each to Redis.
  *
  *   idle --lease--> begin --stream--> read -> pause -> invalidate -> save the resume token, read -> ...
  *     ^                                 |                                  |
  *     '-------- end: stream closed, lease given back <--- any failure -----'
  *
- * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and resume token are one
- * record there: the token must outlive Redis, and a worker that has lost the lease must not save it.
+ * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and resume token
+ * are one record there: the token must outlive Redis, and a worker that has lost the lease must not save it.
  *
- * Guarantees. A token is saved after Redis has answered for all changes before it, under the epoch that still stands in the
- * store after that. So if a worker is killed at any moment, the next one repeats changes and skips none. Without a saved token, or
- * when the history behind it is lost, nothing is known of earlier changes: the new stream is opened, then the epoch moves on, and
- * every earlier entry is out of reach. Without a trusted Redis the lease is given back.
+ * Guarantees. A token is saved after Redis has answered for all changes before it, under the epoch that still stands in
+ * the store after that. So if a worker is killed at any moment, the next one repeats changes and skips none. Without a
+ * saved token, or when the history behind it is lost, nothing is known of earlier changes: the new stream is opened,
+ * then the epoch moves on, and every earlier entry is out of reach. Without a trusted Redis the lease is given back.
  *
- * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers that may
- * have read before it. So an entry that a change meets is not older than the change before. If it has the v and updated_at
- * that this change made, and the change made both new, it was read after the change. So the entries of own writes stay.
+ * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers
+ * that may have read before it. So an entry that a change meets is not older than the change before. If it has the v
+ * and updated_at that this change made, and the change made both new, it was read after the change. So the entries of
+ * own writes stay.
  *
- * Why the pause. A change may overtake its own writer's publish on the way to Redis, which would then be refused. So changes
- * wait for PAUSE_MS, unless they come in so fast that they are late already.
+ * Why the pause. A change may overtake its own writer's publish on the way to Redis, which would then be refused. So
+ * changes wait for PAUSE_MS, unless they come in so fast that they are late already.
  *
- * What it does not do: make others' writes visible at once; tell own writes from others'. Pages do not say what they were made
- * from, so they go out of reach with every batch, and caches in front are told of own writes once more.
+ * What it does not do: make others' writes visible at once; tell own writes from others'. Pages do not say what they
+ * were made from, so they go out of reach with every batch, and caches in front are told of own writes once more.
  */
 #include "follow/follow.h"
 
@@ -47,7 +48,7 @@ enum {
 enum follow_state {
     FOLLOW_IDLE,      /* until the next tend */
     FOLLOW_BEGINNING, /* a job takes the lease and opens the stream */
-    FOLLOW_READING,   /* a job saves the place and waits for changes */
+    FOLLOW_READING,   /* a job saves the resume token and waits for changes */
     FOLLOW_PAUSING,
     FOLLOW_INVALIDATING,
     FOLLOW_ENDING, /* a job closes the stream and gives the lease back */
@@ -68,15 +69,15 @@ struct follow {
     /* The job's, while one runs. */
     bool has_lease;
     bool anew;            /* it began from now on, under a new epoch */
-    bool is_history_lost; /* the saved place is to be forgotten */
-    bool keep_due;        /* the place is saved, and the lease renewed, before the read */
+    bool is_history_lost; /* the saved token must be forgotten */
+    bool keep_due;        /* the token is saved, and the lease renewed, before the read */
     struct store_stream *stream;
     struct resume_token resume_after; /* all changes before it are in Redis */
     struct store_changes changes;
     int64_t epoch;          /* under which the last changes were invalidated; 0: none were since the last save */
     struct trust_hold hold; /* taken at the begin */
     int64_t kept_at_ms;     /* monotonic */
-    bool is_unsaved;        /* the place, and it matters */
+    bool is_unsaved;        /* the token, and it matters */
 };
 
 static void follow_read(struct follow *follow);
@@ -119,8 +120,8 @@ static enum status end_work(struct pool_job *job, struct error *error)
 }
 
 /*
- * A lease that couldn't be given back runs out, a place that couldn't be forgotten is found lost again. A stream whose job was
- * turned away is closed by the next begin.
+ * If the lease could not be given back, it runs out. If the token could not be forgotten, the next begin finds its
+ * history lost again. If the pool turned the job away, the next begin closes the stream.
  */
 static void on_ended(struct pool_job *job, enum status status, const struct error *error)
 {
@@ -148,7 +149,7 @@ static void log_history_lost(const struct error *error)
     log_warn(NULL, "follow_history_lost", "error=\"%s\" action=\"from now on, under a new epoch\"", error->text);
 }
 
-/* A job's bad end. BUSY is none: the lease is another's, or the epoch moved on and the changes are to be read again. */
+/* A job failed. BUSY is no failure: another has the lease, or the epoch moved on and the changes are read again. */
 static void follow_fail_by(struct follow *follow, enum status status, const struct error *error)
 {
     switch (status) {
@@ -233,7 +234,9 @@ static enum status purge_work(const struct follow *follow, struct error *error)
     return purger_record(follow->purger, &write, error);
 }
 
-/* pool thread. A worker late to learn of another epoch invalidated under keys that nobody reads: that isn't done, then. */
+/*
+ * pool thread. If this worker was late to learn of a newer epoch, it invalidated keys that no worker reads: not done.
+ */
 static enum status finish_work(const struct follow *follow, struct error *error)
 {
     struct store_meta meta;
@@ -298,9 +301,9 @@ static void follow_read(struct follow *follow)
 /* ---- The begin ---- */
 
 /*
- * pool thread. The epoch moves when the stream is open and its first place known: what is changed later is told, and what the first
- * read told is behind the entries of the new epoch. Saved at once, for this worker too will end and begin again when it
- * learns of that epoch, and must not do it all once more.
+ * pool thread. The epoch moves after the stream is open and its first token known. So the stream tells every later
+ * change, and entries of the new epoch are filled after the earlier ones. The token is saved at once: this worker too
+ * ends and begins again when it learns of the new epoch, and must not move it once more.
  */
 static enum status anew_work(struct follow *follow, struct error *error)
 {

@@ -2,11 +2,11 @@
 /*
  * Calling scripts.
  *
- * A call is encoded once: what follows the script's name is the same for EVALSHA and EVAL, so it is kept until the answer
- * is there, and a NOSCRIPT sends that one call again with the script's text.
+ * A call is encoded once: what follows the script's name is the same for EVALSHA and EVAL, so it is kept until the
+ * answer is there, and a NOSCRIPT sends that one call again with the script's text.
  *
- * Scripts are classic ones, without a "#!lua" line. When its memory is full, Redis refuses scripts with such a line as a whole,
- * even if they would only delete; and deleting must never be refused.
+ * Scripts are classic ones, without a "#!lua" line. When its memory is full, Redis refuses scripts with such a line as
+ * a whole, even if they would only delete; and deleting must never be refused.
  */
 #include "redis/redis_script.h"
 

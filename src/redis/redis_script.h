@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lua scripts on Redis: EVALSHA, and on NOSCRIPT (Redis restarted, SCRIPT FLUSH) EVAL of that one call, which loads it again.
+ * Lua scripts on Redis: EVALSHA, and on NOSCRIPT (Redis restarted, SCRIPT FLUSH) EVAL of that one call, which loads it
+ * again.
  * context  loop only; on_reply as in redis.h
  */
 #ifndef REDIS_REDIS_SCRIPT_H
