@@ -15,9 +15,8 @@
 struct cache_scan;
 
 /*
- * A batch: ids are borrowed until the callback returns; count may be 0 before the end.
- * If status is not OK, or scan->is_over is set,
- * no batch follows. STATUS_UNAVAILABLE: Redis was lost, or the epoch moved on.
+ * A batch: ids are borrowed until the callback returns; count may be 0 before the end. If status is not OK, or
+ * scan->is_over is set, no batch follows. STATUS_UNAVAILABLE: Redis was lost, or the epoch moved on.
  */
 typedef void (*cache_scan_cb)(struct cache_scan *scan, enum status status, const char *const *ids, size_t count);
 

@@ -17,11 +17,11 @@
 
 /* Where the fence stands: what keeps readers from getting the old state once the write is answered. */
 enum fence_place {
-    FENCE_NOWHERE,  /* not set yet; refused; or its Redis is another one now */
-    FENCE_IN_REDIS, /* under the write's epoch */
+    FENCE_NOWHERE,   /* not set yet; refused; or its Redis is another one now */
+    FENCE_IN_REDIS,  /* under the write's epoch */
     FENCE_IN_OUTBOX, /* as a record, perhaps in Redis too: readers elsewhere may get the old state until a drain */
-    FENCE_UNKNOWN, /* sent, and no answer came: it may still arrive */
-    FENCE_LIFTED,  /* Redis took the unfence: no reader gets the old state any more */
+    FENCE_UNKNOWN,   /* sent, and no answer came: it may still arrive */
+    FENCE_LIFTED,    /* Redis took the unfence: no reader gets the old state any more */
 };
 
 typedef enum status (*write_work_fn)(void *ctx, struct store *store, struct error *error);
