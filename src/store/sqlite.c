@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -176,8 +177,8 @@ enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct 
     while (!shelf->idle && !timed_out)
         timed_out = pthread_cond_timedwait(&shelf->returned, &shelf->lock, &until);
     *connection = shelf->idle;
-    if (shelf->idle)
-        shelf->idle = shelf->idle->next;
+    if (*connection)
+        LL_DELETE(shelf->idle, *connection);
     pthread_mutex_unlock(&shelf->lock);
     if (!*connection) {
         return error_set(error, STATUS_BUSY, "sqlite:%.60s: its connections were all in use for %u ms", file->path,
@@ -193,8 +194,7 @@ void sqlite_give_back(struct sqlite_connection *connection)
     sqlite3_reset(connection->current);
     connection->current = NULL;
     pthread_mutex_lock(&shelf->lock);
-    connection->next = shelf->idle;
-    shelf->idle = connection;
+    LL_PREPEND(shelf->idle, connection);
     pthread_cond_signal(&shelf->returned);
     pthread_mutex_unlock(&shelf->lock);
 }
