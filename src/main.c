@@ -2,14 +2,14 @@
 /*
  * todo-fcgi, the worker: options, settings, start, stop.
  *
- * It runs in the foreground as one of several under multiwatch, which gives it the listening socket as descriptor 0 and
- * starts another one when it ends; or alone, with a socket of its own (-s).
+ * It runs in the foreground. As one of several under multiwatch it gets the listening socket as descriptor 0, and
+ * multiwatch starts another worker when it ends. Alone it makes a socket of its own (-s).
  *
- * A worker that can't start waits a second before it exits, or the supervisor would start it over and over without pause.
- * Somebody at a terminal doesn't have to wait.
+ * A worker that can't start waits a second before it exits, because a supervisor would start it again at once, over and
+ * over. It does not wait if stderr is a terminal.
  *
- * Exit status: 0 after SIGTERM, SIGINT or SIGQUIT, and for --help and the like; 1 if it can't start now but might later; 2 if
- * the command line or a setting is wrong.
+ * Exit status: 0 after SIGTERM, SIGINT or SIGQUIT, and for --help and the like; 1 if it can't start now but might
+ * later; 2 if the command line or a setting is wrong.
  */
 #include <stdio.h>
 #include <stdlib.h>

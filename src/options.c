@@ -2,14 +2,14 @@
 /*
  * The command lines of all programs: loops over a table of rows.
  *
- * A row becomes an entry for getopt_long(), a line of the help, and a place for the value. So each option that can be given is
- * in the help, and the other way round. Options and words may be mixed ("seed -n 5" or "-n 5 seed").
+ * A row becomes an entry for getopt_long(), a line of the help, and a place for the value. So the help lists exactly
+ * the options that can be given. Options and words may be mixed ("seed -n 5" or "-n 5 seed").
  *
- * The first mistake ends the parsing; getopt_long() or take_number() has then printed it. --help and --version end it too, so
- * that they work without the words that a program needs otherwise.
+ * The first mistake ends the parsing; getopt_long() or take_number() has then printed it. --help and --version end it
+ * too, so that they work without the words that a program needs otherwise.
  *
- * Guarantees: a number is a whole decimal number in its row's range. If an option isn't given, its target is untouched, so a
- * program can start it with a value out of that range.
+ * Guarantees: a number is a whole decimal number in its row's range. If an option isn't given, its target stays as it
+ * was, so a program can start it with a value out of that range.
  *
  * Does not: know which options and words go together. Each program checks that by itself.
  */
@@ -138,7 +138,7 @@ enum options_outcome options_parse(struct options *options, const struct options
     while (!rows.wants_help && !rows.wants_version && (code = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         const struct option_row *row = rows_find(&rows, code);
         if (!row || !take_value(options, row, table->program, optarg))
-            return OPTIONS_WRONG; /* getopt_long() has said why, or take_number() */
+            return OPTIONS_WRONG; /* getopt_long() or take_number() has printed why */
     }
     options->words = argv + optind;
     options->word_count = (size_t)(argc - optind);

@@ -34,22 +34,22 @@ struct options_table {
     size_t row_count;
 };
 
-/* What was given; the texts are argv's. */
+/* The parsed command line; its texts are argv's. */
 struct options {
     const char *config_file; /* NULL: none */
     const char **settings;   /* "name=value" of each -o; the array is owned */
     size_t setting_count;
-    char **words; /* what is no option */
+    char **words; /* all that are no options */
     size_t word_count;
 };
 
 enum options_outcome {
     OPTIONS_RUN,
     OPTIONS_ANSWERED, /* --help or --version: it is printed, and there is nothing else to do */
-    OPTIONS_WRONG,    /* stderr says why */
+    OPTIONS_WRONG,    /* the reason is on stderr */
 };
 
-/* A row's target stays as it is if the option isn't given. Call options_free() whatever the outcome is. */
+/* A row's target stays as it is if the option isn't given. Call options_free() after any outcome. */
 enum options_outcome options_parse(struct options *options, const struct options_table *table, int argc, char **argv);
 void options_free(struct options *options);
 

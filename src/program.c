@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs have in common at their start. The rooms below do no such I/O: base/settings.c gets the file's text
- * and the environment from here, base/log.c its sink.
+ * What the programs share at their start. The rooms below do no such I/O: base/settings.c gets the file's text and the
+ * environment from here, base/log.c its sink.
  *
- * A log line is one write(), so that lines of several workers on one stderr don't mix, and so that nothing is lost in a
- * buffer when a worker dies. If stderr is a full pipe, the write blocks: a log that nobody reads slows the worker down
- * rather than losing lines.
+ * A log line is one write(), so that lines of several workers on one stderr don't mix, and so that no line is lost in a
+ * buffer when a worker dies. If stderr is a full pipe, the write blocks: a log without a reader slows the worker down,
+ * but loses no lines.
  *
- * What it does not do: parse the command line (options.c).
+ * Does not: parse the command line (options.c).
  */
 #include "program.h"
 
@@ -38,7 +38,7 @@ static enum status file_read(const char *path, struct buf *text, struct error *e
     if (failed)
         return error_set(error, STATUS_NOT_FOUND, "%s: it can't be read", path);
     if (text->len > FILE_MAX_BYTES)
-        return error_set(error, STATUS_INVALID, "%s: longer than a settings file can be", path);
+        return error_set(error, STATUS_INVALID, "%s: a settings file has at most %d bytes", path, (int)FILE_MAX_BYTES);
     return STATUS_OK;
 }
 
@@ -66,7 +66,7 @@ static void failpoint_sleep_ms(uint32_t ms)
     nanosleep(&pause, NULL);
 }
 
-/* The variable is taken away, for it would be taken for a setting. */
+/* Removes the variable from the environment, or it would be taken for a setting. */
 static enum status failpoints_read(struct error *error)
 {
     static const struct failpoint_effects effects = {.kill = failpoint_kill, .sleep_ms = failpoint_sleep_ms};
@@ -98,7 +98,7 @@ enum status program_read_settings(struct settings *settings, const struct option
     return status;
 }
 
-/* Nothing can be done about a log that can't be written. */
+/* A failed write to the log can't be logged. */
 static void stderr_sink(const char *line, size_t len)
 {
     (void)!write(STDERR_FILENO, line, len);

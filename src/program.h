@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the programs have in common at their start: settings from file, environment and options, and a log on stderr.
+ * What the programs share at their start: settings from file, environment and options, and a log on stderr.
  * context  the main thread, before anything else runs
  */
 #ifndef PROGRAM_H
@@ -13,7 +13,7 @@
 
 /*
  * Defaults, then the options' file, then the environment, then the settings among the options.
- * errors  STATUS_INVALID, STATUS_NOT_FOUND: a text that says where and what
+ * errors  STATUS_INVALID, STATUS_NOT_FOUND: the text names the place and the mistake
  */
 enum status program_read_settings(struct settings *settings, const struct options *options,
                                   struct error *error) STATUS_MUST_CHECK;

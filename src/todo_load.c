@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * todo-load: options, settings, start, stop. It puts made-up or imported rows into the store of a todo-fcgi service, beside
- * which it may run.
+ * todo-load: options, settings, start, stop. It puts made-up or imported rows into the store of a todo-fcgi service,
+ * which may be running meanwhile.
  *
- * The parts are those of a worker without its connections: loop, store, pool, cache; in their midst is load/load.c. Reading
- * has a pool of its own, so that a store that is away doesn't stop the reading of a file, and the other way round.
- * A dry run opens neither store nor cache.
+ * The parts are those of a worker without its connections (loop, store, pool, cache), and load/load.c uses them.
+ * Reading has a pool of its own: a store that is away doesn't stop the reading of a file, and a slow file doesn't stop
+ * the writes. A dry run opens neither store nor cache.
  *
- * Ctrl-C ends it in order: what is being written is finished. A second one ends it at once; the fences then run out by
- * themselves, as those of any writer that is killed.
+ * Ctrl-C ends it in order: batches under way are finished. A second Ctrl-C ends it at once; then the fences expire by
+ * themselves, as those of any killed writer.
  *
- * The result goes to stdout, everything else to stderr. Exit status: 0 all rows are in; 1 some are; 2 none are, or nothing was
- * begun. No rows at all are all rows.
+ * The result goes to stdout, everything else to stderr. Exit status: 0 all rows are in; 1 some are; 2 none are, or the
+ * load could not begin. An empty input counts as all rows.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ static bool command_line_check(struct command_line *line, const struct options_t
     if (strcmp(words[0], "seed") == 0)
         return seed_check(line, table);
     if (strcmp(words[0], "import") != 0)
-        return options_refuse(table, "it is seed or import that comes first");
+        return options_refuse(table, "the first word must be seed or import");
     bool seed_given = line->count != NOT_GIVEN || line->start != NOT_GIVEN || line->seed != NOT_GIVEN;
     if (line->options.word_count != 2 || seed_given)
         return options_refuse(table, "import needs one file, or -, and takes none of -n, --start, --seed");
@@ -96,7 +96,7 @@ static bool command_line_check(struct command_line *line, const struct options_t
 
 /* ---- The run ---- */
 
-/* A bar may be on the terminal's present line: wipe it first. */
+/* Erases a bar on the terminal's current line first. */
 static void log_sink(const char *text, size_t len)
 {
     if (isatty(STDERR_FILENO))
@@ -128,7 +128,7 @@ static enum status run_open_rejects(struct run *run, struct error *error)
     return rejects_open(&run->rejects, &options, error);
 }
 
-/* A store with one writer gains nothing from more batches than one to write and one to wait. */
+/* A store with one writer needs one batch to write and one that waits; more gain nothing. */
 static uint32_t run_writes_max(const struct run *run)
 {
     int64_t writes = run->tool.backend.store && strcmp(store_kind(run->tool.backend.store), "sqlite") == 0
@@ -157,8 +157,8 @@ static void run_new_load(struct run *run)
 }
 
 /*
- * Each step needs those before it. The first bytes of a pipe may be long in coming: they are waited for before the loop takes
- * Ctrl-C for itself. The threads are the store's, and one for reading.
+ * Each step needs those before it. The first bytes of a pipe may come late, so the wait for them comes before the loop
+ * takes over Ctrl-C. The threads are those for the store, and one for reading.
  */
 static enum status run_open(struct run *run, struct error *error)
 {
@@ -191,7 +191,7 @@ static void run_on_signal(void *ctx, int signal_number)
     (void)signal_number;
     if (run->signal_count++ > 0)
         _exit(EXIT_SOME);
-    progress_say(run->progress, "interrupted: finishing what is being written; once more to end at once");
+    progress_say(run->progress, "interrupted: finishing the writes under way; press Ctrl-C again to end at once");
     load_stop(run->load);
 }
 
@@ -220,8 +220,8 @@ static int report(const struct run *run)
         program_complain(PROGRAM, result->error.text);
     bool early = result->interrupted || result->status != STATUS_OK;
     if (early && result->settled_row > 0)
-        fprintf(stderr, "%s: it ended early: all rows up to row %s are dealt with, none behind it\n", PROGRAM,
-                progress_number(number, result->settled_row));
+        fprintf(stderr, "%s: it ended early: all rows up to row %s are written or rejected, and no later ones\n",
+                PROGRAM, progress_number(number, result->settled_row));
     if (early && result->in_count > 0 && !run->line->dry_run)
         fprintf(stderr, "%s: the same command with --upsert completes it\n", PROGRAM);
     if (result->in_count == 0 && (early || result->reject_count > 0))

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * todoctl: options, settings, start, stop. An operator's hand on the cache of a todo-fcgi service that may be running beside it.
+ * todoctl: options, settings, start, stop. It operates on the cache of a todo-fcgi service, which may be running
+ * meanwhile.
  *
- *   stats          the counters' page, from the file that the workers share
- *   audit --all    every entry against the store
- *   warm           the newest todos into the cache
- *   purge          entries, or all of them, out of it
+ *   stats          prints the counters' page, from the file that the workers share
+ *   audit --all    compares every entry with the store
+ *   warm           fills the cache with the newest todos
+ *   purge          removes entries, or all of them
  *
- * The parts are those of a worker without its connections: loop, store, pool, cache; what is done with them is in control/.
- * stats needs none of them, and works while everything else is away.
+ * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats
+ * needs none of them, and works when everything else is away.
  *
- * Ctrl-C ends it at once: whatever it has fenced then runs out by itself, as with any writer that is killed.
+ * Ctrl-C ends it at once. Its fences then expire by themselves, as those of any killed writer.
  *
- * The result goes to stdout, everything else to stderr. Exit status: 0 all is well; 1 it ran, and something is not (an
- * entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
+ * The result goes to stdout, everything else to stderr. Exit status: 0 all is well; 1 it ran, and something is wrong
+ * (an entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,7 +88,7 @@ static bool command_line_check(struct command_line *line, const struct options_t
     while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
         verb++;
     if (verb == sizeof(verbs) / sizeof(*verbs))
-        return options_refuse(table, "it is stats, audit, warm or purge that comes first");
+        return options_refuse(table, "the first word must be stats, audit, warm or purge");
     line->action = (enum action)verb;
     line->ids = (const char **)line->options.words + 1;
     line->id_count = line->options.word_count - 1;
@@ -131,7 +132,7 @@ static void on_done(void *ctx, enum status status, const struct error *error)
     tool_end(&run->tool);
 }
 
-/* A purge goes without Redis: --all is a matter of the store's, and ids go to its outbox. */
+/* A purge works without Redis: --all changes a record in the store, and ids go to the store's outbox. */
 static void on_started(void *ctx, enum status status, const struct error *error)
 {
     struct run *run = ctx;
@@ -170,8 +171,7 @@ static int report_audit(const struct audit_counts *counts)
 
 static int report_warm(const struct warm_counts *counts)
 {
-    printf("%" PRIu64 " todos read: %" PRIu64 " filled in, %" PRIu64 " were cached already, %" PRIu64
-           " not to be filled\n",
+    printf("%" PRIu64 " todos read: %" PRIu64 " filled in, %" PRIu64 " were cached already, %" PRIu64 " not filled\n",
            counts->filled + counts->cached + counts->missed, counts->filled, counts->cached, counts->missed);
     return counts->missed > 0 ? EXIT_AMISS : EXIT_WELL;
 }
@@ -188,7 +188,7 @@ static int report(const struct run *run)
     if (line->action == ACTION_WARM)
         return report_warm(&run->warmed);
     if (line->all)
-        printf("the epoch is %" PRId64 " now: all older entries are out of reach\n", run->epoch);
+        printf("the epoch is %" PRId64 " now: older entries can no longer be read\n", run->epoch);
     else
         printf("purged\n");
     return EXIT_WELL;

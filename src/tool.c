@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts that todo-load and todoctl have in common, opened in the order in which they need each other and closed in the other.
+ * The parts that todo-load and todoctl share, opened in the order in which they need each other and closed in the
+ * opposite one.
  *
- *   loop -> HTTP client, store -> pool -> cache        work -> tool_end() -> idle -> closed
+ *   loop -> backend (store, pool, cache)        work -> tool_end() -> idle -> closed
  *
- * To the protocol a tool is one more worker, so it may not leave in the middle of something: the cache may have a call of its
- * own under way when the work is done, or begin one in the loop's last turn, and it must end before the cache does. And who has been
- * written over is purged in caches in front, as long as they answer; what they don't take is left to the workers.
+ * To the cache's protocol a tool is one more worker, so it may not end in the middle of a call. When its work is done,
+ * the cache may have a call of its own under way, or begin one in the loop's last turn. So a tool waits until the
+ * backend is idle. Purges of caches in front are then sent as well, as long as those answer; the workers send the
+ * others.
  *
- * What it does not do: know what the work is, or end it (signals are the programs' own).
+ * Does not: know the work, or end it (each program handles its own signals).
  */
 #include "tool.h"
 
@@ -20,8 +22,9 @@
 enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_LEAST_MS = 2000 };
 
 /*
- * At the default level the log would only print that connections come and go. redis_timeout_ms is made for requests that wait
- * for an answer. A tool's fence has up to a thousand ids, and a slow Redis costs it less than working without Redis.
+ * At the default level the log would only print that connections come and go. redis_timeout_ms is made for requests
+ * that wait for an answer. A tool's fence has up to a thousand ids, and a slow Redis costs it less than working without
+ * Redis.
  */
 static void settings_adapt(struct settings *settings)
 {

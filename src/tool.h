@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program that runs once and ends stands on: a loop, the store with its pool, and the cache. Used by todo-load and todoctl.
+ * What a program needs that runs once and ends: a loop, and a backend. For todo-load and todoctl.
  *
- * A tool that is all zero is closed; tool_close() takes one that was opened in part as well.
+ * A tool that is all zero is closed; tool_close() also takes one that was opened in part.
  * context  the main thread
  */
 #ifndef TOOL_H
@@ -31,7 +31,8 @@ enum status tool_read_settings(struct settings *settings, const struct options *
 /* thread_count: of the pools that will run beside the loop. */
 enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error) STATUS_MUST_CHECK;
 
-/* The store by its URI, a pool of store_concurrency for its calls, and the cache over both. settings are borrowed. */
+/* settings are borrowed. */
+
 enum status tool_open_backend(struct tool *tool, const struct settings *settings,
                               struct error *error) STATUS_MUST_CHECK;
 
@@ -39,7 +40,7 @@ enum status tool_open_backend(struct tool *tool, const struct settings *settings
 void tool_run(struct tool *tool);
 void tool_end(struct tool *tool);
 
-/* When whatever else stands on these parts is freed. */
+/* When all that uses these parts is freed. */
 void tool_close(struct tool *tool);
 
 #endif

@@ -18,7 +18,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
 
 #define SETTINGS(TEXT, INT, BOOL, CHOICE)                                                                              \
     TEXT(store, "sqlite:todo.db", 1, 1000, "URI",                                                                      \
-         "The truth behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the "        \
+         "The database behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the "     \
          "database.")                                                                                                  \
     TEXT(redis, "unix:/run/redis/redis-server.sock", 1, 500, "address",                                                \
          "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, or "                                          \
@@ -29,18 +29,18 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     TEXT(sentinel_password_file, "", 0, 500, "file",                                                                   \
          "File whose first line is the sentinels' own password; empty: no AUTH there.")                                \
     INT(redis_timeout_ms, 100, 10, 10000, "ms",                                                                        \
-        "A command unanswered for this long means that Redis is away: its connection is dropped, reads go to the "     \
+        "A command without an answer for this long means that Redis is away: reads go to the "                         \
         "store.")                                                                                                      \
     INT(redis_reconnect_max_ms, 1000, 50, 60000, "ms", "Longest pause between attempts to reconnect to Redis.")        \
     CHOICE(on_cache_down, CACHE_DOWN_ALLOW, 0, CACHE_DOWN_CHOICES, "allow|refuse",                                     \
            "A write while Redis is away: allow records the invalidation in the store first; refuse answers 503.")      \
     CHOICE(write_policy, WRITE_INVALIDATE, 0, WRITE_CHOICES, "invalidate|publish",                                     \
-           "After a write: invalidate leaves no entry; publish leaves the new one, if no other write overlapped.")     \
-    INT(todo_ttl_s, 300, 1, 604800, "s", "Lifetime of a cached todo; each entry's is jittered by up to 10 % less.")    \
+           "After a write: invalidate leaves no entry; publish leaves the new one if no other write overlapped.")      \
+    INT(todo_ttl_s, 300, 1, 604800, "s", "Lifetime of a cached todo; each entry's is shorter by up to 10 % (jitter).") \
     INT(todo_soft_ttl_s, 0, 0, 604800, "s",                                                                            \
-        "From this age on a cached todo is still answered, but refreshed in the background; 0: no such age.")          \
+        "From this age on a cached todo is still answered, but refreshed in the background; 0: never.")                \
     INT(xfetch_beta, 1, 0, 100, "factor",                                                                              \
-        "How eagerly entries are refreshed ahead of their end, by what they cost to read (XFetch); 0: never.")         \
+        "How eagerly entries are refreshed before they expire, by their cost to read (XFetch); 0: never.")             \
     INT(stale_if_error_s, 0, 0, 604800, "s",                                                                           \
         "For how long after its end a cached todo may be answered if the store is away; 0: never.")                    \
     INT(negative_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached 'there is no such todo'.")                            \
@@ -49,18 +49,18 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(lease_wait_ms, 200, 0, 10000, "ms",                                                                            \
         "How long a reader waits for another's fill before it reads the store itself.")                                \
     INT(write_deadline_ms, 10000, 1000, 120000, "ms",                                                                  \
-        "How long a write's fence lasts if its worker dies; longer than the store may take to apply it.")              \
+        "How long a write's fence lasts if its worker dies; longer than the store may take to apply the write.")       \
     INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
     INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                           \
     INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
     BOOL(follow, false, 0, 1, "on|off",                                                                                \
-         "Follow the store's change stream, so that what others write to it is invalidated too; needs a replica set.") \
+         "Follow the store's change stream, so that others' writes to it are invalidated too; needs a replica set.")   \
     INT(audit_rate, 1000, 0, 1000000, "hits",                                                                          \
         "One in so many hits is compared with the store 1, 10 and 60 s later; 0: none.")                               \
     BOOL(require_if_match, false, 0, 1, "on|off",                                                                      \
          "Answer 428 to PUT, PATCH and DELETE of a todo without If-Match, so that no edit is lost by mistake.")        \
     TEXT(todo_cache_control, "no-cache", 0, 200, "directives",                                                         \
-         "Cache-Control of a todo; the default lets caches keep it but ask each time, which a 304 answers.")           \
+         "Cache-Control of a todo; with the default caches may keep it but must ask each time.")                       \
     TEXT(list_cache_control, "no-cache", 0, 200, "directives", "Cache-Control of a page of the list.")                 \
     TEXT(todo_cdn_cache_control, "", 0, 200, "directives",                                                             \
          "CDN-Cache-Control of a todo (RFC 9213); empty: none is sent.")                                               \
@@ -74,12 +74,12 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(purge_wait_ms, 50, 0, 5000, "ms",                                                                              \
         "Longest wait of a write's answer for those caches; then it says Purge-Status: pending.")                      \
     INT(purge_again_ms, 2000, 0, 60000, "ms",                                                                          \
-        "After this a purge is sent once more, for reads that were under way; 0: it is not.")                          \
+        "After this a purge is sent once more, for reads that were under way; 0: once only.")                          \
     TEXT(purge_header_file, "", 0, 500, "file",                                                                        \
          "File with header fields for purges of http(s):// URLs, one a line: tokens, for instance; empty: none.")      \
     BOOL(server_timing, false, 0, 1, "on|off", "Send Server-Timing: the milliseconds spent in Redis and the store.")   \
     TEXT(write_token_file, "", 0, 500, "file",                                                                         \
-         "File whose first line is the bearer token that writes must show; empty: anybody may write.")                 \
+         "File whose first line is the bearer token that writes must show; empty: all clients may write.")             \
     INT(idempotency_ttl_s, 86400, 60, 2592000, "s", "How long the answer to an Idempotency-Key is kept.")              \
     INT(rate_limit_per_minute, 0, 0, 6000000, "requests",                                                              \
         "Requests that one client address may make in a minute, evenly; 0: no limit.")                                 \

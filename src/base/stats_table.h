@@ -23,29 +23,31 @@
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \
     X(REFRESH, "todo_refreshes_total", "", "Refreshes begun in the background, ahead of an entry's end.")              \
     X(STALE, "todo_stale_answers_total", "", "Entries answered past their end because the store was away.")            \
-    X(PUBLISHED, "todo_publishes_total", "result=\"stored\"", "Entries that writes wanted to leave behind.")           \
+    X(PUBLISHED, "todo_publishes_total", "result=\"stored\"",                                                          \
+      "Entries that writes published, by what the cache answered.")                                                    \
     X(PUBLISH_REFUSED, "todo_publishes_total", "result=\"refused\"", "")                                               \
     X(WAIT, "todo_lease_waits_total", "", "Misses that waited for another worker's fill.")                             \
     X(COLLAPSED, "todo_collapsed_reads_total", "", "Reads that joined a flight of their own worker.")                  \
-    X(FENCE, "todo_fences_total", "kind=\"fence\"", "Marks that writers set and took away, by id.")                    \
+    X(FENCE, "todo_fences_total", "kind=\"fence\"", "Marks that writers set and removed, by id.")                      \
     X(UNFENCE, "todo_fences_total", "kind=\"unfence\"", "")                                                            \
     X(FENCE_LOST, "todo_fence_lost_total", "", "Fences that were gone when their writer came to remove them.")         \
     X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"",                                                             \
       "Invalidations that Redis could not take, kept in the store.")                                                   \
     X(OUTBOX_DRAINED, "todo_outbox_total", "kind=\"drained\"", "")                                                     \
-    X(PURGE_SENT, "todo_purges_total", "kind=\"sent\"", "Purges of caches in front, by what became of them.")          \
+    X(PURGE_SENT, "todo_purges_total", "kind=\"sent\"", "Purges of caches in front, by outcome.")                      \
     X(PURGE_ACKNOWLEDGED, "todo_purges_total", "kind=\"acknowledged\"", "")                                            \
     X(PURGE_FAILED, "todo_purges_total", "kind=\"failed\"", "")                                                        \
     X(PURGE_PENDING, "todo_purges_total", "kind=\"pending\"", "")                                                      \
     X(PURGE_DRAINED, "todo_purges_total", "kind=\"drained\"", "")                                                      \
-    X(EPOCH_MOVED, "todo_epoch_moves_total", "", "Times that this worker found another Redis and left all entries.")   \
+    X(EPOCH_MOVED, "todo_epoch_moves_total", "",                                                                       \
+      "Times that this worker moved the epoch after it found another Redis.")                                          \
     X(FOLLOW_INVALIDATED, "todo_follow_changes_total", "result=\"invalidated\"",                                       \
-      "Changes that the store told of, by what became of the todo's entry.")                                           \
+      "Changes that the store reported, by what happened to the entry.")                                               \
     X(FOLLOW_KEPT, "todo_follow_changes_total", "result=\"kept\"", "")                                                 \
-    X(FOLLOW_ANEW, "todo_follow_anew_total", "", "Times that the changes' history was lost and all entries left.")     \
-    X(FOLLOW_FAILED, "todo_follow_failures_total", "", "Times that following the store's changes broke off.")          \
+    X(FOLLOW_ANEW, "todo_follow_anew_total", "", "Times that the changes' history was lost: the epoch was moved.")     \
+    X(FOLLOW_FAILED, "todo_follow_failures_total", "", "Times that following the store's changes failed.")             \
     X(AUDIT_CONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"consistent\"",                                     \
-      "Comparisons of cached todos with the store, by what they showed.")                                              \
+      "Comparisons of cached todos with the store, by result.")                                                        \
     X(AUDIT_INCONSISTENT, "todo_audit_total", "kind=\"todo\",result=\"inconsistent\"", "")                             \
     X(AUDIT_CHANGED, "todo_audit_total", "kind=\"todo\",result=\"changed\"", "")                                       \
     X(AUDIT_UNANSWERED, "todo_audit_total", "kind=\"todo\",result=\"unanswered\"", "")                                 \
@@ -75,7 +77,7 @@
     X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
     X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \
     X(REDIS_OTHER, "todo_redis_errors_total", "kind=\"other\"", "")                                                    \
-    X(LIMIT_ADMITTED, "todo_limit_total", "verdict=\"admitted\"", "Requests asked about under rate_limit_per_minute.") \
+    X(LIMIT_ADMITTED, "todo_limit_total", "verdict=\"admitted\"", "Requests checked against rate_limit_per_minute.")   \
     X(LIMIT_REFUSED, "todo_limit_total", "verdict=\"refused\"", "")                                                    \
     X(LIMIT_UNKNOWN, "todo_limit_total", "verdict=\"unknown\"", "")                                                    \
     X(CONNECTION, "todo_connections_total", "kind=\"accepted\"", "FastCGI connections.")                               \

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every entry against the store, once.
+ * Compares every entry with the store, once.
  *
- *   batch of ids (cache/scan.c) -> compared, CHECKS_MAX at once -> what seems wrong: again after SECOND_LOOK_MS -> next batch
+ *   batch of ids -> compared, CHECKS_MAX at once -> wrong ones: again after SECOND_LOOK_MS -> next batch
  *
- * One look may catch an entry whose invalidation is on its way: a writer that lost Redis has put it into the outbox, and the next
- * drain brings it. Such an entry is gone, or right, two seconds later. What is then still wrong is wrong until its time is up.
+ * One comparison may find an entry whose invalidation is on its way: a writer that lost Redis has put it into the
+ * outbox, and the next drain delivers it. Two seconds later such an entry is gone, or right. An entry that is still
+ * wrong then stays wrong until it expires.
  *
- * Memory is one batch. Load on the store is bounded by CHECKS_MAX and by the pool; it may run beside the workers.
+ * Memory is one batch. CHECKS_MAX and the pool bound the load on the store, so it may run beside the workers.
  */
 #include "control/control.h"
 
@@ -64,7 +65,7 @@ static void audit_end(struct audit_all *all, enum status status)
 {
     struct error error = {0};
     if (status != STATUS_OK)
-        error_set(&error, status, "Redis was lost on the way, or its entries were left for new ones");
+        error_set(&error, status, "Redis was lost meanwhile, or a new epoch made its entries unreachable");
     all->control->options.events->timer_free(all->pause);
     all->done(all->ctx, status, &error);
     free(all->ids.texts);
@@ -72,7 +73,7 @@ static void audit_end(struct audit_all *all, enum status status)
     free(all);
 }
 
-/* ---- Comparing what is in ids ---- */
+/* ---- Comparing the entries of ids ---- */
 
 static void count_result(struct audit_all *all, const struct audit_check *check, enum audit_result result)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The beginning that all commands share, and the shortest of them.
+ * The start that all commands share, and the shortest of them.
  *
  *   control_start -> store prepared (pool thread) -> Redis trusted, or TRUST_WAIT_MS over -> done
  *
- * A tool is one more worker to the protocol: it has a connection of its own to Redis, finds out which Redis that is, and drains the
- * outbox before it trusts it. So what it does to the cache needs no rules of its own, and a tool that is killed leaves what a
- * killed worker leaves. Once a second it does a worker's duties (cache_tend).
+ * To the cache's protocol a tool is one more worker. It has its own connection to Redis, finds out which Redis that is,
+ * and drains the outbox before it trusts it. So a tool's actions on the cache need no rules of their own, and a killed
+ * tool is like a killed worker. Once a second it does a worker's duties (cache_tend).
  *
- * Moving the epoch on needs no Redis: it is a record in the store, which every worker reads once a second.
+ * Moving the epoch needs no Redis: the epoch is a record in the store, which every worker reads once a second.
  */
 #include "control/control.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an operator can do to a cache in use: compare all of it with the store, fill it, empty it. todoctl.c is the door.
+ * What an operator can do to a cache in use: compare all of it with the store, fill it, empty it. todoctl.c calls it.
  *
  * Each call begins something that ends with done, once, later; then its counts are final. One at a time.
  * context  loop only
@@ -46,42 +46,46 @@ struct control *control_new(const struct control_options *options);
 void control_free(struct control *control);
 
 /*
- * The first thing to do: makes the store ready, and waits for Redis to be trusted.
+ * Must come first: makes the store ready, and waits until Redis can be trusted.
  * errors  the store's; STATUS_UNAVAILABLE: Redis can't be reached or trusted, while the store is ready
  */
 void control_start(struct control *control, control_done_cb done, void *ctx);
 
 struct audit_counts {
     uint64_t consistent;
-    uint64_t inconsistent; /* on both looks; each is in the log with its history */
-    uint64_t changed;      /* came or went while it was looked at */
-    uint64_t unanswered;   /* on both looks */
+    uint64_t inconsistent; /* in both comparisons; each is in the log with its history */
+    uint64_t changed;      /* written or gone during the comparison */
+    uint64_t unanswered;   /* in both comparisons */
 };
 
 /*
- * Compares every entry with the store; what seems wrong gets a second look two seconds later, when an invalidation that was
- * on its way has arrived.
- * errors  STATUS_UNAVAILABLE: Redis was lost on the way, the counts are those of a part
+ * Compares every entry with the store. Entries that differ are compared again two seconds later, when an invalidation
+ * that was on its way has arrived.
+ * errors  STATUS_UNAVAILABLE: Redis was lost meanwhile, and the counts cover a part of the entries
  */
 void control_audit(struct control *control, struct audit_counts *counts, control_done_cb done, void *ctx);
 
 struct warm_counts {
     uint64_t cached; /* had an entry already */
     uint64_t filled;
-    uint64_t missed; /* read, but not to be filled: a write was under way, or Redis took no entry */
+    uint64_t missed; /* read, but not filled: a write was under way, or Redis took no entry */
 };
 
-/* Reads the newest count todos through the cache, as clients would. errors  the store's */
+/*
+ * Reads the newest count todos through the cache, as clients would.
+ * errors  the store's
+ */
 void control_warm(struct control *control, uint64_t count, struct warm_counts *counts, control_done_cb done, void *ctx);
 
 /*
- * Removes entries, and all pages of the list, by writes that write nothing: so what is being filled at this moment goes as well.
- * If Redis can't be reached, the outbox takes it. ids  valid, borrowed until done, and put in order
+ * Removes entries, and all pages of the list, by fenced writes that change nothing in the store. So a fill that is
+ * under way is refused as well. If Redis can't be reached, the outbox takes the purge.
+ * ids     valid, borrowed until done, and sorted here
  * errors  as cache_write_run
  */
 void control_purge(struct control *control, const char **ids, size_t id_count, control_done_cb done, void *ctx);
 
-/* Moves the epoch on: all entries and pages are out of reach as soon as the workers notice, within some two seconds. */
+/* Moves the epoch: all entries and pages are unreachable as soon as the workers notice, within some two seconds. */
 void control_purge_all(struct control *control, int64_t *epoch, control_done_cb done, void *ctx);
 
 #endif

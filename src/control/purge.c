@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Removing entries by name.
+ * Removing entries by id.
  *
- * A plain DEL would not do: a reader that is under way could fill again, a moment later, what was to go. So a purge is a write that
- * writes nothing: fence, no store call, unfence (cache/write.c). It deletes the leases along with the entries, it is recorded in the
- * outbox if Redis can't take it, and nothing about it is new. As every write it also makes the list's pages unreachable.
+ * A plain DEL is not enough: a reader under way could fill the old value again a moment later. So a purge is a write
+ * that changes nothing in the store: fence, no store call, unfence (cache/write.c). The fence deletes the leases along
+ * with the entries. If Redis can't be reached, the outbox records the purge. Like every write it also makes the list's
+ * pages unreachable.
  *
- * Many ids go a CHUNK at a time, so that no script keeps Redis busy for long.
+ * Ids are purged CHUNK at a time, so that no script keeps Redis busy for long.
  */
 #include "control/control.h"
 
@@ -65,7 +66,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Sorts ids and leaves each once; returns how many. */
+/* Sorts ids and removes duplicates; returns how many remain. */
 static size_t ids_unique(const char **ids, size_t count)
 {
     size_t kept = 0;

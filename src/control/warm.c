@@ -4,8 +4,9 @@
  *
  *   page of the store's list -> each id read through the cache, READS_MAX at once -> next page
  *
- * The ids come from the list, the entries do not: each is read as a client's GET would read it, under a lease, so that nothing
- * is put in that a write has made old meanwhile. That costs one store read per todo, and needs no rule of its own.
+ * Only the ids come from the list. Each todo is then read as a client's GET would read it, under a lease, so that no
+ * entry is filled that a write has made old meanwhile. That costs one store read per todo, and needs no rule of its
+ * own.
  */
 #include "control/control.h"
 
@@ -30,7 +31,8 @@ struct warm {
     struct warm_counts *counts;
     control_done_cb done;
     void *ctx;
-    uint64_t left; /* todos that are still to be listed */
+    uint64_t left; /* how many todos are still to be listed */
+
     struct store_query query;
     struct arena arena; /* the page */
     struct store_page page;

@@ -8,14 +8,14 @@
  *           | a header {db, collection, EOF: true, CRC}, TERMINATOR
  *   TERMINATOR = ff ff ff ff
  *
- * mongodump dumps several collections at once, so blocks of different ones alternate; blocks of others than ours are
- * passed over. The prelude names all collections, so the choice is made before the first row: todos if exactly one is called
- * so, else the only one. MongoDB's own (admin, config, system.*) don't count.
+ * mongodump dumps several collections at once, so their blocks alternate; blocks of other collections than ours are
+ * skipped. The prelude names all collections, so the choice is made before the first row: the one called todos if there
+ * is exactly one, else the only collection. MongoDB's own (admin, config, system.*) don't count.
  *
- * The end header's CRC-64 (ECMA, as in XZ) over the collection's documents is checked: a mismatch, or an archive that ends
- * before our end header, is an error after the last row, for the rows so far have already been handed out.
+ * The end header's CRC-64 (ECMA, as in XZ) over the collection's documents is checked. A mismatch, or an archive that
+ * ends before our end header, is an error after the last row, because the rows before it have already been handed out.
  *
- * What it does not do: more than one collection per run, indexes, the oplog.
+ * Does not: load more than one collection per run, indexes, or the oplog.
  *
  * Source: mongo-tools, common/archive/spec.md.
  */
@@ -63,7 +63,7 @@ static void archive_on_piece(void *ctx, struct slice piece)
     archive->crc = ~crc;
 }
 
-/* Passes over a terminator, if one comes. */
+/* Skips a terminator, if one comes next. */
 static enum status archive_take_terminator(struct source *source, bool *taken, struct error *error)
 {
     struct slice window;
@@ -98,7 +98,7 @@ static bool archive_is_internal(struct slice db, struct slice collection)
            (collection.len > 7 && memcmp(collection.data, "system.", 7) == 0);
 }
 
-/* Takes note of one collection of the prelude. */
+/* Notes one collection of the prelude. */
 static void archive_consider(struct archive_reader *archive, struct slice document)
 {
     struct slice collection = document_text(document, "collection");
@@ -148,7 +148,7 @@ static enum status archive_read_prelude(struct archive_reader *archive, struct s
     }
 }
 
-/* Passes over the documents of a block that is not ours, up to its terminator. */
+/* Skips the documents of a block that is not ours, up to its terminator. */
 static enum status archive_skip_block(struct source *source, struct error *error)
 {
     for (;;) {
@@ -175,7 +175,7 @@ static enum status archive_end_collection(struct archive_reader *archive, struct
     return STATUS_OK;
 }
 
-/* Reads a block's header; of ours, the documents come next. */
+/* Reads a block's header. If the block is ours, its documents come next. */
 static enum status archive_enter_block(struct archive_reader *archive, struct error *error)
 {
     struct source *source = archive->reader.source;
@@ -201,7 +201,7 @@ static enum status archive_enter_block(struct archive_reader *archive, struct er
     return status == STATUS_OK && !archive->in_block ? archive_skip_block(source, error) : status;
 }
 
-/* Moves on to where a document of ours comes next. */
+/* Skips to the next document of ours. */
 static enum status archive_find_document(struct archive_reader *archive, struct error *error)
 {
     for (;;) {

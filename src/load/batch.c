@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch: what is read in one go, fenced as one write and sent as one bulk operation.
+ * A batch: rows that are read together, fenced as one write and sent as one bulk operation.
  *
- * Its bounds are those of memory: a batch holds at most BATCH_ROWS_MAX rows and little more than BATCH_BYTES_MAX of text, and
- * there are only a few batches. Bad rows count as rows, so that a file of nothing else is bounded as well.
+ * Memory sets its bounds: a batch has at most BATCH_ROWS_MAX rows and little more than BATCH_BYTES_MAX of text, and
+ * there are only a few batches. Bad rows count as rows, so that a file of bad rows is bounded as well.
  *
- * An id stands in a batch once. The row that would bring it for the second time is held over and opens the next batch, which the
- * load writes only after this one: so of two rows with one id the later one wins with --upsert, and the earlier one without,
- * as if rows had been written one by one.
+ * A batch holds each id once. A row whose id is already in the batch is kept back and opens the next batch, which the
+ * load writes only after this one. So of two rows with one id the later one wins with --upsert, and the earlier one
+ * without, as if rows were written one by one.
  *
- * A batch whose outcome is not known is sent again. Inserting, its rows may then find themselves in the store. Such a row is no
- * duplicate: if the stored todo equals ours in every field, ours is what is there, whoever wrote it. Should a client have changed it
- * in between, the row counts as a duplicate although it was written: the count errs, the data don't.
+ * A batch with an unknown outcome is sent again. In INSERT mode its rows may then be in the store already. Such a row
+ * is no duplicate: if the stored todo equals ours in every field, our row is what the store holds, whoever wrote it. If
+ * a client has changed it in between, the row counts as a duplicate although it was written. Then the count is wrong,
+ * but the data are right.
  *
- * What it does not do: decide when to send, retry, or count; that is load.c.
+ * Does not: decide when to send, retry, or count; that is load.c.
  */
 #include "load/batch.h"
 
@@ -31,7 +32,7 @@ static bool batch_add(struct batch *batch, const struct intake *intake, const st
 {
     struct todo *todo = &batch->todos[batch->count];
     *todo = row->todo;
-    /* the set borrows the id, so it must get the copy that stays; made-up ids never come twice */
+    /* the set borrows the id, so it gets the copy in the batch; made-up ids are unique */
     if (!intake->reader->ids_unique && !id_set_add(&batch->id_set, todo->id))
         return false;
     batch->ids[batch->count] = todo->id;
@@ -76,7 +77,7 @@ static bool batch_is_full(const struct batch *batch)
     return batch->count + batch->reject_count == BATCH_ROWS_MAX || arena_used_bytes(&batch->arena) >= BATCH_BYTES_MAX;
 }
 
-/* After a batch was sent again: tells our own rows from those of others among the ids that are taken. */
+/* After a batch was sent again: finds out which of the taken ids hold our own rows. */
 static enum status batch_find_own(struct batch *batch, struct store *store, struct error *error)
 {
     struct arena arena;
@@ -91,7 +92,7 @@ static enum status batch_find_own(struct batch *batch, struct store *store, stru
         if (status == STATUS_OK && todo_equal(&batch->todos[i], &stored))
             batch->results[i] = STATUS_OK;
         if (status == STATUS_NOT_FOUND)
-            status = STATUS_OK; /* deleted since: it was there, that is all that EXISTS says */
+            status = STATUS_OK; /* deleted since: EXISTS only says that it was there */
     }
     arena_fini(&arena);
     return status;

@@ -20,7 +20,7 @@
 
 enum {
     BATCH_ROWS_MAX = 1000,     /* good and bad ones */
-    BATCH_BYTES_MAX = 2 << 20, /* texts; the row that goes beyond is the last */
+    BATCH_BYTES_MAX = 2 << 20, /* texts; the row that exceeds it is the last */
 };
 
 struct batch_reject {
@@ -32,7 +32,7 @@ struct batch_reject {
 struct batch {
     struct arena arena;
     struct todo todos[BATCH_ROWS_MAX]; /* no id twice */
-    const char *ids[BATCH_ROWS_MAX];   /* theirs */
+    const char *ids[BATCH_ROWS_MAX];   /* the todos' */
     uint64_t row_numbers[BATCH_ROWS_MAX];
     struct slice raws[BATCH_ROWS_MAX]; /* absent unless they are kept */
     enum status results[BATCH_ROWS_MAX];
@@ -41,17 +41,17 @@ struct batch {
     size_t reject_count;
     struct id_set id_set;
     uint64_t last_row_number;
-    double fraction;    /* of the input that was read then */
-    enum status end;    /* OK: there may be more; NOT_FOUND: there is not; else the input can't be read on */
+    double fraction; /* of the input that was read by then */
+    enum status end; /* OK: there may be more rows; NOT_FOUND: there are none; else the input can't be read further */
     struct error error; /* end's */
 };
 
-/* Where batches are filled from: the reader, and a row that is held over from one batch to the next. */
+/* The source of batches: the reader, and a row that is kept back for the next batch. */
 struct intake {
     struct reader *reader;
     bool keep_raw;
     bool held;
-    struct row row; /* held; in arena */
+    struct row row; /* kept back; in arena */
     struct arena arena;
 };
 
@@ -63,7 +63,7 @@ struct batch *batch_new(void);
 /* NULL is fine. */
 void batch_free(struct batch *batch);
 
-/* Empties it and reads rows into it until it is full, an id comes for the second time, or the input ends. */
+/* Empties it and reads rows into it until it is full, a row has an id of this batch, or the input ends. */
 void batch_fill(struct batch *batch, struct intake *intake);
 
 /* Whether both hold some id. */
@@ -72,8 +72,9 @@ bool batch_overlaps(const struct batch *a, const struct batch *b);
 /*
  * Writes the todos; results are valid if STATUS_OK is returned.
  *
- * sent_before  an earlier attempt at this very batch ended without results, so that some rows may be in: in INSERT mode a row
- *              whose id is taken is looked up, and counts as written if the stored one is the same.
+ * sent_before  an earlier attempt at this batch ended without results, so some rows may be in the store. In INSERT mode
+ * a
+ *              row whose id is taken is then looked up, and counts as written if the stored one is the same.
  */
 enum status batch_write(struct batch *batch, struct store *store, enum store_load_mode mode, bool sent_before,
                         struct error *error) STATUS_MUST_CHECK;

@@ -2,15 +2,15 @@
 /*
  * BSON as mongodump writes it into a collection's .bson file: documents, one after another, nothing between them.
  *
- * Each begins with its length, which is all that frames it. A document that is damaged inside its length costs itself alone;
- * a length that can't be one leaves no way to find the next document, so reading ends there with an error.
- * A member's type decides what it may become (row.h): strings, booleans, numbers, dates and ObjectIds are taken, any other
- * type is ROW_OTHER. Texts are checked as UTF-8 later, with all other rules of a todo.
+ * A document begins with its length, and nothing else marks its end. Damage inside a document costs that document
+ * alone. After an impossible length the next document can't be found, so reading ends there with an error. A member's
+ * type decides what it may become (row.h): strings, booleans, numbers, dates and ObjectIds are accepted, any other type
+ * is ROW_OTHER. todo_check() checks later that texts are UTF-8.
  *
- * libbson reads documents in place, without a copy, and its iterator keeps within their bounds; it is told of damage by a
- * position that is not zero when the iteration ends.
+ * libbson reads documents in place, without a copy, and its iterator stays within their bounds. A position that is not
+ * zero when the iteration ends means that the document is damaged.
  *
- * What it does not do: arrays, embedded documents, UUIDs as ids, decimals; none of them is part of a todo.
+ * Does not: arrays, embedded documents, UUIDs as ids, decimals; none of them is part of a todo.
  *
  * Source: bsonspec.org, version 1.1.
  */
@@ -38,7 +38,7 @@ static bool document_len_valid(uint32_t len)
     return len >= DOCUMENT_LEN_MIN && len <= DOCUMENT_LEN_MAX;
 }
 
-/* The value that row.h understands; text may lie in oid. */
+/* The value that row.h understands; its text may be in oid. */
 static struct row_value document_value(const bson_iter_t *member, char oid[25])
 {
     struct row_value value = {.type = ROW_OTHER};
@@ -141,7 +141,7 @@ enum status document_peek(struct source *source, struct slice *document, size_t 
     if (window.len == 0)
         return STATUS_NOT_FOUND;
     if (window.len < DOCUMENT_LEN_MIN || !document_len_valid(document_len(window)))
-        return error_set(error, STATUS_UNAVAILABLE, "a BSON document should come here, but its length is none");
+        return error_set(error, STATUS_UNAVAILABLE, "expected a BSON document, but its length is impossible");
     *len = document_len(window);
     *document = (struct slice){0};
     if (*len > SOURCE_RECORD_MAX_BYTES)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rows from BSON documents one after another, as mongodump writes a collection, and single documents for the archive
- * reader. The only place in load/ that sees libbson, whose own names begin with bson_; hence document_ here.
+ * reader. Only bson_reader.c sees libbson. Its names begin with bson_, so ours begin with document_.
  */
 #ifndef LOAD_BSON_READER_H
 #define LOAD_BSON_READER_H
@@ -18,23 +18,23 @@ bool document_recognise(struct slice window);
 enum status document_reader_new(struct reader **reader) STATUS_MUST_CHECK;
 
 /*
- * Shows the document that comes next and its length. One that is longer than SOURCE_RECORD_MAX_BYTES is absent.
- * errors  STATUS_NOT_FOUND: the input ends here; STATUS_UNAVAILABLE: what comes is no document, or cut off
+ * Shows the next document and its length. One that is longer than SOURCE_RECORD_MAX_BYTES is absent.
+ * errors  STATUS_NOT_FOUND: the input ends here; STATUS_UNAVAILABLE: the next bytes are no document, or it is cut off
  */
 enum status document_peek(struct source *source, struct slice *document, size_t *len,
                           struct error *error) STATUS_MUST_CHECK;
 
 typedef void (*document_piece_cb)(void *ctx, struct slice piece);
 
-/* Passes over a document that document_peek() gave; on_piece, if not NULL, gets its bytes. */
+/* Skips a document that document_peek() gave; on_piece, if not NULL, gets its bytes. */
 enum status document_skip(struct source *source, size_t len, document_piece_cb on_piece, void *ctx,
                           struct error *error) STATUS_MUST_CHECK;
 
-/* Makes a row of document, which may be absent (too long). STATUS_INVALID: it is damaged, or no todo. */
+/* Makes a row of document, which may be absent (too long). STATUS_INVALID: the document is damaged, or no todo. */
 enum status document_read_row(struct reader *reader, struct slice document, struct arena *arena, struct row *row,
                               struct error *error) STATUS_MUST_CHECK;
 
-/* Single members of a document: absent, false or 0 where there is none of that type. */
+/* Single members of a document: absent, false or 0 if there is none of that type. */
 struct slice document_text(struct slice document, const char *name);
 bool document_flag(struct slice document, const char *name);
 int64_t document_integer(struct slice document, const char *name);

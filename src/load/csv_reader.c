@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CSV as RFC 4180 has it: the first record names the columns; a field in quotes may hold commas, newlines and doubled
- * quotes; records end in CRLF or LF. An empty field is one that is not there.
+ * CSV as RFC 4180 defines it: the first record names the columns. A field in quotes may hold commas, newlines and
+ * doubled quotes. Records end in CRLF or LF. An empty field counts as missing.
  *
- * Two passes over a record. The first finds its end, and needs no more than the four states below; it goes on where it
- * stopped when the window had to grow. The second cuts it into fields, with the same states.
+ * Two passes over a record. The first finds its end, and needs only the four states below. When the window had to grow,
+ * it continues where it stopped. The second cuts the record into fields, with the same states.
  *
  *        ',' or newline: the field ends
  *   START --'"'--> QUOTED --'"'--> QUOTE --'"'--> QUOTED     (a doubled quote is one quote)
  *     '-- other --> PLAIN             '-- other: bad record
  *
- * A quote inside a plain field is an ordinary character. A bad record costs that record alone. A quote that is never closed
- * would swallow the rest of the file: such a record ends up too long, or at the end of the input; then only its first line is
- * rejected, and reading goes on with the second.
+ * A quote inside a plain field is an ordinary character. A bad record costs that record alone. A quote that is never
+ * closed would swallow the rest of the file: its record gets too long, or reaches the end of the input. Then only its
+ * first line is rejected, and reading continues with the second.
  *
- * What it does not do: other separators, comments, types (row.h makes booleans and times of text).
+ * Does not: other separators, comments, types (row.h makes booleans and times of text).
  */
 #include "load/csv_reader.h"
 
@@ -40,7 +40,7 @@ struct csv_reader {
     size_t column_count;
     struct csv_field fields[CSV_COLUMN_MAX]; /* of the present record */
     size_t field_count;
-    struct buf unquoted; /* a field whose doubled quotes are made single, until it is copied */
+    struct buf unquoted; /* a field with its doubled quotes made single, until it is copied */
 };
 
 static enum csv_state csv_step(enum csv_state state, char c)
@@ -52,7 +52,7 @@ static enum csv_state csv_step(enum csv_state state, char c)
     return c == ',' ? CSV_START : CSV_PLAIN;
 }
 
-/* Moves scanned and state on to the newline that ends the record, or to the end of text. */
+/* Moves scanned and state to the newline that ends the record, or to the end of text. */
 static bool csv_scan(struct slice text, size_t *scanned, enum csv_state *state)
 {
     for (; *scanned < text.len; (*scanned)++) {
@@ -63,7 +63,7 @@ static bool csv_scan(struct slice text, size_t *scanned, enum csv_state *state)
     return false;
 }
 
-/* Shows the next record with its line end; closed tells whether it has one, or ends properly with the input. */
+/* Shows the next record with its line end; closed: it has one, or it is complete at the input's end. */
 static enum status csv_peek_record(struct source *source, struct slice *record, bool *closed, struct error *error)
 {
     enum csv_state state = CSV_START;
@@ -137,7 +137,7 @@ static enum status csv_split(struct csv_reader *csv, struct slice rest, struct e
         if (rest.len == 0)
             return STATUS_OK;
         if (rest.data[0] != ',')
-            return error_set(error, STATUS_INVALID, "field %zu goes on behind its closing quote", csv->field_count);
+            return error_set(error, STATUS_INVALID, "field %zu has text behind its closing quote", csv->field_count);
         rest.data++;
         rest.len--;
     }
@@ -157,7 +157,7 @@ static struct slice csv_field_text(struct csv_reader *csv, const struct csv_fiel
     return buf_slice(&csv->unquoted);
 }
 
-/* Rejects the first line of what was no record, and goes on behind it. */
+/* Rejects one line, because no record begins there, and continues behind it. */
 static enum status csv_reject_line(struct csv_reader *csv, struct row *row, struct error *error)
 {
     enum status status = source_peek_line(csv->reader.source, &row->raw, error);
@@ -237,7 +237,7 @@ static enum status csv_name_columns(struct csv_reader *csv, struct error *error)
     for (size_t i = 0; i < csv->field_count; i++) {
         struct slice name = arena_copy(&csv->header, csv_field_text(csv, &csv->fields[i]));
         if (csv_has_column(csv, name.data))
-            return error_set(error, STATUS_INVALID, "the CSV header names column %zu like another", i + 1);
+            return error_set(error, STATUS_INVALID, "column %zu of the CSV header has another column's name", i + 1);
         csv->columns[csv->column_count++] = name;
     }
     return STATUS_OK;

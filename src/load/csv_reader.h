@@ -9,7 +9,7 @@
 
 /*
  * Reads the header from source.
- * errors  STATUS_INVALID: it names neither name nor title, or a column twice; STATUS_UNAVAILABLE
+ * errors  STATUS_INVALID: it has no column name or title, or one column twice; STATUS_UNAVAILABLE
  */
 enum status csv_reader_new(struct reader **reader, struct source *source, struct error *error) STATUS_MUST_CHECK;
 

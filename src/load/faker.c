@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Made-up rows that look like people's todos: half are called after a person, half after a small task, with a few sentences
- * of description, about 100 characters in all.
+ * Made-up rows that look like people's todos: half are named after a person, half after a small task, with a few
+ * sentences of description, about 100 characters in all.
  *
- * Every row draws from its own stream of random numbers: SplitMix64, started from a hash of seed and number. So no row depends
- * on another; a load may start anywhere, be repeated, or be checked row by row. Texts and numbers are this file's own: changing a
- * word list changes all rows, which is why a unit test holds one row fast.
+ * Every row draws from its own stream of random numbers: SplitMix64, started from a hash of seed and number. So no row
+ * depends on another: a load may start anywhere, be repeated, or be checked row by row. A changed word list changes all
+ * rows, so a unit test compares one row.
  *
  * Some rows are awkward on purpose, about one in ten of each kind: letters outside ASCII, quoted words, two paragraphs.
- * What breaks on those breaks here rather than on real data.
+ * Code that can't take them fails here and not on real data.
  *
- * What it does not do: real random quality, any language's grammar, secrets.
+ * Does not: real random quality, any language's grammar, secrets.
  *
  * Source: SplitMix64: Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
  */
@@ -134,7 +134,7 @@ static uint64_t random_next(uint64_t *random)
     return random_mix(*random);
 }
 
-/* Whether this is one of about count. */
+/* True for about one call in count. */
 static bool random_one_in(uint64_t *random, unsigned count)
 {
     return random_next(random) % count == 0;

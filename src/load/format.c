@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tells formats apart by their first bytes, and hands out rows.
+ * Tells formats apart by their first bytes, and makes the reader.
  *
  *   6d e2 99 81                                a mongodump archive
  *   a length of 5 bytes to 48 MB, an element   BSON, as mongodump writes a collection
  *   {                                          JSON lines
- *   [                                          a JSON array, refused with the way to turn it into lines
+ *   [                                          a JSON array, refused with the command that turns it into lines
  *   anything else                              CSV, if its first record names a field of a todo
  *
- * The second can't be mistaken: four bytes of text, read as a length, are far above 48 MB. Gzip around any of them is
- * undone by source.c before. A UTF-8 byte order mark and white space in front of text are passed over. Names of files play
- * no part: what comes through a pipe has none.
+ * Text can't be mistaken for BSON: four bytes of text, read as a length, are far above 48 MB. source.c has removed gzip
+ * from any of them before. A UTF-8 byte order mark and white space in front of text are skipped. File names are not
+ * used, because a pipe has none.
  *
- * What it does not do: accept other encodings than UTF-8, other separators than the comma, or JSON over many lines.
+ * Does not: accept other encodings than UTF-8, other separators than the comma, or JSON over many lines.
  */
 #include "load/format.h"
 
@@ -24,11 +24,13 @@
 
 enum {
     RECOGNISED_BYTES = 5,   /* enough to tell binary formats and byte order marks */
-    BLANK_MAX_BYTES = 4096, /* white space that is looked past */
+    BLANK_MAX_BYTES = 4096, /* white space that is skipped at most */
 };
 
-/* The first character that is not white space, 0 if there is none. It asks for no byte more than it needs: what is behind
- * them may be long in coming through a pipe. */
+/*
+ * The first character that is not white space, 0 if there is none. It asks for no byte more than it needs, because a
+ * pipe may deliver the next ones much later.
+ */
 static enum status format_first_character(struct source *source, char *character, struct error *error)
 {
     for (size_t len = 1; len <= BLANK_MAX_BYTES; len++) {
@@ -50,7 +52,7 @@ static bool format_is_utf16(struct slice window)
     return window.len >= 2 && (memcmp(window.data, "\xff\xfe", 2) == 0 || memcmp(window.data, "\xfe\xff", 2) == 0);
 }
 
-/* Text: a byte order mark is taken off for good, white space only for the look at what is behind it. */
+/* Text: a byte order mark is removed; white space is only skipped to find the first character. */
 static enum status format_new_text(struct reader **reader, struct source *source, struct slice window,
                                    struct error *error)
 {
@@ -62,7 +64,7 @@ static enum status format_new_text(struct reader **reader, struct source *source
         return status;
     if (first == '[')
         return error_set(error, STATUS_INVALID,
-                         "this is a JSON array; one object per line is needed: jq -c '.[]' FILE makes that of it");
+                         "this is a JSON array; one object per line is needed: convert it with jq -c '.[]' FILE");
     return first == '{' || first == '\0' ? jsonl_reader_new(reader) : csv_reader_new(reader, source, error);
 }
 

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a load leaves no stale answer.
+ * How a load leaves no stale entry in the cache.
  *
  *   guard_start  -> prepare the store -> wait for Redis --trusted--> done: fenced
  *                                             '--not within 1 s--> move the epoch -> done: not fenced
  *   guard_finish -> [not fenced: move the epoch] -> done
  *
- * With Redis, each batch is fenced like any other write, and readers never see a stale row. Should Redis go away on the way, the
- * load pauses for it; after PATIENCE_MS it goes on, and the cache keeps the fences in the store's outbox, which is as safe, but
- * several times slower.
+ * With Redis, each batch is fenced like any other write, and readers never see a stale row. If Redis is lost during the
+ * load, the load pauses for up to PATIENCE_MS. Then it continues, and the cache records the fences in the store's
+ * outbox, which is as safe but several times slower.
  *
- * Without it (this machine may not reach the Redis that workers use) entries become untrue without notice. Instead of naming
- * them one by one, all are left: the store holds the epoch that is part of every key (cache/cache.h), and every worker reads it
- * once a second, so within a second after the move none reads an older entry. It is done twice: at the start, so that little that
- * is old is left should the load be killed, and at the end, so that nothing that was filled meanwhile is. In between, and
- * for the last second, readers may get what was true before the load. A Redis that turns up during the load changes nothing.
+ * Without Redis (this machine may not reach the Redis that workers use) entries become stale without notice. So all of
+ * them are given up, not one by one. The store holds the epoch that is part of every key (cache/cache.h), and every
+ * worker reads it once a second. Within a second after the move no worker reads an older entry. The epoch moves twice:
+ * at the start, so that few stale entries remain if the load is killed, and at the end, so that no entry remains that
+ * was filled meanwhile. In between, and for the last second, readers may get the state before the load. If Redis comes
+ * up during the load, nothing changes.
  *
  * With on_cache_down = refuse a load without Redis is refused, as any other write is.
  *
- * Caches in front of the service (purge_url) are told of each batch by its own write; without fences they are told at both
- * moves to forget all, by a record that the workers send when every one of them reads in the new epoch.
+ * Caches in front of the service (purge_url) are purged for each batch by its own write. Without fences they are purged
+ * as a whole at both moves: the workers send the record of it when all of them have read the new epoch.
  */
 #include "load/guard.h"
 
@@ -32,7 +33,7 @@ enum {
     CACHE_WAIT_MS = 1000,
     CACHE_LOOK_MS = 20,
     TEND_MS = 1000,      /* as often as cache_tend() wants it */
-    PATIENCE_MS = 10000, /* with a Redis that went away on the way */
+    PATIENCE_MS = 10000, /* how long writes wait for a Redis that was lost */
 };
 
 enum guard_kind { GUARD_NONE, GUARD_FENCES, GUARD_EPOCH };
@@ -44,7 +45,7 @@ struct guard {
     struct timer *wait; /* until Redis is trusted, or for the answer's own turn */
     struct timer *tend;
     int64_t wait_end_at_ms;
-    int64_t distrusted_at_ms; /* since when Redis is away again; 0: it isn't */
+    int64_t distrusted_at_ms; /* since when Redis can't be trusted; 0: it can */
     guard_done_cb done;
     void *ctx;
 };
@@ -97,7 +98,7 @@ static void guard_without_cache(struct guard *guard)
         return;
     }
     progress_say(guard->options.progress,
-                 "Redis can't be reached or trusted: all that it holds is left behind, at the start and at the end");
+                 "Redis can't be reached or trusted: all its entries are invalidated, at the start and at the end");
     guard_run_job(guard, guard_work_epoch, guard_on_epoch);
 }
 

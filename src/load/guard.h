@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keeps the cache true beside a load: by fences if Redis can be trusted, else by leaving all that it holds.
+ * Keeps the cache correct during a load: by fences if Redis can be trusted, else by giving up all entries.
  *
  * context  loop only; each done comes once, later
  */
@@ -40,16 +40,16 @@ void guard_free(struct guard *guard);
  */
 void guard_start(struct guard *guard, guard_done_cb done, void *ctx);
 
-/* Whether writes are to be fenced; known after guard_start(). */
+/* Whether each write must be fenced; known after guard_start(). */
 bool guard_is_fenced(const struct guard *guard);
 
 /*
- * Whether a write may be begun now. If Redis went away since the start, a while is waited for it: the outbox would take the
- * fences, but a record for each row is dear.
+ * Whether a write may be begun now. If Redis was lost since the start, writes wait for it a while: the outbox would
+ * take the fences, but a record for each row is expensive.
  */
 bool guard_allows_write(struct guard *guard);
 
-/* After the last write: moves the epoch on if it has to be. An error says that entries may be stale until their time is up. */
+/* After the last write: moves the epoch if there were no fences. An error: entries may be stale until they expire. */
 void guard_finish(struct guard *guard, guard_done_cb done, void *ctx);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which ids a batch holds, so that no id is in two writes at once.
+ * The ids of a batch, so that no id is in two writes at once.
  *
- * Rows of a file may carry the same id. In one fenced write each id may stand only once, and of two writes under way either may
- * come first, so "the last row wins" needs them one after another. The load asks this set, for each row as it comes, and for
+ * Rows of a file may have the same id. A fenced write may name each id only once. Two writes under way may end in any
+ * order, so "the last row wins" needs them one after another. The load asks this set for each row as it comes, and for
  * each batch before it is sent.
  *
- * A table of fixed size, a quarter full at most, probed in a line: a few nanoseconds per id, no allocation.
+ * A table of fixed size, a quarter full at most, with linear probing: a few nanoseconds per id, no allocation.
  *
- * What it does not do: remove single ids, grow, or keep the ids themselves.
+ * Does not: remove single ids, grow, or copy the ids.
  */
 #include "load/id_set.h"
 
@@ -17,7 +17,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-/* The slot that holds id, or the free one where it belongs. */
+/* The slot that holds id, or the free one where it would be. */
 static size_t id_set_slot(const struct id_set *set, const char *id)
 {
     size_t slot = hash_bytes(slice_of(id)) % ID_SET_SLOTS;

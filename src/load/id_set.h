@@ -21,7 +21,7 @@ struct id_set {
 void id_set_reset(struct id_set *set);
 bool id_set_has(const struct id_set *set, const char *id);
 
-/* False if it is in there already. At most ID_SET_MAX ids. */
+/* False if the set has it already. At most ID_SET_MAX ids. */
 bool id_set_add(struct id_set *set, const char *id);
 
 #endif

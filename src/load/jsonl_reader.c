@@ -8,10 +8,10 @@
  *   {"$date":{"$numberLong":"1706745599000"}}              a date, canonical
  *   {"$numberLong":"42"}, {"$numberInt":"42"}              a whole number
  *
- * Parsing is base/json.h's and as strict as for requests, so a line that imports is one that a client could send. Lines are
- * numbered from 1, blank ones included, so that the number is the one an editor shows. A bad line costs that line alone.
+ * base/json.h parses lines as strictly as requests, so a client could send every line that can be imported. Lines are
+ * numbered from 1, blank ones included, as an editor numbers them. A bad line costs that line alone.
  *
- * What it does not do: objects that span lines, arrays, concatenated objects without a newline, comments.
+ * Does not: objects that span lines, arrays, concatenated objects without a newline, comments.
  */
 #include "load/jsonl_reader.h"
 
@@ -75,7 +75,7 @@ static enum status jsonl_on_member(void *ctx, const struct json_member *member, 
     return STATUS_OK;
 }
 
-/* The next line that is not blank; STATUS_INVALID: it is too long, and passed over. */
+/* The next line that is not blank; STATUS_INVALID: it is too long, and skipped. */
 static enum status jsonl_next_line(struct reader *reader, struct slice *line, struct error *error)
 {
     for (;;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows from JSON lines: one object per line; blank lines are passed over.
+ * Rows from JSON lines: one object per line; blank lines are skipped.
  */
 #ifndef LOAD_JSONL_READER_H
 #define LOAD_JSONL_READER_H

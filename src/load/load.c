@@ -8,18 +8,20 @@
  *                                         ^         v no result
  *                                         '---- PAUSED (backoff)
  *
- * One batch is read at a time, on a pool thread, while up to writes_max are written; with one more that is ready there is always
- * work for the store, and memory is that of writes_max + 1 batches. Two batches that share an id are never written at once.
+ * One batch is read at a time, on a pool thread, while up to writes_max are written. One more is ready, so the store
+ * always has work, and memory is that of writes_max + 1 batches. Two batches that share an id are never written at
+ * once.
  *
- * Beside a live service: each batch is one fenced write through the cache, which fences its ids and the lists, or uses the
- * outbox if Redis goes away on the way. Only a load that can't trust Redis at its start writes without fences; guard.c then
- * sees to the cache.
+ * Each batch is one fenced write through the cache, as a live service needs it. The write fences its ids and the lists,
+ * or uses the outbox if Redis was lost. Only a load that can't trust Redis at its start writes without fences; guard.c
+ * then moves the epoch.
  *
- * A batch without a result (store away, outcome unknown) is sent again, RETRY_MAX times with growing pauses, before the load gives
- * up; batch.c tells why a batch may be sent twice. Upserted twice, a row's v may be 2 higher instead of 1.
+ * A batch without a result (store away, outcome unknown) is sent again, RETRY_MAX times with growing pauses, before the
+ * load gives up. batch.c explains why that is safe. The v of a row that was upserted twice may be higher by 2 instead
+ * of 1.
  *
- * load_stop() ends it early: no batch is begun, those under way are finished. As batches begin in the order of their rows, all rows
- * up to a number are settled then, and the result says which.
+ * load_stop() ends it early: no batch is begun, those under way are finished. Batches begin in the order of their rows,
+ * so all rows up to a number are then written or rejected, and the result has that number.
  */
 #include "load/load.h"
 
@@ -42,13 +44,13 @@ enum {
 
 enum slot_state { SLOT_FREE, SLOT_READING, SLOT_READY, SLOT_WRITING, SLOT_PAUSED };
 
-/* A batch and what moves it. */
+/* A batch and the jobs that move it. */
 struct slot {
     struct load *load;
     enum slot_state state;
     struct batch *batch;
-    struct pool_job job;      /* reads; writes without a fence */
-    struct cache_write write; /* writes with one */
+    struct pool_job job;      /* for reading, and for a write without a fence */
+    struct cache_write write; /* for a fenced write */
     struct timer *retry;
     unsigned attempts;
 };
@@ -69,8 +71,8 @@ struct load {
     size_t notes_shown;
     bool running; /* the guard has started */
     bool input_ended;
-    bool stopping; /* nothing is begun any more */
-    bool gap;      /* some batch got no result */
+    bool stopping; /* no batch is begun any more */
+    bool gap;      /* a batch got no result */
     bool ending;
 };
 
@@ -115,14 +117,14 @@ static enum status slot_work_read(struct pool_job *job, struct error *error)
     struct slot *slot = container_of(job, struct slot, job);
     (void)error;
     batch_fill(slot->batch, &slot->load->intake);
-    return STATUS_OK; /* a file's failure is the batch's, not one of the pool */
+    return STATUS_OK; /* if the file fails, the batch has the error: the pool has not failed */
 }
 
 static void load_show_notes(struct load *load)
 {
     const struct row_maker *maker = &load->options.reader->maker;
     for (; load->notes_shown < maker->note_count; load->notes_shown++)
-        progress_say(load->options.progress, "member \"%s\" is no field of a todo: it is left out",
+        progress_say(load->options.progress, "member \"%s\" is no field of a todo: it is ignored",
                      maker->notes[load->notes_shown]);
 }
 
@@ -152,7 +154,7 @@ static void slot_on_read(struct pool_job *job, enum status status, const struct 
     }
     load_take_rejects(load, batch);
     if (load->input_ended && batch->end != STATUS_NOT_FOUND && load->result.status == STATUS_OK) {
-        load->result.status = batch->end; /* what was read before is written all the same */
+        load->result.status = batch->end; /* rows that were read before are still written */
         load->result.error = batch->error;
     }
     load_pump(load);
@@ -272,7 +274,7 @@ static void slot_write(struct slot *slot)
     slot->state = SLOT_FREE;
 }
 
-/* ---- The run: whatever can be begun is begun ---- */
+/* ---- The run: begins all that can be begun ---- */
 
 static bool load_may_write(struct load *load, const struct slot *ready)
 {
@@ -298,7 +300,7 @@ static bool load_abandon(struct load *load)
         load->gap = true;
     }
     if (ready)
-        ready->state = SLOT_FREE; /* its rows come behind all that were begun: no gap */
+        ready->state = SLOT_FREE; /* its rows come after all rows that were begun: no gap */
     return ready || paused;
 }
 
@@ -369,7 +371,8 @@ static void load_on_guard_finished(void *ctx, enum status status, const struct e
     progress_clear(load->options.progress);
     if (status != STATUS_OK) {
         progress_say(load->options.progress,
-                     "what the cache holds could not be left behind and may be stale for a while: %s", error->text);
+                     "the cache's entries could not be invalidated and may be stale until they expire: %s",
+                     error->text);
         load_fail(load, status, error);
     }
     load->result.elapsed_ms = events_now_ms(load->options.events) - load->started_at_ms;

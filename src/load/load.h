@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A load: all rows of a reader go into the store, batch by batch, and what the cache held of them is gone afterwards.
+ * A load: all rows of a reader go into the store, batch by batch. Afterwards the cache holds no older state of them.
  *
  * context  loop only; done comes once, later
  */
@@ -26,25 +26,25 @@ struct load_options {
     struct reader *reader;
     struct rejects *rejects;
     struct progress *progress;
-    struct pool *read_pool; /* the load's alone, one job at a time; no store behind it */
+    struct pool *read_pool; /* for this load alone, one job at a time; it makes no store calls */
     struct cache *cache;    /* these three: NULL for a dry run, which reads and checks only */
     struct store *store;
     struct pool *store_pool;
     enum store_load_mode mode;
     uint32_t writes_max; /* batches that are written at once, at most LOAD_WRITES_MAX */
-    bool cache_required; /* without Redis: refuse, instead of moving the epoch on */
-    bool keep_raw;       /* rejects wants records as they were read */
+    bool cache_required; /* without Redis: refuse, instead of moving the epoch */
+    bool keep_raw;       /* rejects needs records as they were read */
 };
 
 enum { LOAD_WRITES_MAX = 4 };
 
 struct load_result {
     enum status status; /* OK: the input was read to its end and all batches were written */
-    struct error error; /* else why it ended early */
+    struct error error; /* else: why it ended early */
     bool interrupted;   /* by load_stop() */
     uint64_t in_count;  /* rows in the store (dry run: rows that would be) */
     uint64_t reject_count;
-    uint64_t settled_row; /* all rows up to this number are in or rejected; 0: not known */
+    uint64_t settled_row; /* all rows up to this number are written or rejected; 0: unknown */
     int64_t elapsed_ms;
 };
 
@@ -57,7 +57,7 @@ void load_free(struct load *load);
 
 void load_start(struct load *load, load_done_cb done, void *ctx);
 
-/* Ends it early: what is being written is finished, nothing else is begun. */
+/* Ends it early: writes under way are finished, no others are begun. */
 void load_stop(struct load *load);
 
 #endif

@@ -5,11 +5,11 @@
  *   [##########----------------]  41 %  412,000 rows  52,300/s  11 s left      on a terminal, drawn over itself
  *   412,000 rows, 41 %, 52,300/s, 11 s left                                    elsewhere, a line at a time
  *
- * The rate is the mean since the start: it moves little, so the time left that is made of it doesn't jump either. Where the size
- * of the input is not known (a pipe), bar, percentage and time left are missing.
+ * The rate is the mean since the start. It changes slowly, so the remaining time that is computed from it doesn't jump.
+ * If the size of the input is unknown (a pipe), there is no bar, percentage or remaining time.
  *
- * The bar stays on its line: messages wipe it, write themselves and a newline, and the next turn draws it again below. It is short
- * enough for 80 columns, so it need not know the terminal's width.
+ * The bar stays on one line: a message erases it and writes its own line, and the next turn draws the bar below. It
+ * fits into 80 columns, so it need not know the terminal's width.
  */
 #include "load/progress.h"
 
@@ -26,7 +26,7 @@ static const char WIPE_LINE[] = "\r\033[K";
 struct progress {
     FILE *out;
     bool is_terminal;
-    bool drawn; /* a bar is on the present line */
+    bool drawn; /* a bar is on the current line */
 };
 
 static void progress_bar(char bar[BAR_CELLS + 1], double fraction)
@@ -41,7 +41,7 @@ static uint64_t progress_rate(const struct progress_state *state)
     return state->elapsed_ms > 0 ? state->row_count * 1000 / (uint64_t)state->elapsed_ms : 0;
 }
 
-/* "11 s left", or "" while there is nothing to tell it from. */
+/* "11 s left", or "" while it is unknown. */
 static void progress_left(char *text, size_t size_bytes, const struct progress_state *state)
 {
     text[0] = '\0';

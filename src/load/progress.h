@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a person sees while a load runs: a bar with rate and time left on a terminal, a line every few seconds elsewhere.
+ * What a person sees while a load runs: on a terminal a bar with rate and remaining time, elsewhere a line every few
+ * seconds.
  * context  loop only
  */
 #ifndef LOAD_PROGRESS_H
@@ -22,20 +23,20 @@ void progress_free(struct progress *progress);
 /* How long to wait between two calls of progress_show(). */
 uint32_t progress_interval_ms(const struct progress *progress);
 
-/* rows that are dealt with; fraction of the whole input, 0 to 1, or negative if not known. */
+/* rows: written or rejected; fraction: of the whole input, 0 to 1, or negative if unknown. */
 struct progress_state {
     uint64_t row_count;
     double fraction;
     int64_t elapsed_ms;
 };
 
-/* Draws the bar anew, or writes a line. */
+/* Draws the bar again, or writes a line. */
 void progress_show(struct progress *progress, const struct progress_state *state);
 
-/* Writes a message on a line of its own; the bar makes room and comes back with the next progress_show(). */
+/* Writes a message on a line of its own; the next progress_show() draws the bar below it. */
 void progress_say(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Takes the bar away. */
+/* Erases the bar. */
 void progress_clear(struct progress *progress);
 
 /* "1,234,567" into text. */

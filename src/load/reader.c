@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all kinds of readers have in common: a kind's own struct begins with struct reader, and its two functions are in reader_ops.
+ * The part that all kinds of readers share. Each kind's own struct contains a struct reader, and its two functions are
+ * in reader_ops.
  *
- * A reader counts its rows itself, for it alone knows what a row is in its format: a line, a record that may have many lines, a
- * document. How much of the input is read is told by rows where their number is known before, else by the source's bytes;
- * for gzip those are the packed ones, so the fraction is right there as well.
+ * A reader counts its rows itself, because a row depends on the format: a line, a record of many lines, a document. The
+ * fraction that is read comes from the row numbers if their total is known before, else from the source's bytes. For
+ * gzip those are the packed bytes, so the fraction is right there as well.
  *
- * What it does not do: know the kinds (format.c), or what a row must be (row.c).
+ * Does not: know the kinds (format.c), or what makes a row valid (row.c).
  */
 #include "load/reader.h"
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of rows that are not taken.
+ * What happens to rejected rows.
  *
- * Each is counted; the first ten are shown with their row number and reason, so that a systematic mistake is seen at once
- * and a million of them don't scroll it away. With --reject the records are kept as they were read, in the format they had:
- * lines, CSV records behind the header, BSON documents. That file can be mended and imported like any other (what was an
- * archive becomes plain BSON, what was gzip is unpacked). Records too long to hold are counted and not kept.
+ * Each is counted. The first ten are shown with row number and reason, so that a systematic mistake is seen at once and
+ * a million messages don't scroll it away. With --reject the records are kept as they were read, in their own format:
+ * lines, CSV records behind the header, BSON documents. That file can be corrected and imported like any other (an
+ * archive becomes plain BSON, gzip is unpacked). Records too long to hold are counted and not kept.
  *
- * The file is opened before the first row is read: that it can't be written should not show after an hour. It must not be the
- * input, which opening would empty.
+ * The file is opened before the first row is read, so that a file that can't be written is an error at once and not
+ * after an hour. It must not be the input, because opening would empty it.
  *
- * It writes on the loop, buffered: the loader's loop serves nobody who would have to wait for the disk.
+ * It writes on the loop, buffered: no client waits for the loader's loop.
  */
 #include "load/rejects.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows that didn't get in: counted, the first ten shown, all kept in a file if there is one.
+ * Rejected rows: counted, the first ten shown, all kept in a file if there is one.
  * context  loop only
  */
 #ifndef LOAD_REJECTS_H
@@ -15,8 +15,8 @@
 struct rejects;
 
 /*
- * path NULL: no file. A file of that name is emptied. head and record_end are the reader's; head is written before the first
- * record. input_path, if not NULL, is refused as path.
+ * path NULL: no file. An existing file is emptied. head and record_end are the reader's; head is written before the
+ * first record. path must not be input_path.
  * errors  STATUS_INVALID: path is the input; STATUS_UNAVAILABLE: it can't be written
  */
 struct rejects_options {
@@ -34,7 +34,7 @@ void rejects_add(struct rejects *rejects, uint64_t row_number, const char *reaso
 
 uint64_t rejects_count(const struct rejects *rejects);
 
-/* Finishes the file; STATUS_UNAVAILABLE: not all of it could be written. NULL is fine. */
+/* Closes the file; STATUS_UNAVAILABLE: a part of it could not be written. NULL is fine. */
 enum status rejects_close(struct rejects *rejects, struct error *error) STATUS_MUST_CHECK;
 
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the loader's bytes come from.
+ * The loader's input as bytes.
  *
- * Readers look into a window and move it on; they never see a file descriptor. The window grows to the longest record that
- * is allowed and no further, so memory is bounded whatever the file holds.
+ * Readers look into a window and move it; they never see a file descriptor. The window grows to the longest allowed
+ * record and no further, so memory is bounded for any file.
  *
- * Gzip is told by its first two bytes, never by a file's name, and unpacked on the way; several members one after another
- * are one stream, as gzip(1) has it. A stream that ends in the middle is an error: half a file must not look like a
- * whole one.
+ * Gzip is recognised by its first two bytes, never by a file's name, and unpacked while it is read. Several members one
+ * after another are one stream, as in gzip(1). A stream that ends in the middle is an error: half a file must not look
+ * like a whole one.
  *
- * A read from a pipe may wait for ever. It waits in poll() and looks at a flag every 100 ms, so that Ctrl-C ends it.
+ * A read from a pipe may wait for ever. It waits in poll() and checks a flag every 100 ms, so that Ctrl-C ends it.
  *
- * What it does not do: guess other packings, follow a growing file, or read ahead on its own.
+ * Does not: guess other packings, follow a growing file, or read ahead on its own.
  *
  * Source: RFC 1952 (gzip); zlib.h, inflateInit2.
  */
@@ -38,9 +38,9 @@ enum {
 struct source {
     int fd;
     char *name;
-    char *window; /* the bytes from begin to end are to be read */
+    char *window; /* the bytes from begin to end are not read yet */
     size_t begin, end, capacity;
-    bool ended; /* nothing comes behind end */
+    bool ended; /* no more bytes come behind end */
     bool gzip;
     bool between_members; /* gzip: the input may end here */
     z_stream stream;
@@ -70,7 +70,7 @@ static enum status source_read(struct source *source, void *to, size_t room, siz
     }
 }
 
-/* Makes room for READ_BYTES behind end: moves what is left to the front, or grows. */
+/* Makes room for READ_BYTES behind end: moves the unread bytes to the front, or grows. */
 static void source_make_room(struct source *source)
 {
     if (source->begin == source->end)

@@ -118,7 +118,7 @@ static void on_sentinel_answer(void *ctx, const struct redis_peer *primary)
     if (!primary) {
         redis->is_coming = false;
         redis->peer.port = 0;
-        log_lost(redis, "no sentinel tells where it is");
+        log_lost(redis, "no sentinel knows the primary's address");
         schedule_reconnect(redis);
         return;
     }

@@ -306,7 +306,7 @@ static void on_disconnect(const redisAsyncContext *context, int status)
     wire->context = NULL;
     const char *reason = context->errstr && *context->errstr ? context->errstr : "closed by Redis";
     if (context->err == REDIS_ERR_OOM) /* that is how reply_new() ends it */
-        reason = "it answered what nobody had asked";
+        reason = "it sent a reply that no command awaits";
     wire_end(wire, REDIS_WIRE_LOST, reason);
 }
 

@@ -139,7 +139,7 @@ static enum status header_check(int fd, size_t slot_count, struct error *error)
         return file_fill(fd, &wanted, size_bytes, error);
     if (pread(fd, &found, sizeof(found), 0) != (ssize_t)sizeof(found) ||
         memcmp(found.magic, wanted.magic, sizeof(MAGIC)) != 0)
-        return error_set(error, STATUS_UNAVAILABLE, "it is no file of counters, so it is left alone");
+        return error_set(error, STATUS_UNAVAILABLE, "it is not a stats file of todo-fcgi, so it is not touched");
     bool same = info.st_size == (off_t)size_bytes && found.layout == wanted.layout && found.slot_count == slot_count;
     return same ? STATUS_OK : STATUS_NOT_FOUND;
 }
@@ -163,7 +163,7 @@ static enum status file_open_locked(struct stats_file *file, const char *path, s
         close(file->fd);
         file->fd = -1;
     }
-    return error_set(error, STATUS_UNAVAILABLE, "%s: it is replaced again and again", path);
+    return error_set(error, STATUS_UNAVAILABLE, "%s: other workers keep replacing it", path);
 }
 
 static enum status slot_claim(struct stats_file *file, const char *path, struct error *error)
@@ -230,7 +230,7 @@ enum status stats_file_view(struct stats_file **out, const char *path, struct er
     if (file->fd < 0)
         status = error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
     else if (view_check(file->fd, &header, &file->map_bytes) != STATUS_OK)
-        status = error_set(error, STATUS_INVALID, "%s: it is no counters' file of this version's workers", path);
+        status = error_set(error, STATUS_INVALID, "%s: it is not a stats file of workers of this version", path);
     if (status == STATUS_OK) {
         file->map = mmap(NULL, file->map_bytes, PROT_READ, MAP_SHARED, file->fd, 0);
         if (file->map == MAP_FAILED)

@@ -288,7 +288,7 @@ def test_interrupted_it_says_how_far_it_got_and_upsert_completes_it(loader):
     rows_in = loader.count()
     assert load.returncode == 1, (out, told)
     assert 2000 <= rows_in < count and out.startswith(f"{rows_in:,} rows are in, 0 rejected".encode())
-    assert f"all rows up to row {rows_in:,} are dealt with".encode() in told
+    assert f"all rows up to row {rows_in:,} are written or rejected".encode() in told
     assert loader.select("SELECT max(CAST(id AS INTEGER)) FROM todos") == [(rows_in,)]
     assert loader.run("seed", "-n", count, "--upsert").returncode == 0
     assert loader.count() == count

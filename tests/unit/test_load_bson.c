@@ -80,7 +80,7 @@ static void a_length_that_is_none_ends_the_reading(void **state)
     buf_append_text(&bytes, "more");
     struct reader *reader = reader_of(buf_slice(&bytes));
     assert_row(reader, &arena, "a", "one");
-    assert_next(reader, &arena, STATUS_UNAVAILABLE, "its length is none");
+    assert_next(reader, &arena, STATUS_UNAVAILABLE, "its length is impossible");
     reader_close(reader);
 }
 

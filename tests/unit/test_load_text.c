@@ -250,7 +250,7 @@ static void a_bad_csv_record_costs_itself_alone(void **state)
                                             "6,six\n"));
     assert_next(reader, &arena, STATUS_INVALID, "it has 3 fields, the header names 2");
     assert_next(reader, &arena, STATUS_INVALID, "it has 1 fields, the header names 2");
-    assert_next(reader, &arena, STATUS_INVALID, "field 2 goes on behind its closing quote");
+    assert_next(reader, &arena, STATUS_INVALID, "field 2 has text behind its closing quote");
     assert_row(reader, &arena, "4", "four");
     struct row bad = assert_next(reader, &arena, STATUS_INVALID, "a quote opens");
     assert_int_equal(bad.number, 5);
@@ -297,7 +297,7 @@ static void what_is_none_of_ours_is_refused_with_advice(void **state)
         {SLICE("\x7f"
                "ELF\x02\x01\x01\0\0\0\"\0\0"),
          "not recognised"},
-        {SLICE("name,id,name\n"), "column 3 like another"},
+        {SLICE("name,id,name\n"), "column 3 of the CSV header has another column's name"},
         {SLICE("\x6d\xe2\x99\x81"), "cut off"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

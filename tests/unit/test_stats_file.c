@@ -166,7 +166,7 @@ static void a_file_that_is_none_of_ours_is_left_alone(void **state)
     struct stats_file *stats_file;
     struct error error;
     assert_int_equal(stats_file_open(&stats_file, path, 2, &error), STATUS_UNAVAILABLE);
-    assert_non_null(strstr(error.text, "no file of counters"));
+    assert_non_null(strstr(error.text, "not a stats file"));
     char found[128] = "";
     file = fopen(path, "r");
     assert_non_null(file);
