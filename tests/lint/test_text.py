@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Layout and words: clang-format, shellcheck, plain paths, README and HACKING within their lengths, metrics in the manual."""
+"""Layout and words: clang-format, shellcheck, plain paths, documents that are short and name what exists, metrics in the manual."""
 
 import re
 import shutil
@@ -44,15 +44,34 @@ def test_no_path_of_one_machine_is_written_down():
         assert not found or path.name == "test_text.py", f"{path}: {found and found[0]}"
 
 
-@pytest.mark.parametrize("name", ["README.md", "HACKING.md"])
-def test_guide_is_short(name):
-    assert len(text(name).splitlines()) <= 150
+DOCUMENTS = ["README.md", "HACKING.md", "NEWS.md", *(str(path) for path in files(".md", under="doc"))]
 
 
-def test_guide_names_files_that_exist():
-    for name in ("README.md", "HACKING.md"):
-        for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", text(name)):
-            assert (ROOT / path).exists(), f"{name} names {path}"
+@pytest.mark.parametrize("name, lines_max", [("README.md", 120), ("HACKING.md", 150)])
+def test_guide_is_short(name, lines_max):
+    assert len(text(name).splitlines()) <= lines_max
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_document_names_files_that_exist(name):
+    words = text(name)
+    for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", words):
+        assert (ROOT / path).exists(), f"{name} names {path}"
+    known = {path.name for path in files(".c", ".h", ".lua", ".pml", ".py", ".sh", ".md")}
+    assert [path for path in re.findall(r"`(\w+\.(?:c|h|lua|pml|py|sh))`", words) if path not in known] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_document_names_functions_that_exist(name):
+    """`cache_get()` is a function or macro of src/, or a function of the tests' Python."""
+    in_c = r"^(?:#define |\w[^\n;=(]*[ *])(\w+)\("
+    known = {function for path in files(".c", ".h", under="src") for function in re.findall(in_c, text(path), re.M)}
+    known |= {function for path in files(".py", under="tests") for function in re.findall(r"^ *def (\w+)\(", text(path), re.M)}
+    assert [function for function in re.findall(r"`(\w+)\(\)`", text(name)) if function not in known] == []
+
+
+def test_every_document_is_in_the_archive():
+    assert [name for name in DOCUMENTS if name not in text("Makefile.am").split()] == []
 
 
 def test_every_metric_is_in_the_manual_and_back():
