@@ -11,12 +11,11 @@
  * Exit status: 0 after SIGTERM, SIGINT or SIGQUIT, and for --help and the like; 1 if it can't start now but might later; 2 if
  * the command line or a setting is wrong.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#include "options.h"
 #include "program.h"
 #include "server/listen_socket.h"
 #include "server/server.h"
@@ -27,77 +26,13 @@ static const char PROGRAM[] = "todo-fcgi";
 
 static const char USAGE[] =
     "Usage: todo-fcgi [-c FILE] [-o NAME=VALUE]... [-s SOCKET]\n"
-    "Answers FastCGI requests for todos on the listening unix socket that is its standard input.\n"
-    "\n"
-    "  -c, --config FILE        read settings from FILE\n"
-    "  -o, --option NAME=VALUE  set one setting; goes before FILE and the environment (TODO_NAME)\n"
-    "      --follow             the same as -o follow=on\n"
-    "  -s, --socket SOCKET      listen on SOCKET, mode 0660, instead of standard input\n"
-    "      --show-config        print the settings in effect, and exit\n"
-    "      --help               print this, and exit\n"
-    "      --version            print the version, and exit\n"
-    "\n"
-    "Settings:\n";
-
-enum action { ACTION_RUN, ACTION_SHOW_CONFIG, ACTION_HELP, ACTION_VERSION, ACTION_REFUSE };
+    "Answers FastCGI requests for todos on the listening unix socket that is its standard input.\n";
 
 struct command_line {
-    enum action action;
-    const char *config_file;
-    const char *socket_path;
-    const char **options; /* owned; the texts are argv's */
-    size_t option_count;
+    struct options options;
+    const char *socket_path; /* NULL: the socket is standard input */
+    bool show_config;
 };
-
-static void command_line_parse(struct command_line *line, int argc, char **argv)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"option", required_argument, NULL, 'o'},
-        {"follow", no_argument, NULL, 'F'}, /* an option of this program, a setting to the others */
-        {"socket", required_argument, NULL, 's'},
-        {"show-config", no_argument, NULL, 'C'},
-        {"help", no_argument, NULL, 'H'},
-        {"version", no_argument, NULL, 'V'},
-        {0},
-    };
-    int found;
-    *line = (struct command_line){.options = mem_zalloc((size_t)argc * sizeof(*line->options))};
-    while ((found = getopt_long(argc, argv, "c:o:s:", longs, NULL)) != -1) {
-        if (found == 'c')
-            line->config_file = optarg;
-        else if (found == 'o')
-            line->options[line->option_count++] = optarg;
-        else if (found == 'F')
-            line->options[line->option_count++] = "follow=on";
-        else if (found == 's')
-            line->socket_path = optarg;
-        else if (found == 'C')
-            line->action = ACTION_SHOW_CONFIG;
-        else if (found == 'H')
-            line->action = ACTION_HELP;
-        else if (found == 'V')
-            line->action = ACTION_VERSION;
-        else
-            line->action = ACTION_REFUSE; /* getopt_long() has said why */
-        if (line->action == ACTION_REFUSE)
-            return;
-    }
-    if (optind < argc) {
-        fprintf(stderr, "%s: '%s' is one argument too many\n", PROGRAM, argv[optind]);
-        line->action = ACTION_REFUSE;
-    }
-}
-
-static void print_help(void)
-{
-    struct buf text;
-    buf_init(&text);
-    buf_append_text(&text, USAGE);
-    settings_print_help(&text);
-    program_print(buf_slice(&text));
-    buf_fini(&text);
-}
 
 static void print_settings(const struct settings *settings)
 {
@@ -144,9 +79,9 @@ static int run(const struct command_line *line)
 {
     struct settings settings;
     struct error error;
-    if (program_read_settings(&settings, line->config_file, line->options, line->option_count, &error) != STATUS_OK)
+    if (program_read_settings(&settings, &line->options, &error) != STATUS_OK)
         return refuse_start(error.text, EXIT_WRONG);
-    if (line->action == ACTION_SHOW_CONFIG) {
+    if (line->show_config) {
         print_settings(&settings);
         return EXIT_SUCCESS;
     }
@@ -156,17 +91,23 @@ static int run(const struct command_line *line)
 
 int main(int argc, char **argv)
 {
-    struct command_line line;
+    struct command_line line = {.socket_path = NULL};
+    const struct option_row rows[] = {
+        {"follow", 0, NULL, "the same as -o follow=on", .setting = "follow=on"},
+        {"socket", 's', "SOCKET", "listen on SOCKET, mode 0660, instead of standard input", .text = &line.socket_path},
+        {"show-config", 0, NULL, "print the settings in effect, and exit", .flag = &line.show_config},
+    };
+    const struct options_table table = {PROGRAM, USAGE, "Settings:\n", true, rows, sizeof(rows) / sizeof(rows[0])};
     int exit_status = EXIT_SUCCESS;
-    command_line_parse(&line, argc, argv);
-    if (line.action == ACTION_HELP)
-        print_help();
-    else if (line.action == ACTION_VERSION)
-        printf("%s %s\n", PROGRAM, PACKAGE_VERSION);
-    else if (line.action == ACTION_REFUSE)
+    enum options_outcome outcome = options_parse(&line.options, &table, argc, argv);
+    if (outcome == OPTIONS_RUN && line.options.word_count > 0) {
+        fprintf(stderr, "%s: '%s' is one argument too many\n", PROGRAM, line.options.words[0]);
+        outcome = OPTIONS_WRONG;
+    }
+    if (outcome == OPTIONS_WRONG)
         exit_status = refuse_start(NULL, EXIT_WRONG);
-    else
+    else if (outcome == OPTIONS_RUN)
         exit_status = run(&line);
-    free(line.options);
+    options_free(&line.options);
     return exit_status;
 }

@@ -7,7 +7,7 @@
  * buffer when a worker dies. If stderr is a full pipe, the write blocks: a log that nobody reads slows the worker down
  * rather than losing lines.
  *
- * What it does not do: parse the command line, which each program does by itself, for their options differ.
+ * What it does not do: parse the command line (options.c).
  */
 #include "program.h"
 
@@ -85,17 +85,16 @@ static enum status failpoints_read(struct error *error)
 
 #endif
 
-enum status program_read_settings(struct settings *settings, const char *file, const char *const *options, size_t count,
-                                  struct error *error)
+enum status program_read_settings(struct settings *settings, const struct options *options, struct error *error)
 {
     settings_init(settings);
     enum status status = failpoints_read(error);
-    if (status == STATUS_OK && file)
-        status = settings_read_file(settings, file, error);
+    if (status == STATUS_OK && options->config_file)
+        status = settings_read_file(settings, options->config_file, error);
     if (status == STATUS_OK)
         status = settings_read_environment(settings, environ, error);
     if (status == STATUS_OK)
-        status = settings_read_options(settings, options, count, error);
+        status = settings_read_options(settings, options->settings, options->setting_count, error);
     return status;
 }
 

@@ -6,17 +6,16 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
-#include <stddef.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "base/settings.h"
+#include "options.h"
 
 /*
- * Defaults, then the file (NULL: none), then the environment, then the options, each "name=value".
+ * Defaults, then the options' file, then the environment, then the settings among the options.
  * errors  STATUS_INVALID, STATUS_NOT_FOUND: a text that says where and what
  */
-enum status program_read_settings(struct settings *settings, const char *file, const char *const *options, size_t count,
+enum status program_read_settings(struct settings *settings, const struct options *options,
                                   struct error *error) STATUS_MUST_CHECK;
 
 /* The log goes to stderr, one write() per line. */

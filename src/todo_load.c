@@ -13,23 +13,20 @@
  * The result goes to stdout, everything else to stderr. Exit status: 0 all rows are in; 1 some are; 2 none are, or nothing was
  * begun. No rows at all are all rows.
  */
-#include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "load/faker.h"
 #include "load/format.h"
 #include "load/load.h"
+#include "options.h"
 #include "program.h"
 #include "server/loop.h"
 #include "tool.h"
 
-enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_NOTHING = 2, SQLITE_WRITES = 2, REDIS_TIMEOUT_LEAST_MS = 2000 };
+enum { EXIT_ALL = 0, EXIT_SOME = 1, EXIT_NOTHING = 2, SQLITE_WRITES = 2, NOT_GIVEN = -1 };
 
 static const char PROGRAM[] = "todo-load";
 
@@ -37,35 +34,19 @@ static const char USAGE[] =
     "Usage: todo-load [-c FILE] [-o NAME=VALUE]... seed -n N [--start I] [--seed S] [--upsert] [--dry-run]\n"
     "       todo-load [-c FILE] [-o NAME=VALUE]... import FILE|- [--upsert] [--dry-run] [--reject FILE]\n"
     "Puts rows into the store of todo-fcgi: made-up ones (seed), or those of a file (import): JSON lines, CSV with a\n"
-    "header, BSON or an archive of mongodump, plain or gzip, told apart by content; - is standard input.\n"
-    "\n"
-    "  -c, --config FILE        read settings from FILE\n"
-    "  -o, --option NAME=VALUE  set one setting; goes before FILE and the environment (TODO_NAME)\n"
-    "  -n, --count N            seed: how many rows\n"
-    "      --start I            seed: the first row's number, which is its id (1)\n"
-    "      --seed S             seed: another S makes other rows (1)\n"
-    "      --upsert             replace rows whose id is taken, instead of rejecting the new ones\n"
-    "      --dry-run            read and check only\n"
-    "      --reject FILE        import: keep rejected rows in FILE, as they were read\n"
-    "      --help               print this, and exit\n"
-    "      --version            print the version, and exit\n"
-    "\n"
+    "header, BSON or an archive of mongodump, plain or gzip, told apart by content; - is standard input.\n";
+
+static const char NOTES[] =
     "Exit status: 0 all rows are in, 1 some are, 2 none are. The settings that matter here are store, redis* and\n"
     "on_cache_down; todo-fcgi --help lists all.\n";
 
-enum action { ACTION_SEED, ACTION_IMPORT, ACTION_HELP, ACTION_VERSION, ACTION_REFUSE };
-
 struct command_line {
-    enum action action;
-    const char *config_file;
-    const char **options; /* owned; the texts are argv's */
-    size_t option_count;
-    int64_t count, start, seed; /* count 0: not given */
-    bool seed_given;            /* one of the three */
+    struct options options;
+    int64_t count, start, seed; /* NOT_GIVEN: not given */
     bool upsert;
     bool dry_run;
     const char *reject_path;
-    const char *input_path;
+    const char *input_path; /* NULL: rows are made up */
 };
 
 /* The parts of a run, and how it ended. */
@@ -84,97 +65,33 @@ struct run {
 
 /* ---- Command line ---- */
 
-static bool refuse(const char *text)
+static bool seed_check(struct command_line *line, const struct options_table *table)
 {
-    fprintf(stderr, "%s: %s (%s --help tells more)\n", PROGRAM, text, PROGRAM);
-    return false;
-}
-
-static bool number_parse(const char *text, int64_t least, const char *what, int64_t *number)
-{
-    if (slice_to_int64(slice_of(text), number) && *number >= least && *number <= FAKER_NUMBER_MAX)
-        return true;
-    fprintf(stderr, "%s: %s must be a whole number from %" PRId64 " to %" PRId64 ", not '%s'\n", PROGRAM, what, least,
-            FAKER_NUMBER_MAX, text);
-    return false;
-}
-
-static bool command_line_take(struct command_line *line, int found, const char *value)
-{
-    line->seed_given |= found == 'n' || found == 'S' || found == 'R';
-    switch (found) {
-    case 'c':
-        line->config_file = value;
-        return true;
-    case 'o':
-        line->options[line->option_count++] = value;
-        return true;
-    case 'n':
-        return number_parse(value, 1, "--count", &line->count);
-    case 'S':
-        return number_parse(value, 1, "--start", &line->start);
-    case 'R':
-        return number_parse(value, 0, "--seed", &line->seed);
-    case 'u':
-        line->upsert = true;
-        return true;
-    case 'd':
-        line->dry_run = true;
-        return true;
-    case 'r':
-        line->reject_path = value;
-        return true;
-    default:
-        return false; /* getopt_long() has said why */
-    }
-}
-
-static bool command_line_check(struct command_line *line, int count, char **words)
-{
-    if (count == 0)
-        return refuse("say what to do: seed or import");
-    bool is_seed = strcmp(words[0], "seed") == 0;
-    if (!is_seed && strcmp(words[0], "import") != 0)
-        return refuse("it is seed or import that comes first");
-    line->action = is_seed ? ACTION_SEED : ACTION_IMPORT;
-    if (is_seed && (count > 1 || line->count == 0 || line->reject_path))
-        return refuse("seed takes no file and no --reject, and needs -n");
-    if (!is_seed && (count != 2 || line->seed_given))
-        return refuse("import needs one file, or -, and takes none of -n, --start, --seed");
-    if (is_seed && line->start + line->count - 1 > FAKER_NUMBER_MAX)
-        return refuse("the last row's number would be too large");
-    line->input_path = is_seed ? NULL : words[1];
+    if (line->options.word_count > 1 || line->count == NOT_GIVEN || line->reject_path)
+        return options_refuse(table, "seed takes no file and no --reject, and needs -n");
+    if (line->start == NOT_GIVEN)
+        line->start = 1;
+    if (line->seed == NOT_GIVEN)
+        line->seed = 1;
+    if (line->start + line->count - 1 > FAKER_NUMBER_MAX)
+        return options_refuse(table, "the last row's number would be too large");
     return true;
 }
 
-static void command_line_parse(struct command_line *line, int argc, char **argv)
+static bool command_line_check(struct command_line *line, const struct options_table *table)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"option", required_argument, NULL, 'o'},
-        {"count", required_argument, NULL, 'n'},
-        {"start", required_argument, NULL, 'S'},
-        {"seed", required_argument, NULL, 'R'},
-        {"upsert", no_argument, NULL, 'u'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"reject", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'H'},
-        {"version", no_argument, NULL, 'V'},
-        {0},
-    };
-    int found;
-    *line = (struct command_line){
-        .options = mem_zalloc((size_t)argc * sizeof(*line->options)), .start = 1, .seed = 1, .action = ACTION_REFUSE};
-    while ((found = getopt_long(argc, argv, "c:o:n:", longs, NULL)) != -1) {
-        if (found == 'H' || found == 'V') {
-            line->action = found == 'H' ? ACTION_HELP : ACTION_VERSION;
-            return;
-        }
-        if (!command_line_take(line, found, optarg))
-            return;
-    }
-    if (!command_line_check(line, argc - optind, argv + optind))
-        line->action = ACTION_REFUSE;
+    char **words = line->options.words;
+    if (line->options.word_count == 0)
+        return options_refuse(table, "say what to do: seed or import");
+    if (strcmp(words[0], "seed") == 0)
+        return seed_check(line, table);
+    if (strcmp(words[0], "import") != 0)
+        return options_refuse(table, "it is seed or import that comes first");
+    bool seed_given = line->count != NOT_GIVEN || line->start != NOT_GIVEN || line->seed != NOT_GIVEN;
+    if (line->options.word_count != 2 || seed_given)
+        return options_refuse(table, "import needs one file, or -, and takes none of -n, --start, --seed");
+    line->input_path = words[1];
+    return true;
 }
 
 /* ---- The run ---- */
@@ -187,17 +104,10 @@ static void log_sink(const char *text, size_t len)
     (void)!write(STDERR_FILENO, text, len);
 }
 
-/* At the default level the log's news of connections would only disturb. */
-static void run_open_log(const struct settings *settings)
-{
-    int level = settings->log_level == LOG_LEVEL_INFO ? LOG_LEVEL_WARN : settings->log_level;
-    log_init((enum log_level)level, log_sink);
-}
-
 static enum status run_open_reader(struct run *run, struct error *error)
 {
     const struct command_line *line = run->line;
-    if (line->action == ACTION_SEED) {
+    if (!line->input_path) {
         run->reader = faker_reader_new((uint64_t)line->seed, line->start, line->count);
         return STATUS_OK;
     }
@@ -221,8 +131,9 @@ static enum status run_open_rejects(struct run *run, struct error *error)
 /* A store with one writer gains nothing from more batches than one to write and one to wait. */
 static uint32_t run_writes_max(const struct run *run)
 {
-    int64_t writes =
-        run->tool.store && strcmp(store_kind(run->tool.store), "sqlite") == 0 ? SQLITE_WRITES : LOAD_WRITES_MAX;
+    int64_t writes = run->tool.backend.store && strcmp(store_kind(run->tool.backend.store), "sqlite") == 0
+                         ? SQLITE_WRITES
+                         : LOAD_WRITES_MAX;
     return (uint32_t)(writes < run->settings->store_concurrency ? writes : run->settings->store_concurrency);
 }
 
@@ -234,9 +145,9 @@ static void run_new_load(struct run *run)
         .rejects = run->rejects,
         .progress = run->progress,
         .read_pool = run->read_pool,
-        .cache = run->tool.cache,
-        .store = run->tool.store,
-        .store_pool = run->tool.pool,
+        .cache = run->tool.backend.cache,
+        .store = run->tool.backend.store,
+        .store_pool = run->tool.backend.pool,
         .mode = run->line->upsert ? STORE_LOAD_UPSERT : STORE_LOAD_INSERT,
         .writes_max = run_writes_max(run),
         .cache_required = run->settings->on_cache_down == CACHE_DOWN_REFUSE,
@@ -257,7 +168,7 @@ static enum status run_open(struct run *run, struct error *error)
     if (status == STATUS_OK)
         status = run_open_rejects(run, error);
     if (status == STATUS_OK && !run->line->dry_run)
-        status = tool_open_cache(&run->tool, run->settings, error);
+        status = tool_open_backend(&run->tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
     struct pool_options options = {
@@ -340,41 +251,37 @@ static int load_rows(const struct command_line *line, const struct settings *set
     return exit_status;
 }
 
-/*
- * redis_timeout_ms is made for requests that wait. Here nobody waits, a fence has a thousand ids, and to do without Redis is dearer
- * than to wait for one that is slow.
- */
-static void settings_adapt(struct settings *settings)
-{
-    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
-        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
-}
-
 static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
     struct error error;
-    if (program_read_settings(&settings, line->config_file, line->options, line->option_count, &error) != STATUS_OK) {
+    if (tool_read_settings(&settings, &line->options, &error) != STATUS_OK) {
         program_complain(PROGRAM, error.text);
         return EXIT_NOTHING;
     }
-    run_open_log(&settings);
-    settings_adapt(&settings);
-    signal(SIGPIPE, SIG_IGN);
+    log_init((enum log_level)settings.log_level, log_sink);
     return load_rows(line, &settings);
 }
 
 int main(int argc, char **argv)
 {
-    struct command_line line;
-    int exit_status = EXIT_ALL;
-    command_line_parse(&line, argc, argv);
-    if (line.action == ACTION_HELP)
-        program_print(slice_of(USAGE));
-    else if (line.action == ACTION_VERSION)
-        printf("%s %s\n", PROGRAM, PACKAGE_VERSION);
-    else
-        exit_status = line.action == ACTION_REFUSE ? EXIT_NOTHING : run_with_settings(&line);
-    free(line.options);
+    struct command_line line = {.count = NOT_GIVEN, .start = NOT_GIVEN, .seed = NOT_GIVEN};
+    const struct option_row rows[] = {
+        {"count", 'n', "N", "seed: how many rows", .number = &line.count, 1, FAKER_NUMBER_MAX},
+        {"start", 0, "I", "seed: the first row's number, which is its id (1)", .number = &line.start, 1,
+         FAKER_NUMBER_MAX},
+        {"seed", 0, "S", "seed: another S makes other rows (1)", .number = &line.seed, 0, FAKER_NUMBER_MAX},
+        {"upsert", 0, NULL, "replace rows whose id is taken, instead of rejecting the new ones", .flag = &line.upsert},
+        {"dry-run", 0, NULL, "read and check only", .flag = &line.dry_run},
+        {"reject", 0, "FILE", "import: keep rejected rows in FILE, as they were read", .text = &line.reject_path},
+    };
+    const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};
+    int exit_status = EXIT_NOTHING;
+    enum options_outcome outcome = options_parse(&line.options, &table, argc, argv);
+    if (outcome == OPTIONS_ANSWERED)
+        exit_status = EXIT_ALL;
+    else if (outcome == OPTIONS_RUN && command_line_check(&line, &table))
+        exit_status = run_with_settings(&line);
+    options_free(&line.options);
     return exit_status;
 }

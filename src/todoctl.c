@@ -15,21 +15,18 @@
  * The result goes to stdout, everything else to stderr. Exit status: 0 all is well; 1 it ran, and something is not (an
  * entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
  */
-#include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "control/control.h"
+#include "options.h"
 #include "program.h"
 #include "server/loop.h"
 #include "server/stats_file.h"
 #include "tool.h"
 
-enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2, REDIS_TIMEOUT_LEAST_MS = 2000 };
+enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2 };
 enum { WARM_DEFAULT = 1000, WARM_MAX = 100000000 };
 
 static const char PROGRAM[] = "todoctl";
@@ -40,24 +37,16 @@ static const char USAGE[] =
     "       todoctl [-c FILE] [-o NAME=VALUE]... warm [-n N]\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... purge ID... | --all\n"
     "Looks after the cache of todo-fcgi: prints the workers' counters (stats), compares every entry with the store\n"
-    "(audit), fills in the newest todos (warm), removes entries (purge).\n"
-    "\n"
-    "  -c, --config FILE        read settings from FILE\n"
-    "  -o, --option NAME=VALUE  set one setting; goes before FILE and the environment (TODO_NAME)\n"
-    "      --all                audit, purge: every entry\n"
-    "  -n, --count N            warm: how many todos (1000)\n"
-    "      --help               print this, and exit\n"
-    "      --version            print the version, and exit\n"
-    "\n"
+    "(audit), fills in the newest todos (warm), removes entries (purge).\n";
+
+static const char NOTES[] =
     "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
 
-enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE, ACTION_HELP, ACTION_VERSION, ACTION_REFUSE };
+enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE };
 
 struct command_line {
     enum action action;
-    const char *config_file;
-    const char **options; /* owned; the texts are argv's */
-    size_t option_count;
+    struct options options;
     bool all;
     int64_t count;    /* 0: not given */
     const char **ids; /* argv's */
@@ -79,33 +68,6 @@ struct run {
 
 /* ---- Command line ---- */
 
-static bool refuse(const char *text)
-{
-    fprintf(stderr, "%s: %s (%s --help tells more)\n", PROGRAM, text, PROGRAM);
-    return false;
-}
-
-static bool command_line_take(struct command_line *line, int found, const char *value)
-{
-    switch (found) {
-    case 'c':
-        line->config_file = value;
-        return true;
-    case 'o':
-        line->options[line->option_count++] = value;
-        return true;
-    case 'a':
-        line->all = true;
-        return true;
-    case 'n':
-        if (slice_to_int64(slice_of(value), &line->count) && line->count >= 1 && line->count <= WARM_MAX)
-            return true;
-        return refuse("--count must be a whole number from 1 to 100000000");
-    default:
-        return false; /* getopt_long() has said why */
-    }
-}
-
 static bool ids_check(const struct command_line *line)
 {
     for (size_t i = 0; i < line->id_count; i++)
@@ -116,56 +78,30 @@ static bool ids_check(const struct command_line *line)
     return true;
 }
 
-static bool command_line_check(struct command_line *line, int count, char **words)
+static bool command_line_check(struct command_line *line, const struct options_table *table)
 {
     static const char *const verbs[] = {"stats", "audit", "warm", "purge"};
     size_t verb = 0;
-    if (count == 0)
-        return refuse("say what to do: stats, audit, warm or purge");
-    while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(words[0], verbs[verb]) != 0)
+    if (line->options.word_count == 0)
+        return options_refuse(table, "say what to do: stats, audit, warm or purge");
+    while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
         verb++;
     if (verb == sizeof(verbs) / sizeof(*verbs))
-        return refuse("it is stats, audit, warm or purge that comes first");
+        return options_refuse(table, "it is stats, audit, warm or purge that comes first");
     line->action = (enum action)verb;
-    line->ids = (const char **)words + 1;
-    line->id_count = (size_t)count - 1;
+    line->ids = (const char **)line->options.words + 1;
+    line->id_count = line->options.word_count - 1;
     if (line->action != ACTION_PURGE && line->id_count > 0)
-        return refuse("only purge takes ids");
+        return options_refuse(table, "only purge takes ids");
     if (line->action != ACTION_WARM && line->count > 0)
-        return refuse("only warm takes a count");
+        return options_refuse(table, "only warm takes a count");
     if (line->action == ACTION_AUDIT && !line->all)
-        return refuse("audit needs --all; a sample is audited by the workers all the time");
+        return options_refuse(table, "audit needs --all; a sample is audited by the workers all the time");
     if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
-        return refuse("purge needs ids, or --all");
+        return options_refuse(table, "purge needs ids, or --all");
     if (line->all && line->action != ACTION_AUDIT && line->action != ACTION_PURGE)
-        return refuse("only audit and purge take --all");
+        return options_refuse(table, "only audit and purge take --all");
     return ids_check(line);
-}
-
-static void command_line_parse(struct command_line *line, int argc, char **argv)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"option", required_argument, NULL, 'o'},
-        {"all", no_argument, NULL, 'a'},
-        {"count", required_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'H'},
-        {"version", no_argument, NULL, 'V'},
-        {0},
-    };
-    int found;
-    *line =
-        (struct command_line){.options = mem_zalloc((size_t)argc * sizeof(*line->options)), .action = ACTION_REFUSE};
-    while ((found = getopt_long(argc, argv, "c:o:n:", longs, NULL)) != -1) {
-        if (found == 'H' || found == 'V') {
-            line->action = found == 'H' ? ACTION_HELP : ACTION_VERSION;
-            return;
-        }
-        if (!command_line_take(line, found, optarg))
-            return;
-    }
-    if (!command_line_check(line, argc - optind, argv + optind))
-        line->action = ACTION_REFUSE;
 }
 
 /* ---- The run ---- */
@@ -175,11 +111,13 @@ static enum status run_open(struct run *run, struct error *error)
     struct tool *tool = &run->tool;
     enum status status = tool_open_loop(tool, (unsigned)run->settings->store_concurrency, error);
     if (status == STATUS_OK)
-        status = tool_open_cache(tool, run->settings, error);
+        status = tool_open_backend(tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
-    struct control_options control_options = {
-        .events = loop_events(tool->loop), .store = tool->store, .pool = tool->pool, .cache = tool->cache};
+    struct control_options control_options = {.events = loop_events(tool->loop),
+                                              .store = tool->backend.store,
+                                              .pool = tool->backend.pool,
+                                              .cache = tool->backend.cache};
     run->control = control_new(&control_options);
     return STATUS_OK;
 }
@@ -295,40 +233,32 @@ static int print_stats(const struct settings *settings)
     return EXIT_WELL;
 }
 
-/* At the default level the log's news of connections would only disturb; and here nobody waits for a hit. */
-static void settings_adapt(struct settings *settings)
-{
-    if (settings->log_level == LOG_LEVEL_INFO)
-        settings->log_level = LOG_LEVEL_WARN;
-    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
-        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
-}
-
 static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
     struct error error;
-    if (program_read_settings(&settings, line->config_file, line->options, line->option_count, &error) != STATUS_OK) {
+    if (tool_read_settings(&settings, &line->options, &error) != STATUS_OK) {
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
-    settings_adapt(&settings);
     program_open_log(&settings);
-    signal(SIGPIPE, SIG_IGN);
     return line->action == ACTION_STATS ? print_stats(&settings) : control_cache(line, &settings);
 }
 
 int main(int argc, char **argv)
 {
-    struct command_line line;
-    int exit_status = EXIT_WELL;
-    command_line_parse(&line, argc, argv);
-    if (line.action == ACTION_HELP)
-        program_print(slice_of(USAGE));
-    else if (line.action == ACTION_VERSION)
-        printf("%s %s\n", PROGRAM, PACKAGE_VERSION);
-    else
-        exit_status = line.action == ACTION_REFUSE ? EXIT_NOT_DONE : run_with_settings(&line);
-    free(line.options);
+    struct command_line line = {.count = 0};
+    const struct option_row rows[] = {
+        {"all", 0, NULL, "audit, purge: every entry", .flag = &line.all},
+        {"count", 'n', "N", "warm: how many todos (1000)", .number = &line.count, 1, WARM_MAX},
+    };
+    const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};
+    int exit_status = EXIT_NOT_DONE;
+    enum options_outcome outcome = options_parse(&line.options, &table, argc, argv);
+    if (outcome == OPTIONS_ANSWERED)
+        exit_status = EXIT_WELL;
+    else if (outcome == OPTIONS_RUN && command_line_check(&line, &table))
+        exit_status = run_with_settings(&line);
+    options_free(&line.options);
     return exit_status;
 }

@@ -12,20 +12,39 @@
  */
 #include "tool.h"
 
-#include "cache/cache.h"
-#include "server/http_client.h"
-#include "server/loop.h"
-#include "store/pool.h"
-#include "store/store.h"
+#include <signal.h>
 
-enum { IDLE_LOOK_MS = 5 };
+#include "program.h"
+#include "server/loop.h"
+
+enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_LEAST_MS = 2000 };
+
+/*
+ * At the default level the log would only print that connections come and go. redis_timeout_ms is made for requests that wait
+ * for an answer. A tool's fence has up to a thousand ids, and a slow Redis costs it less than working without Redis.
+ */
+static void settings_adapt(struct settings *settings)
+{
+    if (settings->log_level == LOG_LEVEL_INFO)
+        settings->log_level = LOG_LEVEL_WARN;
+    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
+        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
+}
+
+enum status tool_read_settings(struct settings *settings, const struct options *options, struct error *error)
+{
+    enum status status = program_read_settings(settings, options, error);
+    if (status == STATUS_OK)
+        settings_adapt(settings);
+    signal(SIGPIPE, SIG_IGN);
+    return status;
+}
 
 /* ---- Running ---- */
 
 static bool tool_is_idle(const struct tool *tool)
 {
-    return !tool->pool ||
-           (pool_busy_count(tool->pool) == 0 && !cache_is_reading(tool->cache) && !cache_is_purging(tool->cache));
+    return !tool->backend.cache || backend_is_idle(&tool->backend);
 }
 
 static void on_idle_look(void *ctx)
@@ -61,44 +80,17 @@ enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct erro
     return status;
 }
 
-enum status tool_open_cache(struct tool *tool, const struct settings *settings, struct error *error)
+enum status tool_open_backend(struct tool *tool, const struct settings *settings, struct error *error)
 {
-    struct store_options store_options = {
-        .uri = settings->store,
-        .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = (uint32_t)settings->store_concurrency,
-    };
-    enum status status = http_client_new(&tool->http_client, settings, loop_events(tool->loop), error);
-    if (status == STATUS_OK)
-        status = store_open(&tool->store, &store_options, error);
-    if (status != STATUS_OK)
-        return status;
-    struct pool_options pool_options = {
-        .loop = loop_uv(tool->loop),
-        .concurrency = (uint32_t)settings->store_concurrency,
-        .queue_max = (uint32_t)settings->store_queue,
-        .stats = &tool->stats,
-    };
-    tool->pool = pool_new(&pool_options);
-    struct cache_options cache_options = {
-        .events = loop_events(tool->loop),
-        .settings = settings,
-        .store = tool->store,
-        .pool = tool->pool,
-        .stats = &tool->stats,
-        .http = http_client_http(tool->http_client),
-    };
-    return cache_new(&tool->cache, &cache_options, error);
+    struct backend_options options = {.loop = tool->loop, .settings = settings, .stats = &tool->stats};
+    return backend_open(&tool->backend, &options, error);
 }
 
 void tool_close(struct tool *tool)
 {
-    http_client_free(tool->http_client); /* its calls are the cache's */
-    cache_free(tool->cache);
-    pool_free(tool->pool);
+    backend_close(&tool->backend);
     if (tool->loop) {
         loop_events(tool->loop)->timer_free(tool->idle);
         loop_free(tool->loop);
     }
-    store_close(tool->store);
 }

@@ -11,22 +11,29 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "options.h"
+#include "server/backend.h"
 
 struct tool {
     struct loop *loop;
     struct timer *idle;
-    struct store *store; /* this and what follows: NULL until tool_open_cache() */
-    struct pool *pool;
-    struct http_client *http_client; /* NULL: there is nobody to call */
-    struct cache *cache;
+    struct backend backend; /* all zero until tool_open_backend() */
     struct stats stats;
 };
+
+/*
+ * Settings from all sources, adapted to a program that runs once; and SIGPIPE is ignored from now on.
+ * errors  as program_read_settings()
+ */
+enum status tool_read_settings(struct settings *settings, const struct options *options,
+                               struct error *error) STATUS_MUST_CHECK;
 
 /* thread_count: of the pools that will run beside the loop. */
 enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error) STATUS_MUST_CHECK;
 
 /* The store by its URI, a pool of store_concurrency for its calls, and the cache over both. settings are borrowed. */
-enum status tool_open_cache(struct tool *tool, const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
+enum status tool_open_backend(struct tool *tool, const struct settings *settings,
+                              struct error *error) STATUS_MUST_CHECK;
 
 /* Runs until tool_end() was called, and then until nothing is under way any more. */
 void tool_run(struct tool *tool);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The API: one call takes a request, and sooner or later it is answered. No sockets, so tests and fuzzers call it as well.
+ * The API: one call takes a request, and the request is answered at once or later. No sockets, so tests and fuzzers
+ * call it as well.
  */
 #ifndef API_API_H
 #define API_API_H
@@ -16,7 +17,7 @@
  */
 void api_handle(struct services *services, struct request *request);
 
-/* Names of the routes for metrics, in the order of enum route; count is set to how many. */
+/* Names of the routes for metrics, in the order of enum route; count is set to their number. */
 const char *const *api_route_names(size_t *count);
 
 #endif

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client asks of the caches on the way to its answer, this service's own included.
+ * The demands that a request makes on caches, this service's own included.
  *
- * Cache-Control (RFC 9111 5.2.1) acts on Redis as on any other cache: no-cache and max-age=0 go to the store, max-age=N takes
- * entries not older than N seconds, min-fresh=N those with that much of their life left, only-if-cached takes nothing but
- * an entry.
+ * Cache-Control (RFC 9111 5.2.1) applies to Redis as to any other cache. no-cache and max-age=0 go to the store.
+ * max-age=N accepts entries not older than N seconds. min-fresh=N accepts entries that live at least N seconds longer.
+ * only-if-cached accepts nothing but an entry.
  *
- * Todo-Version: ID.V, handed out by every write, asks for that state or a newer one. The cache keeps its promise without it
- * while Redis stays the same Redis; with it the promise holds through outages as well, because an older entry is passed by. The
- * id may hold dots, so the version is what stands behind the last one. A value that can't be read, or is about another
- * todo, asks nothing.
+ * Todo-Version: ID.V, which every write returns, asks for that state or a newer one. While Redis stays the same server,
+ * reads after a write see that write even without the header. With the header they do so through outages as well,
+ * because an older entry is not used. The id may hold dots, so the version is the part behind the last one. A value
+ * that can't be parsed, or names another todo, has no effect.
+ *
+ * Does not: read the conditions of a request (base/condition.c).
  */
 #include "api/handlers.h"
 #include "base/directive.h"

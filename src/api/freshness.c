@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Freshness: how long caches outside may answer by themselves, and by what names they can be told to forget.
+ * Freshness: how long caches outside may answer by themselves, and by which keys they can be purged.
  *
- * By default a todo and a page are "no-cache": kept, but asked for each time, and a 304 costs one round trip to Redis. Who has a
- * CDN that can be purged sets times (todo_cache_control, list_cache_control), apart for the CDN if need be (RFC 9213), and
- * surrogate_keys: then each answer names what it shows,
+ * By default a todo and a page are "no-cache": caches may keep them but must ask each time, and a 304 costs one round
+ * trip to Redis. An operator with a CDN that can be purged sets times (todo_cache_control, list_cache_control),
+ * different ones for the CDN if needed (RFC 9213), and surrogate_keys. Then each answer names its content,
  *
  *   a todo   Surrogate-Key: todo-ID    Cache-Tag: todo-ID    Cache-Groups: "todo-ID"
  *   a page   Surrogate-Key: todos      Cache-Tag: todos      Cache-Groups: "todos"
  *
- * and a write names both in Cache-Group-Invalidation (RFC 9875). A page is not named after its todos: any write may change
- * any page.
+ * and a write names both in Cache-Group-Invalidation (RFC 9875). A page doesn't name its todos, because any write may
+ * change any page.
  *
- * With purge_url the service purges these keys itself (cache/purge.h), and a write's answer says by Purge-Status whether that is
- * done or pending.
+ * With purge_url the service purges these keys itself, and Purge-Status in a write's answer says whether that is done
+ * or pending.
  *
- * An answer to a request with Authorization is the client's alone, whatever the settings say. Todo-Version is in Vary, for a
- * request that carries it asks for a state that a stored answer may not show. A 404 that caches may keep is no different: it
- * is purged by the todo's keys, and a client that has just made the todo must not get it.
+ * An answer to a request with Authorization may not be stored by any cache, whatever the settings say. Vary names
+ * Todo-Version, because a request that carries it asks for a state that a stored answer may not show. That holds for a
+ * 404 that caches may keep too: it is purged by the todo's keys, and a client that has just made the todo must not get
+ * it.
  */
 #include "api/freshness.h"
 

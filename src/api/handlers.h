@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handlers, one per row of the route table (route.c), and what they share.
+ * The handlers, one per row of the route table (route.c), and the functions that they share.
  *
- * A handler is called with a whole request and answers it once, at once or later. Its own state lies in the request's arena.
+ * A handler gets a whole request and answers it once, at once or later. It keeps its own state in the request's arena.
  */
 #ifndef API_HANDLERS_H
 #define API_HANDLERS_H
@@ -12,7 +12,7 @@
 #include "base/condition.h"
 #include "base/slice.h"
 
-/* id is what the path holds behind "/todos/", valid; absent for paths without one. */
+/* id is the path's part behind "/todos/", valid; absent for paths without one. */
 typedef void (*handler_fn)(struct services *services, struct request *request, struct slice id);
 
 /* GET means HEAD too. */
@@ -26,19 +26,23 @@ void health_get(struct services *services, struct request *request, struct slice
 void ready_get(struct services *services, struct request *request, struct slice id);    /* GET /readyz */
 void metrics_get(struct services *services, struct request *request, struct slice id);  /* GET /metrics */
 
-/* Where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1); and for Server-Timing, how long that took. */
+/*
+ * Writes where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1). Keeps times for Server-Timing.
+ */
 void response_trace(struct request *request, const struct cache_trace *trace);
 
 /* The same for a write: Cache-Status with fwd=method. */
 void response_trace_write(struct request *request);
 
-/* What the request's conditions say of a representation (base/condition.h). */
+/* Decides the request's conditions for a representation (base/condition.h). */
 enum condition_outcome request_condition(const struct request *request, struct slice etag, int64_t modified_at_ms);
 
-/* What the request's Cache-Control and Todo-Version ask of the cache; id NULL: for a list, which no Todo-Version is about. */
+/*
+ * The demands in the request's Cache-Control and Todo-Version. id NULL: a list, for which Todo-Version has no meaning.
+ */
 struct cache_demand request_demand(const struct request *request, const char *id);
 
-/* These answer and return false if the request has a query that the resource doesn't take, or accepts no JSON. */
+/* These answer and return false if the resource takes no query and there is one, or if the client accepts no JSON. */
 bool request_has_no_query(struct request *request);
 bool request_accepts_json(struct request *request);
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For those who run the service: is the worker alive, can it do its work, what has it counted?
+ * For operators: is the worker alive, can it do its work, and what has it counted?
  *
- * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker. /readyz asks the
- * store, on a pool thread, and is 503 if that fails or the worker is about to stop; it says what is not there. Redis away is
- * no reason to be taken out of service: reads and writes go on without it, so it is only told.
- * /metrics is this machine's workers' counters, summed, whichever worker is asked.
+ * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker. /readyz asks
+ * the store, on a pool thread. It is 503 if that fails or the worker is about to stop, and its body says what is
+ * missing. Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200.
+ * /metrics is the sum of the counters of all workers on this machine, whichever worker is asked.
  *
- * nginx offers these on its internal listener alone.
+ * nginx offers these paths on its internal listener only.
  */
 #include "api/handlers.h"
+#include "base/container.h"
 #include "base/json.h"
 #include "store/pool.h"
 
@@ -37,13 +38,13 @@ void health_get(struct services *services, struct request *request, struct slice
 /* pool thread */
 static enum status ready_work(struct pool_job *job, struct error *error)
 {
-    struct readying *self = (struct readying *)((char *)job - offsetof(struct readying, job));
+    struct readying *self = container_of(job, struct readying, job);
     return store_prepare(self->services->store, error);
 }
 
 static void on_ready(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct readying *self = (struct readying *)((char *)job - offsetof(struct readying, job));
+    struct readying *self = container_of(job, struct readying, job);
     const struct services *services = self->services;
     bool is_ready = status == STATUS_OK && !services->draining;
     struct buf *body = &self->request->scratch;

@@ -2,12 +2,12 @@
 /*
  * The limit per client.
  *
- * Off unless rate_limit_per_minute is set; then a request costs one more script on Redis. For a plain read that script goes
- * out together with the read's own command, and is answered before it, so the read waits for nothing more; the verdict is looked
- * at when the read has its answer. Everything else (writes above all) waits for the verdict first.
+ * It is off unless rate_limit_per_minute is set; then a request costs one more script on Redis. For a plain read that
+ * script goes out together with the read's own command. Redis answers it first, so the read waits no longer, and its
+ * handler checks the verdict when it has its answer. All other requests, writes above all, wait for the verdict first.
  *
- * Without Redis nobody is refused: a limit is there to protect the service, not to take it down with the cache. nginx' own
- * limit_req stands in front and needs no Redis.
+ * Without Redis no request is refused: the limit protects the service and must not take it down with the cache. nginx'
+ * own limit_req stands in front and needs no Redis.
  */
 #include "api/limit.h"
 
@@ -15,11 +15,11 @@
 
 #include "api/problem.h"
 #include "base/mem.h"
-#include "cache/limit.h"
+#include "clients/limit.h"
 
 struct limit_waiting {
     struct services *services;
-    struct request *request; /* NULL: it was answered meanwhile (request_answer() takes itself out) */
+    struct request *request; /* NULL: it was answered meanwhile (request_answer() clears this) */
     handler_fn handler;      /* NULL: it has been called */
     struct slice id;
 };
@@ -54,7 +54,7 @@ static void on_verdict(void *ctx, const struct limit_verdict *verdict)
     free(waiting);
 }
 
-/* A read without wishes asks Redis right behind the limit's script, on the same connection. */
+/* A read without demands of its own asks Redis right behind the limit's script, on the same connection. */
 static bool asks_redis_next(const struct request *request, handler_fn handler)
 {
     return (handler == todo_get || handler == todo_list) && !request->cache_control.data && !request->todo_version.data;
@@ -73,7 +73,7 @@ void limit_pass(struct services *services, struct request *request, handler_fn h
     struct limit_waiting *waiting = mem_alloc(sizeof(*waiting));
     request->waiter = &waiting->request;
     *waiting = (struct limit_waiting){.services = services, .request = request, .handler = handler, .id = id};
-    limit_ask(services->cache, request->remote_address, on_verdict, waiting);
+    limit_ask(&services->limiter, request->remote_address, on_verdict, waiting);
     if (asks_redis_next(request, handler)) {
         waiting->handler = NULL; /* before the call: the request may be answered in it */
         handler(services, request, id);

@@ -11,12 +11,15 @@
 #include "api/services.h"
 
 /*
- * Calls handler, now or when the client is known to be within its limit; or answers 429. A read that will ask Redis anyway is not
- * held up: its handler is called at once and asks limit_admits() when it has its answer.
+ * Calls handler, now or when the client is known to be within its limit; or answers 429. A read that asks Redis anyway
+ * is not delayed: its handler is called at once and calls limit_admits() when it has its answer.
  */
 void limit_pass(struct services *services, struct request *request, handler_fn handler, struct slice id);
 
-/* Whether the answer may be given; if not, the request has been answered. For the handlers that limit_pass() doesn't hold up. */
+/*
+ * Whether the answer may be given; if not, the request has been answered. For the handlers that limit_pass() doesn't
+ * delay.
+ */
 bool limit_admits(struct request *request);
 
 #endif

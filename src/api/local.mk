@@ -6,6 +6,7 @@ libapi_a_SOURCES = \
 	src/api/freshness.c src/api/freshness.h \
 	src/api/handlers.h \
 	src/api/health.c \
+	src/api/idempotency.c src/api/idempotency.h \
 	src/api/limit.c src/api/limit.h \
 	src/api/problem.c src/api/problem.h \
 	src/api/request.c src/api/request.h \

@@ -2,12 +2,12 @@
 /*
  * Problem details: every error that the worker answers, in one shape.
  *
- * Two kinds of text are kept apart. What a client did wrong is told to the client in full, with the member at fault as a JSON
- * pointer, so that it can be mended. What is wrong behind the service (addresses, files, the database's own words) is logged
- * with the request's id and stays here; the client learns that it may come again, and when.
+ * Two kinds of text are kept apart. A client's own mistake is told to the client in full, with the member at fault as a
+ * JSON pointer, so that the client can correct it. A failure behind the service (addresses, files, the database's
+ * texts) is logged with the request's id and not sent. The client only learns that it may repeat the request, and when.
  *
- * Errors are not to be stored, and Cache-Control says so, because a cache may keep a 404 or 405 on its own account (RFC 9111
- * 4.2.2). The one exception, a todo's 404 behind a CDN that is purged, is the handler's to make.
+ * A cache may keep a 404 or 405 unless it is told otherwise (RFC 9111 4.2.2), so Cache-Control forbids it for all
+ * errors. There is one exception, which the handler makes: a todo's 404 behind a CDN that is purged.
  */
 #include "api/problem.h"
 
@@ -51,7 +51,7 @@ struct problem_text {
     const char *cache_control;
 };
 
-/* The status line is there, more headers may be: the rest of the answer. */
+/* Writes the rest of an answer that has its status line, and perhaps more headers. */
 static void finish(struct request *request, const struct problem_row *row, const struct problem_text *text)
 {
     struct buf body;
@@ -97,7 +97,9 @@ void problem_answer_error(struct request *request, enum problem problem, const s
     problem_finish_error(request, problem, error);
 }
 
-/* Seconds until it makes sense to come again: when the breaker before the store lets the next call through. */
+/*
+ * Seconds until the breaker before the store lets the next call through: until then a repeated request would fail too.
+ */
 static uint32_t retry_after_s(const struct services *services)
 {
     uint32_t retry_after_ms = 0;

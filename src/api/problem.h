@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Errors as clients see them: application/problem+json (RFC 9457), one row per kind. doc/problems.md explains each to clients.
+ * Errors as clients see them: application/problem+json (RFC 9457), one row per kind. doc/problems.md explains each.
  *
  *   {"type":"/problems/not-found","title":"Not found","status":404,"detail":"...","pointer":"/name"}
  *
- * detail is for people and may change; type is stable. Nothing internal goes into detail: what the store or Redis said is for
- * the log.
+ * detail is for people and may change; type is stable. Nothing internal goes into detail: texts of the store or Redis
+ * are logged.
  */
 #ifndef API_PROBLEM_H
 #define API_PROBLEM_H
@@ -51,14 +51,14 @@ void problem_finish(struct request *request, enum problem problem, const char *d
 void problem_finish_cached(struct request *request, enum problem problem, const char *detail,
                            const char *cache_control);
 
-/* As above, for bad input: the detail is the error's text, and its JSON pointer, if any, goes along. */
+/* As above, for bad input: the detail is the error's text, followed by its JSON pointer if it has one. */
 void problem_answer_error(struct request *request, enum problem problem, const struct error *error);
 
-/* 503 for what the cache or store couldn't do (BUSY, UNAVAILABLE, UNKNOWN): logs the error, tells when to come again. */
+/* 503 for a failure of the cache or the store (BUSY, UNAVAILABLE, UNKNOWN), with Retry-After; logs the error. */
 void problem_answer_unavailable(const struct services *services, struct request *request, enum status status,
                                 const struct error *error);
 
-/* The end of an answer that problem_begin() began, with an error's text and pointer. */
+/* Ends an answer that problem_begin() began, with an error's text and pointer. */
 void problem_finish_error(struct request *request, enum problem problem, const struct error *error);
 
 /* For reads: as above, and 504 for STATUS_MISMATCH, which means that only-if-cached found nothing. */

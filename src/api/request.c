@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests and the building of answers.
+ * Requests, and how answers are built.
  *
- * An answer is one run of bytes: "Status: 200 OK", the header fields, an empty line, the body. FastCGI responders send it
- * like that, so it is built where it will be sent from, in a buffer that the connection keeps.
+ * An answer is one run of bytes: "Status: 200 OK", the header fields, an empty line, the body. A FastCGI responder
+ * sends exactly these bytes, so they are built in a buffer that the connection keeps and sends.
  *
- * Header values are checked here, in the one place that writes them: a value with a line break would end the header and begin
- * another one. All values are ours or come from validated ids, so a bad one is a bug and ends the process rather than reach a
- * client.
+ * Header values are checked here, where all of them are written: a value with a line break would end its header and
+ * begin another one. All values are ours or come from validated ids, so a bad one is a bug. It ends the process and
+ * never reaches a client.
  *
- * The request's id is the trace's, if the client sent a traceparent; else nginx' own ($request_id); and if that isn't 1-32
- * hex digits, one is made. It is in the answer (Request-Id) and in each log line about the request; nginx' log has the same.
+ * The request's id is the trace's, if the client sent a traceparent; else nginx' own ($request_id). If that isn't 1-32
+ * hex digits, a new one is made. The answer has it (Request-Id), and so has each log line about the request and nginx'
+ * log.
  */
 #include "api/request.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/slice.h"
 
-/* Of a traceparent's parts: lengths, and where they begin. */
+/* The parts of a traceparent: lengths, and where they begin. */
 enum { TRACEPARENT_LEN = 55, TRACE_ID_LEN = 32, PARENT_ID_LEN = 16, TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53 };
 
 static enum method method_parse(struct slice text)
@@ -38,11 +40,9 @@ static enum method method_parse(struct slice text)
 
 static bool is_hex(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+    for (size_t i = 0; i < text.len; i++)
+        if (hex_value(text.data[i]) < 0)
             return false;
-    }
     return text.len > 0;
 }
 
@@ -55,8 +55,8 @@ static bool is_zero(struct slice digits)
 }
 
 /*
- * The trace-id of a traceparent (W3C Trace Context 3.2), "version-traceid-parentid-flags"; absent if it is none. Later versions
- * than 00 may have more behind, ff is none, and ids of zeros alone are invalid.
+ * The trace-id of a traceparent (W3C Trace Context 3.2), "version-traceid-parentid-flags"; absent if it has another
+ * form. Versions after 00 may have more parts, ff is no version, and an id that is all zeros is invalid.
  */
 static struct slice trace_id_of(struct slice traceparent)
 {
@@ -100,7 +100,7 @@ void request_begin(struct request *request, int64_t now_us)
     request_identify(request);
 }
 
-/* nginx puts it into the status line as it is, and without any would leave out a space that RFC 9112 4 asks for. */
+/* nginx copies it into the status line. Without it nginx would omit a space that RFC 9112 4 asks for. */
 static const char *reason_of(int status)
 {
     switch (status) {
@@ -130,7 +130,7 @@ void response_begin(struct request *request, int status)
     buf_append(&request->out, "\r\n", 2);
 }
 
-/* Without a branch per byte: every header of every answer comes through here. */
+/* Without a branch per byte, because every header of every answer is checked here. */
 static bool is_printable(struct slice value)
 {
     unsigned bad = 0;
@@ -170,10 +170,7 @@ static void response_limit(struct request *request)
                (long long)((request->limit.reset_ms + 999) / 1000));
 }
 
-/*
- * The milliseconds that passed since the request was there, and those that the store took of them; redis is the trip to Redis that
- * answered, or found nothing.
- */
+/* Server-Timing: the milliseconds since the request arrived, and those spent on Redis and in the store. */
 static void response_timing(struct request *request)
 {
     if (!request->settings || !request->settings->server_timing)

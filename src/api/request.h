@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request as handlers see it, and the way to answer it: no socket, no FastCGI.
+ * A request as handlers see it, and the functions that answer it: no socket, no FastCGI.
  *
  * server/fcgi.c fills in a request and gives it to api_handle(); unit tests and fuzzers make their own. Its slices are
- * borrowed from it and live until it is answered. It is answered exactly once, at once or later, through request_answer().
+ * borrowed from that owner and live until the request is answered. It is answered exactly once, at once or later,
+ * through request_answer().
  *
- * The header fields that the worker reads are a table, so that nginx hands over these and no others
- * (nginx/fastcgi_params is held against it by a lint test).
+ * The header fields that the worker reads are a table, so that nginx passes on these and no others. A lint test
+ * compares nginx/fastcgi_params with it.
  */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
@@ -19,7 +20,7 @@
 #include "base/settings.h"
 #include "base/slice.h"
 #include "base/stats.h"
-#include "cache/limit.h"
+#include "clients/limit.h"
 
 enum method {
     METHOD_GET,
@@ -53,8 +54,8 @@ enum method {
 
 enum body_state {
     BODY_WHOLE,     /* all of it, perhaps empty, is in body */
-    BODY_TOO_LARGE, /* longer than body_max_bytes: read to its end and thrown away */
-    BODY_BROKEN,    /* the peer left or lied about its length */
+    BODY_TOO_LARGE, /* longer than body_max_bytes: read to its end and dropped */
+    BODY_BROKEN,    /* the peer closed, or sent another length than it announced */
 };
 
 struct request;
@@ -67,31 +68,32 @@ struct request {
     enum method method;
     struct slice body;
     enum body_state body_state;
-    char id[33];                     /* for the log: request_id if it is well-formed, else made up */
+    char id[33];                     /* the trace's, else a well-formed request_id, else a new one */
     int64_t started_at_us;           /* monotonic */
-    struct arena arena;              /* for whatever lives until the answer; reset by the request's owner */
-    unsigned route;                  /* row of the route table: what to count it under */
-    struct stats *stats;             /* where to count it */
-    const struct settings *settings; /* NULL: none, until api_handle() */
+    struct arena arena;              /* for all that lives until the answer; reset by the request's owner */
+    unsigned route;                  /* under which it is counted */
+    struct stats *stats;             /* where it is counted */
+    const struct settings *settings; /* NULL until api_handle() */
     int status;                      /* of the answer */
-    struct buf scratch;              /* the handler's: a body in the making */
+    struct buf scratch;              /* the handler's, for a body */
     struct buf out;                  /* header block and body, one run of bytes, as a FastCGI responder sends them */
-    request_answer_fn answer;        /* the owner's: sends out */
+    request_answer_fn answer;        /* the owner's: sends it */
     bool answered;
-    struct limit_verdict limit; /* what is known of the client's standing */
-    int64_t redis_us, store_us; /* that the answer took there, for Server-Timing; -1: it wasn't asked */
-    struct request **waiter;    /* where somebody who may outlive the request points to it; set to NULL by the answer */
+    struct limit_verdict limit; /* how much of its limit the client has used, as far as known */
+    int64_t redis_us, store_us; /* how long each took, for Server-Timing; -1: it wasn't asked */
+    struct request **waiter;    /* in a struct that may outlive the request; the answer sets it to NULL */
 };
 
-/* Fills in what the method's and the id's texts say; made by the owner once the params are in. */
+/* Parses method and id, and prepares the rest for an answer. The owner calls it when the parameters are filled in. */
 void request_begin(struct request *request, int64_t now_us);
 
 /*
  * Building an answer: status first, then headers, then the body, then request_answer().
  *
- * response_header() takes printable ASCII values only; others are a bug of ours and abort, so nothing that a client sent can
- * add a header. The body is left out for HEAD and for 304, Content-Length says what GET would have sent. With the body comes what
- * every answer says: RateLimit and RateLimit-Policy if the client's standing is known, Server-Timing if the settings want it.
+ * response_header() takes printable ASCII values only. Any other value is a bug and aborts, so nothing that a client
+ * sent can add a header. HEAD and 304 get no body; for HEAD, Content-Length is the length that GET would have sent.
+ * response_body() also writes RateLimit and RateLimit-Policy if the client's limit was checked, and Server-Timing if
+ * the settings ask for it.
  */
 void response_begin(struct request *request, int status);
 void response_header(struct request *request, const char *name, const char *value);

@@ -2,15 +2,15 @@
 /*
  * From path and method to a handler.
  *
- * The path is nginx' decoded and merged one, and the grammar is small: a row's pattern is either the whole path or, with
- * "{id}" at its end, a prefix followed by a valid id. A path that fits no pattern is 404; one that does, with a method that no
- * row of it has, is 405 with Allow, or the answer to OPTIONS. The order of the rows doesn't matter.
+ * nginx has decoded and merged the path, and the grammar is small. A row's pattern is either the whole path or, with
+ * "{id}" at its end, a prefix followed by a valid id. A path that fits no pattern is answered 404. A path that fits,
+ * with a method that no row of it has, is answered 405 with Allow, or as OPTIONS. The order of the rows doesn't matter.
  *
- * What holds for all routes is checked here, in this order: the token for writes (401), the body's size (413), the client's
- * limit (429). Who watches the service is no client: a supervisor that is told 429 would take the worker for a sick one.
+ * The checks for all routes are here, in this order: the token for writes (401), the body's size (413), the client's
+ * limit (429). The routes for operators have no limit: a supervisor that gets a 429 would take the worker for broken.
  *
- * A body that was too large or broke off is answered here, for every route: handlers see whole bodies only. The answer for a
- * resource that isn't there comes first, though, because "too large" would suggest that a smaller one helps.
+ * A body that was too large or incomplete is answered here, for every route, so handlers see whole bodies only. An
+ * unknown path or method is answered before that, because "too large" would suggest that a smaller body helps.
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ enum {
     WRITES = POST | PUT | PATCH | DELETE,
 };
 
-/* What requests are counted under; several rows may share one. */
+/* The names under which requests are counted; several rows may share one. */
 #define ROUTES(X)                                                                                                      \
     X(TODO_GET, "todo_get")                                                                                            \
     X(TODO_LIST, "todo_list")                                                                                          \
@@ -75,7 +75,7 @@ static const struct route_row rows[] = {
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 
-/* Whether path fits pattern; id is what stands for {id}. */
+/* Whether path fits pattern; id is the part in the place of {id}. */
 static bool path_matches(const char *pattern, struct slice path, struct slice *id)
 {
     const char *brace = strchr(pattern, '{');
@@ -89,7 +89,10 @@ static bool path_matches(const char *pattern, struct slice path, struct slice *i
     return todo_id_valid(*id);
 }
 
-/* Allow (RFC 9110 10.2.1), and what bodies the methods take: Accept-Patch (RFC 5789), Accept-Post (W3C LDP 7.1). */
+/*
+ * Allow (RFC 9110 10.2.1), and the media types that the methods take: Accept-Patch (RFC 5789), Accept-Post (W3C LDP
+ * 7.1).
+ */
 static void response_allow(struct request *request, unsigned methods)
 {
     static const struct {
@@ -129,7 +132,7 @@ static void answer_no_row(struct request *request, unsigned methods)
     }
 }
 
-/* Compares in a time that tells nothing about where the texts differ. */
+/* Takes the same time wherever the texts differ, so that a client can't guess a token by measuring. */
 static bool same_secret(struct slice a, struct slice b)
 {
     unsigned char difference = a.len != b.len;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What handlers work with: one struct that goes down with every call, so that there are no globals.
+ * Everything that handlers work with: one struct that is passed down with every call, so that there are no globals.
  */
 #ifndef API_SERVICES_H
 #define API_SERVICES_H
@@ -10,19 +10,21 @@
 #include "base/settings.h"
 #include "base/stats.h"
 #include "cache/cache.h"
+#include "clients/limit.h"
 
-/* Appends all workers' metrics as Prometheus text; server/stats_file.c knows where they lie. */
+/* Appends all workers' metrics as Prometheus text (server/stats_file.c). */
 typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
 
 struct services {
     const struct settings *settings;
     struct cache *cache;
-    struct store *store; /* for /readyz alone: handlers reach todos through the cache */
+    struct store *store; /* for /readyz and kept answers; handlers reach todos through the cache */
     struct pool *pool;
+    struct limiter limiter;
     struct stats *stats; /* this worker's */
     services_metrics_fn metrics;
     void *metrics_ctx;
-    struct slice write_token; /* that writes must show; absent: anybody may write */
+    struct slice write_token; /* that writes must show; absent: all clients may write */
     bool draining;            /* SIGTERM came: /readyz says so */
 };
 

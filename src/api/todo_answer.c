@@ -2,16 +2,16 @@
 /*
  * A todo as an answer.
  *
- * The JSON is written once, into the request's scratch buffer, because ETag and Content-Length come before it and are known
- * only when it is done. The ETag is over those bytes and no others.
+ * The JSON is written once, into the request's scratch buffer. ETag and Content-Length come before it in the answer and
+ * are known only when it is done. The ETag is over exactly these bytes.
  *
- * A 201 and a 200 to a write show the todo with its new ETag, so that a client goes on editing without reading it again; they say
- * by Content-Location that this is what GET there would show (RFC 9110 8.7), which also makes caches drop what they
- * keep for that URL, a 404 for instance (RFC 9111 4.4). Location and Content-Location are paths, for the worker doesn't know
- * by what name the client came.
+ * A 201 and a 200 to a write show the todo with its new ETag, so that a client can edit it again without a read.
+ * Content-Location says that a GET of this URL would show the same (RFC 9110 8.7). It also makes caches drop what they
+ * keep for that URL, such as a 404 (RFC 9111 4.4). Location and Content-Location are paths, because the worker doesn't
+ * know which host name the client used.
  *
- * Todo-Version names the state that a write made. A delete makes one as well, the version after the last: a GET that is held to
- * it goes past everything that still shows the todo.
+ * Todo-Version names the state that a write made. A delete makes one as well, the version after the last: a GET that
+ * sends it back gets no older state that still shows the todo.
  */
 #include "api/todo_answer.h"
 
@@ -23,13 +23,13 @@
 #include "base/condition.h"
 #include "base/date.h"
 #include "base/etag.h"
-#include "base/json.h"
+#include "base/todo_json.h"
 
 /* Writes the JSON into the scratch buffer and its tag into etag. */
 static void represent(struct request *request, const struct todo *todo, char etag[ETAG_MAX + 1])
 {
     buf_reset(&request->scratch);
-    json_write_todo(&request->scratch, todo);
+    todo_json_write(&request->scratch, todo);
     etag_of_todo(etag, todo->v, todo->created_at_ms, buf_slice(&request->scratch));
 }
 
@@ -71,7 +71,7 @@ void todo_answer_read(const struct services *services, struct request *request, 
     request_answer(request);
 }
 
-/* What a 201 or 200 to a write has in front of its validators. */
+/* Writes the headers of a 201 or 200 to a write that come before its validators. */
 static void written_begin(struct request *request, int status, const char *id)
 {
     char location[sizeof("/todos/") + TODO_ID_MAX];

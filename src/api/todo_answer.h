@@ -17,14 +17,14 @@ void todo_answer_read(const struct services *services, struct request *request, 
 void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo,
                          enum cache_purge purge);
 
-/* Answers 201 again, as it was answered first; answer is a kept one. */
+/* Answers 201 with the kept answer to the first request. */
 void todo_answer_replayed(const struct services *services, struct request *request, const struct store_answer *answer);
 
-/* Answers 204 to a DELETE; todo is as it was. */
+/* Answers 204 to a DELETE; todo is the deleted one. */
 void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo,
                          enum cache_purge purge);
 
-/* Todo-Version: ID.V, by which a later GET is held to this state or a newer one. */
+/* Todo-Version: ID.V. A GET that sends it back gets this state or a newer one. */
 void response_todo_version(struct request *request, const char *id, int64_t v);
 
 #endif

@@ -2,11 +2,12 @@
 /*
  * Bodies of POST, PUT and PATCH.
  *
- * Two kinds of refusal, by what a client has to do about it: 400, the body is no JSON object, so look at how it is made; 422, a
- * member breaks a rule, so look at its value, which the problem names by a JSON pointer.
+ * There are two kinds of refusal, because the client must correct different things. 400: the body is no JSON object.
+ * 422: a member breaks a rule, and a JSON pointer names the member.
  *
- * What a client leaves out is made here: an id (UUIDv7, so that new ones lie together in an index), no description, not done.
- * Version 1 and both times are set for the case that the todo is created; a store that changes one sets its own.
+ * This file adds what a client may omit: an id (UUIDv7, so that new todos stand together in an index), an empty
+ * description, and done = false. It also sets version 1 and both times, for the case that the todo is created. A store
+ * that changes an existing todo sets its own.
  */
 #include "api/todo_body.h"
 
@@ -38,7 +39,7 @@ static bool refuse(struct request *request, const struct error *error)
     return false;
 }
 
-/* The path names the todo; a body may repeat that, but not contradict it. */
+/* The path names the todo; a body may repeat its id, but not contradict it. */
 static bool id_agrees(const struct todo_draft *draft, struct slice id, struct error *error)
 {
     if (!id.data || !(draft->present & 1u << TODO_ID) || slice_equal(slice_of(draft->todo.id), id))
@@ -68,7 +69,7 @@ bool body_read_todo(struct request *request, struct slice id, struct todo *todo)
 {
     struct error error;
     struct todo_draft draft;
-    if (json_draft_read(request->body, &request->arena, &draft, &error) != STATUS_OK || !id_agrees(&draft, id, &error))
+    if (todo_json_read(request->body, &request->arena, &draft, &error) != STATUS_OK || !id_agrees(&draft, id, &error))
         return refuse(request, &error);
     todo_complete(todo, &draft, id);
     return todo_check(todo, &error) == STATUS_OK || refuse(request, &error);
@@ -77,7 +78,8 @@ bool body_read_todo(struct request *request, struct slice id, struct todo *todo)
 bool body_read_patch(struct request *request, struct slice id, struct todo_draft *draft)
 {
     struct error error;
-    if (json_patch_read(request->body, &request->arena, draft, &error) != STATUS_OK || !id_agrees(draft, id, &error))
+    if (todo_json_read_patch(request->body, &request->arena, draft, &error) != STATUS_OK ||
+        !id_agrees(draft, id, &error))
         return refuse(request, &error);
     todo_set_id(&draft->todo, id);
     draft->todo.updated_at_ms = clock_wall_ms();

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Request bodies that describe a todo: media type, JSON, members. Each function answers the request and returns false if the
- * body can't be used.
+ * Request bodies that describe a todo: media type, JSON, members. Each function answers the request and returns false
+ * if the body can't be used.
  */
 #ifndef API_TODO_BODY_H
 #define API_TODO_BODY_H
 
 #include "api/request.h"
-#include "base/json.h"
 #include "base/todo.h"
+#include "base/todo_json.h"
 
 /* 415 with Accept-Patch or Accept-Post unless the body's media type is type. */
 bool body_has_type(struct request *request, const char *type);
 
-/* Reads a whole todo, as POST and PUT send it. id absent: the body's, or a new UUIDv7; else the body may repeat it, no other. */
+/*
+ * Reads a whole todo, for POST and PUT. id absent: the body's, or a new UUIDv7. id given: the body may only repeat it.
+ */
 bool body_read_todo(struct request *request, struct slice id, struct todo *todo);
 
 /* Reads a merge patch; draft->present says which members it changes. */

@@ -2,14 +2,15 @@
 /*
  * PUT, PATCH and DELETE /todos/{id}.
  *
- *   media type (415) -> body (400, 422) -> condition wanted? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
+ *   media type (415) -> body (400, 422) -> condition? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
  *
- * The conditions go to the store as they are, as versions and lives read out of the entity tags, and are decided inside its
- * one operation: of two clients with the same If-Match one wins, and there is no moment in between. A tag that is none of
- * ours matches nothing.
+ * The conditions go to the store as versions and creation times, which the entity tags contain. The store decides them
+ * inside its one operation: of two clients with the same If-Match one wins, and no other write fits between check and
+ * change. A tag that this service did not make matches nothing.
  *
- * PUT replaces the three members that are the client's, and creates the todo if it isn't there, unless If-Match says that it must
- * be. PATCH is a JSON merge patch (RFC 7396). A change that changes nothing is one all the same: v counts it.
+ * PUT replaces the three members that a client may set. It creates the todo if there is none, unless If-Match says that
+ * one must exist. PATCH is a JSON merge patch (RFC 7396). A PUT or PATCH that sets the values that are there already
+ * still makes a new version.
  */
 #include "api/handlers.h"
 #include "api/limit.h"
@@ -26,14 +27,14 @@ struct todo_changing {
     struct cache_change change;
 };
 
-/* A field of entity tags as versions, in the request's arena. */
+/* The versions in a field of entity tags, in the request's arena. */
 static struct store_versions versions_of(struct request *request, struct slice field)
 {
     struct store_versions versions = {.given = field.data != NULL};
     if (!field.data)
         return versions;
     versions.any = slice_equal(field, SLICE("*"));
-    size_t most = field.len / 3 + 1; /* a tag takes two quotes, and a comma apart */
+    size_t most = field.len / 3 + 1; /* a tag has two quotes, and there is a comma between two tags */
     struct store_version *items = arena_alloc(&request->arena, most * sizeof(*items));
     for (struct slice tag = condition_take_tag(&field); tag.data; tag = condition_take_tag(&field)) {
         struct store_version *item = &items[versions.count];
@@ -79,7 +80,7 @@ static void on_changed(void *ctx, enum status status, const struct store_changed
         todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo, purge);
 }
 
-/* Whether the change may go on without a condition; a PUT that may only create overwrites nothing. */
+/* Whether the change needs no condition, or has one. A PUT that may only create overwrites nothing. */
 static bool has_condition_enough(const struct services *services, struct request *request)
 {
     if (!services->settings->require_if_match || request->if_match.data)

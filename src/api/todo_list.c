@@ -2,13 +2,14 @@
 /*
  * GET and HEAD /todos: a page of todos, newest first.
  *
- * limit (1-200, default 50), order (desc, asc), done (true, false) and cursor choose the page. The cursor is the last row's place in the order, so
- * page 10,000 costs what the first one does, and rows that come or go meanwhile neither repeat nor hide others. A cursor
- * holds for the order and filter it was made in. Unknown or repeated keys are refused: a typing mistake must not read as "all".
+ * limit (1-200, default 50), order (desc, asc), done (true, false) and cursor choose the page. The cursor is the last
+ * row's place in the order. So page 10,000 costs as much as the first one, and rows that are added or removed meanwhile
+ * neither repeat nor hide others. A cursor is valid for the order and filter it was made in. Unknown or repeated keys
+ * are refused: a typo must not mean "all".
  *
- * The page comes from the cache as bytes, with the ETag that was made over them. The next page is in the body ("next") and in
- * a Link header (RFC 8288) beside the first one, which repeat the query's limit, order and filter. There is no count and no
- * last page: both would cost a walk over everything.
+ * The page comes from the cache as bytes, together with the ETag that was made over them. The body ("next") and a Link
+ * header (RFC 8288) name the next page. Link names the first page too. Both URLs repeat the query's limit, order and
+ * filter. There is no count and no last page: both would cost a walk over all rows.
  */
 #include "api/freshness.h"
 #include "api/handlers.h"
@@ -53,7 +54,7 @@ static enum status take_done(struct todo_listing *self, struct slice value, stru
     return error_set(error, STATUS_INVALID, "done must be true or false.");
 }
 
-/* Looked into when the order is known: it may come later in the query. */
+/* Parses the cursor when all keys are read, because the order may come after it in the query. */
 static enum status take_cursor(struct todo_listing *self, struct slice value, struct error *error)
 {
     (void)error;

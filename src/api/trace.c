@@ -5,12 +5,13 @@
  *   Cache-Status: todo-fcgi; hit; ttl=254              from Redis, with 254 s of its life left
  *   Cache-Status: todo-fcgi; fwd=miss; stored; ttl=300 from the store, and in Redis from now on
  *   Cache-Status: todo-fcgi; fwd=miss; collapsed       from another request's trip to the store
- *   Cache-Status: todo-fcgi; fwd=request               from the store, because the client wanted nothing older or staler
+ *   Cache-Status: todo-fcgi; fwd=request               from the store, because the client wanted a fresher answer
  *   Cache-Status: todo-fcgi; fwd=bypass                from the store: a write was under way, or Redis is away
  *   Cache-Status: todo-fcgi; fwd=method                a write
  *
- * ttl and Age are whole seconds, cut: ttl is never longer than what is left, and Age counts from the moment before the
- * store was asked.
+ * ttl and Age are whole seconds, rounded down: ttl is never longer than the entry will live. Age counts from the moment
+ * before the store was asked.
+
  */
 #include "api/handlers.h"
 

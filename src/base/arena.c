@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory for things that die together: the texts of one request, one page of todos, one batch of rows.
+ * Memory for things that end together: the texts of one request, one page of todos, one batch of rows.
  *
- * Pieces are cut from chunks one behind the other; giving them back one by one is not possible and not needed. A chunk
- * is twice as large as the one before, up to a bound, so a small request costs one small chunk and a large batch few
- * large ones. arena_reset() keeps the newest chunk, which is the largest or the one that a huge piece needed: an arena
- * in steady use settles on one chunk and allocates no more.
+ * Pieces are cut from chunks one behind the other. A single piece can't be given back, and needs not be. Each chunk is
+ * twice as large as the one before, up to a bound. So a small request costs one small chunk, and a large batch costs a
+ * few large ones. arena_reset() keeps the newest chunk, which is the largest or the one that a huge piece needed: an
+ * arena in steady use has one chunk and allocates no more.
  *
- * Guarantees: a piece never moves and stays until reset or fini; it is aligned for any type. Under AddressSanitizer
- * what was not handed out, or was taken back by a reset, is poisoned, so that a slice which outlives its request is
- * found.
+ * Guarantees: a piece never moves and stays until reset or fini; it is aligned for any type. AddressSanitizer sees
+ * bytes as poisoned before they are handed out and after a reset, so it finds a slice that outlives its request.
  *
  * Does not: clear memory, run destructors, serve two threads at once.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bump allocator: many small pieces that live and die together (a page of todos, a batch of rows, a parsed body).
+ * A bump allocator: many small pieces with one lifetime (a page of todos, a batch of rows, a parsed body).
  *
  * ownership  pieces belong to the arena and are freed by arena_fini, or made reusable at once by arena_reset
  * errors     none (mem.h)
@@ -31,7 +31,7 @@ void *arena_alloc(struct arena *arena, size_t size_bytes);
 /* A copy of text, with a NUL behind it that its length doesn't count. An absent slice stays absent. */
 struct slice arena_copy(struct arena *arena, struct slice text);
 
-/* Bytes handed out since the last reset, for those who bound a batch by its size. */
+/* Bytes handed out since the last reset: batches are bounded by it. */
 size_t arena_used_bytes(const struct arena *arena);
 
 #endif

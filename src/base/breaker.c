@@ -6,15 +6,16 @@
  *   open       pause_ms > 0, not probing     nothing passes until probe_at_ms
  *   half open  pause_ms > 0, probing         one call, the probe, is under way; its outcome decides
  *
- * Why: without it each request to a dead Redis or store waits out its own timeout. With it the first few do, and the
- * rest are told at once, while one probe at a time finds out whether the other side is back. Each failed probe doubles
- * the pause, up to a bound. A pause is cut by a random part of up to a quarter, so that workers which saw the same
- * failure don't probe in the same moment, and none waits longer than max_open_ms.
+ * Why: without it, each request to a dead Redis or store waits for its own timeout. With it only the first few wait.
+ * The others get an error at once, while one probe at a time finds out whether the other side is back. Each failed
+ * probe doubles the pause, up to max_open_ms. A random part of up to a quarter is cut off each pause, so that workers
+ * which saw the same failure don't probe at the same moment.
  *
- * Calls that began before it opened report late. Their failures change nothing, unless a probe is out: then one of
- * them may be taken for it, which costs one pause. A success always closes: the other side did answer.
+ * Calls that began before the breaker opened report late. Their failures change nothing, unless a probe is under way:
+ * then such a failure may be taken for the probe's, which costs one pause. A success always closes the breaker, because
+ * the other side did answer.
  *
- * Does not: time calls, own timers, count per kind of failure. Who calls decides what a failure is.
+ * Does not: time calls, own timers, count per kind of failure. The caller decides what a failure is.
  */
 #include "base/breaker.h"
 

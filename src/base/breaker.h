@@ -2,8 +2,8 @@
 /*
  * A circuit breaker: after some failures in a row it lets nothing through for a while, then one probe at a time.
  *
- * closed: all pass. open: none until reopen_at_ms. half open: one passes; its success closes, its failure opens again,
- * for twice as long (to max_open_ms), jittered so that many workers don't probe in step.
+ * closed: all calls pass. open: none passes until probe_at_ms. half open: one passes; its success closes the breaker,
+ * its failure opens it again, for twice as long (up to max_open_ms).
  * context  any (pure): time comes in as an argument, monotonic ms
  */
 #ifndef BASE_BREAKER_H

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one growable buffer: answers, log pages, JSON and metrics are all built in it.
+ * The one growable buffer: answers, log pages, JSON and metrics are built in it.
  *
- * Memory doubles, so that n appended bytes cost O(n) in all; there is always room for a NUL behind the data, which
- * makes it printable in a debugger and safe to hand to C functions. A buf that is used again and again (buf_reset)
- * soon allocates no more, which is what the path of a request relies on.
+ * Memory doubles, so n appended bytes cost O(n) in all. There is always room for a NUL behind the data, so that a
+ * debugger or a C function can print it. A buf that is used again and again (buf_reset) soon allocates no more; the
+ * path of a request relies on that.
  *
- * The appends are called a dozen times per answer, so they do no formatting: buf_append_int() prints its digits by
- * itself, and only buf_printf(), which the hot path does not use, goes through the C library's formatter.
+ * An answer needs a dozen appends, so the plain ones do no formatting: buf_append_int() prints its digits by itself.
+ * Only buf_printf() uses the C library's formatter, and the hot path does not call it.
  *
  * Guarantees: after any append data[len] is NUL; what was appended before stays as it was; pointers into data live
  * until the next append only.
  *
- * Does not: shrink, share or copy on write; bound its size (who fills it from outside bounds the input).
+ * Does not: shrink, share or copy on write, or bound its size: code that appends input bounds the input.
  */
 #include "base/buf.h"
 

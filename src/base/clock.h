@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two clocks. Wall time is for what others read (created_at, Age, deadlines shared with other machines); it may
- * jump. Monotonic time is for how long something took. Timers and timeouts use the loop's time instead (events.h).
+ * The two clocks. Wall time is for values that others read (created_at, Age, deadlines shared with other machines); it
+ * may jump. Monotonic time measures how long something took. Timers and timeouts use the loop's time instead
+ * (events.h).
  * context  any thread
  */
 #ifndef BASE_CLOCK_H
@@ -22,6 +23,11 @@ static inline int64_t clock_monotonic_us(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static inline int64_t clock_monotonic_ms(void)
+{
+    return clock_monotonic_us() / 1000;
 }
 
 #endif

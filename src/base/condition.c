@@ -2,15 +2,15 @@
 /*
  * Conditional requests.
  *
- * If-Match and If-None-Match are "*" or a list of entity tags: optional "W/", then a quoted string without quotes inside, set
- * apart by commas and white space (RFC 9110 5.6.1, 8.8.3). Tags may hold commas, so the list is walked tag by tag instead
- * of being split. What comes after something that is no tag is not looked at: a client that sends such a field gets the
- * whole answer, or 412, never a wrong 304 or a wrong write.
+ * If-Match and If-None-Match are "*" or a list of entity tags: optional "W/", then a quoted string without quotes
+ * inside, set apart by commas and white space (RFC 9110 5.6.1, 8.8.3). Tags may hold commas, so the list is walked tag
+ * by tag instead of being split. The walk ends at the first thing that is no tag. A client that sends such a field gets
+ * the whole answer, or 412, never a wrong 304 or a wrong write.
  *
  * Dates are compared in whole seconds, and only where no tags are given: If-Unmodified-Since without If-Match,
  * If-Modified-Since without If-None-Match (RFC 9110 13.1.3, 13.1.4).
  *
- * Not here: conditions of writes, which the stores decide (store/condition.c).
+ * Does not: decide conditions of writes; the stores do that (store/condition.c).
  */
 #include "base/condition.h"
 
@@ -51,7 +51,7 @@ bool condition_lists(struct slice field, struct slice etag)
     return false;
 }
 
-/* Whether the representation changed after the field's date; unknown is what a field that can't be compared counts as. */
+/* Whether the representation changed after the field's date; unknown if the two can't be compared. */
 static bool modified_after(struct slice field, int64_t modified_at_ms, bool unknown)
 {
     int64_t since_ms;

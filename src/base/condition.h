@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conditional requests (RFC 9110 13): entity tags and dates, taken apart and compared with a representation's validators.
+ * Conditional requests (RFC 9110 13): parses entity tags and dates and compares them with a representation's
+ * validators.
  *
- * A W/ prefix is passed over everywhere. For If-None-Match that is the rule (weak comparison); for If-Match the standard wants
- * strong comparison, but nginx weakens the tag of what it compresses and clients send that back, and the tag inside
- * is exact all the same.
+ * A W/ prefix is ignored. For If-None-Match that is the rule (weak comparison). For If-Match the standard wants strong
+ * comparison. But nginx makes the tag of an answer weak when it compresses it, and clients send that tag back; the tag
+ * inside is still exact.
  * context  any (pure)
  */
 #ifndef BASE_CONDITION_H
@@ -15,7 +16,7 @@
 
 #include "base/slice.h"
 
-/* Takes the next entity tag off the front of a field's list, quotes included, without W/; absent at its end, or at what is none. */
+/* Takes the next entity tag off the front of a list: with its quotes, without W/. Absent: there is none. */
 struct slice condition_take_tag(struct slice *field);
 
 /* Whether the field is "*" or lists etag. An absent field does not. */
@@ -33,8 +34,8 @@ enum condition_outcome {
 };
 
 /*
- * Decides a GET or HEAD in the order of RFC 9110 13.2.2. modified_at_ms is the representation's Last-Modified, -1: it has none;
- * a date that can't be read is as if it weren't there.
+ * Decides a GET or HEAD in the order of RFC 9110 13.2.2. modified_at_ms is the representation's Last-Modified; -1: it
+ * has none. A date that can't be parsed is ignored.
  */
 enum condition_outcome condition_of_read(const struct condition_fields *fields, struct slice etag,
                                          int64_t modified_at_ms);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a member back to the struct that it stands in: how a callback that gets a pool job, a reader or a write finds its owner.
+ * From a member back to its struct: how a callback that gets a pool job, a reader or a write finds its owner.
  * context  any (pure)
  */
 #ifndef BASE_CONTAINER_H

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * List cursors: the last row's key, packed, checked and made safe for a URL.
+ * List cursors: the last row's key, packed, with a check sum, safe in a URL.
  *
- * Why a keyset and no offset: rows come and go between two pages. "After (created_at, id)" names a place that stays,
- * and it costs one seek in the index however deep it lies.
+ * Why a keyset and no offset: rows are added and removed between two pages. "After (created_at, id)" names a place that
+ * stays, and finding it costs one seek in the index on any page.
  *
  *   version 1 byte | query tag 1 byte | created_at_ms 8 bytes, big-endian | id 1-64 bytes | check sum 4 bytes
  *
- * as base64url without padding (RFC 4648 5): at most 104 characters. The version is there so that a later layout can
- * refuse or still read old cursors, which clients may keep; the tag so that a cursor of one order or filter is not used
- * with another, where it would skip rows silently.
+ * as base64url without padding (RFC 4648 5): at most 104 characters. Clients may keep cursors, so the version lets a
+ * later layout refuse old ones or still read them. The tag stands for order and filter: a cursor of another query would
+ * skip rows silently, so it is refused.
  *
- * Guarantees: cursor_parse() takes exactly what cursor_print() gives, one text per cursor (bits behind the last
- * byte must be zero), and only ids and times that a todo can have.
+ * Guarantees: cursor_parse() takes exactly what cursor_print() gives, one text per cursor (bits behind the last byte
+ * must be zero), and only ids and times that a todo can have.
  *
  * Does not: authenticate. A forged cursor starts a page elsewhere in a list that its sender may read anyway.
  */
@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum {
@@ -53,7 +53,7 @@ static uint64_t get_number(const unsigned char *bytes, size_t count)
 
 static uint32_t check_sum(const unsigned char *packed, size_t len)
 {
-    return (uint32_t)etag_hash((struct slice){(const char *)packed, len});
+    return (uint32_t)hash_bytes((struct slice){(const char *)packed, len});
 }
 
 static void encode(char *text, const unsigned char *bytes, size_t len)

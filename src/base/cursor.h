@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A keyset cursor: a place in a list, given by the last row's sort key, as text that clients hand back unread.
+ * A keyset cursor: a place in a list, given by the last row's sort key, as a text that clients send back unchanged.
  *
- * Lists are ordered by (created_at, id). The text is URL-safe (base64url, no padding) and carries a version, the
- * query it belongs to and a check sum, so that a cut, altered or misplaced one is refused instead of misread.
- * The check sum is no signature: who forges a cursor only chooses where a page starts.
+ * Lists are ordered by (created_at, id). The text is URL-safe (base64url, no padding). It carries a version, a tag of
+ * the query it belongs to, and a check sum, so that a cut, altered or misplaced cursor is refused. The check sum is no
+ * signature: a client that forges a cursor only chooses where its page starts.
  */
 #ifndef BASE_CURSOR_H
 #define BASE_CURSOR_H

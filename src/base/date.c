@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Dates as text, both ways, without the C library's: strftime() and strptime() know locales and time zones, which are
- * neither wanted here nor cheap, and every answer prints two or three dates.
+ * Dates as text, in both directions, without the C library's functions. strftime() and strptime() use locales and time
+ * zones, which are slow and not wanted here, and every answer prints two or three dates.
  *
- * Days become years and months by arithmetic on years that begin in March, so that the leap day is the last (the
- * method of Howard Hinnant's "chrono-compatible low-level date algorithms"). The parsers walk a struct scan: each step
- * takes what it expects or marks the scan as failed, and one look at the end says whether all steps went well.
+ * Days become years and months by arithmetic on years that begin in March, so that the leap day is the last (the method
+ * of Howard Hinnant's "chrono-compatible low-level date algorithms"). The parsers walk a struct scan: each step takes
+ * what it expects or marks the scan as failed. One check at the end tells whether all steps succeeded.
  *
- * RFC 850's two-digit years have no century. Times before 1970 don't exist here, so 70-99 are 19xx and 00-69 are 20xx;
- * the rule of RFC 9110 ("not more than 50 years ahead") needs a clock, which this file does not have, and agrees with
- * that until 2120 for all dates that a server of this century can have sent.
+ * RFC 850's two-digit years have no century. Times before 1970 don't exist here, so 70-99 are 19xx and 00-69 are 20xx.
+ * The rule of RFC 9110 ("not more than 50 years ahead") needs a clock, which this file does not have. Until 2120 both
+ * rules agree for all dates that a server of this century can have sent.
  *
- * A leap second (23:59:60 UTC) is read as the second after it, as POSIX counts. The weekday must be one, but is not
- * held against the date.
+ * A leap second (23:59:60 UTC) is read as the second after it, as POSIX counts. The weekday's name must be one, but
+ * need not fit the date.
  *
  * Does not: print or read years outside 1970 to 9999, or finer than milliseconds (more digits are cut, never rounded).
  */

@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cache-Control directives.
+ * Cache-Control directives: those of a request, and those that an operator writes into a setting.
  *
- * Names are compared without case; arguments may be tokens or quoted strings, and a cache takes both (RFC 9111 5.2). A number
- * that is too large counts as 2^31 (RFC 9111 1.2.2), so that what is reckoned with it can't overflow. One that can't be read
- * counts as the strictest reading: max-age=nonsense is max-age=0, so that a client that wanted something fresh doesn't get
- * something old; and of a directive that is given twice the stricter one counts. max-stale is passed over: nothing stale is
- * kept to be answered.
+ * Names are compared without case. Arguments may be tokens or quoted strings, and a cache takes both (RFC 9111 5.2). A
+ * number that is too large counts as 2^31 (RFC 9111 1.2.2), so that arithmetic with it can't overflow. An argument that
+ * is no number gets the strictest meaning: max-age=nonsense is max-age=0, so a client that asks for something fresh
+ * never gets something old. Of a directive that is given twice the stricter one counts.
+ *
+ * max-stale is ignored: whether an entry may be answered past its end is decided by the setting stale_if_error_s, not
+ * by a client.
+ *
+ * Does not: parse the values of settings. directives_valid() only checks their form, for they are sent as they are.
  */
 #include "base/directive.h"
 
 #include <strings.h>
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && is_space(text.data[0]))
-        text = (struct slice){text.data + 1, text.len - 1};
-    while (text.len > 0 && is_space(text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-/* Takes what stands before the next comma that is not quoted; false at the end. */
+/* Takes the text before the next comma that is not quoted; false at the end. */
 static bool take_item(struct slice *rest, struct slice *item)
 {
     if (rest->len == 0)
@@ -36,7 +26,7 @@ static bool take_item(struct slice *rest, struct slice *item)
     for (; len < rest->len && (quoted || rest->data[len] != ','); len++)
         if (rest->data[len] == '"')
             quoted = !quoted;
-    *item = trim((struct slice){rest->data, len});
+    *item = slice_trim((struct slice){rest->data, len}, " \t");
     size_t taken = len < rest->len ? len + 1 : len;
     *rest = (struct slice){rest->data + taken, rest->len - taken};
     return true;
@@ -44,13 +34,7 @@ static bool take_item(struct slice *rest, struct slice *item)
 
 static void cut_argument(struct slice item, struct slice *name, struct slice *argument)
 {
-    const char *equals = memchr(item.data, '=', item.len);
-    *name = item;
-    *argument = (struct slice){0};
-    if (!equals)
-        return;
-    name->len = (size_t)(equals - item.data);
-    *argument = (struct slice){equals + 1, item.len - name->len - 1};
+    *name = slice_split(item, '=', argument);
     if (argument->len >= 2 && argument->data[0] == '"' && argument->data[argument->len - 1] == '"')
         *argument = (struct slice){argument->data + 1, argument->len - 2};
 }
@@ -60,7 +44,7 @@ static bool is_named(struct slice name, struct slice wanted)
     return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
 }
 
-/* Digits, of which there may be any number (RFC 9111 1.2.2); otherwise if it is something else. */
+/* Any number of digits (RFC 9111 1.2.2); otherwise, if the argument is something else. */
 static int64_t seconds_or(struct slice argument, int64_t otherwise)
 {
     int64_t seconds = 0;
@@ -118,7 +102,7 @@ static bool is_token(struct slice text)
     return text.len > 0;
 }
 
-/* What may stand between quotes without escapes. */
+/* Whether text may stand between quotes without escapes. */
 static bool is_quotable(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cache-Control in a request (RFC 9111 5.2.1): what the client allows the caches on its way to do. context any (pure)
+ * Cache-Control: what a request allows the caches on its way to do (RFC 9111 5.2.1), and the form of such a field.
+ * context  any (pure)
  */
 #ifndef BASE_DIRECTIVE_H
 #define BASE_DIRECTIVE_H
@@ -10,7 +11,7 @@
 
 #include "base/slice.h"
 
-/* What a larger number counts as (RFC 9111 1.2.2). */
+/* Larger numbers count as this one (RFC 9111 1.2.2). */
 #define DIRECTIVE_SECONDS_MAX (INT64_C(1) << 31)
 
 struct directives {
@@ -20,10 +21,13 @@ struct directives {
     int64_t min_fresh_s; /* 0: none */
 };
 
-/* Reads a field value; what it doesn't know, or can't read, is passed over, as caches must. An absent field asks nothing. */
+/* Reads a field value. Unknown directives are ignored, as caches must do. An absent field asks for nothing. */
 struct directives directives_parse(struct slice field);
 
-/* Whether text could be a Cache-Control field: name, or name=token, or name="text", set apart by commas. For settings. */
+/*
+ * Whether text has the form of a Cache-Control field: name, name=token or name="text", set apart by commas. For
+ * settings.
+ */
 bool directives_valid(struct slice text);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * The one setter of struct error.
  *
- * An error travels as a small struct that the caller owns, usually on its stack, so reporting one needs no memory. Its
- * text is written once, where the failure is known best, and is passed up unchanged, to a log line, a problem+json
- * body or a terminal; who adds context (a file's name, a line) sets it anew from the old text.
+ * An error is a small struct that the caller owns, usually on its stack, so reporting one needs no memory. The function
+ * that detects a failure writes the text. Its callers pass the text up unchanged, to a log line, a problem+json body or
+ * a terminal. A caller that adds context (a file's name, a line) makes a new text from the old one.
  *
- * Guarantees: text and pointer always end in a NUL and, made of valid UTF-8, stay valid when they are cut, since both
- * may hold what a client sent and end up in JSON. The old text may be among the new one's arguments.
+ * Guarantees: text and pointer always end in a NUL. Both may hold what a client sent and end up in JSON, so a cut
+ * leaves valid UTF-8 valid. The old text may be among the new one's arguments.
  *
  * Does not: translate, keep chains of causes, or decide the HTTP status; api/ maps enum status to that.
  */

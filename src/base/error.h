@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the world can answer: a status that must be checked, and a text that a person can act on.
+ * How a function fails: a status that must be checked, and a text that a person can act on.
  *
- * A bug asserts (mem.h: bug_unless). Everything else, network, Redis, store, client, settings, comes back as one of
- * these. Functions that can fail so return enum status and fill a struct error in the same call, through error_set().
+ * A bug asserts (mem.h: bug_unless). Failures of everything else (network, Redis, store, client, settings) come back as
+ * a status. Functions that can fail so return enum status and fill a struct error in the same call, through
+ * error_set().
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
@@ -17,7 +18,7 @@ enum status {
     STATUS_BUSY,        /* a bound was reached (queue, concurrency): nothing was started, try again later */
     STATUS_UNAVAILABLE, /* not reachable, or refused; nothing was applied */
     STATUS_UNKNOWN,     /* a write was sent and its outcome is not known: it may be applied now, later or never */
-    STATUS_UNSUPPORTED, /* what stands behind can't do that, now or later */
+    STATUS_UNSUPPORTED, /* the store can't do that, now or later */
     STATUS_COUNT
 };
 

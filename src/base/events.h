@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What code without sockets needs of an event loop: the time, one-shot timers, and turns of a file descriptor.
+ * What code without sockets needs of an event loop: the time, one-shot timers, and watches on a file descriptor.
  *
- * server/loop.c fills it in with libuv; unit tests with a clock that they move by hand. All callbacks come on the loop,
- * never from inside the call that asked for them.
+ * server/loop.c implements it with libuv, unit tests with a clock that they move by hand. All callbacks come on the
+ * loop, never from inside the call that asked for them.
  */
 #ifndef BASE_EVENTS_H
 #define BASE_EVENTS_H

@@ -2,16 +2,18 @@
 /*
  * Arming failpoints, and passing them.
  *
- * Why in the program and not in a debugger or a proxy: the interesting moments lie between two steps of one worker (the
- * store has committed, the unfence hasn't been sent), which nothing outside can hit on purpose. A point is one line in the code that it
- * concerns, and nothing at all in a build that people run; tests/lint/test_failpoints.py holds that build to it.
+ * Why in the program and not in a debugger or a proxy: the interesting moments are between two steps of one worker (the
+ * store has committed, the unfence isn't sent yet), and nothing outside can hit them reliably. A point is one line in
+ * the code that it concerns. In an ordinary build it is nothing at all; tests/lint/test_failpoints.py checks such a
+ * build.
  *
- * Each point is of a kind, which says what may be armed there: on the loop a delay would stop every request, so only a pool
- * thread's point can delay; a switch is asked, not passed. Anything else in the text is refused, for a misspelt point would
- * make a test pass that tests nothing.
+ * Each point has a kind, which says what may be armed there. A delay on the loop would stop every request, so only a
+ * pool thread's point can delay. A switch is asked, not passed. Any other text is refused, because a misspelt point
+ * would make a test pass that tests nothing.
  *
- * The table is written once, before there are threads, and only read afterwards. Chances are drawn per pass, by the thread's own
- * supply of random bytes. What dying and sleeping mean comes from above, so that unit tests survive it.
+ * The table is written once, before there are threads, and only read afterwards. Chances are drawn per pass, from the
+ * thread's own supply of random bytes. The program passes in how to die and how to sleep, so unit tests can replace
+ * both.
  */
 #include "base/failpoint.h"
 
@@ -34,18 +36,6 @@ struct point {
 static struct point points[] = {FAILPOINTS(POINT)};
 static struct failpoint_effects effects;
 
-/* Cuts text at the first mark and returns what is before it; without a mark that is all, and rest is absent. */
-static struct slice text_cut(struct slice text, char mark, struct slice *rest)
-{
-    const char *at = text.len > 0 ? memchr(text.data, mark, text.len) : NULL;
-    *rest = (struct slice){0};
-    if (!at)
-        return text;
-    size_t len = (size_t)(at - text.data);
-    *rest = (struct slice){.data = at + 1, .len = text.len - len - 1};
-    return (struct slice){.data = text.data, .len = len};
-}
-
 /* "1", "0.25": at most six digits behind the point. Absent: always. */
 static bool chance_parse(struct slice text, uint32_t *chance)
 {
@@ -55,7 +45,7 @@ static bool chance_parse(struct slice text, uint32_t *chance)
         *chance = CHANCE_WHOLE;
         return true;
     }
-    if (!slice_to_int64(text_cut(text, '.', &digits), &whole) || whole < 0 || whole > 1)
+    if (!slice_to_int64(slice_split(text, '.', &digits), &whole) || whole < 0 || whole > 1)
         return false;
     *chance = (uint32_t)whole * CHANCE_WHOLE;
     uint32_t unit = CHANCE_WHOLE;
@@ -71,7 +61,7 @@ static bool chance_parse(struct slice text, uint32_t *chance)
 static bool point_arm(struct point *point, struct slice action, uint32_t chance)
 {
     struct slice argument;
-    struct slice verb = text_cut(action, ':', &argument);
+    struct slice verb = slice_split(action, ':', &argument);
     int64_t delay_ms;
     if (slice_equal(action, SLICE("on")) && chance == CHANCE_WHOLE)
         return point->on = point->kind == KIND_SWITCH;
@@ -99,8 +89,8 @@ static struct point *point_find(struct slice name)
 static bool part_parse(struct slice part)
 {
     struct slice value, chance_text;
-    struct slice name = text_cut(part, '=', &value);
-    struct slice action = text_cut(value, '@', &chance_text);
+    struct slice name = slice_split(part, '=', &value);
+    struct slice action = slice_split(value, '@', &chance_text);
     struct point *point = point_find(name);
     uint32_t chance;
     return point && chance_parse(chance_text, &chance) && point_arm(point, action, chance);
@@ -117,7 +107,7 @@ enum status failpoint_setup(struct slice text, const struct failpoint_effects *g
     for (size_t i = 0; i < FAILPOINT_COUNT; i++)
         points[i] = (struct point){.name = points[i].name, .kind = points[i].kind};
     for (struct slice rest = text; rest.len > 0;) {
-        struct slice part = text_cut(rest, ',', &rest);
+        struct slice part = slice_split(rest, ',', &rest);
         if (!part_parse(part))
             return error_set(error, STATUS_INVALID, "failpoints: '%.*s' is no point, or can't be armed so",
                              (int)part.len, part.data);

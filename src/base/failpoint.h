@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Failpoints: named places at which a test build can be told to die, to dawdle, or to leave out a rule of the protocol.
+ * Failpoints: named places where a test build can be told to die, to wait, or to skip a rule of the protocol.
  *
- * Without configure --enable-failpoints every use below is an empty expression, and no name of a point is in the program.
- * The text that arms them comes from above (program.c reads it from TODO_FAILPOINTS): points separated by commas,
+ * Without configure --enable-failpoints every use below is an empty expression, and the program holds no name of a
+ * point. The text that arms them comes from above (program.c reads it from TODO_FAILPOINTS): points separated by
+ * commas,
  *
  *   NAME=kill[@CHANCE]        the process ends there as by kill -9
  *   NAME=delay:MS[@CHANCE]    the thread sleeps there; for pool threads only, the loop never waits
- *   NAME=on                   for switches: the rule is left out
+ *   NAME=on                   for switches: the rule is skipped
  *
  * A point may be armed to delay and to kill; it delays first. CHANCE is from 0 to 1, 1 by default, drawn at each pass.
  * context  failpoint_setup: before any thread; the rest: any thread
@@ -21,7 +22,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-/* A row: name in C, name in the text, what may be armed there, where it is or what is left out. */
+/* A row: name in C, name in the text, what may be armed there, where it is or which rule is skipped. */
 #define FAILPOINTS(X)                                                                                                  \
     X(WRITE_AFTER_FENCE, "write_after_fence", POOL, "the fence stands, the store hasn't been asked")                   \
     X(WRITE_AFTER_COMMIT, "write_after_commit", POOL, "the store has answered a write")                                \
@@ -31,16 +32,17 @@
     X(FILL_WITHOUT_LEASE, "fill_without_lease", SWITCH, "a fill needs no lease")                                       \
     X(ACQUIRE_IGNORE_WRITERS, "acquire_ignore_writers", SWITCH, "leases are given while writes are under way")         \
     X(JOINERS_TAKE_REFUSED, "joiners_take_refused", SWITCH,                                                            \
-      "who joined a flight takes its value after a refused fill")                                                      \
-    X(PUBLISH_IGNORE_OVERLAP, "publish_ignore_overlap", SWITCH, "a publish leaves its entry whoever else wrote")       \
-    X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "who finds its mark lost doesn't tell the others")                 \
-    X(EPOCH_UNLOOKED, "epoch_unlooked", SWITCH, "a write doesn't look whether the epoch still stands")
+      "a read that joined a flight takes its value after a refused fill")                                              \
+    X(PUBLISH_IGNORE_OVERLAP, "publish_ignore_overlap", SWITCH,                                                        \
+      "a publish leaves its entry if another write overlapped")                                                        \
+    X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "a writer that finds its mark lost doesn't record it")             \
+    X(EPOCH_UNLOOKED, "epoch_unlooked", SWITCH, "a write doesn't check whether the epoch has moved")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,
 enum failpoint { FAILPOINTS(FAILPOINT_ENUM) FAILPOINT_COUNT };
 #undef FAILPOINT_ENUM
 
-/* What a point does to the process, for base does neither. */
+/* How a point kills the process and how it sleeps: base does no such calls by itself. */
 struct failpoint_effects {
     void (*kill)(void);
     void (*sleep_ms)(uint32_t ms);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What code without sockets needs of an HTTP client: one call, and what was answered.
+ * What code without sockets needs of an HTTP client: one call, and its answer.
  *
- * server/http_client.c fills it in with libcurl; unit tests with answers that they give by hand. All callbacks come on the
- * loop, once, never from inside the call that asked for them; only taking the client apart ends calls from inside.
+ * server/http_client.c implements it with libcurl, unit tests with answers that they give by hand. All callbacks come
+ * on the loop, once, never from inside the call that asked for them. One exception: freeing the client ends its calls
+ * from inside.
  */
 #ifndef BASE_HTTP_CALL_H
 #define BASE_HTTP_CALL_H
@@ -22,7 +23,7 @@ struct http_call {
     uint32_t timeout_ms; /* of the whole call */
 };
 
-/* http_status 0: no answer came, and why says so; why is borrowed until the callback returns. The answer's body is dropped. */
+/* http_status 0: no answer came, and why holds the reason, borrowed until the callback returns. The body is dropped. */
 typedef void (*http_done_cb)(void *ctx, int http_status, const char *why);
 
 struct http {

@@ -1,4 +1,4 @@
-# Pure, no I/O. Only json.c sees jansson, only etag.c xxhash.
+# Pure, no I/O. Only json.c sees jansson, only hash.c xxhash.
 noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
 BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS)
@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
 	src/base/failpoint.h \
+	src/base/hash.c src/base/hash.h src/base/hex.h \
 	src/base/http_call.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
@@ -25,7 +26,8 @@ libbase_a_SOURCES = \
 	src/base/settings.c src/base/settings.h src/base/settings_table.h src/base/settings_uri.c \
 	src/base/slice.c src/base/slice.h \
 	src/base/stats.c src/base/stats.h src/base/stats_table.h \
-	src/base/todo.c src/base/todo.h
+	src/base/todo.c src/base/todo.h \
+	src/base/todo_json.c src/base/todo_json.h
 
 # In a build with failpoints only; their test has it always.
 if FAILPOINTS

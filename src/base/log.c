@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log lines: built here, written by whoever gave the sink.
+ * Log lines: formatted here, written by the program's sink.
  *
- * A line is built in one buffer on the stack and handed over in one call, so that lines of threads and of workers that
- * share a file don't mix: the default sink writes it with one write(2) to the error stream, and a line is shorter than
- * what a pipe takes in one piece (PIPE_BUF). A log call needs no memory, so it works when memory is what is short.
+ * A line is built in one buffer on the stack and handed over in one call, so that lines of threads and workers that
+ * share a file don't mix. The default sink writes it with one write(2) to stderr, and a line is shorter than what a
+ * pipe takes in one piece (PIPE_BUF). A log call allocates nothing, so it works when memory is short.
  *
- * Format: time, level, pid, request id if there is one, event, pairs; what follows the event is the caller's. Pairs
- * come often from error texts of libraries, so controls in them, a line break above all, become spaces; a value that a
- * client chose goes through log_value() first, which also keeps it inside its quotes.
+ * Format: time, level, pid, request id if there is one, event, pairs. The caller formats the pairs. They often hold
+ * error texts of libraries, so controls in them, such as line breaks, become spaces. A value that a client chose goes
+ * through log_value() first, which also keeps it inside its quotes.
  *
  * Guarantees: exactly one sink call and one newline per event; a line that is too long is cut between two characters
- * and ends in "...". The clock that is read here is the one look at a clock in base's code: a line's time decides
- * nothing.
+ * and ends in "...". No other code in base reads a clock by itself, and nothing is decided by this one.
  *
  * Does not: buffer, rotate, or rate-limit; the journal or the program behind stderr does that.
  */
@@ -25,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/hex.h"
 #include "base/mem.h"
 
 enum { LINE_MAX_BYTES = 2048 };
@@ -37,7 +37,7 @@ static log_sink_fn log_sink = write_stderr;
 static void write_stderr(const char *line, size_t len)
 {
     ssize_t written = write(STDERR_FILENO, line, len);
-    (void)written; /* there is nowhere left to report it */
+    (void)written; /* a failed write to the log can't be logged */
 }
 
 static const char *level_name(enum log_level level)
@@ -47,7 +47,7 @@ static const char *level_name(enum log_level level)
     return names[level];
 }
 
-/* How much of a text of wanted_len (snprintf's answer) lies in a space of size_bytes. */
+/* How many bytes snprintf() put into size_bytes when it returned wanted_len. */
 static size_t printed_len(int wanted_len, size_t size_bytes)
 {
     if (wanted_len < 0)
@@ -71,7 +71,7 @@ static void blank_controls(char *text, size_t len)
             text[i] = ' ';
 }
 
-/* Ends a line that didn't fit: cut between two characters, so that what reads the log still sees UTF-8. */
+/* Ends a line that didn't fit: cut between two characters, so that the log stays valid UTF-8. */
 static size_t cut_line(char *line, size_t len)
 {
     static const char mark[] = "...";
@@ -118,21 +118,21 @@ void log_event(enum log_level level, const char *req, const char *event, const c
 /* The escaped form of one byte: 1 to 4 characters, its length returned. */
 static size_t escape_byte(char escaped[4], unsigned char byte)
 {
-    static const char hex[] = "0123456789abcdef";
     if (byte == '"' || byte == '\\') {
         escaped[0] = '\\';
         escaped[1] = (char)byte;
         return 2;
     }
     if (byte < 0x20 || byte == 0x7F) {
-        memcpy(escaped, (char[]){'\\', 'x', hex[byte >> 4], hex[byte & 15]}, 4);
+        memcpy(escaped, "\\x", 2);
+        hex_put(escaped + 2, byte, 2);
         return 4;
     }
     escaped[0] = (char)byte;
     return 1;
 }
 
-/* Takes the front part of a character away whose rest did not fit. */
+/* Removes the first bytes of a character whose other bytes did not fit. */
 static size_t drop_partial_character(const char *text, size_t len)
 {
     while (len > 0 && ((unsigned char)text[len - 1] & 0xC0) == 0x80)

@@ -2,11 +2,11 @@
 /*
  * Media types.
  *
- * Of Accept only one question matters here, for there is one representation: is it taken at all? Of the ranges that fit, the
- * most specific decides (RFC 9110 12.5.1): a type, then all subtypes of it, then anything, and it refuses if its weight is
- * zero. Other parameters are passed over: "application/json;profile=x" is taken for application/json.
+ * There is only one representation, so Accept only has to answer one question: does the client accept JSON? Of the
+ * ranges that fit, the most specific decides (RFC 9110 12.5.1): a type, then all subtypes of it, then anything. It
+ * refuses if its weight is zero. Other parameters are ignored: "application/json;profile=x" counts as application/json.
  *
- * A list that can't be read in part is used as far as it can be read.
+ * Does not: refuse a malformed list. Its readable parts are used, the others are ignored.
  */
 #include "base/media.h"
 
@@ -14,24 +14,12 @@
 
 enum { FITS_NOT = 0, FITS_ALL = 1, FITS_TYPE = 2, FITS_EXACTLY = 3 };
 
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && (*text.data == ' ' || *text.data == '\t'))
-        text = (struct slice){text.data + 1, text.len - 1};
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
+static const char blanks[] = " \t"; /* RFC 9110 5.6.3 */
 
-/* What stands before the separator, trimmed; rest is what stands behind it. */
+/* Takes the text before the separator, trimmed, off the front of rest. */
 static struct slice take_until(struct slice *rest, char separator)
 {
-    const char *end = memchr(rest->data, separator, rest->len);
-    size_t len = end ? (size_t)(end - rest->data) : rest->len;
-    struct slice part = {rest->data, len};
-    size_t taken = end ? len + 1 : len;
-    *rest = (struct slice){rest->data + taken, rest->len - taken};
-    return trim(part);
+    return slice_trim(slice_split(*rest, separator, rest), blanks);
 }
 
 static bool same(struct slice a, struct slice b)
@@ -73,7 +61,7 @@ static bool weighs_nothing(struct slice parameters)
 
 bool media_accepted(struct slice accept, struct slice type)
 {
-    if (!accept.data || trim(accept).len == 0)
+    if (!accept.data || slice_trim(accept, blanks).len == 0)
         return true;
     int best = FITS_NOT;
     bool is_taken = false;

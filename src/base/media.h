@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Media types in Content-Type and Accept (RFC 9110 8.3, 12.5.1). context any (pure)
+ * Media types in Content-Type and Accept (RFC 9110 8.3, 12.5.1).
+ * context  any (pure)
  */
 #ifndef BASE_MEDIA_H
 #define BASE_MEDIA_H
@@ -9,10 +10,15 @@
 
 #include "base/slice.h"
 
-/* Whether a Content-Type field names type ("application/json"); parameters are passed over, an absent field names nothing. */
+/*
+ * Whether a Content-Type field names type ("application/json"). Parameters are ignored; an absent field names nothing.
+ */
 bool media_is(struct slice content_type, struct slice type);
 
-/* Whether an Accept field takes type. An absent or empty field takes everything; the most specific range that fits decides. */
+/*
+ * Whether an Accept field takes type: the most specific range that fits decides. An absent or empty field takes any
+ * type.
+ */
 bool media_accepted(struct slice accept, struct slice type);
 
 #endif

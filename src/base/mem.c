@@ -2,12 +2,13 @@
 /*
  * Allocation that does not fail, and the check for bugs.
  *
- * Why: a path for "out of memory" behind every small allocation would be code that never runs and is never tested. What
- * is large, or of a size that a client chooses, is bounded before it gets here; what is left is a few kilobytes, and a
- * process that can't have these can't answer anyone. It says so and ends, and its supervisor starts another.
+ * Why: a path for "out of memory" behind every small allocation would be code that never runs and is never tested.
+ * Large sizes, and sizes that a client chooses, are bounded before they get here. The other allocations are a few
+ * kilobytes. A process that can't have these can't answer any request, so it prints an error and ends, and its
+ * supervisor starts another.
  *
- * bug_abort() is the end for what only a mistake of ours can cause. Both write their line with write(2), not through
- * stdio or the log: the heap or the log's sink may be what is broken. With the error stream of the log, it is the only
+ * bug_abort() ends the process where only a mistake in our code can lead. Both write their line with write(2), not
+ * through stdio or the log, because the heap or the log's sink may be broken. Besides the log's stderr this is the only
  * output in base.
  *
  * Does not: pool, count, or limit memory; that is for malloc and for the service manager.
@@ -25,7 +26,7 @@ static void die(const char *line, int len, size_t line_max)
 {
     size_t line_len = len < 0 ? 0 : (size_t)len;
     if (line_len >= line_max)
-        line_len = line_max - 1; /* snprintf() returns what it would have liked to write */
+        line_len = line_max - 1; /* snprintf() returns the length of the uncut text */
     ssize_t written = write(STDERR_FILENO, line, line_len);
     (void)written; /* the process ends in any case */
     abort();

@@ -2,39 +2,33 @@
 /*
  * Query strings: split at '&' and '=', then decoded; in this order, so that an encoded '&' is part of a value.
  *
- * The text is what nginx hands over raw, so anything can be in it. Only two things are refused here, because no later
- * check could see them: an escape that is none (taking "%zz" as it stands would give one value two spellings) and an
- * encoded NUL (which ends a C string early). What names and values mean, and whether a name may come twice, the
- * handler decides, pair by pair.
+ * nginx passes the text on as the client sent it, so anything can be in it. Two things are refused here, because no
+ * later check could see them. A malformed escape: taking "%zz" literally would give one value two spellings. An encoded
+ * NUL: it ends a C string early. The handler decides pair by pair what names and values mean, and whether a name may
+ * come twice.
  *
  * Guarantees: the callback sees pairs in their order, decoded, NUL-terminated, neither absent; it is not called for
  * anything behind the first fault. Decoding never makes text longer.
  *
- * Does not: know ';' as a separator, character sets (bytes are handed on; JSON or id rules check them), or arrays.
+ * Does not: know ';' as a separator, check character sets (JSON or id rules do that), or support arrays.
  */
 #include "base/query.h"
 
-#include <string.h>
+#include <ctype.h>
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    char lower = (char)(digit | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
+#include "base/hex.h"
 
-/* The byte that an escape at text stands for; -1 if it is cut, is none, or means NUL. */
+/* The byte that the escape at text stands for; -1 if the escape is cut, malformed, or NUL. */
 static int escaped_byte(struct slice text)
 {
-    int high = text.len >= 3 ? hex_value(text.data[1]) : -1;
-    int low = text.len >= 3 ? hex_value(text.data[2]) : -1;
+    int high = text.len >= 3 ? hex_value((char)tolower((unsigned char)text.data[1])) : -1;
+    int low = text.len >= 3 ? hex_value((char)tolower((unsigned char)text.data[2])) : -1;
     if (high < 0 || low < 0 || (high == 0 && low == 0))
         return -1;
     return high * 16 + low;
 }
 
-/* Decodes text into arena; start is where it lies in the query, for the error. */
+/* Decodes text into arena; start is its place in the query, for the error. */
 static enum status decode(struct slice text, size_t start, struct arena *arena, struct slice *decoded,
                           struct error *error)
 {
@@ -62,30 +56,23 @@ static enum status decode(struct slice text, size_t start, struct arena *arena, 
 static enum status read_pair(struct slice pair, size_t start, struct arena *arena, query_pair_cb on_pair, void *ctx,
                              struct error *error)
 {
-    const char *equals = memchr(pair.data, '=', pair.len);
-    size_t name_len = equals ? (size_t)(equals - pair.data) : pair.len;
-    size_t value_at = equals ? name_len + 1 : name_len;
-    struct slice name;
-    struct slice value;
-    enum status status = decode((struct slice){pair.data, name_len}, start, arena, &name, error);
-    if (status == STATUS_OK) {
-        struct slice raw = {pair.data + value_at, pair.len - value_at};
-        status = decode(raw, start + value_at, arena, &value, error);
-    }
+    struct slice name, value, raw_value;
+    struct slice raw_name = slice_split(pair, '=', &raw_value);
+    enum status status = decode(raw_name, start, arena, &name, error);
+    if (status == STATUS_OK)
+        status = decode(raw_value, start + raw_name.len + 1, arena, &value, error);
     return status == STATUS_OK ? on_pair(ctx, name, value, error) : status;
 }
 
 enum status query_read(struct slice text, struct arena *arena, query_pair_cb on_pair, void *ctx, struct error *error)
 {
     enum status status = STATUS_OK;
-    size_t start = 0;
-    while (start < text.len && status == STATUS_OK) {
-        const char *pair = text.data + start;
-        const char *end = memchr(pair, '&', text.len - start);
-        size_t len = end ? (size_t)(end - pair) : text.len - start;
-        if (len > 0)
-            status = read_pair((struct slice){pair, len}, start, arena, on_pair, ctx, error);
-        start += len + 1;
+    struct slice rest = text;
+    while (rest.len > 0 && status == STATUS_OK) {
+        size_t start = text.len - rest.len;
+        struct slice pair = slice_split(rest, '&', &rest);
+        if (pair.len > 0)
+            status = read_pair(pair, start, arena, on_pair, ctx, error);
     }
     return status;
 }

@@ -14,7 +14,7 @@
 typedef enum status (*query_pair_cb)(void *ctx, struct slice name, struct slice value, struct error *error);
 
 /*
- * Walks text ("a=1&b=%20"), which may be empty. Empty pairs ("&&") are passed over; a name without '=' has an empty
+ * Walks text ("a=1&b=%20"), which may be empty. Empty pairs ("&&") are skipped; a name without '=' has an empty
  * value. Names and values are decoded into arena.
  * errors   STATUS_INVALID: a bad or cut percent escape, an encoded NUL; or what the callback returned
  */

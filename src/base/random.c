@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random bytes from the kernel, bought 4 KB at a time, and the names made of them.
+ * Random bytes from the kernel, fetched 4 KB at a time, and the names made of them.
  *
  * Why not rand() or a generator of our own: a token says "this lease is mine" to a Redis that may have lived through
- * restarts and failovers, so no two workers, on any machine, at any time, may ever make the same one. 128 bits of
+ * restarts and failovers. So no two workers, on any machine, at any time, may ever make the same token. 128 bits of
  * getrandom(2) promise that without coordination. One call for 4 KB costs as much as a few calls for 16 bytes.
  *
  * UUIDv7 (RFC 9562 5.7): 48 bits of Unix milliseconds, 12 bits of counter, 62 random bits. The counter is method 1 of
- * section 6.2: it starts each millisecond at a random value below 2048 and goes up by one; when it runs over, or the
- * clock steps back, the time part goes on from where it was. Both parts are one atomic number, so ids made by one
- * process, on any of its threads, only go up, and new rows land at the end of an index.
+ * section 6.2: it starts each millisecond at a random value below 2048 and goes up by one. When the counter overflows,
+ * or the clock steps back, the time part goes on from its last value. Both parts are one atomic number. So the ids that
+ * one process makes, on any of its threads, only go up, and new rows stand together at the end of an index.
  *
- * Guarantees: each thread has its own supply, no locks; bytes are given out once. The kernel's source not working is a
- * broken system, not an error to handle: the process ends.
+ * Guarantees: each thread has its own supply, no locks; bytes are given out once. A kernel that gives no random bytes
+ * is a broken system, not an error to handle: the process ends.
  *
- * Does not: survive fork() without exec (both sides would hold the same supply): workers are started by exec.
+ * Does not: survive fork() without exec, because both processes would have the same supply. Workers are started by
+ * exec.
  */
 #include "base/random.h"
 
@@ -24,15 +25,14 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 enum { SUPPLY_BYTES = 4096, COUNTER_BITS = 12, COUNTER_START_BOUND = 2048 };
 
-static const char hex_digits[] = "0123456789abcdef";
-
 static _Thread_local struct {
     unsigned char bytes[SUPPLY_BYTES];
-    size_t left; /* bytes not given out yet, the last ones */
+    size_t left; /* how many are not given out yet: the last ones */
 } supply;
 
 static void supply_fill(void)
@@ -48,14 +48,12 @@ static void supply_fill(void)
 
 static char *print_hex(char *text, const unsigned char *bytes, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        *text++ = hex_digits[bytes[i] >> 4];
-        *text++ = hex_digits[bytes[i] & 15];
-    }
+    for (size_t i = 0; i < count; i++)
+        text = hex_put(text, bytes[i], 2);
     return text;
 }
 
-/* The next (ms << 12 | counter), above all that this process took before. */
+/* The next (ms << 12 | counter), greater than all that this process took before. */
 static uint64_t take_uuid_tick(int64_t now_ms)
 {
     static _Atomic uint64_t last_tick;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random names: tokens for leases and fences, and UUIDv7 (RFC 9562 5.7) for todos that come without an id.
+ * Random names: tokens for leases and fences, and UUIDv7 (RFC 9562 5.7) for todos that a client sends without an id.
  *
- * The bytes are the kernel's (getrandom), read 4 KB at a time; tokens have 128 bits, so that a restarted or failed-over
- * Redis can never meet an old one again.
+ * The bytes are the kernel's (getrandom), read 4 KB at a time. Tokens have 128 bits, so a token of today never equals
+ * one that a restarted or failed-over Redis may still hold.
  * context  any thread has its own supply
  */
 #ifndef BASE_RANDOM_H

@@ -2,20 +2,20 @@
 /*
  * Settings: one table of rows, and loops over it.
  *
- * The X-macro table of settings_table.h becomes the struct's members (settings.h) and, here, an array of rows that say
- * where a value lies, what it may be and what it means. Parser, dump and help are loops over these rows, so a setting
- * that has a row is complete, and none can be parsed but not printed, or documented but not parsed.
+ * The X-macro table of settings_table.h becomes the struct's members (settings.h) and, here, an array of rows: where a
+ * value is stored, which values it may have and what it means. Parser, dump and help are loops over these rows. So a
+ * setting that has a row is parsed, printed and documented.
  *
- * Three sources speak the same language, "name = value", and go through one function, reader_set(). It refuses what a
- * person would want to be told about: an unknown name (with the closest known one), a value out of its range, a name
- * that was set before in the same source. Each error begins with the place: "todo.conf:12:", "environment
- * TODO_REDIS:", "option -o redis:". Errors never repeat a text's value, for it may hold a password.
+ * Three sources use the same form, "name = value", and go through one function, reader_set(). It refuses an unknown
+ * name (and suggests the closest known one), a value out of its range, and a name that was set before in the same
+ * source. Each error begins with the place: "todo.conf:12:", "environment TODO_REDIS:", "option -o redis:". Errors
+ * never repeat a text's value, because it may be a password.
  *
- * Guarantees: after STATUS_OK every member is within its row's bounds; after an error, settings are half read and must
- * not be used. What no row can check alone, settings_check() does.
+ * Guarantees: after STATUS_OK every member is within its row's bounds. After an error the settings are incomplete and
+ * must not be used. settings_check() checks what no row can check alone.
  *
- * Does not: open files, look at addresses or URIs (who connects knows what it understands), change anything later: a
- * new value needs a new process.
+ * Does not: open files, check addresses or URIs (the code that connects does that), or change a value later: a new
+ * value needs a new process.
  */
 #include "base/settings.h"
 
@@ -59,6 +59,7 @@ struct reader {
 };
 
 static const char variable_prefix[] = "TODO_";
+static const char blanks[] = " \t\n\v\f\r";
 
 /* ---- Values ---- */
 
@@ -151,7 +152,9 @@ static enum status row_set_word(const struct setting_row *row, const char *place
 
 /* ---- Names ---- */
 
-/* How many letters must be added, dropped or changed to get from a to b (Levenshtein), for names of our lengths. */
+/*
+ * How many letters must be added, dropped or changed to get from a to b (Levenshtein); both at most NAME_MAX_LEN long.
+ */
 static size_t edit_distance(struct slice a, struct slice b)
 {
     size_t costs[NAME_MAX_LEN + 1];
@@ -170,7 +173,9 @@ static size_t edit_distance(struct slice a, struct slice b)
     return costs[b.len];
 }
 
-/* The known name that was probably meant, NULL if none is close: a unit left out (lease for lease_ms), or a slip. */
+/*
+ * The known name that was probably meant: the unit is missing (lease for lease_ms), or a typo. NULL if none is close.
+ */
 static const char *closest_name(struct slice name)
 {
     const char *closest = NULL;
@@ -206,17 +211,6 @@ static enum status refuse_name(const char *place, struct slice name, struct erro
 
 /* ---- Sources ---- */
 
-static struct slice trim(struct slice text)
-{
-    while (text.len > 0 && isspace((unsigned char)text.data[0])) {
-        text.data++;
-        text.len--;
-    }
-    while (text.len > 0 && isspace((unsigned char)text.data[text.len - 1]))
-        text.len--;
-    return text;
-}
-
 /* Sets one value; place says in errors where it was found. */
 static enum status reader_set(struct reader *reader, const char *place, struct slice name, struct slice value,
                               struct error *error)
@@ -243,25 +237,11 @@ static enum status reader_set(struct reader *reader, const char *place, struct s
 /* Splits "name = value" and sets it. */
 static enum status reader_set_pair(struct reader *reader, const char *place, struct slice pair, struct error *error)
 {
-    const char *equals = memchr(pair.data, '=', pair.len);
-    if (!equals)
+    struct slice value;
+    struct slice name = slice_split(pair, '=', &value);
+    if (!value.data)
         return error_set(error, STATUS_INVALID, "%s: expected name = value", place);
-    size_t name_len = (size_t)(equals - pair.data);
-    struct slice name = {pair.data, name_len};
-    struct slice value = {equals + 1, pair.len - name_len - 1};
-    return reader_set(reader, place, trim(name), trim(value), error);
-}
-
-/* Takes the first line, without its end, off text. */
-static struct slice next_line(struct slice *text)
-{
-    const char *end = memchr(text->data, '\n', text->len);
-    size_t len = end ? (size_t)(end - text->data) : text->len;
-    struct slice line = {text->data, len};
-    size_t taken = end ? len + 1 : len;
-    text->data += taken;
-    text->len -= taken;
-    return line;
+    return reader_set(reader, place, slice_trim(name, blanks), slice_trim(value, blanks), error);
 }
 
 /* Sets lease_ms from TODO_LEASE_MS=5. */
@@ -279,7 +259,7 @@ static enum status reader_set_variable(struct reader *reader, const char *variab
     for (; upper < variable + variable_len && name_len < sizeof(name); upper++)
         name[name_len++] = (char)tolower((unsigned char)*upper);
     struct slice value = slice_of(variable + variable_len + 1);
-    return reader_set(reader, place, (struct slice){name, name_len}, trim(value), error);
+    return reader_set(reader, place, (struct slice){name, name_len}, slice_trim(value, blanks), error);
 }
 
 /* ---- Printing ---- */
@@ -361,7 +341,7 @@ enum status settings_read_text(struct settings *settings, const char *source, st
     struct reader reader = {.settings = settings};
     enum status status = STATUS_OK;
     for (unsigned number = 1; text.len > 0 && status == STATUS_OK; number++) {
-        struct slice line = trim(next_line(&text));
+        struct slice line = slice_trim(slice_split(text, '\n', &text), blanks);
         if (line.len == 0 || line.data[0] == '#')
             continue;
         char place[128];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The settings: one table, settings_table.h, from which come the struct below, the parser, --help, --show-config and
- * the manual's chapter; a lint test holds etc/todo.conf against it.
+ * The settings. The struct below, the parser, --help and --show-config are made from one table, settings_table.h; a
+ * lint test compares etc/todo.conf and the manual with it.
  *
  * Sources, weakest first: the table's defaults, a file of "name = value" lines ('#' starts a comment line),
  * environment variables TODO_NAME, then -o name=value. An unknown name, a bad value or a name set twice in one source
@@ -38,7 +38,7 @@ void settings_init(struct settings *settings);
 enum status settings_read_text(struct settings *settings, const char *source, struct slice text,
                                struct error *error) STATUS_MUST_CHECK;
 
-/* environ as main got it; variables that don't start with TODO_ are passed over. */
+/* environ as main got it; variables that don't start with TODO_ are ignored. */
 enum status settings_read_environment(struct settings *settings, char **environment,
                                       struct error *error) STATUS_MUST_CHECK;
 
@@ -46,7 +46,7 @@ enum status settings_read_environment(struct settings *settings, char **environm
 enum status settings_read_options(struct settings *settings, const char *const *options, size_t count,
                                   struct error *error) STATUS_MUST_CHECK;
 
-/* Checks what no single row can: that the values go together. Call it after the last source was read. */
+/* Checks that the values fit together, which no single row can tell. Call it after the last source was read. */
 enum status settings_check(const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
 
 /* Appends "name = value" for every setting; a URI goes through settings_mask_uri(). */

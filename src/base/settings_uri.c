@@ -3,12 +3,12 @@
  * A URI as it may be shown: in --show-config, in the log, in an error.
  *
  * A MongoDB URI can hold secrets in two places: the password before the host, and options in its query (the key file's
- * password, and authMechanismProperties, which carries AWS session tokens). Both become "***"; user, hosts, database
- * and the other options stay, for they are what one looks at when a connection fails.
+ * password, and authMechanismProperties, which carries AWS session tokens). Both become "***". User, hosts, database
+ * and the other options stay, because people need them when a connection fails.
  *
- * The URI need not be valid; nobody has parsed it yet. A password whose special characters should have been
- * percent-encoded must not show for that, so everything from the first ':' to the last '@' is taken for it. The price:
- * in a URI without a password but with an '@' in an option, too much is masked.
+ * The URI may be invalid, because it is shown before it is parsed. A password may hold special characters that should
+ * have been percent-encoded, and must not show even then. So everything from the first ':' to the last '@' is masked.
+ * The price: in a URI without a password but with an '@' in an option, too much is masked.
  *
  * Does not: check, decode or normalise. A text without "://" (sqlite:FILE) has no secrets and stays as it is.
  */
@@ -17,16 +17,16 @@
 #include <string.h>
 #include <strings.h>
 
-/* Appends one "name=value" of a URI's query; what may be a secret is masked. */
+/* Appends one "name=value" of a URI's query; the value is masked if it may be a secret. */
 static void append_uri_option(struct buf *out, struct slice option)
 {
     static const char *const secrets[] = {"tlscertificatekeyfilepassword", "sslclientcertificatekeypassword",
                                           "authmechanismproperties"};
-    const char *equals = memchr(option.data, '=', option.len);
-    size_t name_len = equals ? (size_t)(equals - option.data) : option.len;
+    struct slice value;
+    struct slice name = slice_split(option, '=', &value);
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-        if (equals && strlen(secrets[i]) == name_len && strncasecmp(option.data, secrets[i], name_len) == 0) {
-            buf_append(out, option.data, name_len);
+        if (value.data && strlen(secrets[i]) == name.len && strncasecmp(name.data, secrets[i], name.len) == 0) {
+            buf_append_slice(out, name);
             buf_append_text(out, "=***");
             return;
         }

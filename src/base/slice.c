@@ -1,17 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of slice.h that are more than one line: strict integers, and cutting text between characters.
+ * The parts of slice.h that are more than one line: trimming, splitting, strict integers, and cuts between characters.
  *
  * Numbers from clients and files are parsed here rather than by strtoll(), which skips spaces, takes "+7" and "007",
- * needs a NUL behind the text, and tells an overflow through errno. One spelling per number also means that a value can
- * be part of a cache key without a second form of it missing the cache.
+ * needs a NUL behind the text, and reports an overflow through errno. Values are parts of cache keys, so a second
+ * spelling of one number would be a second key for one page.
  *
- * Guarantees: slice_to_int64() takes exactly the texts that printing an int64_t gives; it leaves *value alone when it
- * answers false. slice_cut() never answers more than it was allowed, and on valid UTF-8 never splits a character.
+ * Guarantees: slice_to_int64() takes exactly the texts that printing an int64_t gives; it doesn't touch *value when it
+ * returns false. slice_cut() never returns more than max_bytes, and on valid UTF-8 never splits a character.
  *
  * Does not: check that text is UTF-8 (todo.c does), know other bases or fractions.
  */
 #include "base/slice.h"
+
+/* A loop, because there are two or three blanks: a call of memchr() per byte would cost more. */
+static bool is_one_of(const char *blanks, char byte)
+{
+    while (*blanks && *blanks != byte)
+        blanks++;
+    return *blanks != '\0';
+}
+
+struct slice slice_trim_end(struct slice text, const char *blanks)
+{
+    while (text.len > 0 && is_one_of(blanks, text.data[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+struct slice slice_trim(struct slice text, const char *blanks)
+{
+    text = slice_trim_end(text, blanks);
+    while (text.len > 0 && is_one_of(blanks, text.data[0]))
+        text = (struct slice){text.data + 1, text.len - 1};
+    return text;
+}
+
+struct slice slice_split(struct slice text, char mark, struct slice *rest)
+{
+    const char *at = text.len > 0 ? memchr(text.data, mark, text.len) : NULL;
+    *rest = (struct slice){0};
+    if (!at)
+        return text;
+    size_t len = (size_t)(at - text.data);
+    *rest = (struct slice){at + 1, text.len - len - 1};
+    return (struct slice){text.data, len};
+}
 
 /* Adds one digit to a negative number; false if it would pass INT64_MIN. */
 static bool add_digit(int64_t *negative, char digit)
@@ -48,7 +82,7 @@ size_t slice_cut(struct slice text, size_t max_bytes)
         return text.len;
     size_t len = max_bytes;
     while (len > 0 && ((unsigned char)text.data[len] & 0xC0) == 0x80)
-        len--; /* the byte behind the cut would be the inside of a character */
+        len--; /* the cut would be inside a character */
     return len;
 }
 

@@ -2,7 +2,7 @@
 /*
  * A borrowed run of bytes: a pointer and a length, no terminating NUL, no ownership.
  *
- * Who hands out a slice says how long its bytes live. An absent value has data == NULL; an empty one has
+ * A function that returns a slice says how long its bytes live. An absent value has data == NULL; an empty one has
  * data != NULL and len == 0.
  */
 #ifndef BASE_SLICE_H
@@ -30,6 +30,13 @@ static inline bool slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
+
+/* text without the bytes of blanks (such as " \t") at its two ends, or at its end alone. */
+struct slice slice_trim(struct slice text, const char *blanks);
+struct slice slice_trim_end(struct slice text, const char *blanks);
+
+/* The text before the first mark; rest is the text behind it. Without a mark the whole text, and rest is absent. */
+struct slice slice_split(struct slice text, char mark, struct slice *rest);
 
 /* Parses all of text as a decimal integer: no sign but one leading '-', no spaces, no leading zeros, no overflow. */
 bool slice_to_int64(struct slice text, int64_t *value);

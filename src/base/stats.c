@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counting, and printing what was counted.
+ * Counting, and printing the counts.
  *
  * Counting is a plain addition to a worker's own slot: no lock, no atomic, no formatting, a few nanoseconds. Printing
- * reads all slots and adds them up; a 64-bit load is whole on the machines we run on, so the worst that a reader meets
- * is a histogram whose sum is one observation behind its buckets. /metrics is asked every few seconds and may be slow.
+ * reads all slots and adds them up. A 64-bit load is never torn on the machines we run on, so at worst a reader sees a
+ * histogram whose sum is one observation behind its buckets. /metrics is asked every few seconds and may be slow.
  *
- * The text is Prometheus' exposition format 0.0.4. Rows of the tables that belong to one family stand together, so a
- * family's HELP and TYPE are printed where its first row is. Answers are counted by route and status; combinations that
- * never happened are left out, the rest (counters, histograms) is always there, so that a rate over it starts at 0.
- * Buckets are kept apart and made cumulative when they are printed.
+ * The text is Prometheus' exposition format 0.0.4. Rows of one family stand together in the tables, so a family's HELP
+ * and TYPE are printed at its first row. Answers are counted by route and status, and combinations that never happened
+ * are not printed. Counters and histograms are always printed, so that a rate over them starts at 0. Buckets are stored
+ * apart and made cumulative when they are printed.
  *
  * Guarantees: printed values of slots that outlive their workers only grow, as counters must.
  *
@@ -58,7 +58,7 @@ static size_t status_column(int http_status)
     size_t i = 0;
     while (i < STATS_STATUS_COUNT && statuses[i] != http_status)
         i++;
-    return i; /* the column behind the last is for any other */
+    return i; /* the last column is for all other statuses */
 }
 
 static void histogram_merge(struct stats_histogram *sum, const struct stats_histogram *histogram)
@@ -93,7 +93,7 @@ static void print_row_head(struct buf *out, const struct stats_row *rows, size_t
         print_head(out, rows[i].family, type, rows[i].help);
 }
 
-/* Prints microseconds as seconds, without zeros that say nothing: 50 is 0.00005. */
+/* Prints microseconds as seconds, without zeros at the end: 50 is 0.00005. */
 static void print_seconds(struct buf *out, uint64_t us)
 {
     buf_printf(out, "%" PRIu64, us / US_PER_S);

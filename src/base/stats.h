@@ -2,9 +2,9 @@
 /*
  * Counters and latency histograms, and how they read as Prometheus text (exposition format 0.0.4).
  *
- * A slot belongs to one worker, which alone adds to it, so no locks or atomics are needed; readers may see a value
- * that is a moment old. Slots lie in memory that comes from above (server/stats_file.c maps a file that all workers
- * share and that outlives them), and a page is printed by adding them up.
+ * A slot belongs to one worker, and only that worker adds to it, so no locks or atomics are needed. Readers may see a
+ * value that is a moment old. The caller provides the memory of the slots: server/stats_file.c maps a file that all
+ * workers share and that outlives them. A page is printed by adding the slots up.
  *
  * The tables are in stats_table.h; answers are counted apart, by route and status.
  */
@@ -54,7 +54,7 @@ static inline void stats_add(struct stats *stats, enum stat_counter stat, uint64
 
 void stats_time(struct stats *stats, enum stat_time time, int64_t elapsed_us);
 
-/* route is an index below STATS_ROUTE_MAX; its names are given to stats_print() by who owns the routes. */
+/* route is an index below STATS_ROUTE_MAX; stats_print() gets the names of the routes. */
 void stats_request(struct stats *stats, unsigned route, int http_status, int64_t elapsed_us);
 
 /* Appends the sum of slots as Prometheus text. route_names has route_count entries, in the order of stats_request(). */

@@ -7,11 +7,11 @@
  */
 #include "cache/keys.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
-#include "cache/page.h"
 
 static void key_add(struct key *key, struct slice part)
 {
@@ -57,6 +57,15 @@ void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id)
     key_add(&keys->writers, SLICE(":writers"));
 }
 
+struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
+{
+    int len = query->has_after
+                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
+                             (int)query->done, query->after.created_at_ms, query->after.id)
+                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
+    return (struct slice){text, (size_t)len};
+}
+
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query)
 {
     key_of_list(&keys->generation, epoch, SLICE("gen"));
@@ -67,6 +76,6 @@ void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_qu
         return;
     char text[QUERY_TEXT_MAX + 1], name[17];
     struct slice whole = query_text(text, query);
-    snprintf(name, sizeof(name), "%016llx", (unsigned long long)etag_hash(whole));
+    snprintf(name, sizeof(name), "%016llx", (unsigned long long)hash_bytes(whole));
     key_of_list(&keys->page, epoch, slice_of(name));
 }

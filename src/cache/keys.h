@@ -44,6 +44,11 @@ void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id);
 /* query may be NULL for writers, who need no page. */
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query);
 
+enum { QUERY_TEXT_MAX = 112 };
+
+/* The query as text, the same for equal queries and no others; the answer borrows text. */
+struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query);
+
 static inline struct slice key_slice(const struct key *key)
 {
     return (struct slice){.data = key->text, .len = key->len};

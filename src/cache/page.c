@@ -11,20 +11,9 @@
  */
 #include "cache/page.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/cursor.h"
 #include "base/json.h"
-
-struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
-{
-    int len = query->has_after
-                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
-                             (int)query->done, query->after.created_at_ms, query->after.id)
-                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
-    return (struct slice){text, (size_t)len};
-}
+#include "base/todo_json.h"
 
 uint8_t query_cursor_tag(const struct store_query *query)
 {
@@ -101,7 +90,7 @@ void page_render(struct rendered_page *rendered, const struct store_query *query
     for (size_t i = 0; i < rows->count; i++) {
         if (i > 0)
             buf_append_char(&rendered->body, ',');
-        json_write_todo(&rendered->body, &rows->todos[i]);
+        todo_json_write(&rendered->body, &rows->todos[i]);
     }
     rendered->next[0] = '\0';
     buf_append_text(&rendered->body, "],\"next\":");

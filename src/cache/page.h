@@ -12,16 +12,18 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/etag.h"
 #include "base/slice.h"
-#include "cache/cache.h"
 #include "redis/redis.h"
 #include "store/store.h"
 
-enum { QUERY_TEXT_MAX = 112 };
-
-/* The query as text, the same for equal queries and no others; the answer borrows text. */
-struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query);
+/* A rendered page: the bytes that were answered first are answered until a write changes the list. */
+struct cache_page {
+    struct slice body; /* {"todos":[...],"next":...} */
+    struct slice etag; /* quotes included */
+    struct slice next; /* the next page's cursor; empty on the last page */
+};
 
 /* The tag that this query's cursors carry, so that one is not taken for another order's or filter's. */
 uint8_t query_cursor_tag(const struct store_query *query);

@@ -9,14 +9,15 @@
  *
  * Memory is one batch. Load on the store is bounded by CHECKS_MAX and by the pool; it may run beside the workers.
  */
-#include <stddef.h>
+#include "control/control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/audit.h"
+#include "audit/scan.h"
+#include "base/container.h"
 #include "base/mem.h"
-#include "cache/audit.h"
-#include "cache/scan.h"
-#include "control/control_state.h"
 
 enum { CHECKS_MAX = 8, SECOND_LOOK_MS = 2000 };
 
@@ -92,7 +93,7 @@ static void count_result(struct audit_all *all, const struct audit_check *check,
 
 static void on_checked(struct audit_check *check, enum audit_result result)
 {
-    struct slot *slot = (struct slot *)((char *)check - offsetof(struct slot, check));
+    struct slot *slot = container_of(check, struct slot, check);
     struct audit_all *all = slot->all;
     slot->runs = false;
     all->running_count--;
@@ -143,7 +144,7 @@ static void audit_go_on(struct audit_all *all)
 
 static void on_batch(struct cache_scan *scan, enum status status, const char *const *ids, size_t count)
 {
-    struct audit_all *all = (struct audit_all *)((char *)scan - offsetof(struct audit_all, scan));
+    struct audit_all *all = container_of(scan, struct audit_all, scan);
     if (status != STATUS_OK) {
         audit_end(all, status);
         return;

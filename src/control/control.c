@@ -14,14 +14,14 @@
 
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/mem.h"
-#include "control/control_state.h"
 
 enum { TEND_MS = 1000, LOOK_MS = 5, TRUST_WAIT_MS = 2000 };
 
 static struct control *control_of_job(struct pool_job *job)
 {
-    return (struct control *)((char *)job - offsetof(struct control, job));
+    return container_of(job, struct control, job);
 }
 
 static void control_run_job(struct control *control, pool_work_fn work, pool_done_cb done)
@@ -46,7 +46,7 @@ static void on_wait(void *ctx)
     struct error error = {0};
     if (cache_is_trusted(control->options.cache))
         control->done(control->ctx, STATUS_OK, &error);
-    else if (events->now_ms(events->loop) < control->wait_end_at_ms)
+    else if (events_now_ms(events) < control->wait_end_at_ms)
         events->timer_start(control->wait, LOOK_MS);
     else
         control->done(control->ctx, error_set(&error, STATUS_UNAVAILABLE, "Redis can't be reached or trusted"), &error);
@@ -65,7 +65,7 @@ static void on_prepared(struct pool_job *job, enum status status, const struct e
         control->done(control->ctx, status, error);
         return;
     }
-    control->wait_end_at_ms = events->now_ms(events->loop) + TRUST_WAIT_MS;
+    control->wait_end_at_ms = events_now_ms(events) + TRUST_WAIT_MS;
     on_tend(control);
     events->timer_start(control->wait, 0);
 }

@@ -8,12 +8,13 @@
  *
  * Many ids go a CHUNK at a time, so that no script keeps Redis busy for long.
  */
-#include <stddef.h>
+#include "control/control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
-#include "control/control_state.h"
 
 enum { CHUNK = 500 };
 
@@ -43,7 +44,7 @@ static void purge_end(struct purge *purge, enum status status, const struct erro
 
 static void on_written(struct cache_write *write, enum status status, const struct error *error)
 {
-    struct purge *purge = (struct purge *)((char *)write - offsetof(struct purge, write));
+    struct purge *purge = container_of(write, struct purge, write);
     if (status != STATUS_OK || purge->next == purge->id_count)
         purge_end(purge, status, error);
     else

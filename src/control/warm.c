@@ -7,12 +7,13 @@
  * The ids come from the list, the entries do not: each is read as a client's GET would read it, under a lease, so that nothing
  * is put in that a write has made old meanwhile. That costs one store read per todo, and needs no rule of its own.
  */
-#include <stddef.h>
+#include "control/control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/mem.h"
-#include "control/control_state.h"
 
 enum { PAGE_ROWS = 200, READS_MAX = 8 };
 
@@ -89,13 +90,13 @@ static void warm_begin_reads(struct warm *warm)
 
 static enum status list_work(struct pool_job *job, struct error *error)
 {
-    struct warm *warm = (struct warm *)((char *)job - offsetof(struct warm, job));
+    struct warm *warm = container_of(job, struct warm, job);
     return store_list(warm->control->options.store, &warm->query, &warm->arena, &warm->page, error);
 }
 
 static void on_listed(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct warm *warm = (struct warm *)((char *)job - offsetof(struct warm, job));
+    struct warm *warm = container_of(job, struct warm, job);
     if (status != STATUS_OK) {
         warm_end(warm, status, error);
         return;

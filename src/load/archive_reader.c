@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/container.h"
 #include "base/mem.h"
 #include "load/bson_reader.h"
 
@@ -219,7 +220,7 @@ static enum status archive_find_document(struct archive_reader *archive, struct 
 
 static enum status archive_next(struct reader *reader, struct arena *arena, struct row *row, struct error *error)
 {
-    struct archive_reader *archive = (struct archive_reader *)reader;
+    struct archive_reader *archive = container_of(reader, struct archive_reader, reader);
     struct slice document;
     size_t len;
     enum status status = archive_find_document(archive, error);
@@ -235,7 +236,7 @@ static enum status archive_next(struct reader *reader, struct arena *arena, stru
 
 static void archive_free(struct reader *reader)
 {
-    struct archive_reader *archive = (struct archive_reader *)reader;
+    struct archive_reader *archive = container_of(reader, struct archive_reader, reader);
     buf_fini(&archive->namespace);
     buf_fini(&archive->seen);
     free(archive);

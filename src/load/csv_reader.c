@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/container.h"
 #include "base/mem.h"
 
 enum { CSV_COLUMN_MAX = 256 };
@@ -191,7 +192,7 @@ static enum status csv_read_fields(struct csv_reader *csv, struct slice record, 
 
 static enum status csv_next(struct reader *reader, struct arena *arena, struct row *row, struct error *error)
 {
-    struct csv_reader *csv = (struct csv_reader *)reader;
+    struct csv_reader *csv = container_of(reader, struct csv_reader, reader);
     for (;;) {
         struct slice record;
         bool closed;
@@ -215,7 +216,7 @@ static enum status csv_next(struct reader *reader, struct arena *arena, struct r
 
 static void csv_free(struct reader *reader)
 {
-    struct csv_reader *csv = (struct csv_reader *)reader;
+    struct csv_reader *csv = container_of(reader, struct csv_reader, reader);
     arena_fini(&csv->header);
     buf_fini(&csv->unquoted);
     free(csv);

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/container.h"
 #include "base/mem.h"
 
 enum {
@@ -210,7 +211,7 @@ struct faker_reader {
 
 static enum status faker_next(struct reader *reader, struct arena *arena, struct row *row, struct error *error)
 {
-    const struct faker_reader *faker = (const struct faker_reader *)reader;
+    const struct faker_reader *faker = container_of(reader, struct faker_reader, reader);
     (void)error;
     if (reader->row_number == reader->row_total)
         return STATUS_NOT_FOUND;
@@ -221,7 +222,7 @@ static enum status faker_next(struct reader *reader, struct arena *arena, struct
 
 static void faker_free(struct reader *reader)
 {
-    free(reader);
+    free(container_of(reader, struct faker_reader, reader));
 }
 
 static const struct reader_ops FAKER_OPS = {"made-up rows", "", faker_next, faker_free};

@@ -23,9 +23,9 @@
  */
 #include "load/guard.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 
 enum {
@@ -51,7 +51,7 @@ struct guard {
 
 static struct guard *guard_of_job(struct pool_job *job)
 {
-    return (struct guard *)((char *)job - offsetof(struct guard, job));
+    return container_of(job, struct guard, job);
 }
 
 static void guard_answer(struct guard *guard, enum status status, const struct error *error)
@@ -111,7 +111,7 @@ static void guard_on_wait(void *ctx)
     } else if (cache_is_trusted(guard->options.cache)) {
         guard->kind = GUARD_FENCES;
         guard_answer(guard, STATUS_OK, &no_error);
-    } else if (events->now_ms(events->loop) >= guard->wait_end_at_ms) {
+    } else if (events_now_ms(events) >= guard->wait_end_at_ms) {
         guard_without_cache(guard);
     } else {
         events->timer_start(guard->wait, CACHE_LOOK_MS);
@@ -131,7 +131,7 @@ static void guard_on_prepared(struct pool_job *job, enum status status, const st
         guard_answer(guard, status, error);
         return;
     }
-    guard->wait_end_at_ms = events->now_ms(events->loop) + CACHE_WAIT_MS;
+    guard->wait_end_at_ms = events_now_ms(events) + CACHE_WAIT_MS;
     guard_on_tend(guard);
     events->timer_start(guard->wait, 0);
 }
@@ -180,7 +180,7 @@ bool guard_allows_write(struct guard *guard)
 {
     if (guard->kind != GUARD_FENCES)
         return true;
-    int64_t now_ms = guard->options.events->now_ms(guard->options.events->loop);
+    int64_t now_ms = events_now_ms(guard->options.events);
     if (cache_is_trusted(guard->options.cache)) {
         guard->distrusted_at_ms = 0;
         return true;

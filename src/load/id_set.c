@@ -14,13 +14,13 @@
 
 #include <string.h>
 
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* The slot that holds id, or the free one where it belongs. */
 static size_t id_set_slot(const struct id_set *set, const char *id)
 {
-    size_t slot = etag_hash(slice_of(id)) % ID_SET_SLOTS;
+    size_t slot = hash_bytes(slice_of(id)) % ID_SET_SLOTS;
     while (set->slots[slot] && strcmp(set->slots[slot], id) != 0)
         slot = (slot + 1) % ID_SET_SLOTS;
     return slot;

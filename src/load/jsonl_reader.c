@@ -21,6 +21,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+static const char blanks[] = " \t\r\n";
+
 /* Turns an Extended JSON object into the value that it stands for; any other object is ROW_OTHER. */
 static void jsonl_read_extended(const void *node, struct row_value *value)
 {
@@ -73,13 +75,6 @@ static enum status jsonl_on_member(void *ctx, const struct json_member *member, 
     return STATUS_OK;
 }
 
-static struct slice jsonl_trim(struct slice line)
-{
-    while (line.len > 0 && memchr(" \t\r\n", line.data[line.len - 1], 4))
-        line.len--;
-    return line;
-}
-
 /* The next line that is not blank; STATUS_INVALID: it is too long, and passed over. */
 static enum status jsonl_next_line(struct reader *reader, struct slice *line, struct error *error)
 {
@@ -95,7 +90,7 @@ static enum status jsonl_next_line(struct reader *reader, struct slice *line, st
             return status == STATUS_OK ? reader_too_long(error) : status;
         }
         source_skip(reader->source, line->len);
-        if (jsonl_trim(*line).len > 0)
+        if (slice_trim_end(*line, blanks).len > 0)
             return STATUS_OK;
     }
 }
@@ -108,7 +103,7 @@ static enum status jsonl_next(struct reader *reader, struct arena *arena, struct
         return status;
     row->raw = line;
     row_begin(&reader->maker, arena);
-    status = json_object_read(jsonl_trim(line), jsonl_on_member, &reader->maker, error);
+    status = json_object_read(slice_trim_end(line, blanks), jsonl_on_member, &reader->maker, error);
     return status == STATUS_OK ? row_finish(&reader->maker, &row->todo, error) : status;
 }
 

@@ -24,10 +24,10 @@
 #include "load/load.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/mem.h"
 #include "load/batch.h"
 #include "load/guard.h"
@@ -77,11 +77,6 @@ struct load {
 static void load_pump(struct load *load);
 static void load_end(struct load *load);
 
-static int64_t load_now_ms(const struct load *load)
-{
-    return load->options.events->now_ms(load->options.events->loop);
-}
-
 static void load_timer(struct load *load, struct timer *timer, uint32_t after_ms)
 {
     load->options.events->timer_start(timer, after_ms);
@@ -117,7 +112,7 @@ static struct slot *load_find(struct load *load, enum slot_state state)
 
 static enum status slot_work_read(struct pool_job *job, struct error *error)
 {
-    struct slot *slot = (struct slot *)((char *)job - offsetof(struct slot, job));
+    struct slot *slot = container_of(job, struct slot, job);
     (void)error;
     batch_fill(slot->batch, &slot->load->intake);
     return STATUS_OK; /* a file's failure is the batch's, not one of the pool */
@@ -141,7 +136,7 @@ static void load_take_rejects(struct load *load, const struct batch *batch)
 
 static void slot_on_read(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct slot *slot = (struct slot *)((char *)job - offsetof(struct slot, job));
+    struct slot *slot = container_of(job, struct slot, job);
     struct load *load = slot->load;
     struct batch *batch = slot->batch;
     bug_unless(status == STATUS_OK, "the pool for reading turned its only job away");
@@ -219,25 +214,25 @@ static void slot_written(struct slot *slot, enum status status, const struct err
 
 static enum status slot_work_fenced(struct cache_write *write, struct store *store, struct error *error)
 {
-    struct slot *slot = (struct slot *)((char *)write - offsetof(struct slot, write));
+    struct slot *slot = container_of(write, struct slot, write);
     return batch_write(slot->batch, store, slot->load->options.mode, slot->attempts > 0, error);
 }
 
 static void slot_on_fenced(struct cache_write *write, enum status status, const struct error *error)
 {
-    slot_written((struct slot *)((char *)write - offsetof(struct slot, write)), status, error);
+    slot_written(container_of(write, struct slot, write), status, error);
 }
 
 static enum status slot_work_plain(struct pool_job *job, struct error *error)
 {
-    struct slot *slot = (struct slot *)((char *)job - offsetof(struct slot, job));
+    struct slot *slot = container_of(job, struct slot, job);
     const struct load_options *options = &slot->load->options;
     return batch_write(slot->batch, options->store, options->mode, slot->attempts > 0, error);
 }
 
 static void slot_on_plain(struct pool_job *job, enum status status, const struct error *error)
 {
-    slot_written((struct slot *)((char *)job - offsetof(struct slot, job)), status, error);
+    slot_written(container_of(job, struct slot, job), status, error);
 }
 
 static void slot_send(struct slot *slot)
@@ -348,7 +343,7 @@ static void load_on_show(void *ctx)
     struct progress_state state = {
         .row_count = load->result.in_count + rejects_count(load->options.rejects),
         .fraction = load->fraction,
-        .elapsed_ms = load_now_ms(load) - load->started_at_ms,
+        .elapsed_ms = events_now_ms(load->options.events) - load->started_at_ms,
     };
     progress_show(load->options.progress, &state);
     load_timer(load, load->show, progress_interval_ms(load->options.progress));
@@ -377,7 +372,7 @@ static void load_on_guard_finished(void *ctx, enum status status, const struct e
                      "what the cache holds could not be left behind and may be stale for a while: %s", error->text);
         load_fail(load, status, error);
     }
-    load->result.elapsed_ms = load_now_ms(load) - load->started_at_ms;
+    load->result.elapsed_ms = events_now_ms(load->options.events) - load->started_at_ms;
     load->result.reject_count = rejects_count(load->options.rejects);
     if (load->gap)
         load->result.settled_row = 0;
@@ -436,7 +431,7 @@ void load_start(struct load *load, load_done_cb done, void *ctx)
 {
     load->done = done;
     load->ctx = ctx;
-    load->started_at_ms = load_now_ms(load);
+    load->started_at_ms = events_now_ms(load->options.events);
     guard_start(load->guard, load_on_guard_started, load);
 }
 

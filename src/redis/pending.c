@@ -2,9 +2,12 @@
 /*
  * The queue of commands under way.
  *
- * Redis answers in the order of the commands, so the oldest is always the one that the next answer is for, and its age is the
- * age of the whole connection's silence. A ring, because this is two writes per command on the hit path; it doubles when it
- * is full and keeps its size, which is bounded by the requests that a worker lets in at once.
+ * Redis answers in the order of the commands, so the next answer is always for the oldest command. The age of that
+ * command is the time for which the connection has been silent. The queue is a ring, because that is two writes per
+ * command on the hit path. It doubles when it is full and keeps its size. The requests that a worker accepts at once
+ * bound it.
+ *
+ * Does not: send anything, or call the callbacks that it holds.
  */
 #include "redis/pending.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that wait for their answer, in the order in which they were made. context any (pure)
+ * Commands that wait for their answer, in the order in which they were made.
+ * context  any (pure)
  */
 #ifndef REDIS_PENDING_H
 #define REDIS_PENDING_H
@@ -8,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis/redis.h"
+#include "redis/redis_reply.h"
 
 struct pending {
     redis_reply_cb on_reply;

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection to Redis that comes back by itself.
+ * The connection to Redis, made anew whenever it ends.
  *
  *   waiting --pause--> [asking the sentinels] --> connecting --> up --lost, late, refused--> waiting
  *
- * One connection at a time, redis_wire.c's; here is decided when there is a next one, and whereto. With the setting
- * sentinel:// the sentinels are asked before each attempt, for after a loss Redis may be another server.
+ * There is one connection at a time (redis_wire.c). This file decides when the next one is made and to which server.
+ * With sentinel:// in the setting it asks the sentinels before each attempt, because after a loss another server may be
+ * the primary.
  *
- * Reconnecting backs off, with jitter, so that many workers do not come back in step. The pause begins anew only when the peer was
- * accepted (link.c): one that takes connections but is a replica, or is loading its file, is not asked ever more often. It is
- * the circuit breaker too: a Redis that hangs or answers BUSY costs each caller something once, then only the attempts.
+ * Pauses between attempts grow, with jitter, so that many workers do not reconnect in step. They start again from the
+ * shortest one only after the cache has accepted the peer. A server that takes connections but is a replica, or is
+ * loading its file, is thus tried less and less often. The pause is also the circuit breaker: a Redis that hangs or
+ * answers BUSY delays each caller once, and then only the attempts.
  *
- * Guarantees: every command's callback is called exactly once, in order, later. Commands made while down are refused, by NULL.
- * Not here: what the commands mean (scripts.c), whether this Redis may be trusted (link.c).
+ * Guarantees: every command's callback is called exactly once, in order, later. Commands made while the connection is
+ * down fail: their reply is NULL.
+ *
+ * Does not: know what the commands mean (cache/scripts.c), or whether this Redis may be trusted (the cache decides).
  */
 #include "redis/redis.h"
 
@@ -39,9 +43,9 @@ struct redis {
     struct timer *reconnect_timer, *refused_timer;
     uint32_t pause_ms;            /* before the next attempt */
     bool was_logged;              /* this outage is in the log */
-    bool announced;               /* on_up was called, on_down is owed */
+    bool announced;               /* on_up was called, and on_down not yet */
     bool accepted;                /* this connection's peer */
-    bool is_coming;               /* no reason to think that it won't be up in a moment */
+    bool is_coming;               /* it is likely to be up in a moment */
     struct pending_queue refused; /* made while down; a timer of no time fails them */
     struct buf command;           /* scratch */
 };
@@ -49,8 +53,9 @@ struct redis {
 /* ---- Commands made while it is down ---- */
 
 /*
- * From a timer, not from the loop's turn: a command may be refused while that runs (a write finds the peer gone), and the loop
- * would then sleep over it. Callbacks may make new commands, which are refused as well and wait for the timer's next time.
+ * From a timer, not from the loop's turn: a command may be refused while the turn runs (a write finds the peer gone),
+ * and then the loop would sleep before it calls back. Callbacks may make new commands. These wait for the timer's next
+ * time.
  */
 static void on_refused_timer(void *ctx)
 {
@@ -63,7 +68,7 @@ static void on_refused_timer(void *ctx)
         redis->options.events->timer_start(redis->refused_timer, 0);
 }
 
-/* ---- Going and coming ---- */
+/* ---- Ending and connecting ---- */
 
 static void schedule_reconnect(struct redis *redis)
 {
@@ -223,7 +228,7 @@ void redis_free(struct redis *redis)
 {
     if (!redis)
         return;
-    redis_wire_close(redis->wire); /* what fails now may ask again, and be refused */
+    redis_wire_close(redis->wire); /* callbacks of commands that fail now may make new ones, which are refused */
     while (redis->refused.count > 0)
         on_refused_timer(redis);
     redis_wire_free(redis->wire);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Taking an address of Redis apart.
+ * Parsing Redis' address.
  *
  * A path may hold slashes and a host may not, so the database is written differently behind each: "?db=N" and "/N". The
- * port is what stands behind the last colon, so an IPv6 address needs no brackets. A unix socket's path has a limit of its
- * own, 107 bytes, beyond which hiredis would cut it and connect to another file.
+ * port is the text behind the last colon, so an IPv6 address needs no brackets. A unix socket's path has at most 107
+ * bytes; hiredis would cut a longer one and connect to another file.
  *
- * Behind sentinel:// stand the sentinels, with commas between them, then the name by which they know Redis. The name is checked
- * as Sentinel itself checks it, so that a slip of the pen is told at start and not as a primary that nobody knows.
+ * Behind sentinel:// come the sentinels, with commas between them, then the name by which they know Redis. The name is
+ * checked by Sentinel's own rule, so that a typo is an error at the start, not a primary that no sentinel knows.
+ *
+ * Does not: look hosts up, or connect.
  */
 #include "redis/redis_address.h"
 
@@ -35,7 +37,7 @@ static bool number_take(int *number, struct slice text, int64_t least, int64_t m
     return is_valid;
 }
 
-/* Cuts text at the last separator and returns what stands behind it; NULL: there is no separator. */
+/* Cuts text at the last separator and returns the text behind it; NULL: there is no separator. */
 static char *cut_last(char *text, char separator)
 {
     char *at = strrchr(text, separator);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where Redis is: the setting "redis", taken apart. context any (pure)
+ * Where Redis is: the setting "redis", parsed.
+ * context  any (pure)
  */
 #ifndef REDIS_REDIS_ADDRESS_H
 #define REDIS_REDIS_ADDRESS_H

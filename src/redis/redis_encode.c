@@ -2,9 +2,11 @@
 /*
  * Encoding commands.
  *
- * Lengths stand before the bytes, so arguments may hold anything, and nothing is escaped or scanned. A command is encoded once
- * and kept as bytes: a script's call is sent again with another name in front, without looking at its keys and arguments
- * (scripts.c). hiredis has functions for this too, but they take formats or arrays of pointers and ask for memory each time.
+ * Each argument's length comes before its bytes, so arguments may hold anything, and no byte is escaped or scanned. A
+ * command is encoded once and kept as bytes. When a script's call must be sent again, only its name changes; keys and
+ * arguments are not read again (cache/scripts.c).
+ *
+ * Why not hiredis' functions: they take formats or arrays of pointers, and allocate memory each time.
  */
 #include "redis/redis_encode.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands in Redis' serialization protocol (RESP2), put together by hand: "*count", then "$length argument" for each argument.
- * context any (pure)
+ * Commands in Redis' serialization protocol (RESP2): "*count", then "$length argument" for each argument.
+ * context  any (pure)
  */
 #ifndef REDIS_REDIS_ENCODE_H
 #define REDIS_REDIS_ENCODE_H
@@ -14,7 +14,7 @@
 void redis_encode_count(struct buf *command, size_t count);
 void redis_encode(struct buf *command, struct slice arg);
 
-/* A whole command in place of what command held. */
+/* Replaces the content of command by a whole command. */
 void redis_encode_all(struct buf *command, const struct slice *args, size_t count);
 
 #endif

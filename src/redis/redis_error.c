@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an error of Redis' means for the connection that brought it.
+ * What an error that Redis answers means for the connection.
  *
- * Some are about one command and leave the connection as good as it was: NOSCRIPT (scripts.c sends the text), WRONGTYPE (the
- * reader deletes the entry), OOM and NOREPLICAS (a fill fails; a fence that fails costs this Redis its trust, link.c).
+ * Some errors are about one command only, and the connection stays: NOSCRIPT (the script's text is sent), WRONGTYPE
+ * (the reader deletes the entry), OOM and NOREPLICAS (a fill fails; after a fence that failed, the cache no longer
+ * trusts this Redis).
  *
  * The others are about Redis as a whole, and the next command would get the same answer:
  *
- *   READONLY    it is a replica now, most likely since a failover: its primary is somewhere else
- *   MASTERDOWN  the same, and it lacks its primary besides
- *   LOADING     it has been restarted and reads its file; until then it knows nothing
+ *   READONLY    it is a replica now, most likely since a failover: another server is the primary
+ *   MASTERDOWN  the same, and it has lost its primary as well
+ *   LOADING     it was restarted and reads its file; until then it knows nothing
  *   BUSY        a script has been running for seconds, and nothing else runs meanwhile
  *
- * To them the connection ends. That is all of the breaker that there need be: while it is down no command is sent and reads go to
- * the store; each attempt to come back is a probe, further apart each time; who answers it must first be asked who it is (link.c),
- * at an address that the sentinels have been asked for anew (sentinel.c).
+ * After these the connection ends, and that serves as the circuit breaker. While it is down no command is sent and
+ * reads go to the store. Each attempt to reconnect is a probe, and the pauses between probes grow. The sentinels are
+ * asked again for the address (sentinel.c), and the cache checks which Redis it has reached before it trusts it.
  *
  * Words are compared with the blank behind them: BUSYKEY and BUSYGROUP are other errors than BUSY.
  */

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replies in an arena, and looking into them.
+ * Replies in an arena, and access to them.
  *
- * A hit's reply is an array of some twenty strings. hiredis' own functions ask for two pieces of memory for each and give
- * them back a moment later; here they come out of an arena, which its owner resets when the callback has returned. The struct
- * is hiredis' own, because its code looks into replies too.
+ * A hit's reply is an array of some twenty strings. hiredis' own functions allocate two pieces of memory for each and
+ * free them a moment later. Here they are cut from an arena, which its owner resets when the callback has returned. The
+ * struct is hiredis' own, because its code looks into replies too.
  *
- * A reply that nobody asked for ends the connection: hiredis would end the process over it. An error is let through, for
- * that is how Redis says that it has too many clients.
+ * A reply that no command awaits ends the connection: hiredis would end the process over it. An error is let through,
+ * because that is how Redis says that it has too many clients.
  *
- * Callers see a struct redis_reply without members, so that no header of ours needs one of hiredis', and so that unit tests can
- * put replies of their own in its place.
+ * Callers see a struct redis_reply without members. So none of our headers needs one of hiredis', and unit tests can
+ * use replies of their own.
  */
 #include "redis/redis_reply.h"
 
 #include <hiredis/hiredis.h>
 #include <string.h>
-
-#include "redis/redis.h"
 
 /* ---- What hiredis' reader calls; NULL ends the connection. ---- */
 

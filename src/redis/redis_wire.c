@@ -2,19 +2,22 @@
 /*
  * One connection, asynchronous and pipelined, on hiredis.
  *
- * hiredis formats nothing here: commands come as RESP2 and are appended to its output buffer, which is written once per turn
- * of the loop, just before it waits; so a thousand requests that became readable together cost one write. Replies are built
- * in an arena (redis_reply.c) that is reset after each callback.
+ * hiredis formats nothing here. Commands come as RESP2 and are appended to its output buffer, which is written once per
+ * turn of the loop, just before the loop waits. So a thousand requests that became readable together cost one write.
+ * Replies are built in an arena (redis_reply.c) that is reset after each callback.
  *
- * hiredis 0.14 has no timeout for commands and latches errors. Replies come in the order of the commands, so a ring of what
- * was sent tells the oldest one's age; if that is too old, or anything is wrong with the context, the context is freed and
- * a new one made: an error is never cleared on a context, because a late reply would then answer the next command.
+ * hiredis 0.14 has no timeout for commands and latches errors. Replies come in the order of the commands, so a ring of
+ * the sent commands gives the oldest one's age. If that one is too old, or the context has an error, the context is
+ * freed and a new one made. An error is never cleared on a context, because a late reply would then answer the next
+ * command.
  *
  * Before a late connection is given up its socket is read once more: the loop itself may have been late, not Redis.
  *
- * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH, SELECT under
- * way), up, failing (hiredis hands back what was under way). Callers' commands are sent while up.
- * A host's name is looked up by the C library, which may block; an address is not looked up.
+ * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH,
+ * SELECT under way), up, failing (hiredis hands back the commands under way). Callers' commands are sent while it is
+ * up.
+ *
+ * The C library looks up a host's name, and that may block; an address needs no lookup.
  */
 #include "redis/redis_wire.h"
 
@@ -67,7 +70,7 @@ static void wire_stop(struct redis_wire *wire)
         redisAsyncFree(context);
 }
 
-/* Whatever the reason, and whichever side saw it first: one way down. Safe to call when idle. */
+/* The one way to end a connection, for any reason and from either side. Safe to call when idle. */
 static void wire_end(struct redis_wire *wire, enum redis_wire_end how, const char *reason)
 {
     if (wire->state == STATE_IDLE)
@@ -76,7 +79,7 @@ static void wire_end(struct redis_wire *wire, enum redis_wire_end how, const cha
     wire->options.on_end(wire->options.ctx, how, reason);
 }
 
-/* An error that is about the server as a whole ends the connection, once the command that met it knows. */
+/* An error that is about the server as a whole ends the connection, after the callback of the command that got it. */
 static bool error_ends(struct redis_wire *wire, const struct redis_reply *reply, char reason[REASON_MAX])
 {
     if (!reply || redis_reply_type(reply) != REDIS_TYPE_ERROR)
@@ -87,7 +90,7 @@ static bool error_ends(struct redis_wire *wire, const struct redis_reply *reply,
     return error->is_away;
 }
 
-/* hiredis calls this for each reply in order, and with NULL for each command left when the context goes. */
+/* hiredis calls this for each reply in order, and with NULL for each unanswered command when the context ends. */
 static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
 {
     struct redis_wire *wire = context->data;
@@ -96,7 +99,7 @@ static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
     struct pending pending = pending_pop(&wire->sent);
     stats_time(wire->options.stats, STAT_TIME_REDIS, clock_monotonic_us() - pending.sent_at_us);
     if (!reply && wire->state != STATE_IDLE)
-        wire->state = STATE_FAILING; /* hiredis empties a dying context: it takes no command that a callback makes */
+        wire->state = STATE_FAILING; /* the context is ending: hiredis takes no new command from a callback */
     char reason[REASON_MAX];
     bool ends = error_ends(wire, reply, reason);
     pending.on_reply(pending.ctx, reply);
@@ -219,7 +222,7 @@ static void on_greeting_reply(void *ctx, const struct redis_reply *reply)
 {
     struct redis_wire *wire = ctx;
     if (!reply)
-        return; /* the connection is gone, and known to be */
+        return; /* the connection has ended already */
     if (!redis_reply_ok(reply)) {
         char reason[REASON_MAX];
         log_value(reason, sizeof(reason), redis_reply_text(reply));
@@ -261,7 +264,7 @@ static void greet(struct redis_wire *wire, const struct slice *args, size_t coun
     append(wire, buf_slice(&wire->command), on_greeting_reply, wire);
 }
 
-/* Only queues: hiredis calls on_connect() in the middle of its own work, where the context must not be freed. */
+/* Only queues: hiredis calls on_connect() from its own functions, and must find the context there afterwards. */
 static void greet_all(struct redis_wire *wire)
 {
     char database[16];

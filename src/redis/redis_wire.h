@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection to one server that speaks Redis' protocol, from connecting to its end; then it may be connected again, there
- * or elsewhere. Who comes back, when and whereto, is decided by its owner: redis.c, sentinel.c.
+ * One connection to one server that speaks Redis' protocol, from connecting to its end. Then it may be connected again,
+ * to the same server or another. The owner (redis.c, sentinel.c) decides when, and to which.
  *
  * Commands are sent together, once per turn of the loop, and answered in their order. When the oldest one is older than
  * timeout_ms the connection ends and all of them fail.
@@ -11,8 +11,10 @@
 #ifndef REDIS_REDIS_WIRE_H
 #define REDIS_REDIS_WIRE_H
 
-#include "redis/redis.h"
+#include "base/events.h"
+#include "base/stats.h"
 #include "redis/redis_address.h"
+#include "redis/redis_reply.h"
 
 struct redis_wire;
 
@@ -30,12 +32,15 @@ struct redis_wire_options {
     const char *password_file;   /* "" for no AUTH; copied; read at each connect */
     uint32_t timeout_ms;
     void (*on_up)(void *ctx); /* connected, authenticated, database selected */
-    /* Once for each connect, may be from inside it; commands under way have failed, or fail when their callback is through. */
+    /*
+     * Once for each connect, perhaps from inside it; commands under way have failed, or fail after the running
+     * callback.
+     */
     void (*on_end)(void *ctx, enum redis_wire_end how, const char *reason);
     void *ctx;
 };
 
-enum { REDIS_NO_DATABASE = -1 }; /* of a server that knows no SELECT */
+enum { REDIS_NO_DATABASE = -1 }; /* for a server that knows no SELECT */
 
 struct redis_wire *redis_wire_new(const struct redis_wire_options *options);
 
@@ -45,10 +50,10 @@ void redis_wire_free(struct redis_wire *wire);
 /* Begins to connect; not while it is connected, and not from inside a callback of its own. peer is copied. */
 void redis_wire_connect(struct redis_wire *wire, const struct redis_peer *peer, int database);
 
-/* Ends the connection, whatever its state, as if it had ended so by itself; nothing if there is none. */
+/* Ends the connection, in any state, with on_end as if it had ended by itself; does nothing if there is none. */
 void redis_wire_drop(struct redis_wire *wire, enum redis_wire_end how, const char *reason);
 
-/* The same as a matter of course: on_end is not called. */
+/* The same, but on_end is not called. */
 void redis_wire_close(struct redis_wire *wire);
 
 bool redis_wire_is_up(const struct redis_wire *wire);

@@ -7,16 +7,18 @@
  *                     |                                   |
  *                     +---------- the next one -----------+---- there is none ----> on_answer(NULL)
  *
- * Sentinels watch a primary and its replicas, and agree among themselves on who the primary is. They are asked before each
- * connection to Redis, not watched in between: whoever is demoted is made to drop its clients, who then come here. The one that
- * answered is asked first the next time; one that is away would cost its timeout each time.
+ * Sentinels watch a primary and its replicas, and agree among themselves which server is the primary. We ask them
+ * before each connection to Redis, and don't watch them in between: they make a demoted primary drop its clients, and
+ * then we ask again. The sentinel that answered is asked first the next time, because one that is away costs its
+ * timeout each time.
  *
- * An answer is a hint. In the midst of a failover it is the address of the one that is away, and a sentinel that was cut off from
- * the others goes on naming the old one. So Redis itself is asked for its role too before it is trusted (link.c), and the
- * store's record makes workers leave one that others have left (link.c again); whoever finds out that the hint was wrong asks
- * again, after a pause that grows (redis.c).
+ * An answer is a hint. During a failover it may be the address of the lost primary, and a sentinel that is cut off from
+ * the others still names the old one. So the cache asks Redis itself for its role before it trusts it. The store
+ * records which Redis is in use, so workers leave a primary that others have left. When a hint was wrong, redis.c asks
+ * again, after a pause that grows.
  *
- * What a sentinel answers is taken as it is, an address most often. A host's name is looked up by the C library, see redis_wire.c.
+ * The answer is used without checks; most often it is an address. The C library looks up a host's name, see
+ * redis_wire.c.
  */
 #include "redis/sentinel.h"
 
@@ -31,7 +33,7 @@ struct sentinel {
     struct sentinel_options options;
     struct redis_address address; /* peers in the order in which they are asked */
     struct redis_wire *wire;
-    struct timer *next_timer; /* the next step, out of whatever callback has found that it is due */
+    struct timer *next_timer; /* the next step: not from inside the callback that found it due */
     size_t next;              /* peer */
     struct redis_peer primary;
     bool was_logged; /* this failure is in the log */
@@ -60,7 +62,7 @@ static void sentinel_move_to_front(struct sentinel *sentinel)
     peers[0] = answered;
 }
 
-/* An array of host and port, or nil for a name that it doesn't know; an error if it wants a password. */
+/* The reply is an array of host and port, nil for an unknown name, or an error if the sentinel wants a password. */
 static bool primary_take(struct redis_peer *primary, const struct redis_reply *reply)
 {
     if (redis_reply_type(reply) != REDIS_TYPE_ARRAY || redis_reply_count(reply) != 2)

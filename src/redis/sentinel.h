@@ -18,16 +18,17 @@ struct sentinel_options {
     const struct events *events;         /* borrowed */
     struct stats *stats;                 /* borrowed */
     const struct redis_address *address; /* the sentinels, and the primary's name; copied */
-    const char *user;                    /* the sentinels' own, not Redis'; as in redis.h */
+    const char *user;                    /* at the sentinels, not at Redis; as in redis.h */
     const char *password_file;
     uint32_t timeout_ms; /* for each step of each sentinel: connecting, greeting, answering */
-    void (*on_answer)(void *ctx, const struct redis_peer *primary); /* borrowed; NULL: none of them knows it */
+    void (*on_answer)(void *ctx, const struct redis_peer *primary); /* borrowed; NULL: no sentinel named one */
     void *ctx;
 };
 
 struct sentinel *sentinel_new(const struct sentinel_options *options);
 
-/* on_answer is not called any more. NULL is fine. */
+/* on_answer is no longer called. NULL is fine. */
+
 void sentinel_free(struct sentinel *sentinel);
 
 /* Asks one after the other until one answers; on_answer comes once, later. Not while it is asking. */

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FastCGI connections, with libfcgi as the codec. The loop accepts and polls; libfcgi gets a socket only once it is readable,
- * for one request:
+ * FastCGI connections, with libfcgi as the codec. The loop accepts and polls; libfcgi gets a socket only once it is
+ * readable, for one request:
  *
  *   IDLE --readable--> params, body --> HANDLING --answer later--> WAITING --answer--> IDLE or closed
  *                                          `-----answer at once--> ANSWERED ----------^
  *
- * Why blocking reads and writes are right here: nginx sends a request only when it has all of it, and reads an answer as
- * fast as it comes. A peer that stops in mid-request holds the loop for 2 s (SO_RCVTIMEO); the socket's mode, 0660,
+ * Why libfcgi may block the loop: nginx sends a request only when it has all of it, and reads an answer as fast as it
+ * comes. A peer that stops in the middle of a request blocks the loop for 2 s (SO_RCVTIMEO). The socket's mode, 0660,
  * keeps such peers out.
  *
- * Two descriptors per connection. libfcgi closes the one that it was given when a request fails, and libuv forbids to close a
- * descriptor under an active poll. Stopping the poll around each request would cost three epoll_ctl calls per request, half as
- * many as all the other system calls of one. So libfcgi gets a duplicate of its own, the poll stays active throughout, and a
- * request costs one read and one write. If something comes while a request is under way (the peer left), the poll is paused
- * until its answer, for it is level-triggered and would spin.
+ * Each connection has two descriptors. libfcgi closes the one that it was given when a request fails, and libuv forbids
+ * closing a descriptor under an active poll. Stopping the poll around each request would cost three epoll_ctl calls per
+ * request, half as many as all its other system calls. So libfcgi gets a duplicate, the poll stays active, and a
+ * request costs one read and one write. If the socket becomes readable while a request is under way (the peer has
+ * closed it), the poll is paused until the answer, because it is level-triggered and would spin.
  *
- * Closing without losing a request: a request may be on its way while an idle connection is closed, and nginx doesn't send
- * a POST twice. So the peer is asked to close: an empty record of the stderr stream (FastCGI 1.0, 3.3) is sent. nginx
- * closes an idle connection on which anything comes; if it has sent a request already, the record stands, with no effect, in
- * front of its answer, and after the answer the peer is asked again.
+ * Closing must lose no request: one may be on its way while an idle connection is closed, and nginx doesn't send a POST
+ * twice. So the peer is asked to close, by an empty record of the stderr stream (FastCGI 1.0, 3.3). nginx closes an
+ * idle connection on which anything comes. If it has sent a request already, the record comes before the answer and has
+ * no effect, and the peer is asked again after the answer.
  *
- * What it does not do: several requests on one connection at a time, FCGI_ABORT_REQUEST (a broken body to libfcgi; nginx
+ * Does not: several requests on one connection at a time, FCGI_ABORT_REQUEST (libfcgi takes it for a broken body; nginx
  * never sends it), the roles authorizer and filter.
  */
 #include "server/fcgi.h"
@@ -36,18 +36,20 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "api/api.h"
 #include "api/request.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/mem.h"
 
 enum {
     IO_TIMEOUT_S = 2,           /* for one read or write */
     ASK_GRACE_MS = 1000,        /* for a peer that was asked to close */
     BODY_CHUNK_BYTES = 8192,    /* libfcgi's own buffer is as large */
-    BODY_DRAIN_BYTES = 8 << 20, /* what is read of a body at most before the connection is given up */
-    KEPT_BYTES = 64 * 1024,     /* memory that an idle connection may hold on to, per buffer */
+    BODY_DRAIN_BYTES = 8 << 20, /* read of a longer body before the connection is given up */
+    KEPT_BYTES = 64 * 1024,     /* memory that an idle connection may keep, per buffer */
 };
 
 enum connection_state {
@@ -58,12 +60,12 @@ enum connection_state {
 };
 
 struct fcgi_connection {
-    struct request request; /* first, so that its address is the connection's */
+    struct request request;
     enum connection_state state;
     struct fcgi *fcgi;
-    struct fcgi_connection *next, *previous;
+    struct fcgi_connection *prev, *next; /* of utlist.h */
     struct watch *watch;
-    bool paused;        /* something came during a request; look again after its answer */
+    bool paused;        /* the socket became readable during a request; it is polled again after the answer */
     int fd;             /* the watch's */
     FCGX_Request codec; /* its ipcFd, libfcgi's own descriptor, is -1 once libfcgi has closed it */
     struct buf body;
@@ -72,14 +74,7 @@ struct fcgi_connection {
     int64_t asked_at_ms; /* 0: not asked to close */
 };
 
-static int64_t fcgi_now_ms(const struct fcgi *fcgi)
-{
-    return fcgi->events->now_ms(fcgi->events->loop);
-}
-
-/*
- * Closing. libfcgi's descriptor goes by plain close(): its own way shuts the socket down and polls it.
- */
+/* Uses close() for libfcgi's descriptor too: libfcgi's own function shuts the socket down and polls it. */
 static void connection_close(struct fcgi_connection *connection)
 {
     struct fcgi *fcgi = connection->fcgi;
@@ -88,12 +83,7 @@ static void connection_close(struct fcgi_connection *connection)
     if (connection->codec.ipcFd >= 0)
         close(connection->codec.ipcFd);
 
-    if (connection->next)
-        connection->next->previous = connection->previous;
-    if (connection->previous)
-        connection->previous->next = connection->next;
-    else
-        fcgi->connections = connection->next;
+    DL_DELETE(fcgi->connections, connection);
     fcgi->connection_count--;
 
     arena_fini(&connection->request.arena);
@@ -104,15 +94,15 @@ static void connection_close(struct fcgi_connection *connection)
     fcgi->on_closed(fcgi->ctx);
 }
 
-/* See the essay; a send that fails means that the peer has left, which the watch is about to tell. */
+/* See the essay. If the send fails, the peer has closed, and the watch is about to report it. */
 static void connection_ask_close(struct fcgi_connection *connection)
 {
     static const unsigned char empty_stderr[8] = {1, 7, 0, 1, 0, 0, 0, 0};
-    connection->asked_at_ms = fcgi_now_ms(connection->fcgi);
+    connection->asked_at_ms = events_now_ms(connection->fcgi->events);
     (void)!send(connection->fd, empty_stderr, sizeof(empty_stderr), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Makes the last request's memory ready for the next one; a rare large one doesn't stay. */
+/* Makes the last request's memory ready for the next one, and frees buffers that one large request made large. */
 static void connection_reset(struct fcgi_connection *connection)
 {
     struct request *request = &connection->request;
@@ -139,7 +129,7 @@ static void connection_rest(struct fcgi_connection *connection)
 {
     connection_reset(connection);
     connection->state = CONNECTION_IDLE;
-    connection->idle_since_ms = fcgi_now_ms(connection->fcgi);
+    connection->idle_since_ms = events_now_ms(connection->fcgi->events);
     connection->asked_at_ms = 0;
     if (connection->paused) {
         connection->paused = false;
@@ -150,8 +140,8 @@ static void connection_rest(struct fcgi_connection *connection)
 }
 
 /*
- * Sends the answer and ends the request. Up to about 8 KB this is one write(): libfcgi's writer then holds head, body and
- * END_REQUEST. The connection is used again only if the peer wants that and nothing of this request is left in it.
+ * Sends the answer and ends the request. Up to about 8 KB this is one write(): libfcgi's writer then holds head, body
+ * and END_REQUEST. The connection is used again only if the peer wants that and this request was read to its end.
  */
 static void connection_finish(struct fcgi_connection *connection)
 {
@@ -174,10 +164,10 @@ static void connection_finish(struct fcgi_connection *connection)
         connection_close(connection);
 }
 
-/* request_answer_fn. Inside api_handle() the end has to wait for its return: the handler still holds the request. */
+/* request_answer_fn. Inside api_handle() the request ends only after its return: the handler still uses the request. */
 static void on_answer(struct request *request)
 {
-    struct fcgi_connection *connection = (struct fcgi_connection *)request;
+    struct fcgi_connection *connection = container_of(request, struct fcgi_connection, request);
     if (connection->state == CONNECTION_HANDLING) {
         connection->state = CONNECTION_ANSWERED;
         return;
@@ -187,8 +177,8 @@ static void on_answer(struct request *request)
 }
 
 /*
- * Fills in the parameters in one pass. The slices point into libfcgi's own strings, which live until FCGX_Finish_r(), and
- * that is called after the answer: nothing is copied. Of a parameter sent twice the first one counts.
+ * Fills in the parameters in one pass. The slices point into libfcgi's own strings, which live until FCGX_Finish_r().
+ * That is called after the answer, so nothing is copied. Of a parameter that is sent twice the first one counts.
  */
 static void request_read_params(struct request *request, char **params)
 {
@@ -215,8 +205,9 @@ static void request_read_params(struct request *request, char **params)
 }
 
 /*
- * Reads the body to its end in any case, and keeps it if it isn't too large. Only what comes counts, never what a length
- * field promised. A body beyond all measure is left unread, which costs the connection.
+ * Reads the body to its end in any case, and keeps it if it isn't too large. It counts the bytes that come and ignores
+ * the length field. If a body is longer than BODY_DRAIN_BYTES, reading stops and the connection is closed after the
+ * answer.
  */
 static void connection_read_body(struct fcgi_connection *connection)
 {
@@ -246,8 +237,9 @@ static void connection_read_body(struct fcgi_connection *connection)
 }
 
 /*
- * Lets libfcgi read a request up to its body. Its own word isn't enough: params that break off count as their end for it,
- * and a write without the condition that it came with must not run. On false libfcgi has closed its descriptor.
+ * Lets libfcgi read a request up to its body. Its return value isn't enough: it takes parameters that break off for
+ * complete, and a write must not run without the condition that it came with. On false libfcgi has closed its
+ * descriptor.
  */
 static bool connection_read_request(struct fcgi_connection *connection)
 {
@@ -265,7 +257,7 @@ static bool connection_read_request(struct fcgi_connection *connection)
     return false;
 }
 
-/* The peer left, or what it sent is no request. Leaving between requests is no fault. */
+/* The peer has closed, or sent something that is no request. Closing between requests is no fault. */
 static void connection_lost(struct fcgi_connection *connection)
 {
     if (connection->codec.isBeginProcessed)
@@ -313,7 +305,7 @@ void fcgi_setup(void)
     /* libfcgi waits this long for the peer when it closes a connection whose request broke off. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
     FCGX_Init();
-    /* Behind FCGX_Init(), which puts handlers there that make a write fail with EINTR. */
+    /* After FCGX_Init(), because that installs handlers that make a write fail with EINTR. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
 }
@@ -357,10 +349,7 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
     fcgi->events->watch_want(connection->watch, true, false);
 
-    connection->next = fcgi->connections;
-    if (fcgi->connections)
-        fcgi->connections->previous = connection;
-    fcgi->connections = connection;
+    DL_PREPEND(fcgi->connections, connection);
     fcgi->connection_count++;
     connection_rest(connection);
     return STATUS_OK;
@@ -368,7 +357,7 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
 
 void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms)
 {
-    int64_t now_ms = fcgi_now_ms(fcgi);
+    int64_t now_ms = events_now_ms(fcgi->events);
     struct fcgi_connection *next;
     for (struct fcgi_connection *connection = fcgi->connections; connection; connection = next) {
         next = connection->next;

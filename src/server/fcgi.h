@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FastCGI connections: from an accepted socket to struct request, and from its answer back. fcgi.c alone sees libfcgi.
+ * FastCGI connections: from an accepted socket to struct request, and from its answer back. Only fcgi.c sees libfcgi.
  *
- * One connection carries one request at a time (nginx doesn't pipeline). libfcgi's reads and writes block, which is safe only
- * because the peer is nginx, which buffers both ways; each socket has SO_RCVTIMEO and SO_SNDTIMEO of 2 s all the same.
- * Whatever happens, a request's body is read to its end before the connection is used again: what is left unread would be
- * taken for the next request's records.
+ * One connection carries one request at a time (nginx doesn't pipeline). libfcgi's reads and writes block. That is safe
+ * only because the peer is nginx, which buffers both ways. Each socket has SO_RCVTIMEO and SO_SNDTIMEO of 2 s besides.
+ * A request's body is always read to its end before the connection is used again: unread bytes would be taken for the
+ * next request's records.
  * context  loop only
  */
 #ifndef SERVER_FCGI_H
@@ -23,7 +23,7 @@ struct fcgi_connection;
 
 typedef void (*fcgi_closed_cb)(void *ctx);
 
-/* A worker's connections. Read by its owner, changed by fcgi.c alone. */
+/* A worker's connections. Its owner may read it; only fcgi.c changes it. */
 struct fcgi {
     const struct events *events;
     struct services *services;
@@ -36,7 +36,7 @@ struct fcgi {
 };
 
 /*
- * Sets libfcgi up and has SIGPIPE and SIGUSR1 ignored. Once per process, before the first thread: it changes the environment.
+ * Sets libfcgi up and ignores SIGPIPE and SIGUSR1. Once, before the first thread, because it changes the environment.
  */
 void fcgi_setup(void);
 
@@ -49,7 +49,7 @@ void fcgi_fini(struct fcgi *fcgi);
 /* Takes over an accepted, blocking socket; on an error it is closed. STATUS_UNAVAILABLE: no descriptor left. */
 enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error) STATUS_MUST_CHECK;
 
-/* Asks the peers of connections that are idle for idle_limit_ms to close them; closes those that were asked a second ago. */
+/* Asks the peers of connections that are idle for idle_limit_ms to close them; closes those asked a second ago. */
 void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms);
 
 /* From now on each connection's peer is asked as soon as the connection is idle. */

@@ -4,20 +4,22 @@
  *
  *   start -> curl_multi_add_handle -> [curl asks for watches and one timer] -> curl_multi_socket_action -> done
  *
- * libcurl never blocks here: it says which descriptors it waits for and when it wants to be called, and is called then. Names
- * are resolved on a thread of its own; addresses in numbers need none. Connections are kept and used again; one that its
- * peer has closed meanwhile is noticed and replaced by libcurl.
+ * libcurl never blocks here: it tells us which descriptors it waits for and when it wants to be called. It resolves
+ * names on a thread of its own; numeric addresses need none. Connections are kept and used again. libcurl notices when
+ * a peer has closed one, and opens another.
  *
- * done never comes from inside start(): adding a call only sets libcurl's timer, and calls end when libcurl has been called from the
- * loop. A call started from inside a done is added while libcurl is not running, so that is allowed.
+ * done never comes from inside start(). Adding a call only sets libcurl's timer, and a call ends only when the loop has
+ * called libcurl. A done may start another call, because libcurl is not running then.
  *
- * For calls to caches that an operator named, not for the Web: no redirects, no proxies of the environment, no cookies, http and
- * https alone, certificates always checked. Of an answer only the status counts; more than ANSWER_MAX of body ends the call.
+ * This client is for caches that an operator named, not for the Web: no redirects, no proxies of the environment, no
+ * cookies, only http and https, certificates always checked. It uses only the status of an answer; more than ANSWER_MAX
+ * of body ends the call.
  */
 #include "server/http_client.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/mem.h"
 
@@ -25,7 +27,7 @@ enum { CONNECTIONS_MAX = 32, ANSWER_MAX = 1 << 20 };
 
 struct call {
     struct http_client *client;
-    struct call *next, *previous;
+    struct call *prev, *next; /* of utlist.h */
     CURL *easy;
     struct curl_slist *headers;
     http_done_cb done;
@@ -53,12 +55,7 @@ struct socket {
 
 static void call_free(struct call *call)
 {
-    if (call->next)
-        call->next->previous = call->previous;
-    if (call->previous)
-        call->previous->next = call->next;
-    else
-        call->client->calls = call->next;
+    DL_DELETE(call->client->calls, call);
     curl_multi_remove_handle(call->client->multi, call->easy);
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
@@ -78,13 +75,13 @@ static void call_end(struct call *call, CURLcode code)
     done(ctx, (int)http_status, why[0] ? why : curl_easy_strerror(code));
 }
 
-/* libcurl has been called: what ended? */
+/* Ends the calls that libcurl has finished. */
 static void client_reap(struct http_client *client)
 {
     int left;
     for (CURLMsg *said; (said = curl_multi_info_read(client->multi, &left));) {
         struct call *call;
-        CURLcode code = said->data.result; /* said is gone once the handle is removed */
+        CURLcode code = said->data.result; /* said is freed when the handle is removed */
         if (said->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, (char **)&call);
@@ -107,7 +104,7 @@ static void on_time(void *ctx)
     client_act(ctx, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* socket may be freed from inside: libcurl lets go of descriptors when it likes. */
+/* libcurl may free socket from inside client_act(). */
 static void on_ready(void *ctx, bool readable, bool writable)
 {
     const struct socket *socket = ctx;
@@ -178,7 +175,7 @@ static void call_options(struct call *call, const struct http_call *wanted)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* else a call that ends would wait for its name's resolver */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* or a call that ends would wait for its name's resolver */
     if (wanted->body.data) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)wanted->body.len);
         curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, wanted->body.data);
@@ -195,10 +192,7 @@ static void client_start(void *ctx, const struct http_call *wanted, http_done_cb
         call->headers = curl_slist_append(call->headers, wanted->headers[i]);
     call->headers = curl_slist_append(call->headers, "Expect:");
     call_options(call, wanted);
-    call->next = client->calls;
-    if (call->next)
-        call->next->previous = call;
-    client->calls = call;
+    DL_PREPEND(client->calls, call);
     CURLMcode code = curl_multi_add_handle(client->multi, call->easy);
     bug_unless(code == CURLM_OK, "libcurl doesn't take a call");
 }

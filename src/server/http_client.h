@@ -13,11 +13,11 @@
 
 struct http_client;
 
-/* events is borrowed. *client stays NULL if the settings name nobody to call. */
+/* events is borrowed. *client stays NULL if purge_url is empty. */
 enum status http_client_new(struct http_client **client, const struct settings *settings, const struct events *events,
                             struct error *error) STATUS_MUST_CHECK;
 
-/* Calls under way end from inside this call, without an answer; none may be started any more. NULL is fine. */
+/* Calls under way end from inside this call, without an answer; start no more of them. NULL is fine. */
 void http_client_free(struct http_client *client);
 
 /* Borrowed for the client's life; NULL for no client. */

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The janitor: one timer, once a second, and the duties that hang on it.
+ * The janitor: one timer, once a second, and its duties.
  *
- *   janitor_tend_cache      the cache's own: epoch, outbox
- *   janitor_expire_idle     FastCGI connections that nobody uses
- *   janitor_prepare_store   until it has succeeded: indexes or tables made, the store seen; and again if they are found gone
+ *   janitor_tend_backend    the cache's own (epoch, outbox, purges), following, auditing
+ *   janitor_expire_idle     FastCGI connections that are idle
+ *   janitor_prepare_store   makes indexes or tables, checks that the store answers; repeated until it succeeds
  *
- * A store that is away at the start is no reason not to start: the worker serves what the cache has, answers 503 to the
- * rest, and prepares the store as soon as it is there. That runs on a pool thread, for it blocks, and after each failure
- * the pause doubles up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready; what
- * becomes of it afterwards is the pool's breaker's to tell.
+ * A worker starts even if the store is away: it serves what the cache has, answers 503 otherwise, and prepares the
+ * store as soon as it answers. Preparing runs on a pool thread, because it blocks. After each failure the pause
+ * doubles, up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready. Later
+ * outages are reported by the pool's breaker.
  *
- * Every duty is bounded, and none waits for its end: the timer is set anew after the duties have been started. The second time comes
- * after a part of a second drawn by lot, so that workers which were started together don't ask the store all at once.
+ * Every duty is bounded, and the janitor waits for none: it sets the timer again when it has started them. The second
+ * run comes after a random part of a second, so that workers that were started together don't all ask the store at
+ * once.
  */
 #include "server/janitor.h"
 
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -30,20 +32,21 @@ enum { PERIOD_MS = 1000, PREPARE_PAUSE_MAX_S = 8 };
 enum prepare_state { PREPARE_DUE, PREPARE_RUNNING, PREPARE_DONE };
 
 struct janitor {
-    struct pool_job prepare; /* first, so that its address is the janitor's */
+    struct pool_job prepare;
     enum prepare_state prepare_state;
     unsigned prepare_pause_s; /* after the last failure; 0: none yet */
-    unsigned prepare_left_s;  /* of that pause */
+    unsigned prepare_left_s;  /* how much of that pause is to come */
     const struct events *events;
     struct services *services;
+    struct backend *backend;
     struct listener *listener;
     struct timer *timer;
     bool has_begun;
 };
 
-static void janitor_tend_cache(struct janitor *janitor)
+static void janitor_tend_backend(struct janitor *janitor)
 {
-    cache_tend(janitor->services->cache);
+    backend_tend(janitor->backend);
 }
 
 static void janitor_expire_idle(struct janitor *janitor)
@@ -54,7 +57,7 @@ static void janitor_expire_idle(struct janitor *janitor)
 /* Pool thread. */
 static enum status on_prepare(struct pool_job *job, struct error *error)
 {
-    const struct janitor *janitor = (const struct janitor *)job;
+    const struct janitor *janitor = container_of(job, struct janitor, prepare);
     return store_prepare(janitor->services->store, error);
 }
 
@@ -74,7 +77,7 @@ static void prepare_failed(struct janitor *janitor, const struct error *error)
 
 static void on_prepared(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct janitor *janitor = (struct janitor *)job;
+    struct janitor *janitor = container_of(job, struct janitor, prepare);
     if (status != STATUS_OK) {
         prepare_failed(janitor, error);
         return;
@@ -104,17 +107,19 @@ static void on_time(void *ctx)
 {
     struct janitor *janitor = ctx;
     janitor_prepare_store(janitor);
-    janitor_tend_cache(janitor);
+    janitor_tend_backend(janitor);
     janitor_expire_idle(janitor);
     janitor->events->timer_start(janitor->timer, janitor->has_begun ? PERIOD_MS : (uint32_t)random_below(PERIOD_MS));
     janitor->has_begun = true;
 }
 
-struct janitor *janitor_new(const struct events *events, struct services *services, struct listener *listener)
+struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,
+                            struct listener *listener)
 {
     struct janitor *janitor = mem_zalloc(sizeof(*janitor));
     janitor->events = events;
     janitor->services = services;
+    janitor->backend = backend;
     janitor->listener = listener;
     janitor->timer = events->timer_new(events->loop, on_time, janitor);
     events->timer_start(janitor->timer, 0); /* the first time in the loop's first turn */

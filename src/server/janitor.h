@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What has to be done now and then, whether or not requests come: one function per duty, all of them here.
+ * Periodic work that doesn't depend on requests: one function per duty, all of them here.
  * context  loop only, never blocks
  */
 #ifndef SERVER_JANITOR_H
@@ -8,17 +8,19 @@
 
 #include "api/services.h"
 #include "base/events.h"
+#include "server/backend.h"
 #include "server/listener.h"
 
 struct janitor;
 
 /* Starts at once; everything is borrowed. */
-struct janitor *janitor_new(const struct events *events, struct services *services, struct listener *listener);
+struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,
+                            struct listener *listener);
 
-/* No duty is done any more; a store call may still be under way in the pool. */
+/* Ends the periodic work; a store call may still be under way in the pool. */
 void janitor_stop(struct janitor *janitor);
 
-/* When the pool has no jobs any more; NULL is fine. */
+/* When the pool has no more jobs; NULL is fine. */
 void janitor_free(struct janitor *janitor);
 
 #endif

@@ -2,15 +2,15 @@
 /*
  * Making and checking the listening socket.
  *
- * Under spawn-fcgi and multiwatch, or a systemd socket unit, a worker gets the socket as descriptor 0 and never knows its
- * path; several workers share it. A worker started by hand makes its own with -s. libfcgi has a function for that, but it
- * takes the path away from whoever listens there, and leaves the mode to the umask.
+ * Under spawn-fcgi and multiwatch, or a systemd socket unit, a worker gets the socket as descriptor 0 and never knows
+ * its path. Several workers share it. A worker started by hand makes its own with -s. libfcgi has a function for that,
+ * but it takes the path away from a process that listens there, and the umask alone decides the mode.
  *
- * Only unix sockets are taken. FastCGI has no notion of who speaks: a peer may claim any client and any method, and can
- * crash libfcgi at will (FCGI_GET_VALUES), so the file's mode is what keeps strangers out.
+ * Only unix sockets are accepted. FastCGI has no authentication: a peer may claim any client and any method, and can
+ * crash libfcgi at will (FCGI_GET_VALUES). So the file's mode must keep other users out.
  *
- * What it does not do: lock the path. Two workers that are started alone on one path in the same moment may both find a
- * dead socket there; the later one wins it.
+ * Does not: lock the path. Two workers that are started alone on one path at the same moment may both find a dead
+ * socket there; then the later one gets the path.
  */
 #include "server/listen_socket.h"
 
@@ -40,7 +40,7 @@ enum status listen_socket_check(int fd, struct error *error)
     return STATUS_OK;
 }
 
-/* Somebody listens there if a connect() gets through, or would with a less full backlog. */
+/* A process listens there if a connect() succeeds, or fails only because the backlog is full. */
 static bool address_is_live(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -77,7 +77,7 @@ enum status listen_socket_open(const char *path, int *fd, struct error *error)
     int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (made < 0)
         return error_set(error, STATUS_UNAVAILABLE, "socket: %s", strerror(errno));
-    /* By umask rather than by chmod() afterwards, which would leave a moment in which anybody may connect. */
+    /* By umask: with a chmod() after bind() there would be a moment in which every user may connect. */
     mode_t mask = umask(0117);
     int failed = bind(made, (const struct sockaddr *)&address, sizeof(address)) || listen(made, SOMAXCONN);
     int why = errno;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The socket that nginx connects to: handed over by spawn-fcgi or systemd, or made here for a worker that runs alone.
+ * The socket that nginx connects to: passed in by spawn-fcgi or systemd, or made here for a worker that runs alone.
  * context  before the loop runs
  */
 #ifndef SERVER_LISTEN_SOCKET_H
@@ -8,12 +8,12 @@
 
 #include "base/error.h"
 
-/* Whether fd is a listening unix socket. STATUS_INVALID: it isn't, with how a worker is started properly. */
+/* Checks that fd is a listening unix socket. STATUS_INVALID: it isn't; the text says how a worker is started. */
 enum status listen_socket_check(int fd, struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Makes a listening socket at path, mode 0660. A dead socket left there is replaced; one on which somebody listens, or any
- * other file, is refused with STATUS_EXISTS. fd is the caller's, and path, too, is the caller's to remove at the end.
+ * Makes a listening socket at path, mode 0660. It replaces a socket on which no process listens. If a process listens
+ * there, or path is another file: STATUS_EXISTS. The caller owns fd and removes path at the end.
  */
 enum status listen_socket_open(const char *path, int *fd, struct error *error) STATUS_MUST_CHECK;
 

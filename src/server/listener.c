@@ -2,18 +2,18 @@
 /*
  * The listening socket: accepts for fcgi.c, within limits.
  *
- * The socket is shared with the other workers, so that whoever has time takes the next connection. nginx keeps its
- * connections open for long: how they are shared out once decides which worker has how much to do. Hence one connection
- * per turn of the loop and no more, for a worker that has much to do turns slowly and leaves the rest to the others.
+ * All workers share the socket, so that an idle worker takes the next connection. nginx keeps its connections open for
+ * long, so their first distribution decides how much each worker has to do. Hence one connection per turn of the loop
+ * and no more: a busy worker's loop turns slowly, and the other workers accept the other connections.
  *
  *   ACCEPTING --connections_max--> FULL --one ends--> ACCEPTING
  *   ACCEPTING --no descriptor or memory left--> PAUSED --RETRY_MS--> ACCEPTING
  *   any --listener_drain()--> STOPPED
  *
- * What is not accepted waits in the backlog, where another worker may take it and nginx' own timeouts apply; nobody is
- * turned away. No error of accept4() ends the loop.
+ * Connections that are not accepted wait in the backlog. Another worker may take them there, and nginx' own timeouts
+ * apply. No connection is refused, and no error of accept4() ends the loop.
  *
- * What it does not do: making the listening socket (listen_socket.c), or anything with a connection's bytes (fcgi.c).
+ * Does not: make the listening socket (listen_socket.c), or read a connection's bytes (fcgi.c).
  */
 #include "server/listener.h"
 
@@ -39,7 +39,7 @@ struct listener {
     enum listener_state state;
     struct watch *watch;
     struct timer *retry;
-    bool short_of_descriptors; /* said so in the log, until an accept succeeds */
+    bool short_of_descriptors; /* this is in the log; false again when an accept succeeds */
 };
 
 static void listener_enter(struct listener *listener, enum listener_state state)
@@ -48,7 +48,7 @@ static void listener_enter(struct listener *listener, enum listener_state state)
     listener->events->watch_want(listener->watch, state == LISTENER_ACCEPTING, false);
 }
 
-/* Back to work, or to waiting for a place. */
+/* Accepts again, or waits until a connection ends. */
 static void listener_resume(struct listener *listener)
 {
     size_t max = (size_t)listener->services->settings->connections_max;
@@ -89,7 +89,7 @@ static void on_connection(void *ctx, bool readable, bool writable)
     (void)writable;
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
-        /* Another worker was faster, or the peer left again. */
+        /* Another worker was faster, or the peer has closed again. */
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
             listener_back_off(listener, strerror(errno));
         return;
@@ -141,7 +141,7 @@ void listener_free(struct listener *listener)
 {
     if (!listener)
         return;
-    listener->state = LISTENER_STOPPED; /* the connections' ends start nothing any more */
+    listener->state = LISTENER_STOPPED; /* so that a connection's end doesn't resume accepting */
     fcgi_fini(&listener->fcgi);
     listener->events->watch_free(listener->watch);
     listener->events->timer_free(listener->retry);

@@ -3,7 +3,7 @@
  * The listening socket, and the worker's FastCGI connections as a whole.
  *
  * Several workers share one listening socket. A worker that has settings->connections_max connections accepts no more
- * until one of them ends: what comes meanwhile waits in the socket's backlog, for this worker or another.
+ * until one of them ends. Meanwhile new connections wait in the socket's backlog, for this worker or another.
  * context  loop only; nothing here blocks, see fcgi.h for the one exception
  */
 #ifndef SERVER_LISTENER_H
@@ -28,8 +28,8 @@ size_t listener_connection_count(const struct listener *listener);
 void listener_expire_idle(struct listener *listener);
 
 /*
- * Stops accepting and asks the peer to close its connections as they become idle; requests that are under way, or on their
- * way, are answered. listener_expire_idle() then closes connections whose peer doesn't take the hint within a second.
+ * Stops accepting and asks the peer to close its connections as they become idle; requests that are under way, or on
+ * their way, are answered. listener_expire_idle() then closes connections that the peer does not close within a second.
  */
 void listener_drain(struct listener *listener);
 

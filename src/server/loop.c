@@ -2,19 +2,20 @@
 /*
  * The event loop: libuv behind base/events.h, and the process's signals.
  *
- * The rest of the program knows timers, watches and turns, not libuv; they are one small heap object each, around one
- * handle. Freeing one only starts its end: uv_close() takes the handle out of the loop at once, so that no callback comes
- * any more and the descriptor may be closed; the memory goes in libuv's close callback, a turn later. loop_free() runs the
- * loop until the last of these has come, and a handle that nobody freed is a bug that it reports.
+ * The rest of the program knows timers, watches and turns, not libuv. Each is a small heap object around one handle.
+ * Freeing one only starts its end. uv_close() takes the handle out of the loop at once, so that it has no more
+ * callbacks and the descriptor may be closed. The memory is freed in libuv's close callback, a turn later. loop_free()
+ * runs the loop until the last of these callbacks. A handle that is still open then is a bug, and it aborts.
  *
- * Changing what a watch waits for is dear: libuv 1.44 takes the descriptor out of epoll and puts it in again, two or three
- * system calls. So watch_want() does nothing if nothing changes, and its users leave a watch as it is over many requests.
+ * Changing what a watch waits for is expensive: libuv 1.44 takes the descriptor out of epoll and puts it in again, two
+ * or three system calls. So watch_want() does nothing if nothing changes, and its users keep a watch unchanged over
+ * many requests.
  *
- * Signals: a handler would make libfcgi's blocking reads and writes fail with EINTR, even a handler of libuv's own. So
- * SIGTERM, SIGINT and SIGQUIT are blocked before any thread starts, which then inherits that, and are read from a signalfd like
- * any other input.
+ * Signals: a handler, even one of libuv's, would make libfcgi's blocking reads and writes fail with EINTR. So SIGTERM,
+ * SIGINT and SIGQUIT are blocked before any thread starts, all threads inherit that, and a signalfd is read like any
+ * other input.
  *
- * What it does not do: priorities, fairness, more than one loop per process.
+ * Does not: priorities, fairness, more than one loop per process.
  */
 #include "server/loop.h"
 
@@ -238,7 +239,7 @@ void loop_free(struct loop *loop)
     events_watch_free(loop->signal_watch);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* the close callbacks */
     int open_handles = uv_loop_close(&loop->uv);
-    bug_unless(!open_handles, "whoever made a timer, watch or turn frees it before the loop goes");
+    bug_unless(!open_handles, "a timer, watch or turn was not freed before the loop");
     if (loop->signal_fd >= 0)
         close(loop->signal_fd);
     free(loop);

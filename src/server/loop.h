@@ -2,7 +2,8 @@
 /*
  * The event loop: libuv behind base/events.h, and the process's signals.
  *
- * Signals are blocked in every thread and read from a signalfd (pitfall: a handler would cut libfcgi's reads and writes).
+ * Signals are blocked in every thread and read from a signalfd, because a handler would interrupt libfcgi's reads and
+ * writes.
  */
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
@@ -20,7 +21,7 @@ enum status loop_new(struct loop **loop, unsigned thread_count, struct error *er
 void loop_free(struct loop *loop);
 
 const struct events *loop_events(const struct loop *loop);
-void *loop_uv(struct loop *loop); /* the uv_loop_t, for store/pool.h and the listener */
+void *loop_uv(struct loop *loop); /* the uv_loop_t, for store/pool.h */
 
 void loop_on_signal(struct loop *loop, loop_signal_cb on_signal, void *ctx);
 

@@ -2,21 +2,21 @@
 /*
  * A worker's parts, from the loop up to the janitor, made in the order of their layers and freed in the opposite one.
  *
- * The end, which must lose no request. On SIGTERM, SIGINT or SIGQUIT:
- *   1. /readyz says so, no connection is accepted any more: what waits in the backlog is for the other workers;
- *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c tells how, and why a
- *      plain close() would lose a request that is on its way);
- *   3. what is under way goes on to its end; so does what comes on connections that are still open;
- *   4. with no connection, no store call, no refresh and no purge left, the loop stops. Against a peer that doesn't close, a
- *      connection on which nothing came for a second is closed; at drain_timeout_ms all are.
+ * The end must lose no request. On SIGTERM, SIGINT or SIGQUIT:
+ *   1. /readyz reports it, and no more connections are accepted: those in the backlog are for the other workers;
+ *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c explains how, and
+ *      why a plain close() would lose a request that is on its way);
+ *   3. requests under way are answered, and so are those that still come on open connections;
+ *   4. when there is no connection, store call, refresh or purge, the loop stops. If the peer doesn't close a
+ *      connection, it is closed after a second without a request; at drain_timeout_ms all are closed.
  * Behind nginx that takes as long as the longest request.
  *
- * A second signal changes nothing: who sends one to the group and one to multiwatch would else lose the requests under way.
+ * A second signal has no effect. Otherwise a signal to the process group and another to multiwatch would lose requests.
  *
- * SIGQUIT means the same because multiwatch 1.0.0 sends it first where it was told "-s TERM": it takes the signal that stands before
- * the wanted one in its table. To a worker that left it alone a stop of the service would be a crash.
+ * SIGQUIT means the same because multiwatch 1.0.0 sends it first when it was told "-s TERM": it takes the signal before
+ * the wanted one in its table. A worker with the default action would die of it at every stop of the service.
  *
- * What the counters' file needs isn't worth a worker: without it the worker counts for itself, and says so.
+ * A broken stats file must not stop a worker: it counts for itself and logs a warning.
  */
 #include "server/server.h"
 
@@ -30,20 +30,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache.h"
+#include "server/backend.h"
 #include "server/fcgi.h"
-#include "server/http_client.h"
 #include "server/janitor.h"
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/stats_file.h"
 #include "store/pool.h"
-#include "store/store.h"
 
 enum {
     DRAIN_TICK_MS = 10,
     WRITE_TOKEN_MAX = 512,
     CONNECTION_DESCRIPTORS = 2,
-    OTHER_DESCRIPTORS = 256, /* Redis, store, log, what the libraries open */
+    OTHER_DESCRIPTORS = 256, /* Redis, store, log, and those that libraries open */
 };
 
 struct server {
@@ -53,15 +52,14 @@ struct server {
     struct stats_file *stats_file;
     char write_token[WRITE_TOKEN_MAX + 2];
     struct services services;
-    struct pool *follow_pool;        /* NULL: the store's changes aren't followed */
-    struct http_client *http_client; /* NULL: there is nobody to call */
+    struct backend backend;
     struct listener *listener;
     struct janitor *janitor;
     struct timer *drain_timer;
     int64_t drain_end_at_ms;
 };
 
-/* connections_max needs more descriptors than a shell or systemd grant by default; the hard limit usually allows them. */
+/* connections_max needs more descriptors than the default soft limit allows; the hard limit usually is high enough. */
 static void descriptors_raise(const struct settings *settings)
 {
     rlim_t needed = (rlim_t)settings->connections_max * CONNECTION_DESCRIPTORS + OTHER_DESCRIPTORS;
@@ -85,59 +83,7 @@ static enum status server_open_stats(struct server *server, struct error *error)
     return stats_file_open(&server->stats_file, "", 1, error);
 }
 
-/* Of the store's calls; one more for the follower, whose calls wait for changes, and which would be in the others' way. */
-static uint32_t thread_count(const struct settings *settings)
-{
-    return (uint32_t)settings->store_concurrency + (settings->follow ? 1 : 0);
-}
-
-/* Clients of the store: one per call, and one that the follower's stream keeps beside those of its calls. */
-static uint32_t client_count(const struct settings *settings)
-{
-    return thread_count(settings) + (settings->follow ? 1 : 0);
-}
-
-static enum status server_open_store(struct server *server, struct error *error)
-{
-    const struct settings *settings = server->settings;
-    struct store_options store_options = {
-        .uri = settings->store,
-        .timeout_ms = (uint32_t)settings->store_timeout_ms,
-        .concurrency = client_count(settings),
-    };
-    enum status status = store_open(&server->services.store, &store_options, error);
-    if (status != STATUS_OK)
-        return status;
-    struct pool_options pool_options = {
-        .loop = loop_uv(server->loop),
-        .concurrency = (uint32_t)settings->store_concurrency,
-        .queue_max = (uint32_t)settings->store_queue,
-        .stats = server->services.stats,
-    };
-    server->services.pool = pool_new(&pool_options);
-    if (settings->follow)
-        server->follow_pool = pool_new(&(struct pool_options){.loop = loop_uv(server->loop), .concurrency = 1});
-    return STATUS_OK;
-}
-
-static enum status server_open_cache(struct server *server, struct error *error)
-{
-    enum status status = http_client_new(&server->http_client, server->settings, server->events, error);
-    if (status != STATUS_OK)
-        return status;
-    struct cache_options options = {
-        .events = server->events,
-        .settings = server->settings,
-        .store = server->services.store,
-        .pool = server->services.pool,
-        .stats = server->services.stats,
-        .follow_pool = server->follow_pool,
-        .http = http_client_http(server->http_client),
-    };
-    return cache_new(&server->services.cache, &options, error);
-}
-
-/* A worker that can't read its token must not start: it would let anybody write. */
+/* A worker that can't read its token must not start: it would let every client write. */
 static enum status server_open_token(struct server *server, struct error *error)
 {
     const char *path = server->settings->write_token_file;
@@ -157,6 +103,26 @@ static enum status server_open_token(struct server *server, struct error *error)
     return STATUS_OK;
 }
 
+static enum status server_open_backend(struct server *server, struct error *error)
+{
+    struct backend_options options = {
+        .loop = server->loop,
+        .settings = server->settings,
+        .stats = server->services.stats,
+        .follow = server->settings->follow,
+        .audit = true,
+    };
+    enum status status = backend_open(&server->backend, &options, error);
+    server->services.store = server->backend.store;
+    server->services.pool = server->backend.pool;
+    server->services.cache = server->backend.cache;
+    if (status != STATUS_OK)
+        return status;
+    server->services.limiter = (struct limiter){
+        .redis = cache_redis(server->backend.cache), .settings = server->settings, .stats = server->services.stats};
+    return STATUS_OK;
+}
+
 /* Each step needs those before it. */
 static enum status server_open(struct server *server, struct error *error)
 {
@@ -164,7 +130,7 @@ static enum status server_open(struct server *server, struct error *error)
     enum status status = server_open_token(server, error);
     if (status != STATUS_OK)
         return status;
-    status = loop_new(&server->loop, thread_count(server->settings), error);
+    status = loop_new(&server->loop, backend_thread_count(server->settings, server->settings->follow), error);
     if (status != STATUS_OK)
         return status;
     server->events = loop_events(server->loop);
@@ -177,22 +143,19 @@ static enum status server_open(struct server *server, struct error *error)
     services->metrics = stats_file_print;
     services->metrics_ctx = server->stats_file;
 
-    status = server_open_store(server, error);
-    return status == STATUS_OK ? server_open_cache(server, error) : status;
+    return server_open_backend(server, error);
 }
 
 static bool server_is_done(const struct server *server)
 {
-    const struct cache *cache = server->services.cache;
-    return listener_connection_count(server->listener) == 0 && pool_busy_count(server->services.pool) == 0 &&
-           !cache_is_reading(cache) && !cache_is_following(cache) && !cache_is_purging(cache);
+    return listener_connection_count(server->listener) == 0 && backend_is_idle(&server->backend);
 }
 
 static void on_drain_tick(void *ctx)
 {
     struct server *server = ctx;
     listener_expire_idle(server->listener);
-    if (server_is_done(server) || server->events->now_ms(server->events->loop) >= server->drain_end_at_ms)
+    if (server_is_done(server) || events_now_ms(server->events) >= server->drain_end_at_ms)
         loop_stop(server->loop);
     else
         server->events->timer_start(server->drain_timer, DRAIN_TICK_MS);
@@ -207,9 +170,9 @@ static void on_signal(void *ctx, int signal_number)
     log_info(NULL, "draining", "signal=%d busy=%zu connections=%zu", signal_number,
              listener_busy_count(server->listener), listener_connection_count(server->listener));
     janitor_stop(server->janitor);
-    cache_stop_following(server->services.cache);
+    backend_stop_following(&server->backend);
     listener_drain(server->listener);
-    server->drain_end_at_ms = server->events->now_ms(server->events->loop) + server->settings->drain_timeout_ms;
+    server->drain_end_at_ms = events_now_ms(server->events) + server->settings->drain_timeout_ms;
     server->events->timer_start(server->drain_timer, 0);
 }
 
@@ -226,7 +189,7 @@ enum status server_new(struct server **out, const struct settings *settings, int
     }
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
     server->listener = listener_new(server->events, listen_fd, &server->services);
-    server->janitor = janitor_new(server->events, &server->services, server->listener);
+    server->janitor = janitor_new(server->events, &server->services, &server->backend, server->listener);
     loop_on_signal(server->loop, on_signal, server);
     *out = server;
     return STATUS_OK;
@@ -247,15 +210,15 @@ void server_run(struct server *server)
 }
 
 /*
- * A store call that outlasts the patience can't be stopped: its thread works in memory that must not be freed, and even
- * exit() would wait for it. Its caller has had no answer, its fence runs out by itself.
+ * A store call that is still running at drain_timeout_ms can't be stopped. Its thread uses memory that must not be
+ * freed, and even exit() would wait for it. Its client gets no answer, and its fence expires by itself.
  */
 static void server_leave_if_busy(const struct server *server)
 {
     size_t busy = listener_busy_count(server->listener);
     size_t calls = pool_busy_count(server->services.pool);
     const struct cache *cache = server->services.cache;
-    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !cache_is_following(cache))
+    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !backend_is_following(&server->backend))
         return;
     log_warn(NULL, "drain_timed_out", "requests=%zu store_calls=%zu", busy, calls);
     _exit(EXIT_SUCCESS);
@@ -271,12 +234,8 @@ void server_free(struct server *server)
     listener_free(server->listener);
     if (server->drain_timer)
         server->events->timer_free(server->drain_timer);
-    http_client_free(server->http_client); /* its calls are the cache's */
-    cache_free(server->services.cache);
-    pool_free(server->follow_pool);
-    pool_free(server->services.pool);
+    backend_close(&server->backend);
     loop_free(server->loop);
-    store_close(server->services.store);
     stats_file_close(server->stats_file);
     free(server);
 }

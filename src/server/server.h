@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker as a whole: makes its parts, runs, and takes them apart again.
+ * A worker as a whole: makes its parts, runs, and frees them in the end.
  * context  the main thread
  */
 #ifndef SERVER_SERVER_H
@@ -13,15 +13,18 @@ struct server;
 
 /*
  * Before any other thread exists. listen_fd stays the caller's, settings are borrowed.
- * errors  STATUS_INVALID: a setting that can't be (the store's URI, Redis' address); STATUS_UNAVAILABLE: no SQLite file
+ * A store or a Redis that is away is no error: the worker starts without them.
+ * errors  STATUS_INVALID: a setting is wrong, or a file that it names can't be read; STATUS_UNAVAILABLE: the system
+ * gives no
+ *         event loop, or libcurl can't start
  */
 enum status server_new(struct server **server, const struct settings *settings, int listen_fd,
                        struct error *error) STATUS_MUST_CHECK;
 
-/* Serves until SIGTERM, SIGINT or SIGQUIT has come and what was under way is answered, or drain_timeout_ms is over. */
+/* Serves until SIGTERM, SIGINT or SIGQUIT. Returns when all requests are answered, or after drain_timeout_ms. */
 void server_run(struct server *server);
 
-/* Ends the process with status 0 if store calls are still under way then; NULL is fine. */
+/* Ends the process with status 0 if store calls are still under way; NULL is fine. */
 void server_free(struct server *server);
 
 #endif

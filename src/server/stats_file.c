@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters' home: a file that all workers map, with a slot for each.
+ * The file of counters that all workers map, with a slot for each.
  *
  *   header | slot 0 | slot 1 | ...      each at a multiple of 64 bytes, so that workers share no cache line
  *
- * Why a file: any worker can answer /metrics for all of them, and what a worker has counted stays when it dies. A slot
- * belongs to whoever holds an open-file-description lock on its first byte; the kernel drops that lock when the worker
- * ends, in whatever way, and the next worker goes on from the counts that it finds. So sums never go down.
+ * Why a file: any worker can answer /metrics for all of them, and a worker's counts stay when it dies. The owner of a
+ * slot holds an open-file-description lock on its first byte. The kernel drops that lock when the worker ends, in any
+ * way, and the next worker continues with the counts that it finds. So sums never go down.
  *
- * Making the file is the part with races. Each worker that starts locks the header first. If the file is of another
- * layout (another build, another slot count), it is removed from the folder, not cut: workers that still map it keep on
- * counting in it, unseen, and none of them dies of SIGBUS. Whoever was waiting for the lock of a removed file sees that the
- * path is another file by now and opens it again. Space is allocated, not only promised: a full disk is an error at the
- * start instead of a SIGBUS later.
+ * Making the file is the part with races. Each worker that starts locks the header first. A file of another layout
+ * (another build, another slot count) is unlinked, not truncated: workers that still map it go on counting in it,
+ * unseen, and none of them dies of SIGBUS. A worker that waited for the lock of an unlinked file sees that the path is
+ * another file by now, and opens it again. Space is allocated at once, so a full disk is an error at the start instead
+ * of a SIGBUS later.
  *
  * Readers take no lock: a counter is one aligned 64-bit word, at worst a moment old.
  *
- * What it does not do: survive a reboot by promise (nothing is synced), or lower the counts of workers that are gone.
+ * Does not: survive a reboot for certain (nothing is synced), or lower the counts of workers that have ended.
  */
 #include "server/stats_file.h"
 
@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
-#include "base/etag.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 enum { ALIGN_BYTES = 64, OPEN_TRIES = 100 };
@@ -38,9 +38,9 @@ static const char MAGIC[8] = "todostat";
 
 struct header {
     char magic[8];
-    uint64_t layout; /* a hash over all that decides what a slot's bytes mean */
+    uint64_t layout; /* a hash over the names and order of all that a slot counts */
     uint64_t slot_count;
-    uint64_t used_count; /* slots below this one have been some worker's */
+    uint64_t used_count; /* slots below this one have been in use */
 };
 
 struct stats_file {
@@ -66,7 +66,7 @@ static struct stats *file_slot(const struct stats_file *file, size_t index)
     return (struct stats *)((char *)file->map + slot_offset(index));
 }
 
-/* Two builds agree about a slot if they have the same metrics, routes and statuses in the same order. */
+/* Two builds have the same layout if they have the same metrics, routes and statuses in the same order. */
 static uint64_t layout_hash(void)
 {
 #define NAME(upper, family, labels, help) #upper " "
@@ -80,7 +80,7 @@ static uint64_t layout_hash(void)
     for (size_t i = 0; i < route_count; i++)
         buf_printf(&text, " %s", routes[i]);
     buf_printf(&text, " %zu", sizeof(struct stats));
-    uint64_t hash = etag_hash(buf_slice(&text));
+    uint64_t hash = hash_bytes(buf_slice(&text));
     buf_fini(&text);
     return hash;
 #undef NAME
@@ -121,8 +121,9 @@ static enum status file_fill(int fd, const struct header *header, size_t size_by
 }
 
 /*
- * The header's lock is held. A new, empty file gets its size and header; a file of this layout is left as it is. A file of
- * another layout is STATUS_NOT_FOUND; one that isn't ours at all is UNAVAILABLE, for a mistyped setting must not cost a file.
+ * The header's lock is held. A new, empty file gets its size and header; a file of this layout stays as it is. A file
+ * of another layout is STATUS_NOT_FOUND. A file without our magic is UNAVAILABLE: a mistyped setting must not destroy
+ * it.
  */
 static enum status header_check(int fd, size_t slot_count, struct error *error)
 {
@@ -143,7 +144,7 @@ static enum status header_check(int fd, size_t slot_count, struct error *error)
     return same ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
-/* Opens path, locks its header, and sees to it that it is a file of this layout. */
+/* Opens path and locks its header. Replaces the file until it has this layout. */
 static enum status file_open_locked(struct stats_file *file, const char *path, size_t slot_count, struct error *error)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
@@ -254,7 +255,7 @@ void stats_file_close(struct stats_file *file)
     else
         free(file->own);
     if (file->fd >= 0)
-        close(file->fd); /* and with it go the locks */
+        close(file->fd); /* releases the locks too */
     free(file);
 }
 

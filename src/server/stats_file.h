@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters' home: a file of slots that all workers map, one slot each, kept over a worker's death.
+ * A file of counters that all workers map, one slot each. It outlives its workers.
  *
- * A slot is claimed by an open-file-description lock on its bytes, which the kernel drops when its worker ends in any way;
- * the next worker takes the slot over with its counts, so sums only grow. Without a file, memory of this process serves.
+ * A worker claims a slot by an open-file-description lock on its bytes. The kernel drops the lock when the worker ends
+ * in any way. The next worker takes the slot over with its counts, so sums only grow. Without a file the counters are
+ * in this process's memory.
  */
 #ifndef SERVER_STATS_FILE_H
 #define SERVER_STATS_FILE_H
@@ -14,11 +15,17 @@
 
 struct stats_file;
 
-/* path "" means no file. A file of another layout (version, size) is replaced. errors STATUS_UNAVAILABLE, STATUS_BUSY: no slot. */
+/*
+ * path "" means no file. A file of another layout (version, size) is replaced. STATUS_UNAVAILABLE; STATUS_BUSY: no
+ * slot.
+ */
 enum status stats_file_open(struct stats_file **file, const char *path, size_t slot_count,
                             struct error *error) STATUS_MUST_CHECK;
 
-/* Opens the file of workers that run, or have run, to print it: takes no slot, changes nothing. STATUS_NOT_FOUND, STATUS_INVALID */
+/*
+ * Opens an existing file to print it: takes no slot, changes nothing. STATUS_NOT_FOUND; STATUS_INVALID: no such file.
+ */
+
 enum status stats_file_view(struct stats_file **file, const char *path, struct error *error) STATUS_MUST_CHECK;
 void stats_file_close(struct stats_file *file);
 

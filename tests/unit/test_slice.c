@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* slice.c: strict integers, equality, cuts between characters. */
+/* slice.c: trimming, splitting, strict integers, equality, cuts between characters. */
 #include "testing.h"
 
 static void only_the_one_spelling_of_an_integer_is_taken(void **state)
@@ -85,6 +85,45 @@ static void a_cut_never_splits_a_character(void **state)
         assert_number(rows[i].text, (int64_t)slice_cut(slice_of(rows[i].text), rows[i].max), (int64_t)rows[i].want);
 }
 
+static void blanks_go_from_the_ends_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want, *want_end;
+    } rows[] = {
+        {"", "", ""},
+        {" \t ", "", ""},
+        {"a b", "a b", "a b"},
+        {" \ta b\t ", "a b", " \ta b"},
+        {"\na\n", "\na\n", "\na\n"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_true(slice_equal(slice_trim(slice_of(rows[i].text), " \t"), slice_of(rows[i].want)));
+        assert_true(slice_equal(slice_trim_end(slice_of(rows[i].text), " \t"), slice_of(rows[i].want_end)));
+    }
+    assert_int_equal(slice_trim((struct slice){"a\0", 2}, " \t").len, 2);
+    assert_null(slice_trim((struct slice){0}, " \t").data);
+}
+
+static void text_is_split_at_the_first_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want, *want_rest;
+    } rows[] = {
+        {"a=b=c", "a", "b=c"}, {"a=", "a", ""}, {"=", "", ""}, {"ab", "ab", NULL}, {"", "", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct slice rest = SLICE("untouched");
+        assert_true(slice_equal(slice_split(slice_of(rows[i].text), '=', &rest), slice_of(rows[i].want)));
+        assert_true(slice_equal(rest, slice_of(rows[i].want_rest)));
+        assert_int_equal(rest.data != NULL, rows[i].want_rest != NULL);
+    }
+    struct slice text = SLICE("a=b");
+    text = slice_split(text, '=', &text); /* text and rest may be the same */
+    assert_true(slice_equal(text, SLICE("a")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +131,8 @@ int main(void)
         cmocka_unit_test(an_integer_ends_where_its_slice_ends),
         cmocka_unit_test(slices_are_equal_by_their_bytes),
         cmocka_unit_test(a_cut_never_splits_a_character),
+        cmocka_unit_test(blanks_go_from_the_ends_alone),
+        cmocka_unit_test(text_is_split_at_the_first_mark),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), for POST /todos.
+ *
+ *   key parsed (400) -> key taken --ours--> insert -> outcome kept -> answer
+ *                            '--the first request has ended--> its answer again
+ *                            '--it is under way (409), had another body (422), or the store is away (503)
+ *
+ * The first answer is kept beside the data. A client that lost the answer repeats its request, and no second todo is
+ * made.
+ *
+ * The key is taken before the insert, together with the id that the todo will have. If this worker dies between the
+ * two, the repeated request tries the same insert with the same id, and finds the todo that is already there.
+ *
+ * Outcomes that may differ the next time (busy, away) are not kept: the key is free again. If the outcome is unknown,
+ * the key stays taken until the write can no longer be applied; then the same request may take it up.
+ *
+ * Does not: serve other methods. A PUT, a DELETE and a merge patch can be repeated without harm.
+ */
+#include "api/idempotency.h"
+
+#include "api/problem.h"
+#include "api/todo_answer.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/todo_json.h"
+
+/* A string of RFC 8941, or the bare text that many clients send; false: it is neither, or too long. */
+static bool key_parse(struct slice field, char key[STORE_KEY_MAX + 1])
+{
+    if (field.len >= 2 && field.data[0] == '"' && field.data[field.len - 1] == '"')
+        field = (struct slice){field.data + 1, field.len - 2};
+    if (field.len == 0 || field.len > STORE_KEY_MAX)
+        return false;
+    for (size_t i = 0; i < field.len; i++)
+        if (field.data[i] < 0x20 || field.data[i] > 0x7e || field.data[i] == '"' || field.data[i] == '\\')
+            return false;
+    memcpy(key, field.data, field.len);
+    key[field.len] = '\0';
+    return true;
+}
+
+/* ---- Before the insert ---- */
+
+static void answer_again(struct idempotency *self)
+{
+    const struct store_answer *answer = &self->kept.answer;
+    if (answer->http_status == 201) {
+        todo_answer_replayed(self->services, self->request, answer);
+        return;
+    }
+    self->insert->status = STATUS_EXISTS;
+    self->answer(self->ctx);
+}
+
+static void on_key_taken(void *ctx, enum status status, const struct error *error)
+{
+    struct idempotency *self = ctx;
+    struct todo *todo = &self->insert->todo;
+    if (status == STATUS_OK) {
+        todo_set_id(todo, slice_of(self->kept.answer.id));
+        todo->created_at_ms = todo->updated_at_ms = self->kept.answer.created_at_ms;
+        cache_insert(self->services->cache, self->insert);
+    } else if (status == STATUS_EXISTS) {
+        answer_again(self);
+    } else if (status == STATUS_MISMATCH) {
+        problem_answer(self->request, PROBLEM_KEY_REUSED,
+                       "This Idempotency-Key came with another body before; use a new key.");
+    } else if (status == STATUS_BUSY && self->kept.worked) {
+        problem_answer(self->request, PROBLEM_STILL_RUNNING,
+                       "Ask again in a moment: the first request is being worked on.");
+    } else {
+        problem_answer_unavailable(self->services, self->request, status, error);
+    }
+}
+
+void idempotency_begin(struct idempotency *self)
+{
+    const struct settings *settings = self->services->settings;
+    struct request *request = self->request;
+    struct store_answer *answer = &self->kept.answer;
+    if (!key_parse(request->idempotency_key, answer->key)) {
+        problem_answer(request, PROBLEM_BAD_REQUEST,
+                       "Idempotency-Key must be a string of 1 to 255 printable characters, in quotes.");
+        return;
+    }
+    hash_fingerprint(answer->fingerprint, request->body);
+    memcpy(answer->id, self->insert->todo.id, sizeof(answer->id));
+    answer->created_at_ms = self->insert->todo.created_at_ms;
+    answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;
+    answer->expires_at_ms = answer->created_at_ms + settings->idempotency_ttl_s * 1000;
+    self->kept.store = self->services->store;
+    self->kept.pool = self->services->pool;
+    self->kept.arena = &request->arena;
+    self->kept.done = on_key_taken;
+    self->kept.ctx = self;
+    kept_answer_begin(&self->kept);
+}
+
+/* ---- After it ---- */
+
+/*
+ * An answer that could not be kept is given all the same. A repeated request finds the todo under the id that was kept.
+ */
+static void on_kept(void *ctx, enum status status, const struct error *error)
+{
+    struct idempotency *self = ctx;
+    if (status != STATUS_OK)
+        log_warn(self->request->id, "answer_not_kept", "error=\"%s\"", error->text);
+    self->answer(self->ctx);
+}
+
+static void keep_answer(struct idempotency *self, int http_status)
+{
+    const struct todo *todo = &self->insert->todo;
+    struct store_answer *answer = &self->kept.answer;
+    struct buf *body = &self->request->scratch;
+    buf_reset(body);
+    todo_json_write(body, todo);
+    answer->http_status = http_status;
+    answer->body = arena_copy(&self->request->arena, buf_slice(body));
+    etag_of_todo(self->etag, todo->v, todo->created_at_ms, answer->body);
+    answer->etag = slice_of(self->etag);
+    kept_answer_end(&self->kept);
+}
+
+void idempotency_end(struct idempotency *self)
+{
+    self->kept.done = on_kept;
+    if (self->insert->status == STATUS_OK)
+        keep_answer(self, 201);
+    else if (self->insert->status == STATUS_EXISTS)
+        keep_answer(self, 409);
+    else if (self->insert->status == STATUS_UNKNOWN)
+        self->answer(self->ctx); /* the key stays taken */
+    else
+        kept_answer_forget(&self->kept);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The parts below the API, opened in the order in which they need each other and closed in the opposite one.
+ *
+ *   store -> pool -> HTTP client, cache
+ *
+ * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a
+ * tool is one more worker.
+ *
+ * The follower has a pool and a thread of its own: its calls wait for changes, and would delay other calls.
+ *
+ * Does not: make the loop, or wait until nothing is under way. A worker and a tool end in different ways.
+ */
+#include "server/backend.h"
+
+#include "audit/auditor.h"
+#include "cache/cache.h"
+#include "follow/follow.h"
+#include "server/http_client.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+unsigned backend_thread_count(const struct settings *settings, bool follow)
+{
+    return (unsigned)settings->store_concurrency + (follow ? 1 : 0);
+}
+
+static enum status backend_open_store(struct backend *backend, const struct backend_options *options,
+                                      struct error *error)
+{
+    const struct settings *settings = options->settings;
+    struct store_options store_options = {
+        .uri = settings->store,
+        .timeout_ms = (uint32_t)settings->store_timeout_ms,
+        /* Clients of the store: one per thread, and one more that the follower's stream keeps. */
+        .concurrency = backend_thread_count(settings, options->follow) + (options->follow ? 1 : 0),
+    };
+    return store_open(&backend->store, &store_options, error);
+}
+
+static void backend_open_pools(struct backend *backend, const struct backend_options *options)
+{
+    const struct settings *settings = options->settings;
+    struct pool_options pool_options = {
+        .loop = loop_uv(options->loop),
+        .concurrency = (uint32_t)settings->store_concurrency,
+        .queue_max = (uint32_t)settings->store_queue,
+        .stats = options->stats,
+    };
+    backend->pool = pool_new(&pool_options);
+    if (options->follow)
+        backend->follow_pool = pool_new(&(struct pool_options){.loop = loop_uv(options->loop), .concurrency = 1});
+}
+
+static enum status backend_open_cache(struct backend *backend, const struct backend_options *options,
+                                      struct error *error)
+{
+    struct cache_options cache_options = {
+        .events = loop_events(options->loop),
+        .settings = options->settings,
+        .store = backend->store,
+        .pool = backend->pool,
+        .stats = options->stats,
+        .http = http_client_http(backend->http_client),
+    };
+    enum status status = cache_new(&backend->cache, &cache_options, error);
+    if (status == STATUS_OK && backend->follow_pool)
+        backend->follow = follow_new(backend->cache, backend->follow_pool);
+    if (status == STATUS_OK && options->audit)
+        backend->auditor = auditor_new(backend->cache);
+    return status;
+}
+
+enum status backend_open(struct backend *backend, const struct backend_options *options, struct error *error)
+{
+    enum status status = backend_open_store(backend, options, error);
+    if (status != STATUS_OK)
+        return status;
+    backend_open_pools(backend, options);
+    status = http_client_new(&backend->http_client, options->settings, loop_events(options->loop), error);
+    return status == STATUS_OK ? backend_open_cache(backend, options, error) : status;
+}
+
+void backend_tend(struct backend *backend)
+{
+    cache_tend(backend->cache);
+    if (backend->follow)
+        follow_tend(backend->follow);
+    if (backend->auditor)
+        auditor_tend(backend->auditor);
+}
+
+void backend_stop_following(struct backend *backend)
+{
+    if (backend->follow)
+        follow_stop(backend->follow);
+}
+
+bool backend_is_following(const struct backend *backend)
+{
+    return backend->follow && !follow_is_idle(backend->follow);
+}
+
+bool backend_is_idle(const struct backend *backend)
+{
+    const struct cache *cache = backend->cache;
+    return pool_busy_count(backend->pool) == 0 && !cache_is_reading(cache) && !cache_is_purging(cache) &&
+           !backend_is_following(backend);
+}
+
+void backend_close(struct backend *backend)
+{
+    http_client_free(backend->http_client); /* ends the cache's calls, so it goes before the cache */
+    cache_free(backend->cache);
+    follow_free(backend->follow); /* after the cache, whose last callbacks may be these two's */
+    auditor_free(backend->auditor);
+    pool_free(backend->follow_pool);
+    pool_free(backend->pool);
+    store_close(backend->store);
+}

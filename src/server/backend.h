@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a worker and the tools have in common: store, pool and cache on a loop.
+ *
+ * A backend that is all zero is closed; backend_close() also takes one that was opened in part.
+ * context  loop only, or before the loop runs
+ */
+#ifndef SERVER_BACKEND_H
+#define SERVER_BACKEND_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/settings.h"
+#include "base/stats.h"
+#include "server/loop.h"
+
+struct backend {
+    struct http_client *http_client; /* NULL: purge_url is empty */
+    struct store *store;
+    struct pool *pool;
+    struct pool *follow_pool; /* these two NULL: the store's changes are not followed */
+    struct follow *follow;
+    struct auditor *auditor; /* NULL: hits are not compared with the store */
+    struct cache *cache;
+};
+
+struct backend_options {
+    struct loop *loop; /* all borrowed for the backend's life */
+    const struct settings *settings;
+    struct stats *stats;
+    bool follow; /* what others write to the store */
+    bool audit;  /* a sample of the hits */
+};
+
+/* The threads that its store calls need; loop_new() gets at least that many. */
+unsigned backend_thread_count(const struct settings *settings, bool follow);
+
+/*
+ * A store or a Redis that is away is no error here.
+ * errors  STATUS_INVALID: store, redis, purge_url or purge_header_file is wrong; STATUS_UNAVAILABLE: libcurl can't
+ * start
+ */
+enum status backend_open(struct backend *backend, const struct backend_options *options,
+                         struct error *error) STATUS_MUST_CHECK;
+
+/* Once a second: the cache's duties, the follower's and the auditor's. */
+void backend_tend(struct backend *backend);
+
+/* No new round of following begins. */
+void backend_stop_following(struct backend *backend);
+bool backend_is_following(const struct backend *backend);
+
+/* Whether no store call, no refresh, no purge and no following is under way. */
+bool backend_is_idle(const struct backend *backend);
+
+/* When no store call is under way, before the loop is freed. */
+void backend_close(struct backend *backend);
+
+#endif
