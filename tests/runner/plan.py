@@ -5,10 +5,11 @@ Which jobs a part of the tests, or a name, stands for.
 unit, store           a job for each cmocka program of tests/unit and tests/store
 runner, lint, cache, assets   a job for each folder; pytest, without a stack
 model                 one job: tests/model/run.sh
-faults, e2e, browser  a job for each file; pytest, with stacks of their own. The workers of faults are the build with failpoints,
-                      those of the other two the sanitizers' build
+faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
+                      faults are the build with failpoints, those of the other two the sanitizers' build
 
-A file of tests is a job because files share nothing: each has stacks, ports and folders of its own.
+Files can run side by side because they share nothing: each has stacks, ports and folders of its own. The short ones run together
+because each job starts servers of its own.
 """
 
 import os
@@ -26,13 +27,13 @@ BY_FOLDER = ("runner", "lint", "cache", "assets")
 BY_FILE = ("faults", "e2e", "browser")
 BUILD_S = 1000.0  # builds come before all that may run beside them
 
-# About how long the longer jobs take, in seconds, so that these start first. The sum's lines tell how long each took.
+# About how long the longer jobs take, in seconds, so that these start first. ./dev test prints how long each took.
 SECONDS = {
-    "e2e/test_cdn": 95, "e2e/test_failover": 80, "faults/test_faults": 65, "e2e/test_follow": 45, "e2e/test_fastcgi": 40,
-    "faults/test_mutants": 35, "e2e/test_life": 35, "e2e/test_todoctl": 30, "e2e/test_dev": 30, "e2e/test_idempotency": 30,
-    "e2e/test_load": 25, "e2e/test_ten_thousand": 25, "e2e/test_limits": 20, "e2e/test_read_your_writes": 20, "model": 20,
-    "e2e/test_tracing": 15, "e2e/test_micro_cache": 15, "faults/test_store_faults": 15, "e2e/test_conditions": 15,
-    "e2e/test_freshness": 15, "e2e/test_redis_errors": 15, "lint": 10,
+    "e2e/test_cdn": 95, "e2e/test_failover": 80, "faults/test_faults": 65, "e2e/test_follow": 45, "browser/test_access": 45,
+    "e2e/test_fastcgi": 40, "faults/test_mutants": 35, "e2e/test_life": 35, "e2e/test_dev": 35, "e2e/test_todoctl": 30,
+    "e2e/test_idempotency": 30, "e2e/test_load": 25, "e2e/test_ten_thousand": 25, "browser/test_page": 25, "e2e/test_limits": 20,
+    "e2e/test_read_your_writes": 20, "model": 20, "e2e/test_tracing": 15, "e2e/test_micro_cache": 15, "lint": 15,
+    "e2e/test_conditions": 15, "e2e/test_freshness": 15, "e2e/test_redis_errors": 15, "faults/test_store_faults": 15,
 }  # fmt: skip
 
 
@@ -63,7 +64,9 @@ class Plan:
             return [self.model()]
         if part in BY_FOLDER:
             return [self.pytest(TESTS / part)]
-        return [self.pytest(file) for file in sorted((TESTS / part).glob("test_*.py"))]
+        files = sorted((TESTS / part).glob("test_*.py"))
+        short = [file for file in files if key(file) not in SECONDS]
+        return [self.pytest(file) for file in files if file not in short] + [self.pytest_together(part, short)]
 
     # --- by name ---
 
@@ -82,7 +85,7 @@ class Plan:
         for program in self.all_programs():
             if Path(program).name == name:
                 yield self.cmocka(program)
-            elif any(defines(rf"(static )?void {re.escape(name)}\w*\(", source) for source in sources(program)):
+            elif any(defines(rf"(static )?void (?=test_){re.escape(name)}\w*\(", source) for source in sources(program)):
                 yield self.cmocka(program, name)
 
     def named_model(self, name):
@@ -94,7 +97,7 @@ class Plan:
             for file in sorted((TESTS / part).glob("test_*.py")):
                 if file.stem == name:
                     yield self.pytest(file)
-                elif defines(rf"def {re.escape(name)}\w*\(", file):
+                elif defines(rf"def (?=test_){re.escape(name)}\w*\(", file):
                     yield self.pytest(file, "-k", name)
 
     # --- jobs ---
@@ -125,19 +128,23 @@ class Plan:
         )
 
     def pytest(self, path, *options):
-        key = str(path.relative_to(TESTS)).removesuffix(".py")
-        part = key.partition("/")[0]
+        return self.pytest_job(key(path), str(path.relative_to(ROOT)), SECONDS.get(key(path), 5), *options, path)
+
+    def pytest_together(self, part, files):
+        return self.pytest_job(f"{part}/others", f"tests/{part}, {len(files)} short files", 5 * len(files), *files)
+
+    def pytest_job(self, key, name, seconds, *words):
         self.numbers += 1
         # Short names: a socket's path has at most 107 bytes.
         temporary, report = self.folder / f"t{self.numbers}", self.folder / f"t{self.numbers}.xml"
         command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={temporary}"]
-        command += ["-o", "xfail_strict=true", f"--rootdir={TESTS}", f"--junitxml={report}", *options, path]
+        command += ["-o", "xfail_strict=true", f"--rootdir={TESTS}", f"--junitxml={report}", *words]
         return Job(
-            str(path.relative_to(ROOT)),
+            name,
             command,
             count=lambda _: count_junit(report),
-            needs=self.needed_by(part),
-            seconds=SECONDS.get(key, 5),
+            needs=self.needed_by(key.partition("/")[0]),
+            seconds=seconds,
             environment=self.environment(key),
         )
 
@@ -153,6 +160,11 @@ class Plan:
             "E2E_LOGS": str(self.logs / key.replace("/", "-")),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+
+def key(path):
+    """The name of a file or folder of tests in SECONDS."""
+    return str(path.relative_to(TESTS)).removesuffix(".py")
 
 
 def sources(program):
