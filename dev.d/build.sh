@@ -2,6 +2,20 @@
 # SPDX-License-Identifier: MIT
 #
 # autogen, configure and make, out of tree. A folder is configured anew if configure or its flags have changed.
+# "build" alone builds into build/; tests/runner asks for the other kinds, which need that one first.
+
+command_build() {
+    case ${1-default} in
+    default)
+        packages_install "${PACKAGES_BUILD[@]}"
+        build_default
+        ;;
+    tests) build_into "$BUILD_DIR" "--enable-werror" check TESTS= ;;
+    sanitized | failpoints) "build_$1" ;;
+    lint-tools | replica-set) tools_install "$1" ;;
+    *) die "no such build: $1" ;;
+    esac
+}
 
 # With BUILD=no what is in the folder is taken as it is.
 build_default() {

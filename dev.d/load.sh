@@ -56,18 +56,16 @@ load_stack_up() {
     STACK=$(mktemp -d "${TMPDIR:-/tmp}/todo-load.XXXXXX")
     trap load_end EXIT
     trap 'exit 130' INT TERM
-    PORT=$(port_free) INTERNAL_PORT=$(port_free)
+    read -r PORT INTERNAL_PORT < <(command_stack ports)
     : "${STACK_STORE:=sqlite}"
-    export TODO_WRITE_POLICY=publish
-    stack_prepare
-    stack_start
-    stack_wait_answer
+    export PORT INTERNAL_PORT STACK_STORE BUILD_DIR TODO_WRITE_POLICY=publish
+    command_stack up "$STACK"
     "$BUILD_DIR/todo-load" -c "$STACK/todo.conf" seed -n "$LOAD_ROWS"
 }
 
 load_end() {
     trap - EXIT
-    stack_stop
+    command_stack stop "$STACK"
     rm -rf "$STACK"
 }
 

@@ -3,7 +3,7 @@
 # Most variables are read by their names, in nginx_fill.
 # shellcheck disable=SC2034
 #
-# nginx' configuration, made from the templates in nginx/. What each of these variables is not set to is what README.md has:
+# nginx' configuration, made from the templates in nginx/. doc/nginx.md has the defaults of these variables:
 #
 #   HOSTS              the hosts that are answered for, as in server_name; * is any. Others get a 421
 #   LISTEN             what the public server listens on; INTERNAL_LISTEN the internal one, for metrics and health

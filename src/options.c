@@ -25,7 +25,6 @@
 #include "base/mem.h"
 #include "base/settings.h"
 #include "base/slice.h"
-#include "program.h"
 
 enum { ROWS_MAX = 16, COMMON_ROWS = 4, HELP_COLUMN = 27, NO_LETTER = 256 };
 
@@ -75,7 +74,7 @@ static void print_help(const struct options_table *table, const struct rows *row
     buf_printf(&text, "\n%s", table->notes);
     if (table->lists_settings)
         settings_print_help(&text);
-    program_print(buf_slice(&text));
+    fwrite(text.data, 1, text.len, stdout);
     buf_fini(&text);
 }
 

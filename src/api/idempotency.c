@@ -22,8 +22,8 @@
 #include "api/problem.h"
 #include "api/todo_answer.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/log.h"
+#include "base/todo_json.h"
 
 /* A string of RFC 8941, or the bare text that many clients send; false: it is neither, or too long. */
 static bool key_parse(struct slice field, char key[STORE_KEY_MAX + 1])
@@ -89,10 +89,12 @@ void idempotency_begin(struct idempotency *self)
     answer->created_at_ms = self->insert->todo.created_at_ms;
     answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;
     answer->expires_at_ms = answer->created_at_ms + settings->idempotency_ttl_s * 1000;
+    self->kept.store = self->services->store;
+    self->kept.pool = self->services->pool;
     self->kept.arena = &request->arena;
     self->kept.done = on_key_taken;
     self->kept.ctx = self;
-    kept_answer_begin(self->services->cache, &self->kept);
+    kept_answer_begin(&self->kept);
 }
 
 /* ---- After it ---- */
@@ -114,12 +116,12 @@ static void keep_answer(struct idempotency *self, int http_status)
     struct store_answer *answer = &self->kept.answer;
     struct buf *body = &self->request->scratch;
     buf_reset(body);
-    json_write_todo(body, todo);
+    todo_json_write(body, todo);
     answer->http_status = http_status;
     answer->body = arena_copy(&self->request->arena, buf_slice(body));
     etag_of_todo(self->etag, todo->v, todo->created_at_ms, answer->body);
     answer->etag = slice_of(self->etag);
-    kept_answer_end(self->services->cache, &self->kept);
+    kept_answer_end(&self->kept);
 }
 
 void idempotency_end(struct idempotency *self)
@@ -132,5 +134,5 @@ void idempotency_end(struct idempotency *self)
     else if (self->insert->status == STATUS_UNKNOWN)
         self->answer(self->ctx); /* the key stays taken */
     else
-        kept_answer_forget(self->services->cache, &self->kept);
+        kept_answer_forget(&self->kept);
 }

@@ -9,7 +9,8 @@
 #include "api/request.h"
 #include "api/services.h"
 #include "base/etag.h"
-#include "cache/kept_answer.h"
+#include "cache/cache.h"
+#include "clients/kept_answer.h"
 
 /* Stands inside the handler's own struct in the request's arena. The handler fills in the first five. */
 struct idempotency {

@@ -15,7 +15,7 @@
 
 #include "api/problem.h"
 #include "base/mem.h"
-#include "cache/limit.h"
+#include "clients/limit.h"
 
 struct limit_waiting {
     struct services *services;
@@ -73,7 +73,7 @@ void limit_pass(struct services *services, struct request *request, handler_fn h
     struct limit_waiting *waiting = mem_alloc(sizeof(*waiting));
     request->waiter = &waiting->request;
     *waiting = (struct limit_waiting){.services = services, .request = request, .handler = handler, .id = id};
-    limit_ask(services->cache, request->remote_address, on_verdict, waiting);
+    limit_ask(&services->limiter, request->remote_address, on_verdict, waiting);
     if (asks_redis_next(request, handler)) {
         waiting->handler = NULL; /* before the call: the request may be answered in it */
         handler(services, request, id);

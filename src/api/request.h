@@ -20,7 +20,7 @@
 #include "base/settings.h"
 #include "base/slice.h"
 #include "base/stats.h"
-#include "cache/limit.h"
+#include "clients/limit.h"
 
 enum method {
     METHOD_GET,

@@ -10,6 +10,7 @@
 #include "base/settings.h"
 #include "base/stats.h"
 #include "cache/cache.h"
+#include "clients/limit.h"
 
 /* Appends all workers' metrics as Prometheus text (server/stats_file.c). */
 typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
@@ -17,8 +18,9 @@ typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
 struct services {
     const struct settings *settings;
     struct cache *cache;
-    struct store *store; /* for /readyz alone: handlers reach todos through the cache */
+    struct store *store; /* for /readyz and kept answers; handlers reach todos through the cache */
     struct pool *pool;
+    struct limiter limiter;
     struct stats *stats; /* this worker's */
     services_metrics_fn metrics;
     void *metrics_ctx;

@@ -23,13 +23,13 @@
 #include "base/condition.h"
 #include "base/date.h"
 #include "base/etag.h"
-#include "base/json.h"
+#include "base/todo_json.h"
 
 /* Writes the JSON into the scratch buffer and its tag into etag. */
 static void represent(struct request *request, const struct todo *todo, char etag[ETAG_MAX + 1])
 {
     buf_reset(&request->scratch);
-    json_write_todo(&request->scratch, todo);
+    todo_json_write(&request->scratch, todo);
     etag_of_todo(etag, todo->v, todo->created_at_ms, buf_slice(&request->scratch));
 }
 

@@ -69,7 +69,7 @@ bool body_read_todo(struct request *request, struct slice id, struct todo *todo)
 {
     struct error error;
     struct todo_draft draft;
-    if (json_draft_read(request->body, &request->arena, &draft, &error) != STATUS_OK || !id_agrees(&draft, id, &error))
+    if (todo_json_read(request->body, &request->arena, &draft, &error) != STATUS_OK || !id_agrees(&draft, id, &error))
         return refuse(request, &error);
     todo_complete(todo, &draft, id);
     return todo_check(todo, &error) == STATUS_OK || refuse(request, &error);
@@ -78,7 +78,8 @@ bool body_read_todo(struct request *request, struct slice id, struct todo *todo)
 bool body_read_patch(struct request *request, struct slice id, struct todo_draft *draft)
 {
     struct error error;
-    if (json_patch_read(request->body, &request->arena, draft, &error) != STATUS_OK || !id_agrees(draft, id, &error))
+    if (todo_json_read_patch(request->body, &request->arena, draft, &error) != STATUS_OK ||
+        !id_agrees(draft, id, &error))
         return refuse(request, &error);
     todo_set_id(&draft->todo, id);
     draft->todo.updated_at_ms = clock_wall_ms();

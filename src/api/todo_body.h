@@ -7,8 +7,8 @@
 #define API_TODO_BODY_H
 
 #include "api/request.h"
-#include "base/json.h"
 #include "base/todo.h"
+#include "base/todo_json.h"
 
 /* 415 with Accept-Patch or Accept-Post unless the body's media type is type. */
 bool body_has_type(struct request *request, const char *type);

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON: read with jansson, strictly; written by hand.
+ * JSON: read with jansson, strictly; strings are written by hand. What a todo looks like in JSON is in todo_json.c.
  *
- * Reading. Bodies are the widest door into the program, so the reader takes one JSON object and nothing else. jansson
- * refuses bad UTF-8, NUL, lone surrogates, trailing bytes, numbers out of range and, with JSON_REJECT_DUPLICATES, a
- * name given twice (of which another parser might see the other value). It nests to 2048 levels; how deep text may
- * really be is checked here, on the parsed tree. Its messages quote the input, perhaps cut inside a character; of
- * these only the part before the quote is passed on, with the position.
+ * Reading. A request body can hold anything, so the reader accepts one JSON object and nothing else. jansson refuses
+ * bad UTF-8, NUL, lone surrogates, trailing bytes and numbers out of range. With JSON_REJECT_DUPLICATES it also refuses
+ * a name that is given twice, because another parser might take the other value. jansson itself nests to 2048 levels;
+ * the check for fewer levels is made here, on the parsed tree. Its messages quote the input and may cut it inside a
+ * character. Only the part before the quote is passed on, with the position.
  *
- * Writing. A todo's body is written on each hit, so it is a few appends of literals, digits and runs of bytes that
- * need no escape, found eight at a time. Only what RFC 8259 section 7 demands is escaped: quote, backslash, C0
- * controls.
+ * Writing. A string is a few appends of runs of bytes that need no escape, found eight at a time. Only the characters
+ * that RFC 8259 section 7 demands are escaped: quote, backslash, C0 controls.
  *
- * Guarantees: what json_write_todo() gives for a todo that passed todo_check() is valid JSON, always the same bytes for
- * the same todo (ETags rest on this), and json_object_read() reads it back to the same values.
+ * Guarantees: json_write_string() turns valid UTF-8 into a valid JSON string, and json_object_read() reads it back to
+ * the same bytes.
  *
- * Does not: stream, take a top-level array, keep JSON trees beyond the call, or check a draft as a whole: whether a
- * name is missing is for who uses the draft.
+ * Does not: stream, accept an array at the top, or keep a JSON tree beyond the call.
  */
 #include "base/json.h"
 
@@ -25,17 +23,7 @@
 
 #include <jansson.h>
 
-#include "base/date.h"
-
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-enum { NAME_SHOWN_MAX = 40 };
-
-/* What on_draft_member() works on. */
-struct draft_reader {
-    struct todo_draft *draft;
-    struct arena *arena;
-};
 
 /* ---- Reading ---- */
 
@@ -154,117 +142,6 @@ const void *json_node_object(const void *node, const char *name)
     return json_is_object(value) ? value : NULL;
 }
 
-/* ---- Drafts ---- */
-
-/* Points at a member by its name, with "~" and "/" in it escaped as RFC 6901 section 3 wants. */
-static enum status error_at_name(struct error *error, struct slice name)
-{
-    char pointer[sizeof(error->pointer) * 2];
-    size_t len = 0;
-    pointer[len++] = '/';
-    for (size_t i = 0; i < name.len && len < sizeof(pointer) - 2; i++) {
-        char c = name.data[i];
-        if (c == '~' || c == '/') {
-            pointer[len++] = '~';
-            c = c == '~' ? '0' : '1';
-        }
-        pointer[len++] = c;
-    }
-    pointer[len] = '\0';
-    return error_at(error, pointer);
-}
-
-static enum status refuse_member(const struct json_member *member, struct error *error)
-{
-    error_set(error, STATUS_INVALID, "unknown member \"%.*s\"; known are id, name, description and done",
-              (int)slice_cut(member->name, NAME_SHOWN_MAX), member->name.data);
-    return error_at_name(error, member->name);
-}
-
-static enum status refuse_kind(const struct json_member *member, const char *wanted, struct error *error)
-{
-    error_set(error, STATUS_INVALID, "%s: must be %s", member->name.data, wanted);
-    return error_at_name(error, member->name);
-}
-
-static enum status read_text(struct draft_reader *reader, enum todo_field field, const struct json_member *member,
-                             struct error *error)
-{
-    if (member->kind != JSON_KIND_STRING)
-        return refuse_kind(member, "a string", error);
-    enum status status = todo_text_check(field, member->text, error);
-    if (status != STATUS_OK)
-        return status;
-    struct todo *todo = &reader->draft->todo;
-    if (field == TODO_ID)
-        todo_set_id(todo, member->text);
-    else if (field == TODO_NAME)
-        todo->name = arena_copy(reader->arena, member->text);
-    else
-        todo->description = arena_copy(reader->arena, member->text);
-    reader->draft->present |= 1u << field;
-    return STATUS_OK;
-}
-
-static enum status read_done(struct draft_reader *reader, const struct json_member *member, struct error *error)
-{
-    if (member->kind != JSON_KIND_BOOL)
-        return refuse_kind(member, "true or false", error);
-    reader->draft->todo.done = member->boolean;
-    reader->draft->present |= 1u << TODO_DONE;
-    return STATUS_OK;
-}
-
-static enum status on_draft_member(void *ctx, const struct json_member *member, struct error *error)
-{
-    struct draft_reader *reader = ctx;
-    enum todo_field field = TODO_ID;
-    while (field < TODO_FIELD_COUNT && !slice_equal(member->name, slice_of(todo_field_name(field))))
-        field++;
-    switch (field) {
-    case TODO_DESCRIPTION:
-        if (member->kind == JSON_KIND_NULL)
-            return STATUS_OK;
-        return read_text(reader, field, member, error);
-    case TODO_ID:
-    case TODO_NAME:
-        return read_text(reader, field, member, error);
-    case TODO_DONE:
-        return read_done(reader, member, error);
-    default: /* v and the times are ours to set, like a name that is no field */
-        return refuse_member(member, error);
-    }
-}
-
-/* RFC 7396: null removes the member; what a todo is without it stands in. */
-static enum status on_patch_member(void *ctx, const struct json_member *member, struct error *error)
-{
-    struct draft_reader *reader = ctx;
-    struct json_member removed = *member;
-    if (member->kind == JSON_KIND_NULL && slice_equal(member->name, SLICE("description"))) {
-        removed.kind = JSON_KIND_STRING;
-        removed.text = SLICE("");
-    } else if (member->kind == JSON_KIND_NULL && slice_equal(member->name, SLICE("done"))) {
-        removed.kind = JSON_KIND_BOOL;
-        removed.boolean = false;
-    }
-    return on_draft_member(reader, &removed, error);
-}
-
-enum status json_patch_read(struct slice body, struct arena *arena, struct todo_draft *draft, struct error *error)
-{
-    *draft = (struct todo_draft){0};
-    struct draft_reader reader = {.draft = draft, .arena = arena};
-    return json_object_read(body, on_patch_member, &reader, error);
-}
-
-enum status json_draft_read(struct slice body, struct arena *arena, struct todo_draft *draft, struct error *error)
-{
-    *draft = (struct todo_draft){.todo.description = SLICE("")};
-    struct draft_reader reader = {.draft = draft, .arena = arena};
-    return json_object_read(body, on_draft_member, &reader, error);
-}
-
 /* ---- Writing ---- */
 
 static bool needs_escape(unsigned char byte)
@@ -320,12 +197,6 @@ static void write_escape(struct buf *buf, unsigned char byte)
     }
 }
 
-static void write_time(struct buf *buf, int64_t at_ms)
-{
-    date_rfc3339(buf_reserve(buf, DATE_RFC3339_LEN), at_ms);
-    buf_advance(buf, DATE_RFC3339_LEN);
-}
-
 void json_write_string(struct buf *buf, struct slice text)
 {
     buf_append_char(buf, '"');
@@ -337,20 +208,4 @@ void json_write_string(struct buf *buf, struct slice text)
             write_escape(buf, (unsigned char)text.data[i]);
     }
     buf_append_char(buf, '"');
-}
-
-void json_write_todo(struct buf *buf, const struct todo *todo)
-{
-    buf_append_slice(buf, SLICE("{\"id\":\""));
-    buf_append_text(buf, todo->id); /* of an alphabet that has nothing to escape */
-    buf_append_slice(buf, SLICE("\",\"name\":"));
-    json_write_string(buf, todo->name);
-    buf_append_slice(buf, SLICE(",\"description\":"));
-    json_write_string(buf, todo->description);
-    buf_append_slice(buf, todo->done ? SLICE(",\"done\":true") : SLICE(",\"done\":false"));
-    buf_append_slice(buf, SLICE(",\"created_at\":\""));
-    write_time(buf, todo->created_at_ms);
-    buf_append_slice(buf, SLICE("\",\"updated_at\":\""));
-    write_time(buf, todo->updated_at_ms);
-    buf_append_slice(buf, SLICE("\"}"));
 }

@@ -26,7 +26,8 @@ libbase_a_SOURCES = \
 	src/base/settings.c src/base/settings.h src/base/settings_table.h src/base/settings_uri.c \
 	src/base/slice.c src/base/slice.h \
 	src/base/stats.c src/base/stats.h src/base/stats_table.h \
-	src/base/todo.c src/base/todo.h
+	src/base/todo.c src/base/todo.h \
+	src/base/todo_json.c src/base/todo_json.h
 
 # In a build with failpoints only; their test has it always.
 if FAILPOINTS

@@ -21,6 +21,31 @@
 
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
+/* The C type that each type of field stands for. An array is a pointer to _Generic. */
+#define MEMBER_ID      char *
+#define MEMBER_TEXT    struct slice
+#define MEMBER_FLAG    bool
+#define MEMBER_INTEGER int64_t
+#define MEMBER_TIME    int64_t
+#define CHECK_MEMBER(upper, name, type, member, ...)                                                                   \
+    _Static_assert(_Generic(((struct todo *)0)->member, MEMBER_##type : 1, default : 0), name " has another C type");
+TODO_FIELDS(CHECK_MEMBER)
+
+#define ROW(upper, text, kind, member, client, lack, value, low, high)                                                 \
+    {.name = SLICE(text),                                                                                              \
+     .pointer = "/" text,                                                                                              \
+     .type = TODO_TYPE_##kind,                                                                                         \
+     .access = TODO_ACCESS_##client,                                                                                   \
+     .may_lack = lack,                                                                                                 \
+     .offset = offsetof(struct todo, member),                                                                          \
+     .size = sizeof(((struct todo *)0)->member),                                                                       \
+     .least = low,                                                                                                     \
+     .most = high},
+const struct todo_row TODO_ROWS[TODO_FIELD_COUNT] = {TODO_FIELDS(ROW)};
+
+#define DEFAULT(upper, name, type, member, access, may_lack, value, ...) .member = value,
+const struct todo TODO_DEFAULT = {TODO_FIELDS(DEFAULT)};
+
 enum character_fault { FAULT_NONE, FAULT_UTF8, FAULT_CONTROL };
 
 /* Whether eight bytes are all printable ASCII or DEL: none has its high bit set, none is below a space. */
@@ -106,14 +131,6 @@ static enum character_fault count_characters(struct slice text, size_t *count, s
     return FAULT_NONE;
 }
 
-static const char *field_pointer(enum todo_field field)
-{
-#define FIELD_POINTER(upper, name) "/" name,
-    static const char *const pointers[] = {TODO_FIELDS(FIELD_POINTER)};
-#undef FIELD_POINTER
-    return pointers[field];
-}
-
 static enum status check_characters(enum todo_field field, struct slice text, size_t *count, struct error *error)
 {
     const char *name = todo_field_name(field);
@@ -132,21 +149,23 @@ static enum status check_characters(enum todo_field field, struct slice text, si
                      name, (unsigned)(unsigned char)text.data[at], at);
 }
 
-static enum status check_limits(enum todo_field field, struct slice text, struct error *error)
+static enum status check_text(enum todo_field field, struct slice text, struct error *error)
 {
-    const char *name = todo_field_name(field);
-    size_t least = field == TODO_NAME ? 1 : 0;
-    size_t most = field == TODO_NAME ? TODO_NAME_MAX : TODO_DESCRIPTION_MAX;
+    const struct todo_row *row = &TODO_ROWS[field];
     if (!text.data)
-        return error_set(error, STATUS_INVALID, "%s: is missing", name);
+        return error_set(error, STATUS_INVALID, "%s: is missing", row->name.data);
     size_t count;
     enum status status = check_characters(field, text, &count, error);
     if (status != STATUS_OK)
         return status;
-    if (count < least)
-        return error_set(error, STATUS_INVALID, "%s: is empty; it needs at least %zu character", name, least);
-    if (count > most)
-        return error_set(error, STATUS_INVALID, "%s: has %zu characters; at most %zu are allowed", name, count, most);
+    if (count < (size_t)row->least) {
+        return error_set(error, STATUS_INVALID, "%s: is empty; it needs at least %lld character", row->name.data,
+                         (long long)row->least);
+    }
+    if (count > (size_t)row->most) {
+        return error_set(error, STATUS_INVALID, "%s: has %zu characters; at most %lld are allowed", row->name.data,
+                         count, (long long)row->most);
+    }
     return STATUS_OK;
 }
 
@@ -159,20 +178,52 @@ static enum status check_id(struct slice id, struct error *error)
                      (int)TODO_ID_MAX);
 }
 
-static enum status check_time(enum todo_field field, int64_t at_ms, struct error *error)
+static enum status check_number(enum todo_field field, int64_t value, struct error *error)
 {
-    if (at_ms >= 0 && at_ms <= TODO_TIME_MAX_MS)
+    const struct todo_row *row = &TODO_ROWS[field];
+    if (todo_number_valid(field, value))
         return STATUS_OK;
-    error_set(error, STATUS_INVALID, "%s: must lie in the years 1970 to 9999", todo_field_name(field));
-    return error_at(error, field_pointer(field));
+    if (row->type == TODO_TYPE_TIME)
+        return error_set(error, STATUS_INVALID, "%s: must lie in the years 1970 to 9999", row->name.data);
+    if (row->most == INT64_MAX) {
+        return error_set(error, STATUS_INVALID, "%s: must be at least %lld, is %lld", row->name.data,
+                         (long long)row->least, (long long)value);
+    }
+    return error_set(error, STATUS_INVALID, "%s: must be from %lld to %lld, is %lld", row->name.data,
+                     (long long)row->least, (long long)row->most, (long long)value);
 }
 
-static enum status check_version(int64_t v, struct error *error)
+static enum status check_field(const struct todo *todo, enum todo_field field, struct error *error)
 {
-    if (v >= 1)
+    const void *member = todo_member_const(todo, field);
+    switch (TODO_ROWS[field].type) {
+    case TODO_TYPE_ID:
+        return check_id(slice_of(member), error);
+    case TODO_TYPE_TEXT:
+        return check_text(field, *(const struct slice *)member, error);
+    case TODO_TYPE_FLAG:
         return STATUS_OK;
-    error_set(error, STATUS_INVALID, "v: must be at least 1, is %lld", (long long)v);
-    return error_at(error, field_pointer(TODO_V));
+    case TODO_TYPE_INTEGER:
+    case TODO_TYPE_TIME:
+        return check_number(field, *(const int64_t *)member, error);
+    }
+    bug_unless(false, "a field of no type");
+}
+
+static bool member_equal(enum todo_type type, const void *a, const void *b)
+{
+    switch (type) {
+    case TODO_TYPE_ID:
+        return strcmp(a, b) == 0;
+    case TODO_TYPE_TEXT:
+        return slice_equal(*(const struct slice *)a, *(const struct slice *)b);
+    case TODO_TYPE_FLAG:
+        return *(const bool *)a == *(const bool *)b;
+    case TODO_TYPE_INTEGER:
+    case TODO_TYPE_TIME:
+        return *(const int64_t *)a == *(const int64_t *)b;
+    }
+    bug_unless(false, "a field of no type");
 }
 
 static bool is_id_byte(char byte)
@@ -183,11 +234,14 @@ static bool is_id_byte(char byte)
 
 const char *todo_field_name(enum todo_field field)
 {
-#define FIELD_NAME(upper, name) name,
-    static const char *const names[] = {TODO_FIELDS(FIELD_NAME)};
-#undef FIELD_NAME
     bug_unless((unsigned)field < TODO_FIELD_COUNT, "a field that is not in the table");
-    return names[field];
+    return TODO_ROWS[field].name.data;
+}
+
+bool todo_field_required(enum todo_field field)
+{
+    const struct slice *text = todo_member_const(&TODO_DEFAULT, field);
+    return TODO_ROWS[field].type == TODO_TYPE_TEXT && !text->data;
 }
 
 bool todo_id_valid(struct slice id)
@@ -208,32 +262,48 @@ void todo_set_id(struct todo *todo, struct slice id)
     todo->id[id.len] = '\0';
 }
 
+bool todo_number_valid(enum todo_field field, int64_t value)
+{
+    return value >= TODO_ROWS[field].least && value <= TODO_ROWS[field].most;
+}
+
 enum status todo_text_check(enum todo_field field, struct slice text, struct error *error)
 {
-    bug_unless(field == TODO_ID || field == TODO_NAME || field == TODO_DESCRIPTION, "a field that is no text");
-    enum status status = field == TODO_ID ? check_id(text, error) : check_limits(field, text, error);
-    return status == STATUS_OK ? STATUS_OK : error_at(error, field_pointer(field));
+    const struct todo_row *row = &TODO_ROWS[field];
+    bug_unless(row->type == TODO_TYPE_ID || row->type == TODO_TYPE_TEXT, "a field that is no text");
+    enum status status = row->type == TODO_TYPE_ID ? check_id(text, error) : check_text(field, text, error);
+    return status == STATUS_OK ? STATUS_OK : error_at(error, row->pointer);
 }
 
 enum status todo_check(const struct todo *todo, struct error *error)
 {
-    enum status status = todo_text_check(TODO_ID, slice_of(todo->id), error);
-    if (status == STATUS_OK)
-        status = todo_text_check(TODO_NAME, todo->name, error);
-    if (status == STATUS_OK)
-        status = todo_text_check(TODO_DESCRIPTION, todo->description, error);
-    if (status == STATUS_OK)
-        status = check_version(todo->v, error);
-    if (status == STATUS_OK)
-        status = check_time(TODO_CREATED_AT, todo->created_at_ms, error);
-    if (status == STATUS_OK)
-        status = check_time(TODO_UPDATED_AT, todo->updated_at_ms, error);
-    return status;
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
+        if (check_field(todo, field, error) != STATUS_OK)
+            return error_at(error, TODO_ROWS[field].pointer);
+    return STATUS_OK;
+}
+
+bool todo_equal(const struct todo *a, const struct todo *b)
+{
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
+        if (!member_equal(TODO_ROWS[field].type, todo_member_const(a, field), todo_member_const(b, field)))
+            return false;
+    return true;
 }
 
 void todo_copy(struct todo *copy, const struct todo *source, struct arena *arena)
 {
     *copy = *source;
-    copy->name = arena_copy(arena, source->name);
-    copy->description = arena_copy(arena, source->description);
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        struct slice *text = todo_member(copy, field);
+        if (TODO_ROWS[field].type == TODO_TYPE_TEXT)
+            *text = arena_copy(arena, *text);
+    }
+}
+
+void todo_set_fields(struct todo *todo, const struct todo *values, unsigned fields)
+{
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
+        if (fields & 1u << field)
+            memcpy(todo_member(todo, field), todo_member_const(values, field), TODO_ROWS[field].size);
 }

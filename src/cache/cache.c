@@ -2,78 +2,53 @@
 /*
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
- *   cache_get   todo_read.c --+                        redis.c    the connection; sentinel.c
- *   cache_list  list_read.c --+-- flight.c -- pool --> store      scripts.c  the protocol's steps on Redis
- *   cache_write_run  write.c, fence.c                  keys.c, entry.c, page.c  what lies in Redis
- *   link.c  which Redis, which epoch, trusted or not   outbox.c   invalidations that Redis couldn't take
- *   follow.c  what others write to the store           auditor.c, audit.c  whether the invariant holds, measured
- *   purge.c, purge_record.c  caches in front           purge_target.c  in which words they are told
+ *   todo_read.c, list_read.c -- flight.c -- pool --> store       how a read hits, misses and fills
+ *   change.c -- write.c -- fence.c, outbox.c                     how a write takes entries away, before and after it
+ *   trust.c, identity.c, epoch.c                                 which Redis, which epoch, may it be believed
+ *   keys.c, entry.c, page.c, scripts.c, lifetime.c               what lies in Redis, by which steps, for how long
+ *   cdn/                                                         caches in front; below this room
+ *   follow/, audit/                                              what others write; is it all true: above this room
  *
- * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in flight.
- * It holds because (1) a reader fills only under a lease taken before it read, which every write deletes; (2) a write
- * marks its ids before it touches the store, and nobody gets a lease while a mark is there; (3) a write deletes entry and
- * lease again after the store has answered, and what can't be deleted now is kept until it can.
+ * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in
+ * flight. It holds because (1) a reader fills only under a lease that it took before it read, and every write deletes
+ * that lease; (2) a write marks its ids before it touches the store, and no reader gets a lease while a mark is there;
+ * (3) a write deletes entry and lease again after the store has answered, and the outbox keeps what cannot be deleted
+ * now.
  *
- * Redis away, frozen or unknown: trusted is false, reads go to the store, writes through the outbox. doc/consistency.md
- * says what is promised when, and which test shows it.
+ * If Redis is away, frozen or unknown, there is no trust: reads go to the store, writes through the outbox.
+ * doc/consistency.md says what is promised when, and which test shows it.
  */
 #include "cache/cache.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "cache/auditor.h"
 #include "cache/cache_state.h"
-#include "cache/purge.h"
-
-static void on_redis_up(void *ctx)
-{
-    struct cache *cache = ctx;
-    link_on_up(cache->link);
-}
-
-static void on_redis_down(void *ctx)
-{
-    struct cache *cache = ctx;
-    link_on_down(cache->link);
-}
-
-static struct redis_options redis_options_of(struct cache *cache)
-{
-    const struct settings *settings = cache->options.settings;
-    return (struct redis_options){.events = cache->options.events,
-                                  .stats = cache->options.stats,
-                                  .address = settings->redis,
-                                  .user = settings->redis_user,
-                                  .password_file = settings->redis_password_file,
-                                  .sentinel_user = settings->sentinel_user,
-                                  .sentinel_password_file = settings->sentinel_password_file,
-                                  .timeout_ms = (uint32_t)settings->redis_timeout_ms,
-                                  .reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms,
-                                  .on_up = on_redis_up,
-                                  .on_down = on_redis_down,
-                                  .ctx = cache};
-}
+#include "cache/epoch.h"
+#include "cache/flight.h"
+#include "cache/outbox.h"
 
 enum status cache_new(struct cache **out, const struct cache_options *options, struct error *error)
 {
     struct cache *cache = mem_zalloc(sizeof(*cache));
     cache->options = *options;
-    /* Twice a page's life, so that no page outlives its generation for want of readers. */
-    cache->generation_ms = 2 * options->settings->list_ttl_s * 1000;
-    cache->link = link_new(cache);
-    cache->outbox = outbox_new(cache);
-    cache->auditor = auditor_new(cache);
-    if (options->follow_pool)
-        cache->follow = follow_new(cache);
-    struct redis_options redis_options = redis_options_of(cache);
-    enum status status = purge_new(&cache->purge, cache, error);
+    struct purger_options purger_options = {
+        .events = options->events,
+        .settings = options->settings,
+        .store = options->store,
+        .pool = options->pool,
+        .stats = options->stats,
+        .http = options->http,
+    };
+    enum status status = purger_new(&cache->purger, &purger_options, error);
+    cache->outbox = outbox_new(&cache->options);
     if (status == STATUS_OK)
-        status = redis_new(&cache->redis, &redis_options, error);
+        status = trust_new(&cache->trust, &cache->options, cache->outbox, error);
     if (status != STATUS_OK) {
         cache_free(cache);
         return status;
     }
+    cache->redis = trust_redis(cache->trust);
     *out = cache;
     return STATUS_OK;
 }
@@ -83,12 +58,9 @@ void cache_free(struct cache *cache)
     if (!cache)
         return;
     bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
-    redis_free(cache->redis);
-    link_free(cache->link);
+    trust_free(cache->trust);
     outbox_free(cache->outbox);
-    follow_free(cache->follow);
-    auditor_free(cache->auditor);
-    purge_free(cache->purge);
+    purger_free(cache->purger);
     free(cache);
 }
 
@@ -99,32 +71,49 @@ bool cache_is_reading(const struct cache *cache)
 
 bool cache_is_trusted(const struct cache *cache)
 {
-    return cache->trusted;
+    return trust_is_given(cache->trust);
 }
 
 bool cache_is_purging(const struct cache *cache)
 {
-    return cache->purge && purge_is_busy(cache->purge);
+    return cache->purger && purger_is_busy(cache->purger);
+}
+
+enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
+{
+    return epoch_move(&cache->options, cache->purger, epoch, error);
 }
 
 void cache_tend(struct cache *cache)
 {
-    if (cache->purge)
-        purge_tend(cache->purge);
+    if (cache->purger)
+        purger_tend(cache->purger);
     outbox_tend(cache->outbox);
-    link_tend(cache->link);
-    if (cache->follow)
-        follow_tend(cache->follow);
-    auditor_tend(cache->auditor);
+    trust_tend(cache->trust);
 }
 
-void cache_stop_following(struct cache *cache)
+void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx)
 {
-    if (cache->follow)
-        follow_stop(cache->follow);
+    cache->on_hit = on_hit;
+    cache->on_hit_ctx = ctx;
 }
 
-bool cache_is_following(const struct cache *cache)
+const struct cache_options *cache_options(const struct cache *cache)
 {
-    return cache->follow && !follow_is_idle(cache->follow);
+    return &cache->options;
+}
+
+const struct trust *cache_trust(const struct cache *cache)
+{
+    return cache->trust;
+}
+
+struct redis *cache_redis(const struct cache *cache)
+{
+    return cache->redis;
+}
+
+const struct purger *cache_purger(const struct cache *cache)
+{
+    return cache->purger;
 }

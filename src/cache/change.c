@@ -2,28 +2,27 @@
 /*
  * The two writes that clients make, as fenced writes (write.c): a new todo, and a change of one that may be there.
  *
- * Each is one store call under one fence on one id. Whatever the store says, even that nothing was changed, the unfence
- * follows: the fence has emptied the cache already, and a "no" may be about a state that no entry showed.
+ * Each is one store call under one fence on one id. The unfence follows whatever the store says, even if nothing was
+ * changed: the fence has deleted the entry already, and a refusal may be about a state that no entry showed.
+ *
+ * What the store holds after the call is told to write.c (written), so that it can publish it.
+ *
+ * It does not check a todo, nor a condition: the api checks the first, the store decides the second inside its call.
  */
-#include <stddef.h>
+#include "cache/change.h"
 
-#include "cache/cache.h"
-
-static struct cache_insert *insert_of_write(struct cache_write *write)
-{
-    return (struct cache_insert *)((char *)write - offsetof(struct cache_insert, write));
-}
+#include "base/container.h"
 
 static enum status insert_work(struct cache_write *write, struct store *store, struct error *error)
 {
-    struct cache_insert *insert = insert_of_write(write);
+    struct cache_insert *insert = container_of(write, struct cache_insert, write);
     write->written = &insert->todo;
     return store_insert(store, &insert->todo, error);
 }
 
 static void on_inserted(struct cache_write *write, enum status status, const struct error *error)
 {
-    struct cache_insert *insert = insert_of_write(write);
+    struct cache_insert *insert = container_of(write, struct cache_insert, write);
     insert->done(insert->ctx, status, error);
 }
 
@@ -34,14 +33,9 @@ void cache_insert(struct cache *cache, struct cache_insert *insert)
     cache_write_run(cache, &insert->write);
 }
 
-static struct cache_change *change_of_write(struct cache_write *write)
-{
-    return (struct cache_change *)((char *)write - offsetof(struct cache_change, write));
-}
-
 static enum status change_work(struct cache_write *write, struct store *store, struct error *error)
 {
-    struct cache_change *change = change_of_write(write);
+    struct cache_change *change = container_of(write, struct cache_change, write);
     if (change->change.kind != STORE_DELETE)
         write->written = &change->changed.todo;
     return store_change(store, &change->change, change->arena, &change->changed, error);
@@ -49,7 +43,7 @@ static enum status change_work(struct cache_write *write, struct store *store, s
 
 static void on_changed(struct cache_write *write, enum status status, const struct error *error)
 {
-    struct cache_change *change = change_of_write(write);
+    struct cache_change *change = container_of(write, struct cache_change, write);
     change->done(change->ctx, status, status == STATUS_OK ? &change->changed : NULL, error);
 }
 

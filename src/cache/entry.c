@@ -1,79 +1,93 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Entries to and from Redis' hashes.
+ * Entries to and from Redis hashes. The fields of a todo come from TODO_FIELDS (base/todo.h), so a new one needs no
+ * change here.
  *
- * Parsing takes fields in any order and passes over unknown ones, so that a newer worker may add a field while older ones
- * still run beside it. All that make a todo must be there: a hash without them is somebody else's or a torn one, and is told
- * apart from a miss, for it has to be removed before the entry can be filled again.
+ * Parsing accepts fields in any order and ignores unknown ones: a newer worker may add a field while older workers
+ * still run beside it. A newer worker in turn finds no such field in an older worker's entry. It must not guess the
+ * value: all fields of a todo must be there. A hash without one of them is broken, which is not the same as a miss: it
+ * has to be removed before the entry can be filled again.
  *
- * The jitter of a lifetime is not random but a hash of the entry's name and fill time: whoever reads the entry can work out
- * when it expires, and Cache-Status can say so without a second command.
+ * Every hit parses an entry, so finding a field by its name must be cheap: it is a chain of comparisons with literals.
+ *
+ * Texts are not checked: the store has checked them, and no one else may write to this Redis. Numbers are, because one
+ * that is out of range would abort the worker when it prints the todo.
  */
 #include "cache/entry.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
 
-enum { BIT_AT = 1u << TODO_FIELD_COUNT, BIT_COST = BIT_AT << 1, BIT_NONE = BIT_COST << 1 };
-enum { TODO_BITS = (1u << TODO_FIELD_COUNT) - 1 };
+/* Behind the todo's own fields. */
+enum { FIELD_AT = TODO_FIELD_COUNT, FIELD_COST, FIELD_NONE, FIELD_COUNT };
+enum { TODO_BITS = (1u << TODO_FIELD_COUNT) - 1, BIT_AT = 1u << FIELD_AT, BIT_COST = 1u << FIELD_COST };
+enum { BIT_NONE = 1u << FIELD_NONE };
 
-#define FIELD_NAME(upper, name) SLICE(name),
-static const struct slice field_names[] = {TODO_FIELDS(FIELD_NAME)};
+#define FIELD_NAME(upper, name, ...) [TODO_##upper] = SLICE(name),
+static const struct slice FIELD_NAMES[FIELD_COUNT] = {
+    [FIELD_AT] = SLICE("at"), [FIELD_COST] = SLICE("cost"), [FIELD_NONE] = SLICE("none"), TODO_FIELDS(FIELD_NAME)};
 
-/* Numbers out of their range would be a bug further on: what Redis holds must never be one. */
-static bool take_time(int64_t *at_ms, struct slice value)
+/* The compiler knows both lengths and turns memcmp() into one or two comparisons of words. */
+#define NAME_IS(literal) (name.len == sizeof(literal) - 1 && memcmp(name.data, literal, sizeof(literal) - 1) == 0)
+#define RETURN_IF_NAMED(upper, text, ...)                                                                              \
+    if (NAME_IS(text))                                                                                                 \
+        return TODO_##upper;
+
+/* FIELD_COUNT: no such field. */
+static unsigned field_find(struct slice name)
+{
+    TODO_FIELDS(RETURN_IF_NAMED)
+    if (NAME_IS("at"))
+        return FIELD_AT;
+    if (NAME_IS("cost"))
+        return FIELD_COST;
+    return NAME_IS("none") ? FIELD_NONE : FIELD_COUNT;
+}
+
+static bool time_read(int64_t *at_ms, struct slice value)
 {
     return slice_to_int64(value, at_ms) && *at_ms >= 0 && *at_ms <= TODO_TIME_MAX_MS;
 }
 
-/* Returns the field's bit if it is known and its value is sound, else 0. */
-static unsigned take_todo_field(struct entry *entry, enum todo_field field, struct slice value)
+static bool flag_read(bool *flag, struct slice value)
 {
-    struct todo *todo = &entry->todo;
-    bool sound = true;
-    switch (field) {
-    case TODO_ID:
-        sound = todo_id_valid(value);
-        if (sound)
-            todo_set_id(todo, value);
-        break;
-    case TODO_NAME:
-        todo->name = value;
-        break;
-    case TODO_DESCRIPTION:
-        todo->description = value;
-        break;
-    case TODO_DONE:
-        sound = value.len == 1 && (value.data[0] == '0' || value.data[0] == '1');
-        todo->done = sound && value.data[0] == '1';
-        break;
-    case TODO_V:
-        sound = slice_to_int64(value, &todo->v) && todo->v >= 1;
-        break;
-    case TODO_CREATED_AT:
-        sound = take_time(&todo->created_at_ms, value);
-        break;
-    case TODO_UPDATED_AT:
-        sound = take_time(&todo->updated_at_ms, value);
-        break;
-    case TODO_FIELD_COUNT:
-        return 0;
-    }
-    return sound ? 1u << field : 0;
+    *flag = value.len == 1 && value.data[0] == '1';
+    return *flag || (value.len == 1 && value.data[0] == '0');
 }
 
-static unsigned take_field(struct entry *entry, struct slice name, struct slice value)
+/* Whether the value is sound. */
+static bool todo_field_read(struct todo *todo, enum todo_field field, struct slice value)
 {
-    for (unsigned field = 0; field < TODO_FIELD_COUNT; field++)
-        if (slice_equal(name, field_names[field]))
-            return take_todo_field(entry, field, value);
-    if (slice_equal(name, SLICE("at")))
-        return take_time(&entry->at_ms, value) ? BIT_AT : 0;
-    if (slice_equal(name, SLICE("cost")))
-        return take_time(&entry->cost_ms, value) ? BIT_COST : 0;
-    if (slice_equal(name, SLICE("none")))
-        return BIT_NONE;
-    return 0;
+    void *member = todo_member(todo, field);
+    switch (TODO_ROWS[field].type) {
+    case TODO_TYPE_ID:
+        if (!todo_id_valid(value))
+            return false;
+        todo_set_id(todo, value);
+        return true;
+    case TODO_TYPE_TEXT:
+        *(struct slice *)member = value;
+        return true;
+    case TODO_TYPE_FLAG:
+        return flag_read(member, value);
+    case TODO_TYPE_INTEGER:
+    case TODO_TYPE_TIME:
+        return slice_to_int64(value, member) && todo_number_valid(field, *(int64_t *)member);
+    }
+    return false;
+}
+
+static bool field_read(struct entry *entry, unsigned field, struct slice value)
+{
+    switch (field) {
+    case FIELD_AT:
+        return time_read(&entry->at_ms, value);
+    case FIELD_COST:
+        return time_read(&entry->cost_ms, value);
+    case FIELD_NONE:
+        return true;
+    default:
+        return todo_field_read(&entry->todo, field, value);
+    }
 }
 
 enum entry_found entry_parse(struct entry *entry, const char *id, const struct redis_reply *reply)
@@ -84,9 +98,11 @@ enum entry_found entry_parse(struct entry *entry, const char *id, const struct r
     if (count == 0)
         return ENTRY_ABSENT;
     unsigned seen = 0;
-    for (size_t i = 0; i + 1 < count; i += 2)
-        seen |= take_field(entry, redis_reply_text(redis_reply_item(reply, i)),
-                           redis_reply_text(redis_reply_item(reply, i + 1)));
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        unsigned field = field_find(redis_reply_text(redis_reply_item(reply, i)));
+        if (field != FIELD_COUNT && field_read(entry, field, redis_reply_text(redis_reply_item(reply, i + 1))))
+            seen |= 1u << field;
+    }
     entry->negative = (seen & BIT_NONE) != 0;
     unsigned wanted = entry->negative ? BIT_AT : TODO_BITS | BIT_AT | BIT_COST;
     bool is_whole = (seen & wanted) == wanted && (entry->negative || strcmp(entry->todo.id, id) == 0);
@@ -106,27 +122,36 @@ static void add_number(struct entry_args *args, struct slice name, int64_t value
     add(args, name, slice_of_int64(args->numbers[args->number_count++], value));
 }
 
+static void add_todo_field(struct entry_args *args, const struct todo *todo, enum todo_field field)
+{
+    const void *member = todo_member_const(todo, field);
+    struct slice name = FIELD_NAMES[field];
+    switch (TODO_ROWS[field].type) {
+    case TODO_TYPE_ID:
+        add(args, name, slice_of(member));
+        break;
+    case TODO_TYPE_TEXT:
+        add(args, name, *(const struct slice *)member);
+        break;
+    case TODO_TYPE_FLAG:
+        add(args, name, *(const bool *)member ? SLICE("1") : SLICE("0"));
+        break;
+    case TODO_TYPE_INTEGER:
+    case TODO_TYPE_TIME:
+        add_number(args, name, *(const int64_t *)member);
+        break;
+    }
+}
+
 void entry_print(struct entry_args *args, const struct entry *entry)
 {
     args->count = args->number_count = 0;
     if (entry->negative) {
-        add(args, SLICE("none"), SLICE("1"));
+        add(args, FIELD_NAMES[FIELD_NONE], SLICE("1"));
     } else {
-        const struct todo *todo = &entry->todo;
-        add(args, field_names[TODO_ID], slice_of(todo->id));
-        add(args, field_names[TODO_NAME], todo->name);
-        add(args, field_names[TODO_DESCRIPTION], todo->description);
-        add(args, field_names[TODO_DONE], todo->done ? SLICE("1") : SLICE("0"));
-        add_number(args, field_names[TODO_V], todo->v);
-        add_number(args, field_names[TODO_CREATED_AT], todo->created_at_ms);
-        add_number(args, field_names[TODO_UPDATED_AT], todo->updated_at_ms);
-        add_number(args, SLICE("cost"), entry->cost_ms);
+        for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
+            add_todo_field(args, &entry->todo, field);
+        add_number(args, FIELD_NAMES[FIELD_COST], entry->cost_ms);
     }
-    add_number(args, SLICE("at"), entry->at_ms);
-}
-
-int64_t entry_ttl_ms(int64_t ttl_ms, struct slice name, int64_t at_ms)
-{
-    uint64_t spread = (hash_bytes(name) ^ (uint64_t)at_ms * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
-    return ttl_ms - ttl_ms * (int64_t)(spread % 1000) / 10000;
+    add_number(args, FIELD_NAMES[FIELD_AT], entry->at_ms);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a cached todo looks like in Redis: a hash with the todo's seven fields, "at" (Unix ms: when the store was asked) and
- * "cost" (ms that the store took). A negative entry, "known not to exist", has "none" = 1 and "at" alone.
+ * A cached todo in Redis: a hash with all fields of the todo, "at" (Unix ms: when the store was asked) and "cost" (ms
+ * that the store took). A negative entry, "known not to exist", has only "none" = 1 and "at".
  * context  any (pure)
  */
 #ifndef CACHE_ENTRY_H
@@ -17,7 +17,7 @@
 
 struct entry {
     bool negative;
-    struct todo todo; /* texts borrowed from the reply, or from whoever filled the entry in; unset if negative */
+    struct todo todo; /* texts borrowed from the reply or from the code that filled the entry in; unset if negative */
     int64_t at_ms;
     int64_t cost_ms;
 };
@@ -25,15 +25,15 @@ struct entry {
 enum entry_found {
     ENTRY_FOUND,
     ENTRY_ABSENT,
-    ENTRY_BROKEN, /* not a hash, or fields are missing: no entry of ours */
+    ENTRY_BROKEN, /* not a hash, a field is missing, or a value is none that we print */
 };
 
-/* Reads HGETALL's answer for id. */
+/* Reads the answer to HGETALL for id. */
 enum entry_found entry_parse(struct entry *entry, const char *id, const struct redis_reply *reply);
 
-enum { ENTRY_ARGS_MAX = 18, ENTRY_NUMBERS_MAX = 5 };
+enum { ENTRY_NUMBERS_MAX = TODO_FIELD_COUNT + 2, ENTRY_ARGS_MAX = 2 * ENTRY_NUMBERS_MAX };
 
-/* The entry as HSET's arguments; they borrow from the entry and from this struct. */
+/* The entry as arguments of HSET; they borrow from the entry and from this struct. */
 struct entry_args {
     struct slice args[ENTRY_ARGS_MAX];
     size_t count;
@@ -42,8 +42,5 @@ struct entry_args {
 };
 
 void entry_print(struct entry_args *args, const struct entry *entry);
-
-/* ttl_ms less up to a tenth, by what tells entries apart: those filled together don't expire together. */
-int64_t entry_ttl_ms(int64_t ttl_ms, struct slice name, int64_t at_ms);
 
 #endif

@@ -2,13 +2,14 @@
 /*
  * Sending fences and unfences: one script call for all todos of a write, one for the list.
  *
- * The two are calls of their own because a todo's keys and the list's lie in different slots, and they are pipelined, so that
- * together they cost one round trip. The window is a duration, not a time: Redis adds it to its own clock, so that workers
- * whose clocks differ agree about when a mark has run out.
+ * The two are separate calls because a todo's keys and the list's lie in different slots. They are pipelined, so both
+ * together cost one round trip; the caller gets one outcome, the worse of the two. The window is a duration, not a
+ * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark runs out.
  *
- * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua. Who fences when is in
- * write.c (a write's own) and outbox.c (those that Redis couldn't take in time). Writes of others come too late for a fence:
- * follow.c has their entries invalidated once they are made.
+ * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
+ * When a fence is sent: write.c (a write's own) and outbox.c (fences that Redis could not take in time).
+ *
+ * Writes of others are known only once they are made, too late for a fence: follow.c invalidates their entries.
  */
 #include "cache/fence.h"
 
@@ -16,9 +17,50 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "cache/cache_state.h"
 #include "cache/keys.h"
+#include "cache/lifetime.h"
 #include "cache/mutant.h"
+#include "cache/scripts.h"
+
+/* ---- Two replies, one outcome ---- */
+
+struct fence_pair {
+    fence_done_cb done;
+    void *ctx;
+    unsigned replies_left;
+    enum fence_outcome outcome;
+    int64_t count;
+};
+
+static struct fence_pair *pair_new(fence_done_cb done, void *ctx)
+{
+    struct fence_pair *pair = mem_alloc(sizeof(*pair));
+    *pair = (struct fence_pair){.done = done, .ctx = ctx, .replies_left = 2, .outcome = FENCE_TAKEN};
+    return pair;
+}
+
+static void on_list_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct fence_pair *pair = ctx;
+    if (!reply)
+        pair->outcome = FENCE_UNANSWERED;
+    else if (!redis_reply_ok(reply) && pair->outcome == FENCE_TAKEN)
+        pair->outcome = FENCE_REFUSED;
+    if (--pair->replies_left > 0)
+        return;
+    pair->done(pair->ctx, pair->outcome, pair->count);
+    free(pair);
+}
+
+static void on_todos_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct fence_pair *pair = ctx;
+    if (redis_reply_ok(reply))
+        pair->count = redis_reply_integer(reply);
+    on_list_reply(pair, reply);
+}
+
+/* ---- A write's scripts ---- */
 
 struct fence_keys {
     struct todo_keys *todos;
@@ -48,47 +90,49 @@ static void fence_keys_fini(struct fence_keys *all)
     free(all->keys);
 }
 
-void fence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_todos, redis_reply_cb on_list,
-                void *ctx)
+void fence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 {
+    struct fence_pair *pair = pair_new(done, ctx);
     struct fence_keys all;
     fence_keys_init(&all, call->epoch, call->ids, call->id_count);
     struct token generation = token_new();
     char window_ms[INT64_TEXT_MAX + 1], generation_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(call->token->text), slice_of_int64(window_ms, call->window_ms),
-                                 slice_of(generation.text), slice_of_int64(generation_ms, cache->generation_ms)};
+                                 slice_of(generation.text),
+                                 slice_of_int64(generation_ms, lifetime_generation_ms(call->settings))};
     const struct slice list[] = {key_slice(&all.list.generation), key_slice(&all.list.writers)};
-    script_run(cache->redis, SCRIPT_FENCE, all.keys, all.key_count, args, 2, on_todos, ctx);
-    script_run(cache->redis, SCRIPT_LIST_FENCE, list, 2, args, 4, on_list, ctx);
+    script_run(call->redis, SCRIPT_FENCE, all.keys, all.key_count, args, 2, on_todos_reply, pair);
+    script_run(call->redis, SCRIPT_LIST_FENCE, list, 2, args, 4, on_list_reply, pair);
     fence_keys_fini(&all);
 }
 
-static void list_unfence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_list, void *ctx)
+static void list_unfence_send(const struct fence_call *call, struct fence_pair *pair)
 {
     struct list_keys keys;
     list_keys_init(&keys, call->epoch, NULL);
     struct token generation = token_new();
     char generation_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(call->token->text), slice_of(generation.text),
-                                 slice_of_int64(generation_ms, cache->generation_ms)};
+                                 slice_of_int64(generation_ms, lifetime_generation_ms(call->settings))};
     const struct slice list[] = {key_slice(&keys.generation), key_slice(&keys.writers)};
-    script_run(cache->redis, SCRIPT_LIST_UNFENCE, list, 2, args, 3, on_list, ctx);
+    script_run(call->redis, SCRIPT_LIST_UNFENCE, list, 2, args, 3, on_list_reply, pair);
 }
 
-void unfence_send(struct cache *cache, const struct fence_call *call, redis_reply_cb on_todos, redis_reply_cb on_list,
-                  void *ctx)
+void unfence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 {
+    struct fence_pair *pair = pair_new(done, ctx);
     struct fence_keys all;
     fence_keys_init(&all, call->epoch, call->ids, call->id_count);
     const struct slice token = slice_of(call->token->text);
-    script_run(cache->redis, SCRIPT_UNFENCE, all.keys, all.key_count, &token, 1, on_todos, ctx);
+    script_run(call->redis, SCRIPT_UNFENCE, all.keys, all.key_count, &token, 1, on_todos_reply, pair);
     fence_keys_fini(&all);
-    list_unfence_send(cache, call, on_list, ctx);
+    list_unfence_send(call, pair);
 }
 
-void publish_send(struct cache *cache, const struct fence_call *call, const struct entry *entry, int64_t ttl_ms,
-                  redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx)
+void publish_send(const struct fence_call *call, const struct entry *entry, int64_t ttl_ms, fence_done_cb done,
+                  void *ctx)
 {
+    struct fence_pair *pair = pair_new(done, ctx);
     struct fence_keys all;
     struct entry_args fields;
     char ttl_text[INT64_TEXT_MAX + 1];
@@ -97,10 +141,10 @@ void publish_send(struct cache *cache, const struct fence_call *call, const stru
     entry_print(&fields, entry);
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(call->token->text), slice_of_int64(ttl_text, ttl_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
-    script_run(cache->redis, SCRIPT_PUBLISH, all.keys, all.key_count, args, 2 + fields.count, on_todos, ctx);
-    mutant_publish_anyway(cache, call, &fields);
+    script_run(call->redis, SCRIPT_PUBLISH, all.keys, all.key_count, args, 2 + fields.count, on_todos_reply, pair);
+    mutant_publish_anyway(call->redis, all.keys[0], fields.args, fields.count);
     fence_keys_fini(&all);
-    list_unfence_send(cache, call, on_list, ctx);
+    list_unfence_send(call, pair);
 }
 
 /* ---- Others' writes ---- */
@@ -108,34 +152,37 @@ void publish_send(struct cache *cache, const struct fence_call *call, const stru
 enum { LEFT_TEXT_MAX = 2 * INT64_TEXT_MAX + 2 };
 
 /* What invalidate.lua compares an entry with. */
-static struct slice left_text(char text[LEFT_TEXT_MAX], const struct store_told *told)
+static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_event *event)
 {
-    if (told->deleted)
+    if (event->deleted)
         return SLICE("none");
-    if (told->v == 0)
+    if (event->v == 0)
         return SLICE("");
-    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)told->v, (long long)told->updated_at_ms);
+    int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)event->v, (long long)event->updated_at_ms);
     return (struct slice){.data = text, .len = (size_t)len};
 }
 
-void invalidate_send(struct cache *cache, int64_t epoch, const struct store_told *told, size_t count,
-                     redis_reply_cb on_todos, redis_reply_cb on_list, void *ctx)
+void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
+                     fence_done_cb done, void *ctx)
 {
+    struct fence_pair *pair = pair_new(done, ctx);
     struct fence_keys all;
-    const char **ids = mem_alloc(count * sizeof(*ids));
-    struct slice *args = mem_alloc(count * sizeof(*args));
-    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(count * sizeof(*texts));
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = told[i].id;
-        args[i] = left_text(texts[i], &told[i]);
+    const char **ids = mem_alloc(event_count * sizeof(*ids));
+    struct slice *args = mem_alloc(event_count * sizeof(*args));
+    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(event_count * sizeof(*texts));
+    for (size_t i = 0; i < event_count; i++) {
+        ids[i] = events[i].id;
+        args[i] = left_text(texts[i], &events[i]);
     }
-    fence_keys_init(&all, epoch, ids, count);
-    script_run(cache->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, count, on_todos, ctx);
+    fence_keys_init(&all, call->epoch, ids, event_count);
+    script_run(call->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, event_count, on_todos_reply, pair);
     fence_keys_fini(&all);
     free(texts);
     free(args);
     free(ids);
-    /* Under a token that no writer has: the pages go, and no mark does. */
-    const struct token nobody = token_new();
-    list_unfence_send(cache, &(struct fence_call){.token = &nobody, .epoch = epoch}, on_list, ctx);
+    /* Under a token that no writer has, the list's pages go out of reach and no writer's mark is removed. */
+    const struct token unused = token_new();
+    struct fence_call list = *call;
+    list.token = &unused;
+    list_unfence_send(&list, pair);
 }

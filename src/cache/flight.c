@@ -1,39 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The miss path: how a value gets from the store into the cache without ever putting in an old one.
+ * The miss path: how a value gets from the store into the cache without ever storing an old one.
  *
- *   flight_start -> acquire --FOUND--------------------------------> land (a hit after all)
- *                     |  ^ \--BYPASS, error--> fetch ---------------> land
+ *   flight_start -> acquire --FOUND--------------------------------> finish (a hit after all)
+ *                     |  ^ \--BYPASS, error--> fetch ---------------> finish
  *                     |  |                       ^
  *                     |  +---timer---WAIT--------+ (patience over)
- *                     +--FILL--> fetch (store, pool thread) --> fill --> land
+ *                     +--FILL--> fetch (store, pool thread) --> fill --> finish
  *
- * The race it prevents: a reader reads the old value from the store, a writer commits and invalidates, the reader then fills
- * the old value, which stays. Here a reader fills only under a lease that it took before it read, and a writer's fence
- * deletes that lease (scripts/fence.lua), so the late fill is refused. A lease that is lost for any reason costs a miss.
+ * The race it prevents: a reader reads the old value from the store, a writer commits and invalidates, and the reader
+ * then fills the old value, which stays. Here a reader fills only under a lease that it took before it read, and a
+ * writer's fence deletes that lease (scripts/fence.lua), so the late fill is refused. A lease that is lost for any
+ * reason costs a miss.
  *
- * Readers of one thing share a flight. Who boards before the store is asked owns the result: the value is at least as
- * new as their request. Who joins later may take it only if the fill was accepted, for then no write began since the lease was
- * taken; else all who joined start one new flight together. Without this rule a reader that begins after a write's
- * answer could join a flight that read before it, and answer with the old value.
+ * Readers of one thing share a flight. Readers that join before the store is asked own the result: the value is at
+ * least as new as their request. Readers that join later may take it only if the fill was accepted, because then no
+ * write began since the lease was taken; else all of them start one new flight together. Without this rule, a reader
+ * that begins after a write's answer could join a flight that read before it, and answer with the old value.
  *
- * A refresh is a flight that begins without readers, ahead of an entry's end: unless one boards, it goes on only if it
- * gets the lease at once.
- * A direct flight, for readers who want nothing that Redis could have, begins with fetch and fills nothing.
+ * A refresh is a flight that starts without readers, ahead of an entry's end. Unless a reader joins, it goes on only if
+ * it gets the lease at once. A direct flight, for readers that want nothing from Redis, begins with fetch and fills
+ * nothing.
  *
- * Redis down or not trusted: the flight goes to the store without asking anybody, and fills nothing. Store down: everyone
- * gets the error, the lease is given back.
+ * If Redis is down or not trusted, the flight asks the store alone and fills nothing. If the store is down, every
+ * reader gets the error, and the lease is given back.
  */
 #include "cache/flight.h"
 
 #include <stdlib.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/failpoint.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
-#include "cache/demand.h"
 
 enum { WAIT_FIRST_MS = 5, WAIT_MAX_MS = 40 };
 
@@ -41,10 +43,10 @@ struct flight_state {
     UT_hash_handle hh; /* by flight->name */
     struct flight *flight;
     struct cache_reader *owners, *joiners;
-    bool fetching; /* from here on who comes is a joiner */
+    bool fetching; /* a reader that comes from here on is a joiner */
     bool granted;  /* a lease or generation is held */
     bool filled, found;
-    uint64_t distrust_count; /* the cache's, when it took off */
+    struct trust_hold hold; /* taken at the start */
     struct timer *timer;
     uint32_t wait_ms;
     int64_t patience_until_ms; /* loop time */
@@ -54,7 +56,14 @@ struct flight_state {
 static void flight_acquire(struct flight *flight);
 static void flight_fetch(struct flight *flight, enum cache_source source);
 static void flight_fill(struct flight *flight);
-static void flight_land(struct flight *flight);
+static void flight_finish(struct flight *flight);
+
+/* Owners came before the store was asked, joiners later. */
+static void flight_add(struct flight_state *state, struct cache_reader *reader)
+{
+    struct cache_reader **readers = state->fetching ? &state->joiners : &state->owners;
+    LL_PREPEND(*readers, reader);
+}
 
 static struct flight_state *flight_find(const struct cache *cache, const struct key *name)
 {
@@ -69,31 +78,25 @@ static const struct events *flight_events(const struct flight *flight)
 }
 
 /*
- * Whether Redis has been trusted all the time since take-off. If not, readers may have boarded without asking it first, and
- * what it had or took says nothing about their writes.
+ * Whether Redis has been trusted ever since the start. If not, readers may have joined without asking it first, and its
+ * replies say nothing about their writes.
  */
 static bool flight_was_trusted(const struct flight *flight)
 {
-    return flight->cache->trusted && flight->cache->distrust_count == flight->state->distrust_count;
-}
-
-static void readers_push(struct cache_reader **list, struct cache_reader *reader)
-{
-    reader->next = *list;
-    *list = reader;
+    return trust_holds(flight->cache->trust, flight->state->hold);
 }
 
 /* ---- The steps, in running order ---- */
 
-static void flight_take_off(struct flight *flight)
+static void flight_begin(struct flight *flight)
 {
     const struct events *events = flight_events(flight);
     uint32_t patience_ms = (uint32_t)flight->cache->options.settings->lease_wait_ms;
-    flight->state->patience_until_ms = events->now_ms(events->loop) + patience_ms;
+    flight->state->patience_until_ms = events_now_ms(events) + patience_ms;
     flight->state->wait_ms = WAIT_FIRST_MS;
     if (flight->is_direct)
         flight_fetch(flight, CACHE_REQUEST);
-    else if (flight->cache->trusted)
+    else if (trust_is_given(flight->cache->trust))
         flight_acquire(flight);
     else
         flight_fetch(flight, CACHE_BYPASS);
@@ -109,7 +112,7 @@ static void flight_wait(struct flight *flight)
 {
     const struct events *events = flight_events(flight);
     struct flight_state *state = flight->state;
-    if (events->now_ms(events->loop) + state->wait_ms > state->patience_until_ms) {
+    if (events_now_ms(events) + state->wait_ms > state->patience_until_ms) {
         flight_fetch(flight, CACHE_MISS);
         return;
     }
@@ -129,7 +132,7 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
         grant = GRANT_BYPASS;
     bool has_readers = flight->state->owners != NULL;
     if (flight->is_refresh && grant != GRANT_FILL && !has_readers) {
-        flight_land(flight); /* it is being refreshed, or written, or has been */
+        flight_finish(flight); /* it is being refreshed, or written, or has been */
         return;
     }
     switch (grant) {
@@ -146,7 +149,7 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
     case GRANT_FOUND:
         flight->source = CACHE_HIT; /* its status is the kind's: "there is none" may be found as well */
         flight->state->found = true;
-        flight_land(flight);
+        flight_finish(flight);
         break;
     }
 }
@@ -158,7 +161,7 @@ static void flight_acquire(struct flight *flight)
 
 static enum status fetch_work(struct pool_job *job, struct error *error)
 {
-    struct flight_state *state = (struct flight_state *)((char *)job - offsetof(struct flight_state, job));
+    struct flight_state *state = container_of(job, struct flight_state, job);
     struct flight *flight = state->flight;
     flight->at_ms = clock_wall_ms();
     int64_t begun_us = clock_monotonic_us();
@@ -177,7 +180,7 @@ static void count_fetch(const struct flight *flight)
 
 static void on_fetched(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct flight_state *state = (struct flight_state *)((char *)job - offsetof(struct flight_state, job));
+    struct flight_state *state = container_of(job, struct flight_state, job);
     struct flight *flight = state->flight;
     flight->status = status;
     bool has_value = status == STATUS_OK || status == STATUS_NOT_FOUND;
@@ -190,7 +193,7 @@ static void on_fetched(struct pool_job *job, enum status status, const struct er
     }
     if (state->granted && flight->kind->release)
         flight->kind->release(flight);
-    flight_land(flight);
+    flight_finish(flight);
 }
 
 static void flight_fetch(struct flight *flight, enum cache_source source)
@@ -212,8 +215,8 @@ static void on_filled(void *ctx, const struct redis_reply *reply)
     else
         cache_count(cache, redis_reply_ok(reply) ? STAT_FILL_REFUSED : STAT_FILL_FAILED);
     if (reply && !redis_reply_ok(reply) && flight->kind->release)
-        flight->kind->release(flight); /* or others would wait for a fill that won't come */
-    flight_land(flight);
+        flight->kind->release(flight); /* or other readers would wait for a fill that will not come */
+    flight_finish(flight);
 }
 
 static void flight_fill(struct flight *flight)
@@ -221,7 +224,7 @@ static void flight_fill(struct flight *flight)
     flight->kind->fill(flight, on_filled);
 }
 
-/* ---- Landing ---- */
+/* ---- Finishing ---- */
 
 static struct cache_trace flight_trace(const struct flight *flight)
 {
@@ -255,8 +258,8 @@ static void flight_free(struct flight *flight)
 }
 
 /*
- * Who joined late and may not take the result goes on together: the new flight reads after all of them came. If the epoch
- * has moved on meanwhile, there may be one under the new name already.
+ * Readers that joined late and may not take the result start one new flight, which reads after all of them came. If the
+ * epoch has moved on meanwhile, another flight may already have the new name; then they join that one.
  */
 static void flight_again(struct flight *flight, struct cache_reader *readers)
 {
@@ -270,11 +273,11 @@ static void flight_again(struct flight *flight, struct cache_reader *readers)
     while (readers) {
         struct cache_reader *reader = readers;
         readers = reader->next;
-        readers_push(other->fetching ? &other->joiners : &other->owners, reader);
+        flight_add(other, reader);
     }
 }
 
-static void flight_land(struct flight *flight)
+static void flight_finish(struct flight *flight)
 {
     struct flight_state *state = flight->state;
     HASH_DEL(flight->cache->flights, state);
@@ -290,7 +293,7 @@ static void flight_land(struct flight *flight)
     flight_free(flight);
 }
 
-/* ---- Boarding ---- */
+/* ---- Joining and starting ---- */
 
 bool flight_is_under_way(const struct cache *cache, const struct key *name)
 {
@@ -309,10 +312,9 @@ bool flight_join(struct cache *cache, const struct key *name, struct cache_reade
     struct flight_state *state = flight_find(cache, name);
     if (!state)
         return false;
-    reader->next = NULL;
     reader->joined = true;
     cache_count(cache, STAT_COLLAPSED);
-    readers_push(state->fetching ? &state->joiners : &state->owners, reader);
+    flight_add(state, reader);
     return true;
 }
 
@@ -322,11 +324,11 @@ void flight_start(struct flight *flight, struct cache_reader *readers)
     struct flight_state *state = mem_zalloc(sizeof(*state));
     state->flight = flight;
     state->owners = readers;
-    state->distrust_count = cache->distrust_count;
+    state->hold = trust_take(cache->trust);
     flight->state = state;
     bug_unless(!flight_find(cache, &flight->name), "two flights of one name");
     HASH_ADD_KEYPTR(hh, cache->flights, flight->name.text, flight->name.len, state);
-    flight_take_off(flight);
+    flight_begin(flight);
 }
 
 bool flight_table_is_empty(const struct cache *cache)

@@ -2,8 +2,8 @@
 /*
  * A flight: one trip to the store after a miss, shared by the readers of one thing (a todo, a page) in this process.
  *
- * flight.c knows the order of the steps and who may take the result; a kind (todo_read.c, list_read.c) knows the scripts, the
- * store's call and how a reader gets its answer. A kind's struct begins with struct flight.
+ * flight.c knows the order of the steps and who may take the result; a kind (todo_read.c, list_read.c) knows the
+ * scripts, the store's call and how a reader gets its answer. A kind's struct begins with struct flight.
  * context  loop only, but for fetch
  */
 #ifndef CACHE_FLIGHT_H
@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/stats.h"
-#include "cache/cache.h"
 #include "cache/keys.h"
+#include "cache/reader.h"
 #include "redis/redis.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -26,8 +26,8 @@ struct flight_state;
 
 enum flight_grant {
     GRANT_FILL,   /* fetch, then fill */
-    GRANT_WAIT,   /* somebody else fills: ask again in a moment */
-    GRANT_BYPASS, /* fetch, don't fill */
+    GRANT_WAIT,   /* another worker fills: ask again in a moment */
+    GRANT_BYPASS, /* fetch, do not fill */
     GRANT_FOUND,  /* the value is in the cache after all; the kind has set status and at_ms, and holds it */
 };
 
@@ -45,11 +45,11 @@ struct flight_kind {
 };
 
 struct flight {
-    const struct flight_kind *kind; /* these six are set by who creates it */
+    const struct flight_kind *kind; /* the kind's create sets these six */
     struct cache *cache;
     struct key name;
-    int64_t after_ms;   /* entries filled at this time or earlier won't do; -1: any will */
-    bool is_refresh;    /* nobody waits for it: it ends unless it gets the lease at once */
+    int64_t after_ms;   /* an entry filled at this time or earlier will not do; -1: any will */
+    bool is_refresh;    /* no reader waits for it: it ends unless it gets the lease at once */
     bool is_direct;     /* straight to the store: a reader wanted nothing that Redis could have */
     struct token token; /* of this flight's lease or proposed generation */
     enum cache_source source;
@@ -65,10 +65,10 @@ bool flight_join(struct cache *cache, const struct key *name, struct cache_reade
 
 bool flight_is_under_way(const struct cache *cache, const struct key *name);
 
-/* Makes a flight that hasn't started go straight to the store, under a name of its own; returns it. */
+/* Makes a flight that has not started go straight to the store, under a name of its own; returns it. */
 struct flight *flight_make_direct(struct flight *flight);
 
-/* Takes off with a chain of readers, owning flight from here on; no other flight of its name may be under way. */
+/* Starts it for a chain of readers, and owns it from here on; no other flight of its name may be under way. */
 void flight_start(struct flight *flight, struct cache_reader *readers);
 
 /* Whether no flight is under way. */

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who a Redis says it is.
+ * Which Redis is this? Its own words, in the answer to INFO.
  *
- * Its run id is new with each start of the process. That is not enough: one process can be a primary, then a replica that takes
- * over another's data, then a primary again, all of it behind our back. Each promotion makes a new replication id (master_replid),
- * so both together name a Redis and the life of its data: half of each, 80 bits that were drawn at random, because the
- * store's record has room for one of them.
+ * The run id is new with each start of the process. That is not enough: one process can be a primary, then a replica
+ * that takes over another's data, then a primary again, without its clients noticing. Each promotion makes a new
+ * replication id (master_replid). So both together name a Redis and the life of its data. The store's record has room
+ * for one id; half of each are 80 bits that were drawn at random.
  *
- * The replication id changes as well when a primary gets its first replica, or has had none for an hour: then entries are
- * left without need, once.
+ * The replication id also changes when a primary gets its first replica, or has had none for an hour. Then the entries
+ * are given up without need, once.
  *
- * What can't be trusted, whatever its name: a replica, for writes to it fail and what it has is late; and one that is loading its
- * file, for it answers INFO but no command.
+ * Two kinds of Redis cannot be trusted, whatever their identity. A replica refuses writes, and its data is late. A
+ * Redis that is loading its file answers INFO but no command.
  */
 #include "cache/identity.h"
 
@@ -20,7 +20,7 @@
 
 enum { HEX_MAX = 40, HALF = STORE_RUN_ID_MAX / 2 };
 
-/* Copies the value of "name:" at the beginning of a line; empty if it isn't there or too long. */
+/* Copies the value of "name:" at the beginning of a line; empty if there is none, or if it is too long. */
 static void info_value(struct slice info, const char *name, char *value, size_t size_bytes)
 {
     size_t name_len = strlen(name);
@@ -54,7 +54,7 @@ void identity_take(struct identity *identity, struct slice info)
     snprintf(identity->id, sizeof(identity->id), "%.*s%.*s", HALF, run_id, HALF, replication_id);
     identity->flaw = NULL;
     if (!run_id[0])
-        identity->flaw = "it doesn't tell its run id";
+        identity->flaw = "it does not tell its run id";
     else if (strcmp(role, "master") != 0)
         identity->flaw = "it is a replica: give the primary's address, or the sentinels'";
     else if (strcmp(loading, "1") == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who a Redis says it is, in its answer to INFO. context any (pure)
+ * Which Redis this is, by its answer to INFO. context any (pure)
  */
 #ifndef CACHE_IDENTITY_H
 #define CACHE_IDENTITY_H
@@ -9,7 +9,7 @@
 #include "store/store.h"
 
 struct identity {
-    char id[STORE_RUN_ID_MAX + 1]; /* of this process in this life as a primary; "": it doesn't tell */
+    char id[STORE_RUN_ID_MAX + 1]; /* of this process in this life as a primary; "": it does not tell */
     const char *flaw;              /* why it may not be trusted; NULL: it may */
 };
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Key names, put together by hand: one is made for every request, so this is no place for printf.
+ * Key names. One is made for every request, so they are put together by hand: printf would be too slow.
  *
- * A page's key holds a hash over all that makes the query: limit, order, filter and the place it begins after. Sixty-four
- * bits are no proof against a collision, so the page itself repeats the query and is a miss if that differs (page.h).
+ * A page's key holds a hash over all that makes the query: limit, order, filter and the place it begins after.
+ * Two queries may have the same 64 bits, so the page itself repeats the query and is a miss if that differs (page.h).
  */
 #include "cache/keys.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "cache/page.h"
 
 static void key_add(struct key *key, struct slice part)
 {
@@ -55,6 +55,15 @@ void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id)
     keys->lease = keys->writers = keys->entry;
     key_add(&keys->lease, SLICE(":lease"));
     key_add(&keys->writers, SLICE(":writers"));
+}
+
+struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
+{
+    int len = query->has_after
+                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
+                             (int)query->done, query->after.created_at_ms, query->after.id)
+                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
+    return (struct slice){text, (size_t)len};
 }
 
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query)

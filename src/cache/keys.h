@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of the cache's keys. The epoch stands in all of them: moving it on makes every older entry unreachable at once.
+ * The names of the cache's keys. The epoch stands in all of them: moving it on makes every older entry unreachable at
+ * once.
  *
  *   todo:EPOCH:{ID}                  hash: the entry (entry.h)
  *   todo:EPOCH:{ID}:lease            string: the token of the reader that may fill it
@@ -41,8 +42,13 @@ void key_mark_direct(struct key *key);
 
 void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id);
 
-/* query may be NULL for writers, who need no page. */
+/* query may be NULL: writers need no page. */
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query);
+
+enum { QUERY_TEXT_MAX = 112 };
+
+/* The query as text, the same for equal queries and no others; the answer borrows text. */
+struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query);
 
 static inline struct slice key_slice(const struct key *key)
 {

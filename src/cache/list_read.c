@@ -6,24 +6,28 @@
  *                        |--else--> join or start a flight: generation, store, fill
  *                        \--not what the reader asks for--> a direct flight: store
  *
- * Any write may change any page, so no page is invalidated by name: each write replaces the generation, a random token,
- * before and after it touches the store (write.c), and pages read under another token are dead. A page is filled only if
- * the token is still the one that was there before the store was read, and no writer is in flight; so a list that is asked for
- * after a write's answer shows that write. A generation that is evicted or expires costs misses, nothing else.
+ * Any write may change any page, so no page is invalidated by name. Each write replaces the generation, a random token,
+ * before and after it touches the store (write.c), and pages that were read under another token are dead. A page is
+ * filled only if two things hold: the token is still the one from before the store was read, and no writer is in
+ * flight. So a list that is asked for after a write's answer shows that write. A generation that is evicted or expires
+ * costs misses, nothing else.
  *
- * Several workers may fill the same page at once: there is no lease for pages, for they die young under writes anyway. In one
- * process the flight is shared like a todo's.
+ * Several workers may fill the same page at once. Pages have no lease, because writes end their lives soon anyway. In
+ * one process the flight is shared like a todo's.
  */
+#include "cache/list_read.h"
+
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
-#include "cache/demand.h"
-#include "cache/entry.h"
-#include "cache/page.h"
+#include "cache/flight.h"
+#include "cache/lifetime.h"
+#include "cache/scripts.h"
 
 struct list_flight {
     struct flight flight;
@@ -35,14 +39,9 @@ struct list_flight {
     struct cached_page value;
 };
 
-static struct cache_list *list_of_reader(struct cache_reader *reader)
-{
-    return (struct cache_list *)((char *)reader - offsetof(struct cache_list, reader));
-}
-
 static int64_t page_ttl_ms(const struct cache *cache, struct slice etag, int64_t at_ms)
 {
-    return entry_ttl_ms(cache->options.settings->list_ttl_s * 1000, etag, at_ms);
+    return lifetime_jittered_ms(cache->options.settings->list_ttl_s * 1000, etag, at_ms);
 }
 
 static void list_answer(struct cache_list *list, const struct cache_page_answer *answer)
@@ -73,7 +72,7 @@ static struct flight *list_flight_new(struct cache *cache, const struct store_qu
     self->flight.kind = &list_kind;
     self->flight.cache = cache;
     self->query = *query;
-    list_keys_init(&self->keys, cache->epoch, query);
+    list_keys_init(&self->keys, trust_epoch(cache->trust), query);
     self->flight.name = self->keys.page;
     self->flight.token = token_new();
     arena_init(&self->arena);
@@ -100,8 +99,9 @@ static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
     struct list_flight *self = (struct list_flight *)flight;
     const struct slice keys[] = {key_slice(&self->keys.generation), key_slice(&self->keys.writers)};
     char generation_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {slice_of(flight->token.text),
-                                 slice_of_int64(generation_ms, flight->cache->generation_ms)};
+    const struct slice args[] = {
+        slice_of(flight->token.text),
+        slice_of_int64(generation_ms, lifetime_generation_ms(flight->cache->options.settings))};
     script_run(flight->cache->redis, SCRIPT_LIST_ACQUIRE, keys, 2, args, 2, on_reply, flight);
 }
 
@@ -154,7 +154,7 @@ static void list_deliver(struct flight *flight, struct cache_reader *reader, con
     struct cache_page_answer answer = {.status = flight->status, .error = &flight->error, .trace = *trace};
     if (flight->status == STATUS_OK)
         answer.page = &self->value.page;
-    list_answer(list_of_reader(reader), &answer);
+    list_answer(container_of(reader, struct cache_list, reader), &answer);
 }
 
 static const struct flight_kind list_kind = {
@@ -174,11 +174,11 @@ static const struct flight_kind list_kind = {
 
 /* ---- The hit path ---- */
 
-static void list_board(struct cache_list *list, bool is_direct)
+static void list_join(struct cache_list *list, bool is_direct)
 {
     struct cache *cache = list->reader.cache;
     struct list_keys keys;
-    list_keys_init(&keys, cache->epoch, &list->query);
+    list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
     if (is_direct)
         key_mark_direct(&keys.page);
     if (flight_join(cache, &keys.page, &list->reader))
@@ -194,7 +194,7 @@ static void list_miss(struct cache_list *list, bool is_direct)
     if (list->demand.only_if_cached)
         list->done(list->ctx, &answer);
     else
-        list_board(list, is_direct);
+        list_join(list, is_direct);
 }
 
 static void on_deleted(void *ctx, const struct redis_reply *reply)
@@ -204,14 +204,14 @@ static void on_deleted(void *ctx, const struct redis_reply *reply)
 
 enum list_part { LIST_GENERATION, LIST_PAGE };
 
-/* A key of another type can't be one of ours, and would be in the way of the next fill. */
+/* A key of another type was not made by this service, and the next fill could not replace it: it is deleted. */
 static void list_discard_foreign(struct cache_list *list, enum list_part part, const struct redis_reply *reply)
 {
     if (!redis_reply_is_error(reply, "WRONGTYPE"))
         return;
     struct cache *cache = list->reader.cache;
     struct list_keys keys;
-    list_keys_init(&keys, cache->epoch, &list->query);
+    list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
     const struct key *key = part == LIST_PAGE ? &keys.page : &keys.generation;
     log_warn(NULL, "key_foreign", "key=%s action=deleted", key->text);
     redis_call(cache->redis, (struct slice[]){SLICE("DEL"), key_slice(key)}, 2, on_deleted, NULL);
@@ -259,12 +259,12 @@ void cache_list(struct cache *cache, struct cache_list *list)
 {
     reader_init(&list->reader, cache);
     bool may_ask_store = !list->demand.only_if_cached;
-    if (may_ask_store && (list->demand.from_store || !cache->trusted)) {
-        list_board(list, list->demand.from_store);
+    if (may_ask_store && (list->demand.from_store || !trust_is_given(cache->trust))) {
+        list_join(list, list->demand.from_store);
         return;
     }
     struct list_keys keys;
-    list_keys_init(&keys, cache->epoch, &list->query);
+    list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
     redis_call(cache->redis, (struct slice[]){SLICE("GET"), key_slice(&keys.generation)}, 2, on_generation, list);
     redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&keys.page)}, 2, on_page, list);
 }

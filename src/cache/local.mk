@@ -2,34 +2,26 @@
 noinst_LIBRARIES += libcache.a
 CACHE_LIBS = -lm
 libcache_a_SOURCES = \
-	src/cache/audit.c src/cache/audit.h \
-	src/cache/auditor.c src/cache/auditor.h \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
-	src/cache/change.c \
-	src/cache/demand.c src/cache/demand.h \
+	src/cache/change.c src/cache/change.h \
 	src/cache/entry.c src/cache/entry.h \
-	src/cache/epoch.c \
+	src/cache/epoch.c src/cache/epoch.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
-	src/cache/follow.c \
 	src/cache/identity.c src/cache/identity.h \
 	src/cache/keys.c src/cache/keys.h \
 	src/cache/lifetime.c src/cache/lifetime.h \
-	src/cache/kept_answer.c src/cache/kept_answer.h \
-	src/cache/limit.c src/cache/limit.h \
-	src/cache/link.c \
-	src/cache/list_read.c \
+	src/cache/list_read.c src/cache/list_read.h \
 	src/cache/mutant.h \
-	src/cache/outbox.c \
+	src/cache/options.h \
+	src/cache/outbox.c src/cache/outbox.h \
 	src/cache/page.c src/cache/page.h \
-	src/cache/purge.c src/cache/purge.h src/cache/purge_state.h \
-	src/cache/purge_lane.c \
-	src/cache/purge_record.c \
-	src/cache/purge_target.c src/cache/purge_target.h \
-	src/cache/scan.c src/cache/scan.h \
+	src/cache/reader.c src/cache/reader.h \
 	src/cache/scripts.c src/cache/scripts.h \
-	src/cache/todo_read.c \
-	src/cache/write.c
+	src/cache/todo_read.c src/cache/todo_read.h \
+	src/cache/trust.c src/cache/trust.h \
+	src/cache/write.c src/cache/write.h \
+	src/cache/write_store.c src/cache/write_store.h
 if FAILPOINTS
 libcache_a_SOURCES += src/cache/mutant.c
 endif
@@ -41,7 +33,6 @@ CACHE_LUA = \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
 	src/cache/scripts/invalidate.lua \
-	src/cache/scripts/limit.lua \
 	src/cache/scripts/list_acquire.lua \
 	src/cache/scripts/list_fence.lua \
 	src/cache/scripts/list_fill.lua \
@@ -49,10 +40,10 @@ CACHE_LUA = \
 	src/cache/scripts/publish.lua \
 	src/cache/scripts/release.lua \
 	src/cache/scripts/unfence.lua
-EXTRA_DIST += src/cache/scripts/embed.sh $(CACHE_LUA)
+EXTRA_DIST += src/redis/embed.sh $(CACHE_LUA)
 BUILT_SOURCES += src/cache/scripts_embedded.h
 CLEANFILES += src/cache/scripts_embedded.h
-src/cache/scripts_embedded.h: $(CACHE_LUA) src/cache/scripts/embed.sh
+src/cache/scripts_embedded.h: $(CACHE_LUA) src/redis/embed.sh
 	$(AM_V_GEN)$(MKDIR_P) src/cache && \
-	  sh $(srcdir)/src/cache/scripts/embed.sh $(srcdir) $(CACHE_LUA) > $@.new && mv $@.new $@
+	  sh $(srcdir)/src/redis/embed.sh SCRIPTS $(srcdir) $(CACHE_LUA) > $@.new && mv $@.new $@
 src/cache/scripts.$(OBJEXT): src/cache/scripts_embedded.h

@@ -2,10 +2,12 @@
 /*
  * How each rule of the protocol is left out.
  *
- * A checker that never went red proves nothing, so tests/faults/ runs it against these as well: design by design the
- * smallest change that opens one hole, made from outside the scripts, so that the scripts which people run are the ones tested.
- * A hole made by a second command, pipelined behind the script's, is open a little later than one in the script would be; that
- * costs the test some time and nothing else.
+ * A checker that never went red proves nothing, so tests/faults/ runs the history checker against these as well. Each
+ * mutant is the smallest change that opens one hole. It is made from outside the scripts, so the tested scripts are
+ * those that people run.
+ *
+ * A hole that a second command makes, pipelined behind the script's, opens a little later than one inside the script
+ * would. That costs the test some time and nothing else.
  *
  * JOINERS_TAKE_REFUSED and EPOCH_UNLOOKED are conditions in flight.c and write.c and need no function.
  *
@@ -13,44 +15,39 @@
  */
 #include "cache/mutant.h"
 
-#include "cache/cache_state.h"
+#include "base/mem.h"
+
+enum { FIELDS_MAX = 32 };
 
 static void on_nothing(void *ctx, const struct redis_reply *reply)
 {
     (void)ctx, (void)reply;
 }
 
-void mutant_steal_lease(struct cache *cache, const struct todo_keys *keys, const struct token *token)
+void mutant_steal_lease(struct redis *redis, struct slice lease_key, struct slice token)
 {
-    if (!failpoint_is_on(FAILPOINT_FILL_WITHOUT_LEASE))
-        return;
-    const struct slice set[] = {SLICE("SET"), key_slice(&keys->lease), slice_of(token->text)};
-    redis_call(cache->redis, set, 3, on_nothing, NULL);
+    if (failpoint_is_on(FAILPOINT_FILL_WITHOUT_LEASE))
+        redis_call(redis, (struct slice[]){SLICE("SET"), lease_key, token}, 3, on_nothing, NULL);
 }
 
-/* An entry that isn't there says "no writers" as well; that is when leases are given. */
-const struct key *mutant_writers(const struct todo_keys *keys)
+/* An absent entry says "no writers" as well, and leases are granted only while there is no entry. */
+struct slice mutant_writers(struct slice entry_key, struct slice writers_key)
 {
-    return failpoint_is_on(FAILPOINT_ACQUIRE_IGNORE_WRITERS) ? &keys->entry : &keys->writers;
+    return failpoint_is_on(FAILPOINT_ACQUIRE_IGNORE_WRITERS) ? entry_key : writers_key;
 }
 
-void mutant_publish_anyway(struct cache *cache, const struct fence_call *call, const struct entry_args *fields)
+void mutant_publish_anyway(struct redis *redis, struct slice entry_key, const struct slice *fields, size_t count)
 {
     if (!failpoint_is_on(FAILPOINT_PUBLISH_IGNORE_OVERLAP))
         return;
-    struct key key;
-    key_of_entry(&key, call->epoch, call->ids[0]);
-    struct slice args[2 + ENTRY_ARGS_MAX] = {SLICE("HSET"), key_slice(&key)};
-    memcpy(args + 2, fields->args, fields->count * sizeof(*args));
-    redis_call(cache->redis, args, 2 + fields->count, on_nothing, NULL);
+    struct slice args[2 + FIELDS_MAX] = {SLICE("HSET"), entry_key};
+    bug_unless(count <= FIELDS_MAX, "an entry has more fields than FIELDS_MAX allows");
+    memcpy(args + 2, fields, count * sizeof(*fields));
+    redis_call(redis, args, 2 + count, on_nothing, NULL);
 }
 
-void mutant_unmark(struct cache *cache, int64_t epoch, const char *id)
+void mutant_unmark(struct redis *redis, struct slice writers_key)
 {
-    if (!failpoint_is_on(FAILPOINT_LOST_MARK_UNTOLD))
-        return;
-    struct todo_keys keys;
-    todo_keys_init(&keys, epoch, id);
-    redis_call(cache->redis, (struct slice[]){SLICE("ZREM"), key_slice(&keys.writers), SLICE("!")}, 3, on_nothing,
-               NULL);
+    if (failpoint_is_on(FAILPOINT_LOST_MARK_UNTOLD))
+        redis_call(redis, (struct slice[]){SLICE("ZREM"), writers_key, SLICE("!")}, 3, on_nothing, NULL);
 }

@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The protocol with one rule left out: what the tests' history checker must notice. Each is a switch of base/failpoint.h and is
- * called where the rule is kept; in a build without failpoints there is nothing of it. context  loop only
+ * The protocol with one rule left out: the tests' history checker must notice each. Each mutant is a switch of
+ * base/failpoint.h and is called where the rule is kept. A build without failpoints contains none of it.
+ * context  loop only
  */
 #ifndef CACHE_MUTANT_H
 #define CACHE_MUTANT_H
 
+#include <stddef.h>
+
 #include "base/failpoint.h"
-#include "base/random.h"
-#include "cache/cache.h"
-#include "cache/entry.h"
-#include "cache/fence.h"
-#include "cache/keys.h"
+#include "base/slice.h"
+#include "redis/redis.h"
 
 #ifdef FAILPOINTS_ENABLED
 
-/* FILL_WITHOUT_LEASE, before a fill: makes the lease this reader's, whoever has it or deleted it. */
-void mutant_steal_lease(struct cache *cache, const struct todo_keys *keys, const struct token *token);
+/* FILL_WITHOUT_LEASE, before a fill: makes the lease this reader's, even if another has it or a write deleted it. */
+void mutant_steal_lease(struct redis *redis, struct slice lease_key, struct slice token);
 
 /* ACQUIRE_IGNORE_WRITERS: the key in which acquire looks for writers. */
-const struct key *mutant_writers(const struct todo_keys *keys);
+struct slice mutant_writers(struct slice entry_key, struct slice writers_key);
 
-/* PUBLISH_IGNORE_OVERLAP, after a publish: the entry is there, whatever publish.lua said. */
-void mutant_publish_anyway(struct cache *cache, const struct fence_call *call, const struct entry_args *fields);
+/* PUBLISH_IGNORE_OVERLAP, after a publish: the entry is stored, whatever publish.lua said. fields are HSET's. */
+void mutant_publish_anyway(struct redis *redis, struct slice entry_key, const struct slice *fields, size_t count);
 
-/* LOST_MARK_UNTOLD, after an unfence or publish that found its mark lost: takes away what it told the other writers. */
-void mutant_unmark(struct cache *cache, int64_t epoch, const char *id);
+/* LOST_MARK_UNTOLD, after an unfence or publish that found its mark lost: removes what it told the other writers. */
+void mutant_unmark(struct redis *redis, struct slice writers_key);
 
 #else
 
-#define mutant_steal_lease(cache, keys, token)     ((void)0)
-#define mutant_writers(keys)                       (&(keys)->writers)
-#define mutant_publish_anyway(cache, call, fields) ((void)0)
-#define mutant_unmark(cache, epoch, id)            ((void)0)
+#define mutant_steal_lease(redis, lease_key, token)            ((void)0)
+#define mutant_writers(entry_key, writers_key)                 (writers_key)
+#define mutant_publish_anyway(redis, entry_key, fields, count) ((void)0)
+#define mutant_unmark(redis, writers_key)                      ((void)(redis), (void)(writers_key))
 
 #endif
 

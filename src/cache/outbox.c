@@ -1,30 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The outbox: invalidations that Redis couldn't take, kept in the store beside the data they concern, and brought to Redis
- * when it can.
+ * The outbox: invalidations that Redis could not take, kept in the store beside the data they concern, and brought to
+ * Redis when it answers again.
  *
- *   list (store) -> fence what is open, unfence what is settled (Redis) -> remove what was settled (store) -> again if more
+ *   list (store) -> fence what is open, unfence what is closed (Redis) -> remove what was closed (store) -> again
  *
- * A record is one writer's fence on one id, under the writer's token; so bringing it to Redis is nothing but that writer's
- * own protocol, done late: an open record becomes its fence, with what is left of its time, and a settled one its unfence.
- * An open record past its deadline counts as settled: its worker died, and the store can't apply the write any more.
+ * A record is one writer's fence on one id, under the writer's token. To bring it to Redis is that writer's own
+ * protocol, done late: an open record becomes its fence, with what is left of its time, and a closed one its unfence.
+ * An open record past its deadline counts as closed, because its worker died and the store can no longer apply the
+ * write.
  *
- * Every worker drains; doing it twice does no harm. If one worker fences from an old listing what another has already unfenced,
- * that mark runs out at its deadline, and readers go past the cache until then: slower, never stale.
+ * Every worker drains, and draining twice does no harm. A worker may fence from an old listing what another has already
+ * unfenced; then that mark runs out at its deadline, and readers bypass the cache until then: slower, never stale.
  *
- * Guarantees: a record is removed only after Redis answered both of its scripts, on the connection that was there when the
- * drain began, under the epoch that still stands in the store after that. So a worker that is late to learn of another epoch
- * can't take a record away before those whom it concerns have had it. Open records are fenced but stay; if they alone fill a
- * listing, others may be hidden behind them, and the drain counts as unfinished until they are settled or past their deadline. What is owed (the store refused the record of a write that Redis couldn't unfence) lives
- * in this process only, until the store takes it.
+ * Guarantees: a drain removes a record only after Redis has answered both of its scripts, on the connection that the
+ * drain began with, and under the epoch that still stands in the store after that. So a worker that is late to learn of
+ * another epoch cannot remove a record before the workers that it concerns have seen it. Open records are fenced but
+ * stay. If they fill a whole listing, closed ones may be hidden behind them, and the drain counts as unfinished.
+ *
+ * What is owed: if neither Redis nor the store took a write's invalidation, this process keeps it until the store takes
+ * it.
  */
+#include "cache/outbox.h"
+
 #include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cache/cache_state.h"
 #include "cache/fence.h"
 
 enum { DRAIN_MAX = 256 };
@@ -36,16 +43,17 @@ struct owed {
 };
 
 struct outbox {
-    struct cache *cache;
+    const struct cache_options *options;
     struct store_fence fences[DRAIN_MAX];
     size_t count;
-    size_t settled_count; /* of fences, moved to the front */
-    int64_t epoch;        /* these two: when the drain began */
-    uint64_t distrust_count;
-    unsigned replies_left;
-    bool refused; /* a script */
-    bool drains;
-    bool has_news; /* since the last listing began */
+    size_t closed_count; /* of fences, moved to the front */
+    struct redis *redis; /* these two: of the drain under way */
+    int64_t epoch;
+    bool is_draining;
+    bool is_cut;         /* that connection is gone, or is not trusted any more */
+    unsigned calls_left; /* fences and unfences without an outcome */
+    bool is_refused;     /* one of them */
+    bool has_news;       /* since the last listing began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
@@ -56,28 +64,16 @@ struct outbox {
 
 static void outbox_list(struct outbox *outbox);
 
-static struct outbox *outbox_of_job(struct pool_job *job)
-{
-    return (struct outbox *)((char *)job - offsetof(struct outbox, job));
-}
-
 static void outbox_run(struct outbox *outbox, pool_work_fn work, pool_done_cb done)
 {
     outbox->job = (struct pool_job){.work = work, .done = done};
-    pool_run(outbox->cache->options.pool, &outbox->job);
+    pool_run(outbox->options->pool, &outbox->job);
 }
 
 static void outbox_end(struct outbox *outbox, enum drain_result result)
 {
-    outbox->drains = false;
+    outbox->is_draining = false;
     outbox->done(outbox->ctx, result);
-}
-
-/* Whether Redis has been the same all the time: what an earlier connection took says nothing about this one. */
-static bool outbox_is_current(const struct outbox *outbox)
-{
-    const struct cache *cache = outbox->cache;
-    return redis_is_up(cache->redis) && cache->distrust_count == outbox->distrust_count;
 }
 
 /* ---- The steps, last to first ---- */
@@ -85,8 +81,8 @@ static bool outbox_is_current(const struct outbox *outbox)
 /* pool thread */
 static enum status remove_work(struct pool_job *job, struct error *error)
 {
-    struct outbox *outbox = outbox_of_job(job);
-    struct store *store = outbox->cache->options.store;
+    struct outbox *outbox = container_of(job, struct outbox, job);
+    struct store *store = outbox->options->store;
     struct store_meta meta;
     failpoint_pass(FAILPOINT_DRAIN_BEFORE_REMOVE);
     enum status status = store_meta_get(store, &meta, error);
@@ -94,12 +90,12 @@ static enum status remove_work(struct pool_job *job, struct error *error)
         return status;
     if (meta.epoch != outbox->epoch)
         return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
-    return store_outbox_remove(store, outbox->fences, outbox->settled_count, error);
+    return store_outbox_remove(store, outbox->fences, outbox->closed_count, error);
 }
 
 static void on_removed(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct outbox *outbox = outbox_of_job(job);
+    struct outbox *outbox = container_of(job, struct outbox, job);
     if (status != STATUS_OK) {
         /* Unless the epoch has moved, they have been taken to Redis all the same. */
         bool is_done = status != STATUS_BUSY && outbox->count < DRAIN_MAX;
@@ -107,8 +103,8 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
         outbox_end(outbox, is_done ? DRAIN_DONE : DRAIN_UNFINISHED);
         return;
     }
-    stats_add(outbox->cache->options.stats, STAT_OUTBOX_DRAINED, outbox->settled_count);
-    log_info(NULL, "outbox_drained", "records=%zu", outbox->settled_count);
+    stats_add(outbox->options->stats, STAT_OUTBOX_DRAINED, outbox->closed_count);
+    log_info(NULL, "outbox_drained", "records=%zu", outbox->closed_count);
     if (outbox->count == DRAIN_MAX)
         outbox_list(outbox);
     else
@@ -117,22 +113,25 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
 
 static void outbox_remove(struct outbox *outbox)
 {
-    if (!outbox_is_current(outbox)) /* unanswered scripts too: there is no connection then */
+    if (outbox->is_cut)
         outbox_end(outbox, DRAIN_UNFINISHED);
-    else if (outbox->refused)
+    else if (outbox->is_refused)
         outbox_end(outbox, DRAIN_REFUSED);
-    else if (outbox->settled_count > 0)
+    else if (outbox->closed_count > 0)
         outbox_run(outbox, remove_work, on_removed);
     else
         outbox_end(outbox, outbox->count < DRAIN_MAX ? DRAIN_DONE : DRAIN_UNFINISHED);
 }
 
-static void on_script_reply(void *ctx, const struct redis_reply *reply)
+static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct outbox *outbox = ctx;
-    if (reply && !redis_reply_ok(reply))
-        outbox->refused = true;
-    if (--outbox->replies_left == 0)
+    (void)count;
+    if (outcome == FENCE_UNANSWERED)
+        outbox->is_cut = true;
+    else if (outcome == FENCE_REFUSED)
+        outbox->is_refused = true;
+    if (--outbox->calls_left == 0)
         outbox_remove(outbox);
 }
 
@@ -145,53 +144,55 @@ static size_t run_length(const struct store_fence *fences, size_t count)
     return length;
 }
 
-static void send_run(struct outbox *outbox, const struct store_fence *fences, size_t count, bool settled)
+static void send_run(struct outbox *outbox, const struct store_fence *fences, size_t count, bool is_closed)
 {
     const char *ids[DRAIN_MAX];
     for (size_t i = 0; i < count; i++)
         ids[i] = fences[i].id;
-    struct fence_call call = {.token = &fences[0].token,
+    struct fence_call call = {.redis = outbox->redis,
+                              .settings = outbox->options->settings,
+                              .token = &fences[0].token,
                               .ids = ids,
                               .id_count = count,
                               .epoch = outbox->epoch,
                               .window_ms = fences[0].deadline_at_ms - clock_wall_ms()};
-    outbox->replies_left += 2;
-    if (settled)
-        unfence_send(outbox->cache, &call, on_script_reply, on_script_reply, outbox);
+    outbox->calls_left++;
+    if (is_closed)
+        unfence_send(&call, on_brought, outbox);
     else
-        fence_send(outbox->cache, &call, on_script_reply, on_script_reply, outbox);
+        fence_send(&call, on_brought, outbox);
 }
 
-static void send_all(struct outbox *outbox, const struct store_fence *fences, size_t count, bool settled)
+static void send_all(struct outbox *outbox, const struct store_fence *fences, size_t count, bool is_closed)
 {
     for (size_t i = 0; i < count;) {
         size_t length = run_length(fences + i, count - i);
-        send_run(outbox, fences + i, length, settled);
+        send_run(outbox, fences + i, length, is_closed);
         i += length;
     }
 }
 
-/* Moves settled records to the front, keeping their order; returns how many there are. */
-static size_t settled_first(struct store_fence *fences, size_t count)
+/* Moves closed records to the front, keeping their order; returns how many there are. */
+static size_t closed_first(struct store_fence *fences, size_t count)
 {
     struct store_fence *open = mem_alloc((count + 1) * sizeof(*open));
-    size_t settled_count = 0, open_count = 0;
+    size_t closed_count = 0, open_count = 0;
     int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < count; i++)
         if (fences[i].settled || fences[i].deadline_at_ms <= now_ms)
-            fences[settled_count++] = fences[i];
+            fences[closed_count++] = fences[i];
         else
             open[open_count++] = fences[i];
-    memcpy(fences + settled_count, open, open_count * sizeof(*open));
+    memcpy(fences + closed_count, open, open_count * sizeof(*open));
     free(open);
-    return settled_count;
+    return closed_count;
 }
 
 static void on_listed(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct outbox *outbox = outbox_of_job(job);
+    struct outbox *outbox = container_of(job, struct outbox, job);
     (void)error;
-    if (status != STATUS_OK || !outbox_is_current(outbox)) {
+    if (status != STATUS_OK || outbox->is_cut) {
         outbox_end(outbox, DRAIN_UNFINISHED);
         return;
     }
@@ -199,18 +200,18 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
         outbox_end(outbox, DRAIN_DONE);
         return;
     }
-    outbox->refused = false;
-    outbox->replies_left = 0;
-    outbox->settled_count = settled_first(outbox->fences, outbox->count);
-    send_all(outbox, outbox->fences, outbox->settled_count, true);
-    send_all(outbox, outbox->fences + outbox->settled_count, outbox->count - outbox->settled_count, false);
+    outbox->is_refused = false;
+    outbox->calls_left = 0;
+    outbox->closed_count = closed_first(outbox->fences, outbox->count);
+    send_all(outbox, outbox->fences, outbox->closed_count, true);
+    send_all(outbox, outbox->fences + outbox->closed_count, outbox->count - outbox->closed_count, false);
 }
 
 /* pool thread */
 static enum status list_work(struct pool_job *job, struct error *error)
 {
-    struct outbox *outbox = outbox_of_job(job);
-    return store_outbox_list(outbox->cache->options.store, outbox->fences, DRAIN_MAX, &outbox->count, error);
+    struct outbox *outbox = container_of(job, struct outbox, job);
+    return store_outbox_list(outbox->options->store, outbox->fences, DRAIN_MAX, &outbox->count, error);
 }
 
 static void outbox_list(struct outbox *outbox)
@@ -219,23 +220,29 @@ static void outbox_list(struct outbox *outbox)
     outbox_run(outbox, list_work, on_listed);
 }
 
-void outbox_drain(struct outbox *outbox, outbox_drained_cb done, void *ctx)
+void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, outbox_drained_cb done, void *ctx)
 {
-    bug_unless(!outbox->drains, "two drains at once");
-    outbox->drains = true;
+    bug_unless(!outbox->is_draining, "two drains at once");
+    outbox->is_draining = true;
+    outbox->is_cut = false;
     outbox->done = done;
     outbox->ctx = ctx;
-    outbox->epoch = outbox->cache->epoch;
-    outbox->distrust_count = outbox->cache->distrust_count;
+    outbox->redis = redis;
+    outbox->epoch = epoch;
     outbox_list(outbox);
+}
+
+void outbox_cut(struct outbox *outbox)
+{
+    outbox->is_cut = true;
 }
 
 bool outbox_is_idle(const struct outbox *outbox)
 {
-    return !outbox->drains;
+    return !outbox->is_draining;
 }
 
-void outbox_note_settled(struct outbox *outbox)
+void outbox_note_closed(struct outbox *outbox)
 {
     outbox->has_news = true;
 }
@@ -247,11 +254,6 @@ bool outbox_has_news(const struct outbox *outbox)
 
 /* ---- What is owed ---- */
 
-static struct outbox *outbox_of_owed_job(struct pool_job *job)
-{
-    return (struct outbox *)((char *)job - offsetof(struct outbox, owed_job));
-}
-
 void outbox_owe(struct outbox *outbox, const struct token *token, const char *const *ids, size_t id_count)
 {
     struct owed *owed = mem_zalloc(sizeof(*owed) + id_count * sizeof(owed->fences[0]));
@@ -260,22 +262,21 @@ void outbox_owe(struct outbox *outbox, const struct token *token, const char *co
         owed->fences[i] = (struct store_fence){.token = *token, .settled = true};
         memcpy(owed->fences[i].id, ids[i], strlen(ids[i]) + 1);
     }
-    owed->next = outbox->owed;
-    outbox->owed = owed;
+    LL_PREPEND(outbox->owed, owed);
     log_warn(NULL, "invalidation_owed", "token=%s ids=%zu first=%s", token->text, id_count, ids[0]);
 }
 
 /* pool thread */
 static enum status owed_work(struct pool_job *job, struct error *error)
 {
-    struct outbox *outbox = outbox_of_owed_job(job);
+    struct outbox *outbox = container_of(job, struct outbox, owed_job);
     const struct owed *owed = outbox->paying;
-    return store_outbox_put(outbox->cache->options.store, owed->fences, owed->count, error);
+    return store_outbox_put(outbox->options->store, owed->fences, owed->count, error);
 }
 
 static void on_owed_put(struct pool_job *job, enum status status, const struct error *error)
 {
-    struct outbox *outbox = outbox_of_owed_job(job);
+    struct outbox *outbox = container_of(job, struct outbox, owed_job);
     struct owed *owed = outbox->paying;
     (void)error;
     outbox->paying = NULL;
@@ -283,8 +284,7 @@ static void on_owed_put(struct pool_job *job, enum status status, const struct e
         free(owed);
         outbox_tend(outbox);
     } else {
-        owed->next = outbox->owed;
-        outbox->owed = owed;
+        LL_PREPEND(outbox->owed, owed);
     }
 }
 
@@ -293,15 +293,15 @@ void outbox_tend(struct outbox *outbox)
     if (!outbox->owed || outbox->paying)
         return;
     outbox->paying = outbox->owed;
-    outbox->owed = outbox->owed->next;
+    LL_DELETE(outbox->owed, outbox->paying);
     outbox->owed_job = (struct pool_job){.work = owed_work, .done = on_owed_put};
-    pool_run(outbox->cache->options.pool, &outbox->owed_job);
+    pool_run(outbox->options->pool, &outbox->owed_job);
 }
 
-struct outbox *outbox_new(struct cache *cache)
+struct outbox *outbox_new(const struct cache_options *options)
 {
     struct outbox *outbox = mem_zalloc(sizeof(*outbox));
-    outbox->cache = cache;
+    outbox->options = options;
     return outbox;
 }
 
@@ -312,7 +312,7 @@ void outbox_free(struct outbox *outbox)
     bug_unless(!outbox->paying, "the outbox is freed while a job of its runs");
     while (outbox->owed) {
         struct owed *owed = outbox->owed;
-        outbox->owed = owed->next;
+        LL_DELETE(outbox->owed, owed);
         log_error(NULL, "invalidation_lost", "token=%s ids=%zu first=%s", owed->fences[0].token.text, owed->count,
                   owed->fences[0].id);
         free(owed);

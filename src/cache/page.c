@@ -5,26 +5,15 @@
  * A page is kept as the bytes that were answered, not as rows, so that its ETag stays true and a hit costs a copy. The
  * query it answers is kept beside it and compared: the key holds only a hash of it.
  *
- * A page is read back with suspicion: a hash that is no whole page of ours for this query is a miss.
+ * A hash that is not a whole page for this query is a miss, whatever else it may be.
  *
  * The next page's cursor is the last row's place in the order, and there is one only if the store saw a row behind it.
  */
 #include "cache/page.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/cursor.h"
 #include "base/json.h"
-
-struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
-{
-    int len = query->has_after
-                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
-                             (int)query->done, query->after.created_at_ms, query->after.id)
-                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
-    return (struct slice){text, (size_t)len};
-}
+#include "base/todo_json.h"
 
 uint8_t query_cursor_tag(const struct store_query *query)
 {
@@ -57,7 +46,7 @@ static unsigned take_field(struct cached_page *page, struct slice name, struct s
     return 0;
 }
 
-/* What becomes header fields: a page that can't be ours must not end the worker that reads it. */
+/* These texts become header fields: a page that this service did not make must not abort the worker. */
 static bool page_is_sound(const struct cached_page *page)
 {
     const struct slice texts[] = {page->page.etag, page->page.next};
@@ -101,7 +90,7 @@ void page_render(struct rendered_page *rendered, const struct store_query *query
     for (size_t i = 0; i < rows->count; i++) {
         if (i > 0)
             buf_append_char(&rendered->body, ',');
-        json_write_todo(&rendered->body, &rows->todos[i]);
+        todo_json_write(&rendered->body, &rows->todos[i]);
     }
     rendered->next[0] = '\0';
     buf_append_text(&rendered->body, "],\"next\":");

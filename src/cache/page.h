@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a cached page of a list looks like in Redis: a hash with "query" (what was asked), "body", "etag", "next" (the next
- * page's cursor, or empty), "gen" (the generation it was read under), "at" and "cost" as an entry has them.
- * Also how a page is rendered from the store's rows. context any (pure)
+ * What a cached page of a list looks like in Redis: a hash with "query" (what was asked), "body", "etag", "next" (the
+ * next page's cursor, or empty), "gen" (the generation it was read under), "at" and "cost" as an entry has them. Also
+ * how a page is rendered from the store's rows. context any (pure)
  */
 #ifndef CACHE_PAGE_H
 #define CACHE_PAGE_H
@@ -12,22 +12,24 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/etag.h"
 #include "base/slice.h"
-#include "cache/cache.h"
 #include "redis/redis.h"
 #include "store/store.h"
 
-enum { QUERY_TEXT_MAX = 112 };
-
-/* The query as text, the same for equal queries and no others; the answer borrows text. */
-struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query);
+/* A rendered page: the bytes that were answered first are answered until a write changes the list. */
+struct cache_page {
+    struct slice body; /* {"todos":[...],"next":...} */
+    struct slice etag; /* quotes included */
+    struct slice next; /* the next page's cursor; empty on the last page */
+};
 
 /* The tag that this query's cursors carry, so that one is not taken for another order's or filter's. */
 uint8_t query_cursor_tag(const struct store_query *query);
 
 struct cached_page {
-    struct cache_page page; /* borrowed from the reply, or from whoever filled it in */
+    struct cache_page page; /* borrowed from the reply, or from the code that filled it in */
     struct slice query, generation;
     int64_t at_ms;
     int64_t cost_ms;

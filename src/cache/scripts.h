@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The protocol's scripts on Redis; each is a .lua file in scripts/ with its contract at the top.
- *
- * EVALSHA, and on NOSCRIPT (Redis restarted, SCRIPT FLUSH) EVAL of that one call, which loads it again.
  * context  loop only; on_reply as in redis.h
  */
 #ifndef CACHE_SCRIPTS_H
@@ -18,7 +16,6 @@ enum script {
     SCRIPT_FENCE,
     SCRIPT_FILL,
     SCRIPT_INVALIDATE,
-    SCRIPT_LIMIT,
     SCRIPT_LIST_ACQUIRE,
     SCRIPT_LIST_FENCE,
     SCRIPT_LIST_FILL,
@@ -29,7 +26,7 @@ enum script {
     SCRIPT_COUNT
 };
 
-/* Runs a script; keys and args are copied. */
+/* Runs a script (redis_script.h); keys and args are copied. */
 void script_run(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
                 const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading one todo. The hit path is one HGETALL, nothing else; whatever it can't use goes on to a flight (flight.c).
+ * Reading one todo. The hit path is one HGETALL and nothing else; what it cannot use goes on to a flight (flight.c).
  *
  *   cache_get -> HGETALL --whole entry--> answer (hit, or negative hit)
  *                    |--absent, broken, no answer--> join or start a flight: acquire, store, fill
@@ -9,21 +9,27 @@
  * "There is no such todo" is a value like any other: it is filled as a negative entry with a lifetime of its own, and a
  * write of that id removes it like any other.
  *
- * A broken entry (another type, fields missing) can't be one of ours. It is deleted, for acquire would hand it out again, and
- * the read goes on as a miss. Other errors (NOPERM) say nothing about the entry and are a miss alone.
+ * A broken entry (another type, fields missing) was not made by this service. It is deleted, because acquire would
+ * answer it again, and the read goes on as a miss. Other errors (NOPERM) say nothing about the entry: they are a miss,
+ * and nothing is deleted.
+ *
+ * If the store is away, an entry past its end may be answered (stale_if_error_s), and the answer says so.
  */
+#include "cache/todo_read.h"
+
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cache/auditor.h"
 #include "cache/cache_state.h"
-#include "cache/demand.h"
 #include "cache/entry.h"
+#include "cache/flight.h"
 #include "cache/lifetime.h"
 #include "cache/mutant.h"
+#include "cache/scripts.h"
 
 struct todo_flight {
     struct flight flight;
@@ -32,11 +38,6 @@ struct todo_flight {
     struct arena arena; /* the value's texts */
     struct entry entry;
 };
-
-static struct cache_get *get_of_reader(struct cache_reader *reader)
-{
-    return (struct cache_get *)((char *)reader - offsetof(struct cache_get, reader));
-}
 
 static void count_read(struct cache *cache, const struct cache_answer *answer)
 {
@@ -56,14 +57,14 @@ static void get_answer(struct cache_get *get, const struct cache_answer *answer)
 
 static const struct flight_kind todo_kind;
 
-/* Other entries than the one filled at after_ms, or older ones, will do. */
+/* Entries that were filled after after_ms will do. */
 static struct flight *todo_flight_new(struct cache *cache, const char *id, int64_t after_ms)
 {
     struct todo_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &todo_kind;
     self->flight.cache = cache;
     memcpy(self->id, id, strlen(id) + 1);
-    todo_keys_init(&self->keys, cache->epoch, id);
+    todo_keys_init(&self->keys, trust_epoch(cache->trust), id);
     self->flight.name = self->keys.entry;
     self->flight.after_ms = after_ms;
     self->flight.token = token_new();
@@ -87,8 +88,8 @@ static void todo_destroy(struct flight *flight)
 static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
-    const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease),
-                                 key_slice(mutant_writers(&self->keys))};
+    const struct slice entry = key_slice(&self->keys.entry), writers = key_slice(&self->keys.writers);
+    const struct slice keys[] = {entry, key_slice(&self->keys.lease), mutant_writers(entry, writers)};
     char lease_ms[INT64_TEXT_MAX + 1], after_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
@@ -96,7 +97,7 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
     script_run(flight->cache->redis, SCRIPT_ACQUIRE, keys, 3, args, 3, on_reply, flight);
 }
 
-/* The entry's texts are in the reply, which is gone by the time of deliver for those who wait: copied. */
+/* The entry's texts are in the reply, which is freed before a waiting reader gets its answer: copied. */
 static enum flight_grant todo_found(struct todo_flight *self, const struct redis_reply *reply)
 {
     struct entry entry;
@@ -131,13 +132,14 @@ static enum status todo_fetch(struct flight *flight, struct store *store, struct
 static int64_t todo_flight_ttl_ms(const struct flight *flight)
 {
     const struct todo_flight *self = (const struct todo_flight *)flight;
-    return lifetime_ms(flight->cache, self->entry.negative, self->id, flight->at_ms).hard_ms;
+    return lifetime_ms(flight->cache->options.settings, self->entry.negative, self->id, flight->at_ms).hard_ms;
 }
 
 static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
-    int64_t kept_ms = lifetime_ms(flight->cache, self->entry.negative, self->id, flight->at_ms).kept_ms;
+    int64_t kept_ms =
+        lifetime_ms(flight->cache->options.settings, self->entry.negative, self->id, flight->at_ms).kept_ms;
     self->entry.at_ms = flight->at_ms;
     self->entry.cost_ms = flight->cost_us / 1000;
     struct entry_args fields;
@@ -146,7 +148,7 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(flight->token.text), slice_of_int64(ttl_ms, kept_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease)};
-    mutant_steal_lease(flight->cache, &self->keys, &flight->token);
+    mutant_steal_lease(flight->cache->redis, keys[1], slice_of(flight->token.text));
     script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
 }
 
@@ -166,13 +168,13 @@ static void get_direct(struct cache_get *get);
 static void get_last_resort(struct cache_get *get, enum status status, const struct error *error);
 
 /*
- * A value that isn't the store's word to this very reader may be older than what the reader has seen (demand.c); and where the
- * store has none to give, an entry past its end may have to do.
+ * A value that the store did not read for this very reader may be older than what the reader has seen (reader.c). If
+ * the store failed, an entry past its end may have to do.
  */
 static void todo_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
-    struct cache_get *get = get_of_reader(reader);
+    struct cache_get *get = container_of(reader, struct cache_get, reader);
     struct cache_answer answer = {.status = flight->status, .trace = *trace};
     bool is_value = flight->status == STATUS_OK || flight->status == STATUS_NOT_FOUND;
     if (flight->status == STATUS_OK)
@@ -215,14 +217,14 @@ static void on_last_resort(void *ctx, const struct redis_reply *reply)
     struct cache_get *get = ctx;
     struct cache *cache = get->reader.cache;
     struct entry entry;
-    if (!reply || !cache->trusted || entry_parse(&entry, get->id, reply) != ENTRY_FOUND || entry.negative ||
-        entry.todo.v < get->demand.least_v) {
+    if (!reply || !trust_is_given(cache->trust) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND ||
+        entry.negative || entry.todo.v < get->demand.least_v) {
         get_fail(get);
         return;
     }
     struct cache_answer answer = {.status = STATUS_OK, .todo = &entry.todo};
     answer.trace = (struct cache_trace){.source = CACHE_HIT, .stale = true};
-    trace_date(&answer.trace, entry.at_ms, lifetime_ms(cache, false, get->id, entry.at_ms).hard_ms);
+    trace_date(&answer.trace, entry.at_ms, lifetime_ms(cache->options.settings, false, get->id, entry.at_ms).hard_ms);
     trace_time(&answer.trace, &get->reader, -1);
     cache_count(cache, STAT_STALE);
     get_answer(get, &answer);
@@ -233,12 +235,12 @@ static void get_last_resort(struct cache_get *get, enum status status, const str
     struct cache *cache = get->reader.cache;
     get->error = *error;
     get->error.status = status;
-    if (cache->options.settings->stale_if_error_s == 0 || !cache->trusted || get->demand.from_store) {
+    if (cache->options.settings->stale_if_error_s == 0 || !trust_is_given(cache->trust) || get->demand.from_store) {
         get_fail(get);
         return;
     }
     struct key key;
-    key_of_entry(&key, cache->epoch, get->id);
+    key_of_entry(&key, trust_epoch(cache->trust), get->id);
     redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_last_resort, get);
 }
 
@@ -248,17 +250,17 @@ static void get_direct(struct cache_get *get)
 {
     struct cache *cache = get->reader.cache;
     struct key name;
-    key_of_entry(&name, cache->epoch, get->id);
+    key_of_entry(&name, trust_epoch(cache->trust), get->id);
     key_mark_direct(&name);
     if (!flight_join(cache, &name, &get->reader))
         flight_start(flight_make_direct(todo_flight_new(cache, get->id, -1)), &get->reader);
 }
 
-static void get_board(struct cache_get *get, int64_t after_ms)
+static void get_join(struct cache_get *get, int64_t after_ms)
 {
     struct cache *cache = get->reader.cache;
     struct key name;
-    key_of_entry(&name, cache->epoch, get->id);
+    key_of_entry(&name, trust_epoch(cache->trust), get->id);
     if (!flight_join(cache, &name, &get->reader))
         flight_start(todo_flight_new(cache, get->id, after_ms), &get->reader);
 }
@@ -277,7 +279,7 @@ static bool get_ends_here(struct cache_get *get)
 static void refresh_begin(struct cache *cache, const char *id, int64_t at_ms)
 {
     struct key name;
-    key_of_entry(&name, cache->epoch, id);
+    key_of_entry(&name, trust_epoch(cache->trust), id);
     if (flight_is_under_way(cache, &name))
         return;
     struct flight *flight = todo_flight_new(cache, id, at_ms);
@@ -292,9 +294,10 @@ static void get_hit(struct cache_get *get, const struct entry *entry, const stru
     struct cache *cache = get->reader.cache;
     struct cache_answer answer = {.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
     answer.todo = entry->negative ? NULL : &entry->todo;
-    if (lifetime_wants_refresh(cache, lifetime, entry, trace->age_ms))
+    if (!entry->negative && lifetime_wants_refresh(cache->options.settings, lifetime, entry->cost_ms, trace->age_ms))
         refresh_begin(cache, get->id, entry->at_ms);
-    auditor_note_hit(cache->auditor, get->id, entry->negative);
+    if (cache->on_hit)
+        cache->on_hit(cache->on_hit_ctx, get->id, entry->negative);
     trace_time(trace, &get->reader, -1);
     answer.trace = *trace;
     get_answer(get, &answer);
@@ -302,7 +305,7 @@ static void get_hit(struct cache_get *get, const struct entry *entry, const stru
 
 static void get_found(struct cache_get *get, const struct entry *entry)
 {
-    struct lifetime lifetime = lifetime_ms(get->reader.cache, entry->negative, get->id, entry->at_ms);
+    struct lifetime lifetime = lifetime_ms(get->reader.cache->options.settings, entry->negative, get->id, entry->at_ms);
     struct cache_trace trace = {.source = CACHE_HIT};
     trace_date(&trace, entry->at_ms, lifetime.hard_ms);
     bool is_over = trace.age_ms >= lifetime.hard_ms;
@@ -311,7 +314,7 @@ static void get_found(struct cache_get *get, const struct entry *entry)
     else if (get_ends_here(get))
         return;
     else if (is_over)
-        get_board(get, entry->at_ms);
+        get_join(get, entry->at_ms);
     else
         get_direct(get);
 }
@@ -320,7 +323,7 @@ static void get_found(struct cache_get *get, const struct entry *entry)
 static void entry_discard(struct cache *cache, const char *id)
 {
     struct key key;
-    key_of_entry(&key, cache->epoch, id);
+    key_of_entry(&key, trust_epoch(cache->trust), id);
     log_warn(NULL, "entry_broken", "id=%s action=deleted", id);
     redis_call(cache->redis, (struct slice[]){SLICE("DEL"), key_slice(&key)}, 2, on_released, NULL);
 }
@@ -339,7 +342,7 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
             entry_discard(get->reader.cache, get->id);
     }
     if (!get_ends_here(get))
-        get_board(get, -1);
+        get_join(get, -1);
 }
 
 void cache_get(struct cache *cache, struct cache_get *get)
@@ -350,11 +353,11 @@ void cache_get(struct cache *cache, struct cache_get *get)
         get_direct(get);
         return;
     }
-    if (may_ask_store && !cache->trusted) {
-        get_board(get, -1);
+    if (may_ask_store && !trust_is_given(cache->trust)) {
+        get_join(get, -1);
         return;
     }
     struct key key;
-    key_of_entry(&key, cache->epoch, get->id);
+    key_of_entry(&key, trust_epoch(cache->trust), get->id);
     redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_entry, get);
 }

@@ -10,14 +10,15 @@
  *
  * Memory is one batch. CHECKS_MAX and the pool bound the load on the store, so it may run beside the workers.
  */
+#include "control/control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/audit.h"
+#include "audit/scan.h"
 #include "base/container.h"
 #include "base/mem.h"
-#include "cache/audit.h"
-#include "cache/scan.h"
-#include "control/control_state.h"
 
 enum { CHECKS_MAX = 8, SECOND_LOOK_MS = 2000 };
 

@@ -16,7 +16,6 @@
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "control/control_state.h"
 
 enum { TEND_MS = 1000, LOOK_MS = 5, TRUST_WAIT_MS = 2000 };
 

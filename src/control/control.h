@@ -29,6 +29,17 @@ struct control_options {
 /* error is borrowed until done returns. */
 typedef void (*control_done_cb)(void *ctx, enum status status, const struct error *error);
 
+/* The room's own: the parts, and the one thing that is under way. */
+struct control {
+    struct control_options options;
+    struct timer *tend, *wait;
+    int64_t wait_end_at_ms; /* loop time */
+    struct pool_job job;
+    int64_t *epoch; /* where the new one goes */
+    control_done_cb done;
+    void *ctx;
+};
+
 struct control *control_new(const struct control_options *options);
 
 /* When nothing is under way; NULL is fine. */

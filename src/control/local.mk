@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libcontrol.a
 libcontrol_a_SOURCES = \
 	src/control/audit_all.c \
-	src/control/control.c src/control/control.h src/control/control_state.h \
+	src/control/control.c src/control/control.h \
 	src/control/purge.c \
 	src/control/warm.c
 dist_man_MANS += doc/todoctl.8

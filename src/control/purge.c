@@ -9,12 +9,13 @@
  *
  * Ids are purged CHUNK at a time, so that no script keeps Redis busy for long.
  */
+#include "control/control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "control/control_state.h"
 
 enum { CHUNK = 500 };
 

@@ -8,12 +8,13 @@
  * entry is filled that a write has made old meanwhile. That costs one store read per todo, and needs no rule of its
  * own.
  */
+#include "control/control.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
-#include "control/control_state.h"
 
 enum { PAGE_ROWS = 200, READS_MAX = 8 };
 

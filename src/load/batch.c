@@ -77,14 +77,6 @@ static bool batch_is_full(const struct batch *batch)
     return batch->count + batch->reject_count == BATCH_ROWS_MAX || arena_used_bytes(&batch->arena) >= BATCH_BYTES_MAX;
 }
 
-/* Whether a stored todo is this one, field by field. */
-static bool todo_is_stored(const struct todo *todo, const struct todo *stored)
-{
-    return slice_equal(todo->name, stored->name) && slice_equal(todo->description, stored->description) &&
-           todo->done == stored->done && todo->v == stored->v && todo->created_at_ms == stored->created_at_ms &&
-           todo->updated_at_ms == stored->updated_at_ms;
-}
-
 /* After a batch was sent again: finds out which of the taken ids hold our own rows. */
 static enum status batch_find_own(struct batch *batch, struct store *store, struct error *error)
 {
@@ -97,7 +89,7 @@ static enum status batch_find_own(struct batch *batch, struct store *store, stru
         struct todo stored;
         arena_reset(&arena);
         status = store_get(store, batch->ids[i], &arena, &stored, error);
-        if (status == STATUS_OK && todo_is_stored(&batch->todos[i], &stored))
+        if (status == STATUS_OK && todo_equal(&batch->todos[i], &stored))
             batch->results[i] = STATUS_OK;
         if (status == STATUS_NOT_FOUND)
             status = STATUS_OK; /* deleted since: EXISTS only says that it was there */

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mapping from members to fields.
+ * Which member of a record fills which field of a todo. A field takes the member of its own name, or else a synonym:
  *
- *   id           id, else _id, else a new UUIDv7 as POST makes one. A string, an integral number, or an ObjectId as hex.
- *   name         name, else title.
- *   description  description; empty if there is none.
- *   done         done, else completed; false if there is none. A boolean; in CSV true, false, 1, 0, yes or no.
+ *   id           else _id, else a new UUIDv7 as POST makes one. A string, a whole number, or an ObjectId as hex.
+ *   name         else title. It must be there.
+ *   description  empty if there is none.
+ *   done         else completed; false if there is none. A boolean; in CSV true, false, 1, 0, yes or no.
  *   created_at   RFC 3339 text or a date; the time of the load if there is none.
  *   updated_at   likewise; created_at if there is none.
- *   v            left out without a word: a row that comes in begins its life here, with v 1.
+ *   v            ignored without a note: an imported todo begins its life here, with v 1.
  *
- * Each member has a rank within its field and the highest wins, whatever their order; a loser is not even looked at, so
- * that an odd _id does no harm beside a good id. Values are therefore kept as they come and converted in row_finish(),
- * which ends with todo_check(): what comes out keeps every rule of base/todo.h.
+ * Any other field of TODO_FIELDS (base/todo.h) is taken by its own name, and has its default if there is no such member.
+ *
+ * The own name wins over a synonym, whatever their order, and a losing member is not looked at: an odd _id does no harm
+ * beside a good id. Values are therefore kept as they come, and converted in row_finish(). That ends with todo_check(), so
+ * each todo that comes out keeps the rules.
  *
  * Members that belong to no field are noted, each name once, at most ROW_NOTE_MAX names.
  *
- * What it does not do: convert texts (trim, fold, repair). A row is right or it is rejected.
+ * It does not repair texts (trim, fold). A row is right or it is rejected.
  */
 #include "load/row.h"
 
@@ -27,27 +29,20 @@
 
 #include "base/date.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/random.h"
 
 enum { ROW_EXACT_DOUBLE_BITS = 53 }; /* integers up to 2^53 are exact in a double */
 
-struct row_member {
-    const char *name;
-    enum todo_field field;
-    int rank; /* higher wins; 0: left out silently */
-};
+enum { ROW_RANK_SYNONYM = 1, ROW_RANK_OWN_NAME = 2 };
 
-static const struct row_member ROW_MEMBERS[] = {
-    {"id", TODO_ID, 2},
-    {"_id", TODO_ID, 1},
-    {"name", TODO_NAME, 2},
-    {"title", TODO_NAME, 1},
-    {"description", TODO_DESCRIPTION, 1},
-    {"done", TODO_DONE, 2},
-    {"completed", TODO_DONE, 1},
-    {"created_at", TODO_CREATED_AT, 1},
-    {"updated_at", TODO_UPDATED_AT, 1},
-    {"v", TODO_V, 0},
+static const struct {
+    struct slice name;
+    enum todo_field field;
+} ROW_SYNONYMS[] = {
+    {SLICE("_id"), TODO_ID},
+    {SLICE("title"), TODO_NAME},
+    {SLICE("completed"), TODO_DONE},
 };
 
 static const struct {
@@ -67,12 +62,18 @@ static const char *const ROW_TYPE_NAMES[] = {
     [ROW_OTHER] = "of a type that no field takes",
 };
 
-static const struct row_member *row_member_find(struct slice name)
+/* TODO_FIELD_COUNT: the member belongs to no field. */
+static enum todo_field row_field_find(struct slice name, int *rank)
 {
-    for (size_t i = 0; i < sizeof(ROW_MEMBERS) / sizeof(*ROW_MEMBERS); i++)
-        if (slice_equal(name, slice_of(ROW_MEMBERS[i].name)))
-            return &ROW_MEMBERS[i];
-    return NULL;
+    *rank = ROW_RANK_OWN_NAME;
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
+        if (slice_equal(name, TODO_ROWS[field].name))
+            return field;
+    *rank = ROW_RANK_SYNONYM;
+    for (size_t i = 0; i < sizeof(ROW_SYNONYMS) / sizeof(ROW_SYNONYMS[0]); i++)
+        if (slice_equal(name, ROW_SYNONYMS[i].name))
+            return ROW_SYNONYMS[i].field;
+    return TODO_FIELD_COUNT;
 }
 
 static void row_note(struct row_maker *maker, struct slice name)
@@ -93,7 +94,7 @@ static enum status row_type_refuse(enum todo_field field, enum row_type type, co
                      wanted);
 }
 
-/* Only a whole number that a double holds exactly is the same number in every program that wrote or reads it. */
+/* A whole number that a double holds exactly is the same number in every program. */
 static bool row_real_to_integer(double real, int64_t *integer)
 {
     const double limit = (double)(INT64_C(1) << ROW_EXACT_DOUBLE_BITS);
@@ -138,51 +139,47 @@ static enum status row_finish_id(struct row_maker *maker, struct todo *todo, str
     return STATUS_OK;
 }
 
-static enum status row_finish_text(const struct row_maker *maker, enum todo_field field, struct slice *text,
+static enum status row_missing(enum todo_field field, struct error *error)
+{
+    for (size_t i = 0; i < sizeof(ROW_SYNONYMS) / sizeof(ROW_SYNONYMS[0]); i++) {
+        if (ROW_SYNONYMS[i].field == field) {
+            return error_set(error, STATUS_INVALID, "there is no %s, and no %s to stand in for it",
+                             todo_field_name(field), ROW_SYNONYMS[i].name.data);
+        }
+    }
+    return error_set(error, STATUS_INVALID, "there is no %s", todo_field_name(field));
+}
+
+static enum status row_finish_text(const struct row_value *value, enum todo_field field, struct slice *text,
                                    struct error *error)
 {
-    const struct row_value *value = &maker->values[field];
-    *text = SLICE("");
-    if (value->type == ROW_NULL)
-        return STATUS_OK;
     if (value->type != ROW_TEXT && value->type != ROW_CELL)
         return row_type_refuse(field, value->type, "a string", error);
     *text = value->text;
     return STATUS_OK;
 }
 
-static enum status row_finish_name(const struct row_maker *maker, struct todo *todo, struct error *error)
+static enum status row_finish_flag(const struct row_value *value, enum todo_field field, bool *flag,
+                                   struct error *error)
 {
-    if (maker->values[TODO_NAME].type == ROW_NULL)
-        return error_set(error, STATUS_INVALID, "there is no name, and no title to stand in for it");
-    return row_finish_text(maker, TODO_NAME, &todo->name, error);
-}
-
-static enum status row_finish_done(const struct row_maker *maker, struct todo *todo, struct error *error)
-{
-    const struct row_value *value = &maker->values[TODO_DONE];
-    todo->done = value->type == ROW_BOOL && value->boolean;
-    if (value->type == ROW_NULL || value->type == ROW_BOOL)
+    if (value->type != ROW_BOOL && value->type != ROW_CELL)
+        return row_type_refuse(field, value->type, "a boolean", error);
+    *flag = value->boolean;
+    if (value->type == ROW_BOOL)
         return STATUS_OK;
-    for (size_t i = 0; value->type == ROW_CELL && i < sizeof(ROW_BOOLEANS) / sizeof(*ROW_BOOLEANS); i++) {
-        /* the arena's copies end in NUL */
+    for (size_t i = 0; i < sizeof(ROW_BOOLEANS) / sizeof(ROW_BOOLEANS[0]); i++) {
+        /* the copies in the arena end in NUL */
         if (strcasecmp(value->text.data, ROW_BOOLEANS[i].word) == 0) {
-            todo->done = ROW_BOOLEANS[i].value;
+            *flag = ROW_BOOLEANS[i].value;
             return STATUS_OK;
         }
     }
-    if (value->type == ROW_CELL)
-        return error_set(error, STATUS_INVALID, "done is none of true, false, 1, 0, yes, no");
-    return row_type_refuse(TODO_DONE, value->type, "a boolean", error);
+    return error_set(error, STATUS_INVALID, "%s is none of true, false, 1, 0, yes, no", todo_field_name(field));
 }
 
-static enum status row_finish_time(const struct row_maker *maker, enum todo_field field, int64_t default_ms,
-                                   int64_t *at_ms, struct error *error)
+static enum status row_finish_time(const struct row_value *value, enum todo_field field, int64_t *at_ms,
+                                   struct error *error)
 {
-    const struct row_value *value = &maker->values[field];
-    *at_ms = default_ms;
-    if (value->type == ROW_NULL)
-        return STATUS_OK;
     if (value->type == ROW_TIME) {
         *at_ms = value->integer;
         return STATUS_OK;
@@ -194,6 +191,40 @@ static enum status row_finish_time(const struct row_maker *maker, enum todo_fiel
     char shown[DATE_RFC3339_LEN * 2];
     return error_set(error, STATUS_INVALID, "%s \"%s\" is no RFC 3339 time such as 2024-01-31T23:59:59Z",
                      todo_field_name(field), log_value(shown, sizeof(shown), value->text));
+}
+
+/* What a field has without a member, if that is not its default. */
+static void row_default(const struct row_maker *maker, enum todo_field field, struct todo *todo)
+{
+    if (field == TODO_CREATED_AT)
+        todo->created_at_ms = maker->now_ms;
+    else if (field == TODO_UPDATED_AT)
+        todo->updated_at_ms = todo->created_at_ms;
+}
+
+static enum status row_finish_field(struct row_maker *maker, enum todo_field field, struct todo *todo,
+                                    struct error *error)
+{
+    const struct row_value *value = &maker->values[field];
+    void *member = todo_member(todo, field);
+    enum todo_type type = TODO_ROWS[field].type;
+    if (value->type == ROW_NULL && type != TODO_TYPE_ID) {
+        row_default(maker, field, todo);
+        return todo_field_required(field) ? row_missing(field, error) : STATUS_OK;
+    }
+    switch (type) {
+    case TODO_TYPE_ID:
+        return row_finish_id(maker, todo, error);
+    case TODO_TYPE_TEXT:
+        return row_finish_text(value, field, member, error);
+    case TODO_TYPE_FLAG:
+        return row_finish_flag(value, field, member, error);
+    case TODO_TYPE_INTEGER:
+        break; /* v is the only one, and is hidden */
+    case TODO_TYPE_TIME:
+        return row_finish_time(value, field, member, error);
+    }
+    bug_unless(false, "a field of a type that no record can give");
 }
 
 void row_maker_init(struct row_maker *maker, int64_t now_ms)
@@ -211,34 +242,28 @@ void row_begin(struct row_maker *maker, struct arena *arena)
 
 void row_put(struct row_maker *maker, struct slice name, const struct row_value *value)
 {
-    const struct row_member *member = row_member_find(name);
-    if (!member) {
+    int rank;
+    enum todo_field field = row_field_find(name, &rank);
+    if (field == TODO_FIELD_COUNT) {
         row_note(maker, name);
         return;
     }
     if (value->type == ROW_NULL || (value->type == ROW_CELL && value->text.len == 0))
         return;
-    if (member->rank <= maker->ranks[member->field])
+    if (TODO_ROWS[field].access == TODO_ACCESS_HIDDEN || rank <= maker->ranks[field])
         return;
-    maker->ranks[member->field] = member->rank;
-    maker->values[member->field] = *value;
-    maker->values[member->field].text = arena_copy(maker->arena, value->text);
+    maker->ranks[field] = rank;
+    maker->values[field] = *value;
+    maker->values[field].text = arena_copy(maker->arena, value->text);
 }
 
 enum status row_finish(struct row_maker *maker, struct todo *todo, struct error *error)
 {
-    memset(todo, 0, sizeof(*todo));
-    todo->v = 1;
-    enum status status = row_finish_id(maker, todo, error);
-    if (status == STATUS_OK)
-        status = row_finish_name(maker, todo, error);
-    if (status == STATUS_OK)
-        status = row_finish_text(maker, TODO_DESCRIPTION, &todo->description, error);
-    if (status == STATUS_OK)
-        status = row_finish_done(maker, todo, error);
-    if (status == STATUS_OK)
-        status = row_finish_time(maker, TODO_CREATED_AT, maker->now_ms, &todo->created_at_ms, error);
-    if (status == STATUS_OK)
-        status = row_finish_time(maker, TODO_UPDATED_AT, todo->created_at_ms, &todo->updated_at_ms, error);
-    return status == STATUS_OK ? todo_check(todo, error) : status;
+    *todo = TODO_DEFAULT;
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        enum status status = row_finish_field(maker, field, todo, error);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return todo_check(todo, error);
 }

@@ -9,5 +9,6 @@ libredis_a_SOURCES = \
 	src/redis/redis_encode.c src/redis/redis_encode.h \
 	src/redis/redis_error.c src/redis/redis_error.h \
 	src/redis/redis_reply.c src/redis/redis_reply.h \
+	src/redis/redis_script.c src/redis/redis_script.h \
 	src/redis/redis_wire.c src/redis/redis_wire.h \
 	src/redis/sentinel.c src/redis/sentinel.h

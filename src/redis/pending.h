@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "redis/redis.h"
+#include "redis/redis_reply.h"
 
 struct pending {
     redis_reply_cb on_reply;

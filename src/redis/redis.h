@@ -22,14 +22,9 @@
 #include "base/events.h"
 #include "base/slice.h"
 #include "base/stats.h"
+#include "redis/redis_reply.h"
 
 struct redis;
-struct redis_reply;
-
-enum redis_type { REDIS_TYPE_NIL, REDIS_TYPE_TEXT, REDIS_TYPE_INTEGER, REDIS_TYPE_ARRAY, REDIS_TYPE_ERROR };
-
-/* reply is borrowed until the callback returns; NULL: no answer came, and it is unknown whether the command ran. */
-typedef void (*redis_reply_cb)(void *ctx, const struct redis_reply *reply);
 
 struct redis_options {
     const struct events *events; /* borrowed */
@@ -71,17 +66,5 @@ void redis_call(struct redis *redis, const struct slice *args, size_t count, red
 
 /* The same for a command that is encoded already (redis_encode.h). */
 void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_reply, void *ctx);
-
-enum redis_type redis_reply_type(const struct redis_reply *reply);
-struct slice redis_reply_text(const struct redis_reply *reply); /* TEXT, ERROR; else absent */
-int64_t redis_reply_integer(const struct redis_reply *reply);   /* INTEGER; else 0 */
-size_t redis_reply_count(const struct redis_reply *reply);      /* ARRAY; else 0 */
-const struct redis_reply *redis_reply_item(const struct redis_reply *reply, size_t index);
-
-/* Whether an answer came and is no error. */
-bool redis_reply_ok(const struct redis_reply *reply);
-
-/* Whether an error came that begins with word: "NOSCRIPT", "WRONGTYPE". */
-bool redis_reply_is_error(const struct redis_reply *reply, const char *word);
 
 #endif

@@ -17,8 +17,6 @@
 #include <hiredis/hiredis.h>
 #include <string.h>
 
-#include "redis/redis.h"
-
 /* ---- What hiredis' reader calls; NULL ends the connection. ---- */
 
 static void *reply_new(const redisReadTask *task, int type)

@@ -11,8 +11,10 @@
 #ifndef REDIS_REDIS_WIRE_H
 #define REDIS_REDIS_WIRE_H
 
-#include "redis/redis.h"
+#include "base/events.h"
+#include "base/stats.h"
 #include "redis/redis_address.h"
+#include "redis/redis_reply.h"
 
 struct redis_wire;
 

@@ -13,7 +13,9 @@
  */
 #include "server/backend.h"
 
+#include "audit/auditor.h"
 #include "cache/cache.h"
+#include "follow/follow.h"
 #include "server/http_client.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -59,10 +61,14 @@ static enum status backend_open_cache(struct backend *backend, const struct back
         .store = backend->store,
         .pool = backend->pool,
         .stats = options->stats,
-        .follow_pool = backend->follow_pool,
         .http = http_client_http(backend->http_client),
     };
-    return cache_new(&backend->cache, &cache_options, error);
+    enum status status = cache_new(&backend->cache, &cache_options, error);
+    if (status == STATUS_OK && backend->follow_pool)
+        backend->follow = follow_new(backend->cache, backend->follow_pool);
+    if (status == STATUS_OK && options->audit)
+        backend->auditor = auditor_new(backend->cache);
+    return status;
 }
 
 enum status backend_open(struct backend *backend, const struct backend_options *options, struct error *error)
@@ -75,17 +81,39 @@ enum status backend_open(struct backend *backend, const struct backend_options *
     return status == STATUS_OK ? backend_open_cache(backend, options, error) : status;
 }
 
+void backend_tend(struct backend *backend)
+{
+    cache_tend(backend->cache);
+    if (backend->follow)
+        follow_tend(backend->follow);
+    if (backend->auditor)
+        auditor_tend(backend->auditor);
+}
+
+void backend_stop_following(struct backend *backend)
+{
+    if (backend->follow)
+        follow_stop(backend->follow);
+}
+
+bool backend_is_following(const struct backend *backend)
+{
+    return backend->follow && !follow_is_idle(backend->follow);
+}
+
 bool backend_is_idle(const struct backend *backend)
 {
     const struct cache *cache = backend->cache;
-    return pool_busy_count(backend->pool) == 0 && !cache_is_reading(cache) && !cache_is_following(cache) &&
-           !cache_is_purging(cache);
+    return pool_busy_count(backend->pool) == 0 && !cache_is_reading(cache) && !cache_is_purging(cache) &&
+           !backend_is_following(backend);
 }
 
 void backend_close(struct backend *backend)
 {
     http_client_free(backend->http_client); /* ends the cache's calls, so it goes before the cache */
     cache_free(backend->cache);
+    follow_free(backend->follow); /* after the cache, whose last callbacks may be these two's */
+    auditor_free(backend->auditor);
     pool_free(backend->follow_pool);
     pool_free(backend->pool);
     store_close(backend->store);

@@ -19,7 +19,9 @@ struct backend {
     struct http_client *http_client; /* NULL: purge_url is empty */
     struct store *store;
     struct pool *pool;
-    struct pool *follow_pool; /* NULL: the store's changes aren't followed */
+    struct pool *follow_pool; /* these two NULL: the store's changes are not followed */
+    struct follow *follow;
+    struct auditor *auditor; /* NULL: hits are not compared with the store */
     struct cache *cache;
 };
 
@@ -27,7 +29,8 @@ struct backend_options {
     struct loop *loop; /* all borrowed for the backend's life */
     const struct settings *settings;
     struct stats *stats;
-    bool follow;
+    bool follow; /* what others write to the store */
+    bool audit;  /* a sample of the hits */
 };
 
 /* The threads that its store calls need; loop_new() gets at least that many. */
@@ -40,6 +43,13 @@ unsigned backend_thread_count(const struct settings *settings, bool follow);
  */
 enum status backend_open(struct backend *backend, const struct backend_options *options,
                          struct error *error) STATUS_MUST_CHECK;
+
+/* Once a second: the cache's duties, the follower's and the auditor's. */
+void backend_tend(struct backend *backend);
+
+/* No new round of following begins. */
+void backend_stop_following(struct backend *backend);
+bool backend_is_following(const struct backend *backend);
 
 /* Whether no store call, no refresh, no purge and no following is under way. */
 bool backend_is_idle(const struct backend *backend);

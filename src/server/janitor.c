@@ -2,7 +2,7 @@
 /*
  * The janitor: one timer, once a second, and its duties.
  *
- *   janitor_tend_cache      the cache's own: epoch, outbox
+ *   janitor_tend_backend    the cache's own (epoch, outbox, purges), following, auditing
  *   janitor_expire_idle     FastCGI connections that are idle
  *   janitor_prepare_store   makes indexes or tables, checks that the store answers; repeated until it succeeds
  *
@@ -38,14 +38,15 @@ struct janitor {
     unsigned prepare_left_s;  /* how much of that pause is to come */
     const struct events *events;
     struct services *services;
+    struct backend *backend;
     struct listener *listener;
     struct timer *timer;
     bool has_begun;
 };
 
-static void janitor_tend_cache(struct janitor *janitor)
+static void janitor_tend_backend(struct janitor *janitor)
 {
-    cache_tend(janitor->services->cache);
+    backend_tend(janitor->backend);
 }
 
 static void janitor_expire_idle(struct janitor *janitor)
@@ -106,17 +107,19 @@ static void on_time(void *ctx)
 {
     struct janitor *janitor = ctx;
     janitor_prepare_store(janitor);
-    janitor_tend_cache(janitor);
+    janitor_tend_backend(janitor);
     janitor_expire_idle(janitor);
     janitor->events->timer_start(janitor->timer, janitor->has_begun ? PERIOD_MS : (uint32_t)random_below(PERIOD_MS));
     janitor->has_begun = true;
 }
 
-struct janitor *janitor_new(const struct events *events, struct services *services, struct listener *listener)
+struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,
+                            struct listener *listener)
 {
     struct janitor *janitor = mem_zalloc(sizeof(*janitor));
     janitor->events = events;
     janitor->services = services;
+    janitor->backend = backend;
     janitor->listener = listener;
     janitor->timer = events->timer_new(events->loop, on_time, janitor);
     events->timer_start(janitor->timer, 0); /* the first time in the loop's first turn */

@@ -8,12 +8,14 @@
 
 #include "api/services.h"
 #include "base/events.h"
+#include "server/backend.h"
 #include "server/listener.h"
 
 struct janitor;
 
 /* Starts at once; everything is borrowed. */
-struct janitor *janitor_new(const struct events *events, struct services *services, struct listener *listener);
+struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,
+                            struct listener *listener);
 
 /* Ends the periodic work; a store call may still be under way in the pool. */
 void janitor_stop(struct janitor *janitor);

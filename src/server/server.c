@@ -110,12 +110,17 @@ static enum status server_open_backend(struct server *server, struct error *erro
         .settings = server->settings,
         .stats = server->services.stats,
         .follow = server->settings->follow,
+        .audit = true,
     };
     enum status status = backend_open(&server->backend, &options, error);
     server->services.store = server->backend.store;
     server->services.pool = server->backend.pool;
     server->services.cache = server->backend.cache;
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    server->services.limiter = (struct limiter){
+        .redis = cache_redis(server->backend.cache), .settings = server->settings, .stats = server->services.stats};
+    return STATUS_OK;
 }
 
 /* Each step needs those before it. */
@@ -165,7 +170,7 @@ static void on_signal(void *ctx, int signal_number)
     log_info(NULL, "draining", "signal=%d busy=%zu connections=%zu", signal_number,
              listener_busy_count(server->listener), listener_connection_count(server->listener));
     janitor_stop(server->janitor);
-    cache_stop_following(server->services.cache);
+    backend_stop_following(&server->backend);
     listener_drain(server->listener);
     server->drain_end_at_ms = events_now_ms(server->events) + server->settings->drain_timeout_ms;
     server->events->timer_start(server->drain_timer, 0);
@@ -184,7 +189,7 @@ enum status server_new(struct server **out, const struct settings *settings, int
     }
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
     server->listener = listener_new(server->events, listen_fd, &server->services);
-    server->janitor = janitor_new(server->events, &server->services, server->listener);
+    server->janitor = janitor_new(server->events, &server->services, &server->backend, server->listener);
     loop_on_signal(server->loop, on_signal, server);
     *out = server;
     return STATUS_OK;
@@ -213,7 +218,7 @@ static void server_leave_if_busy(const struct server *server)
     size_t busy = listener_busy_count(server->listener);
     size_t calls = pool_busy_count(server->services.pool);
     const struct cache *cache = server->services.cache;
-    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !cache_is_following(cache))
+    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !backend_is_following(&server->backend))
         return;
     log_warn(NULL, "drain_timed_out", "requests=%zu store_calls=%zu", busy, calls);
     _exit(EXIT_SUCCESS);

@@ -13,18 +13,18 @@
 
 #include "store/store.h"
 
-enum { STORE_PLACE_MAX_BYTES = 2048, STORE_CHANGES_MAX = 512 };
+enum { RESUME_TOKEN_MAX_BYTES = 2048, STORE_CHANGES_MAX = 512 };
 
-struct store_place {
+struct resume_token {
     size_t len_bytes; /* 0: none */
-    uint8_t bytes[STORE_PLACE_MAX_BYTES];
+    uint8_t bytes[RESUME_TOKEN_MAX_BYTES];
 };
 
 /*
  * What is told of one change. v and updated_at_ms are set only if both are certain to differ from those before the change, as
  * they do after each write of ours; else v is 0.
  */
-struct store_told {
+struct change_event {
     char id[TODO_ID_MAX + 1];
     bool deleted;
     int64_t v;
@@ -33,9 +33,9 @@ struct store_told {
 
 struct store_changes {
     size_t count;
-    bool full;                /* as many as fit: there may be more already */
-    struct store_place place; /* behind the last one; it moves on in a quiet time too */
-    struct store_told items[STORE_CHANGES_MAX];
+    bool full;                        /* as many as fit: there may be more already */
+    struct resume_token resume_after; /* behind the last one; it moves on in a quiet time too */
+    struct change_event items[STORE_CHANGES_MAX];
 };
 
 /*
@@ -43,14 +43,14 @@ struct store_changes {
  * errors  STATUS_BUSY: another has it
  */
 enum status store_follow_claim(struct store *store, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error) STATUS_MUST_CHECK;
+                               struct resume_token *resume_after, struct error *error) STATUS_MUST_CHECK;
 
 /*
  * Makes the lease last for another lease_ms, and saves the place; one without a length forgets the saved one.
  * errors  STATUS_MISMATCH: another has the lease; nothing was saved
  */
 enum status store_follow_keep(struct store *store, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error) STATUS_MUST_CHECK;
+                              const struct resume_token *resume_after, struct error *error) STATUS_MUST_CHECK;
 
 /* Gives the lease back, so that another needn't wait for its end; if it is another's by now, nothing is done. */
 enum status store_follow_release(struct store *store, const struct token *owner, struct error *error) STATUS_MUST_CHECK;
@@ -61,8 +61,8 @@ struct store_stream;
  * Opens a stream of the changes behind place, or from now on if that has no length; then the first read tells where it began.
  * errors  STATUS_NOT_FOUND: the store has no longer, or never had, the history behind that place
  */
-enum status store_stream_open(struct store *store, const struct store_place *place, struct store_stream **stream,
-                              struct error *error) STATUS_MUST_CHECK;
+enum status store_stream_open(struct store *store, const struct resume_token *resume_after,
+                              struct store_stream **stream, struct error *error) STATUS_MUST_CHECK;
 
 /*
  * Waits up to about wait_ms for changes, no longer than the store's timeout. None came: STATUS_OK and a count of 0.

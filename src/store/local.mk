@@ -7,22 +7,29 @@ libstore_a_SOURCES = \
 	src/store/condition.c \
 	src/store/follow.h \
 	src/store/mongo.c \
-	src/store/mongo_answers.c src/store/mongo_answers.h \
-	src/store/mongo_change.c src/store/mongo_change.h \
+	src/store/mongo_answers.c \
+	src/store/mongo_change.c \
 	src/store/mongo_document.c src/store/mongo_document.h \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
-	src/store/mongo_follow.c src/store/mongo_follow.h \
+	src/store/mongo_follow.c \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
-	src/store/mongo_purges.c src/store/mongo_purges.h \
-	src/store/mongo_records.c src/store/mongo_records.h \
-	src/store/mongo_stream.c src/store/mongo_stream.h \
+	src/store/mongo_insert.c \
+	src/store/mongo_meta.c \
+	src/store/mongo_outbox.c \
+	src/store/mongo_purges.c \
+	src/store/mongo_read.c \
+	src/store/mongo_store.h \
+	src/store/mongo_stream.c \
+	src/store/mongo_todo.c src/store/mongo_todo.h \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \
-	src/store/sqlite_answers.c src/store/sqlite_answers.h \
-	src/store/sqlite_change.c src/store/sqlite_change.h \
-	src/store/sqlite_purges.c src/store/sqlite_purges.h \
+	src/store/sqlite_answers.c \
+	src/store/sqlite_change.c \
+	src/store/sqlite_meta.c \
+	src/store/sqlite_outbox.c \
+	src/store/sqlite_purges.c \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
-	src/store/sqlite_store.c \
+	src/store/sqlite_store.c src/store/sqlite_store.h \
 	src/store/sqlite_todo.c src/store/sqlite_todo.h \
 	src/store/store.c src/store/store.h src/store/store_ops.h

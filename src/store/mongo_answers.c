@@ -15,14 +15,12 @@
  * Bodies and tags are kept as text: what this service answers is JSON in UTF-8. A record that lost a field, or got
  * one of another type, is told of as damaged, and not guessed at.
  */
-#include "store/mongo_answers.h"
-
 #include <mongoc/mongoc.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "store/answer.h"
 #include "store/mongo_document.h"
+#include "store/mongo_store.h"
 
 enum { TRY_MAX = 8 };
 
@@ -87,17 +85,14 @@ static bool time_read(const bson_t *document, const char *key, int64_t *at_ms)
 static bool fields_read(const bson_t *document, struct arena *arena, struct store_answer *stored)
 {
     bson_iter_t http_status;
-    struct slice fingerprint, id;
-    bool whole = mongo_text_read(document, "fingerprint", &fingerprint) && fingerprint.len <= STORE_FINGERPRINT_LEN &&
-                 mongo_text_read(document, "id", &id) && todo_id_valid(id) &&
-                 time_read(document, "created_at", &stored->created_at_ms) &&
+    bool whole = mongo_text_copy(document, "fingerprint", stored->fingerprint, sizeof(stored->fingerprint)) &&
+                 mongo_text_copy(document, "id", stored->id, sizeof(stored->id)) &&
+                 todo_id_valid(slice_of(stored->id)) && time_read(document, "created_at", &stored->created_at_ms) &&
                  time_read(document, "deadline_at", &stored->deadline_at_ms) &&
                  time_read(document, "expires_at", &stored->expires_at_ms) &&
                  mongo_text_read(document, "body", &stored->body) && mongo_text_read(document, "etag", &stored->etag) &&
                  bson_iter_init_find(&http_status, document, "http_status") && BSON_ITER_HOLDS_INT(&http_status);
     if (whole) {
-        snprintf(stored->fingerprint, sizeof(stored->fingerprint), "%s", fingerprint.data);
-        snprintf(stored->id, sizeof(stored->id), "%s", id.data);
         stored->http_status = (int)bson_iter_as_int64(&http_status);
         stored->body = arena_copy(arena, stored->body);
         stored->etag = arena_copy(arena, stored->etag);
@@ -149,19 +144,19 @@ static enum status begin_try(struct mongo_session *session, struct store_answer 
     return status == STATUS_OK ? running_replace(session, &stored, answer, error) : status;
 }
 
-enum status mongo_answer_begin(struct mongo_server *server, struct store_answer *answer, struct arena *arena,
+enum status mongo_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
                                struct error *error)
 {
     struct mongo_session session;
-    enum status status = mongo_session_open(&session, server, COLLECTION, error);
+    enum status status = mongo_session_open(&session, mongo_server_of(store), COLLECTION, error);
     if (status)
         return status;
     unsigned try_count = 0;
-    int64_t begun_at_us = clock_monotonic_us();
+    int64_t begun_at_ms = clock_monotonic_ms();
     do {
         status = begin_try(&session, answer, arena, error);
     } while (status == STATUS_NOT_FOUND && ++try_count < TRY_MAX &&
-             (clock_monotonic_us() - begun_at_us) / 1000 < server->max_time_ms);
+             clock_monotonic_ms() - begun_at_ms < session.server->max_time_ms);
     mongo_session_close(&session);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, STATUS_BUSY, "others began the request \"%.60s\" at the same time", answer->key);
@@ -187,7 +182,7 @@ static enum status answer_modify(struct mongo_server *server, const bson_t *filt
     return status;
 }
 
-enum status mongo_answer_end(struct mongo_server *server, const struct store_answer *answer, struct error *error)
+enum status mongo_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
 {
     bson_t set;
     bson_t update = BSON_INITIALIZER;
@@ -199,7 +194,7 @@ enum status mongo_answer_end(struct mongo_server *server, const struct store_ans
     bson_append_utf8(&set, "body", -1, answer->body.data ? answer->body.data : "", (int)answer->body.len);
     bson_append_utf8(&set, "etag", -1, answer->etag.data ? answer->etag.data : "", (int)answer->etag.len);
     bson_append_document_end(&update, &set);
-    enum status status = answer_modify(server, filter, &update, error);
+    enum status status = answer_modify(mongo_server_of(store), filter, &update, error);
     bson_destroy(&update);
     bson_destroy(filter);
     if (status == STATUS_NOT_FOUND)
@@ -207,11 +202,11 @@ enum status mongo_answer_end(struct mongo_server *server, const struct store_ans
     return status;
 }
 
-enum status mongo_answer_forget(struct mongo_server *server, const struct store_answer *answer, struct error *error)
+enum status mongo_answer_forget(struct store *store, const struct store_answer *answer, struct error *error)
 {
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(answer->key), "deadline_at", BCON_DATE_TIME(answer->deadline_at_ms),
                               "http_status", BCON_INT32(0));
-    enum status status = answer_modify(server, filter, NULL, error);
+    enum status status = answer_modify(mongo_server_of(store), filter, NULL, error);
     bson_destroy(filter);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

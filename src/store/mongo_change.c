@@ -23,12 +23,12 @@
  * The filter also asks for a v that can grow by one and for a date in updated_at: $inc on anything else would be the
  * server's error. Whoever wrote such a document hears of it as in a read (STATUS_INVALID).
  */
-#include "store/mongo_change.h"
-
 #include <mongoc/mongoc.h>
 
 #include "base/clock.h"
 #include "store/mongo_document.h"
+#include "store/mongo_store.h"
+#include "store/mongo_todo.h"
 
 enum { TRY_MAX = 8 };
 
@@ -39,14 +39,14 @@ struct change_call {
     const struct store_change *change;
     struct arena *arena;
     struct store_changed *changed;
-    int64_t begun_at_us;
+    int64_t begun_at_ms;
     unsigned try_count;
 };
 
 /* What is left of the server's time for all tries together; 0: nothing. */
 static int64_t left_ms(const struct change_call *call)
 {
-    int64_t left = call->session->server->max_time_ms - (clock_monotonic_us() - call->begun_at_us) / 1000;
+    int64_t left = call->session->server->max_time_ms - (clock_monotonic_ms() - call->begun_at_ms);
     return left > 0 ? left : 0;
 }
 
@@ -103,25 +103,12 @@ static bson_t *filter_new(const struct store_change *change)
     return filter;
 }
 
-static void text_append(bson_t *document, const char *key, struct slice text)
-{
-    bson_append_utf8(document, key, -1, text.data ? text.data : "", (int)text.len);
-}
-
 static bson_t *update_new(const struct store_change *change)
 {
-    const struct todo *todo = change->todo;
-    bool all = change->kind == STORE_REPLACE;
     bson_t set;
     bson_t *update = BCON_NEW("$inc", "{", "v", BCON_INT64(1), "}");
     BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
-    if (all || change->fields & 1u << TODO_NAME)
-        text_append(&set, mongo_field_key(TODO_NAME), todo->name);
-    if (all || change->fields & 1u << TODO_DESCRIPTION)
-        text_append(&set, mongo_field_key(TODO_DESCRIPTION), todo->description);
-    if (all || change->fields & 1u << TODO_DONE)
-        BSON_APPEND_BOOL(&set, mongo_field_key(TODO_DONE), todo->done);
-    BSON_APPEND_DATE_TIME(&set, mongo_field_key(TODO_UPDATED_AT), todo->updated_at_ms);
+    mongo_todo_write(&set, change->todo, store_change_fields(change) | 1u << TODO_UPDATED_AT);
     bson_append_document_end(update, &set);
     return update;
 }
@@ -133,7 +120,7 @@ static enum status update_try(struct change_call *call, struct error *error)
     bson_t *filter = filter_new(change);
     bson_t *update = change->kind == STORE_DELETE ? NULL : update_new(change);
     bson_t fields = BSON_INITIALIZER, found;
-    mongo_todo_fields(&fields);
+    mongo_todo_project(&fields);
     struct mongo_modification modification = {
         .filter = filter, .update = update, .fields = &fields, .max_time_ms = operation_max_ms(call), .action = ACTION};
     enum status status = mongo_modify_one(call->session, &modification, &found, error);
@@ -153,7 +140,7 @@ static enum status create_try(struct change_call *call, struct error *error)
     struct todo *todo = &call->changed->todo;
     todo_copy(todo, call->change->todo, call->arena);
     todo->v = 1;
-    mongo_todo_write(&document, todo);
+    mongo_todo_write(&document, todo, ~0u);
     enum status status = mongo_insert_one(call->session, &document, operation_max_ms(call), ACTION, error);
     call->changed->created = status == STATUS_OK;
     bson_destroy(&document);
@@ -189,15 +176,15 @@ static enum status change_try(struct change_call *call, struct error *error)
     return status == STATUS_NOT_FOUND || status == STATUS_EXISTS ? reason_read(call, error) : status;
 }
 
-enum status mongo_change(struct mongo_server *server, const struct store_change *change, struct arena *arena,
+enum status mongo_change(struct store *store, const struct store_change *change, struct arena *arena,
                          struct store_changed *changed, struct error *error)
 {
     struct mongo_session session;
     struct change_call call = {.session = &session, .change = change, .arena = arena, .changed = changed};
-    enum status status = mongo_session_open(&session, server, "todos", error);
+    enum status status = mongo_session_open(&session, mongo_server_of(store), "todos", error);
     if (status)
         return status;
-    call.begun_at_us = clock_monotonic_us();
+    call.begun_at_ms = clock_monotonic_ms();
     do {
         status = change_try(&call, error);
     } while (status == STATUS_BUSY && ++call.try_count < TRY_MAX && left_ms(&call) > 0);

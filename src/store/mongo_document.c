@@ -16,11 +16,7 @@
 
 #include <mongoc/mongoc.h>
 
-void mongo_todo_fields(bson_t *fields)
-{
-    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
-        BSON_APPEND_INT32(fields, mongo_field_key(field), 1);
-}
+#include "store/mongo_todo.h"
 
 void mongo_find_options(bson_t *options, const struct mongo_server *server, int64_t limit)
 {
@@ -30,7 +26,7 @@ void mongo_find_options(bson_t *options, const struct mongo_server *server, int6
     BSON_APPEND_BOOL(options, "singleBatch", true);
     BSON_APPEND_INT64(options, "maxTimeMS", server->max_time_ms);
     BSON_APPEND_DOCUMENT_BEGIN(options, "projection", &projection);
-    mongo_todo_fields(&projection);
+    mongo_todo_project(&projection);
     bson_append_document_end(options, &projection);
 }
 

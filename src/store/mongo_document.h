@@ -6,13 +6,12 @@
 #ifndef STORE_MONGO_DOCUMENT_H
 #define STORE_MONGO_DOCUMENT_H
 
+#include "base/arena.h"
+#include "base/todo.h"
 #include "store/mongo_driver.h"
 
 /* Options of a find: up to limit documents in one batch, with a todo's fields only. */
 void mongo_find_options(struct _bson_t *options, const struct mongo_server *server, int64_t limit);
-
-/* A projection to a todo's fields. */
-void mongo_todo_fields(struct _bson_t *fields);
 
 /* As store_get(). */
 enum status mongo_todo_find(struct mongo_session *session, const char *id, struct arena *arena, struct todo *todo,

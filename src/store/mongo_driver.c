@@ -9,10 +9,6 @@
  * applied here, not yet safe), the error's domain (no server found: nothing was sent), and the server's code. When in
  * doubt the answer is STATUS_UNKNOWN.
  *
- * Documents: _id is the todo's id, a string; v is an int64, times are dates. Others may write into the collection, so
- * each document is checked field by field when it is read. Numbers may be of another type, as shells write them, if
- * their value is whole; a description may be missing; all else must be as todo_check() wants it.
- *
  * Batches of updates and deletes are plain commands: the driver's bulk calls take no maxTimeMS, and without it a server
  * may go on with a write long after its fence ran out. The price is that the driver doesn't retry them.
  */
@@ -108,118 +104,25 @@ enum status mongo_write_failed(const char *action, const bson_t *reply, const bs
     return mongo_read_failed(action, failure, error);
 }
 
-void mongo_todo_write(bson_t *document, const struct todo *todo)
+bool mongo_text_read(const bson_t *document, const char *key, struct slice *text)
 {
-    BSON_APPEND_UTF8(document, "_id", todo->id);
-    bson_append_utf8(document, "name", -1, todo->name.data, (int)todo->name.len);
-    bson_append_utf8(document, "description", -1, todo->description.data ? todo->description.data : "",
-                     (int)todo->description.len);
-    BSON_APPEND_BOOL(document, "done", todo->done);
-    BSON_APPEND_INT64(document, "v", todo->v);
-    BSON_APPEND_DATE_TIME(document, "created_at", todo->created_at_ms);
-    BSON_APPEND_DATE_TIME(document, "updated_at", todo->updated_at_ms);
-}
-
-static bool text_read(const bson_iter_t *value, struct slice *text)
-{
+    bson_iter_t value;
     uint32_t len = 0;
-    if (!BSON_ITER_HOLDS_UTF8(value))
+    if (!bson_iter_init_find(&value, document, key) || !BSON_ITER_HOLDS_UTF8(&value))
         return false;
-    text->data = bson_iter_utf8(value, &len);
+    text->data = bson_iter_utf8(&value, &len);
     text->len = len;
     return true;
 }
 
-bool mongo_text_read(const bson_t *document, const char *key, struct slice *text)
+bool mongo_text_copy(const bson_t *document, const char *key, char *text, size_t size_bytes)
 {
-    bson_iter_t value;
-    return bson_iter_init_find(&value, document, key) && text_read(&value, text);
-}
-
-static bool time_read(const bson_iter_t *value, int64_t *at_ms)
-{
-    *at_ms = BSON_ITER_HOLDS_DATE_TIME(value) ? bson_iter_date_time(value) : -1;
-    return BSON_ITER_HOLDS_DATE_TIME(value);
-}
-
-/* Numbers come as int32 or double from shells and scripts; a double counts if it is whole and exact. */
-static bool integer_read(const bson_iter_t *value, int64_t *integer)
-{
-    double real = BSON_ITER_HOLDS_DOUBLE(value) ? bson_iter_double(value) : 0;
-    if (BSON_ITER_HOLDS_DOUBLE(value) && !(real >= 0 && real <= 9007199254740992.0))
+    struct slice value;
+    if (!mongo_text_read(document, key, &value) || value.len >= size_bytes || memchr(value.data, '\0', value.len))
         return false;
-    *integer = bson_iter_as_int64(value);
-    return BSON_ITER_HOLDS_INT(value) || (BSON_ITER_HOLDS_DOUBLE(value) && (double)*integer == real);
-}
-
-static bool id_read(const bson_iter_t *value, struct todo *todo)
-{
-    struct slice id;
-    if (!text_read(value, &id) || !todo_id_valid(id))
-        return false;
-    todo_set_id(todo, id);
+    memcpy(text, value.data, value.len);
+    text[value.len] = '\0';
     return true;
-}
-
-static bool field_read(enum todo_field field, const bson_iter_t *value, struct todo *todo)
-{
-    switch (field) {
-    case TODO_ID:
-        return id_read(value, todo);
-    case TODO_NAME:
-        return text_read(value, &todo->name);
-    case TODO_DESCRIPTION:
-        return BSON_ITER_HOLDS_NULL(value) || text_read(value, &todo->description);
-    case TODO_DONE:
-        todo->done = BSON_ITER_HOLDS_BOOL(value) && bson_iter_bool(value);
-        return BSON_ITER_HOLDS_BOOL(value);
-    case TODO_V:
-        return integer_read(value, &todo->v);
-    case TODO_CREATED_AT:
-        return time_read(value, &todo->created_at_ms);
-    case TODO_UPDATED_AT:
-        return time_read(value, &todo->updated_at_ms);
-    case TODO_FIELD_COUNT:
-        break;
-    }
-    return false;
-}
-
-const char *mongo_field_key(enum todo_field field)
-{
-    return field == TODO_ID ? "_id" : todo_field_name(field);
-}
-
-/* Takes the document's fields as they are; texts are borrowed from it. A description may be missing. */
-static enum status fields_read(const bson_t *document, struct todo *todo, struct error *error)
-{
-    *todo = (struct todo){.description = SLICE("")};
-    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
-        bson_iter_t value;
-        bool there = bson_iter_init_find(&value, document, mongo_field_key(field));
-        if (!there && field == TODO_DESCRIPTION)
-            continue;
-        if (!there || !field_read(field, &value, todo)) {
-            return error_set(error, STATUS_INVALID, "%s is %s", mongo_field_key(field),
-                             there ? "of another type or value than a todo's" : "missing");
-        }
-    }
-    return todo_check(todo, error);
-}
-
-/* Copies the todo out of a document, which dies with its cursor. STATUS_INVALID: it can't be shown. */
-enum status mongo_todo_read(const bson_t *document, struct arena *arena, struct todo *todo, struct error *error)
-{
-    struct todo borrowed;
-    struct error broken = {0};
-    if (fields_read(document, &borrowed, &broken) == STATUS_OK) {
-        todo_copy(todo, &borrowed, arena);
-        return STATUS_OK;
-    }
-    bson_iter_t id;
-    bool named = bson_iter_init_find(&id, document, "_id") && BSON_ITER_HOLDS_UTF8(&id);
-    return error_set(error, STATUS_INVALID, "the stored todo \"%.64s\" can't be read: %.130s",
-                     named ? bson_iter_utf8(&id, NULL) : "(its _id is no string)", broken.text);
 }
 
 static enum status pool_open(struct mongo_server *server, const char *full, struct error *error)

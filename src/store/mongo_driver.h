@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What mongo.c needs of libmongoc again and again: a client for one call, todos as documents, batches of update and
- * delete statements, and what an error says about the outcome. Private to store/mongo*.c.
+ * libmongoc as the MongoDB store uses it: a client for one call, what an error says about the outcome, texts of a
+ * document, and batches of update and delete statements. Private to store/mongo*.c.
  *
- * The driver's types are declared here, not included, so that its headers stay in the two .c files.
+ * The driver's types are declared here and not included, so that only the .c files of the MongoDB store see its headers.
  * context  pool thread, may block, within the limits that mongo_uri.c put into the URI
  */
 #ifndef STORE_MONGO_DRIVER_H
@@ -14,9 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/error.h"
-#include "base/todo.h"
+#include "base/slice.h"
 
 struct _bson_t;
 struct _bson_error_t;
@@ -58,16 +57,11 @@ enum status mongo_write_failed(const char *action, const struct _bson_t *reply, 
                                struct error *error);
 bool mongo_is_duplicate(uint32_t code);
 
-/* The document's key of a field: "_id" for the id. */
-const char *mongo_field_key(enum todo_field field);
-void mongo_todo_write(struct _bson_t *document, const struct todo *todo);
-
-/* Copies the todo out of a document, which dies with its cursor. STATUS_INVALID: it can't be shown, and why. */
-enum status mongo_todo_read(const struct _bson_t *document, struct arena *arena, struct todo *todo,
-                            struct error *error) STATUS_MUST_CHECK;
-
 /* The text of a key, borrowed from the document. False: there is none, or it is no text. */
 bool mongo_text_read(const struct _bson_t *document, const char *key, struct slice *text);
+
+/* The same, copied into text with a NUL. False also if it has a NUL or is too long. */
+bool mongo_text_copy(const struct _bson_t *document, const char *key, char *text, size_t size_bytes);
 
 /* Statements of one unordered update or delete command, collected until mongo_batch_send(). */
 struct mongo_batch {

@@ -14,21 +14,14 @@
  * Time is that of the workers' own clocks. Where these differ by more than the lease, two workers may follow at a time. They then
  * invalidate everything twice, which costs hits and nothing else; of their places one is saved, and each is true.
  */
-#include "store/mongo_follow.h"
-
 #include <mongoc/mongoc.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
+#include "store/mongo_store.h"
 
 static const char RECORD_KEY[] = "follow";
 static const char ACTION[] = "change the follower's record";
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /*
  * Runs one findAndModify on the record, whose filter and update are taken over. STATUS_NOT_FOUND: nothing matched, and the
@@ -64,7 +57,7 @@ static enum status record_change(struct mongo_server *server, bson_t *filter, bs
 }
 
 /* A place that can't be read, or is too long to be one of ours, counts as none. */
-static void place_read(const bson_t *reply, struct store_place *place)
+static void resume_token_read(const bson_t *reply, struct resume_token *resume_after)
 {
     bson_iter_t reader, value;
     const uint8_t *bytes;
@@ -72,24 +65,24 @@ static void place_read(const bson_t *reply, struct store_place *place)
     if (bson_iter_init(&reader, reply) && bson_iter_find_descendant(&reader, "value.place", &value) &&
         BSON_ITER_HOLDS_DOCUMENT(&value))
         bson_iter_document(&value, &len, &bytes);
-    place->len_bytes = len <= sizeof(place->bytes) ? len : 0;
-    if (place->len_bytes > 0)
-        memcpy(place->bytes, bytes, place->len_bytes);
+    resume_after->len_bytes = len <= sizeof(resume_after->bytes) ? len : 0;
+    if (resume_after->len_bytes > 0)
+        memcpy(resume_after->bytes, bytes, resume_after->len_bytes);
 }
 
-enum status mongo_follow_claim(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error)
+enum status mongo_follow_claim(struct store *store, const struct token *owner, uint32_t lease_ms,
+                               struct resume_token *resume_after, struct error *error)
 {
     bson_t reply;
-    int64_t now = now_ms();
+    int64_t now = clock_wall_ms();
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(RECORD_KEY), "expires_at", "{", "$lte", BCON_DATE_TIME(now), "}");
     bson_t *update = BCON_NEW("$set", "{", "owner", BCON_UTF8(owner->text), "expires_at",
                               BCON_DATE_TIME(now + (int64_t)lease_ms), "}");
-    enum status status = record_change(server, filter, update, true, &reply, error);
+    enum status status = record_change(mongo_server_of(store), filter, update, true, &reply, error);
     if (status == STATUS_NOT_FOUND)
         status = error_set(error, STATUS_BUSY, "another worker follows the store's changes");
     else if (status == STATUS_OK)
-        place_read(&reply, place);
+        resume_token_read(&reply, resume_after);
     bson_destroy(&reply);
     return status;
 }
@@ -99,30 +92,30 @@ static bson_t *filter_owner(const struct token *owner)
     return BCON_NEW("_id", BCON_UTF8(RECORD_KEY), "owner", BCON_UTF8(owner->text));
 }
 
-enum status mongo_follow_keep(struct mongo_server *server, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error)
+enum status mongo_follow_keep(struct store *store, const struct token *owner, uint32_t lease_ms,
+                              const struct resume_token *resume_after, struct error *error)
 {
     bson_t reply, token;
-    int64_t until_ms = now_ms() + (int64_t)lease_ms;
+    int64_t until_ms = clock_wall_ms() + (int64_t)lease_ms;
     bson_t *update;
-    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes)) {
+    if (resume_after->len_bytes > 0 && bson_init_static(&token, resume_after->bytes, resume_after->len_bytes)) {
         update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "place", BCON_DOCUMENT(&token), "}");
     } else {
         update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "}", "$unset", "{", "place",
                           BCON_INT32(1), "}");
     }
-    enum status status = record_change(server, filter_owner(owner), update, false, &reply, error);
+    enum status status = record_change(mongo_server_of(store), filter_owner(owner), update, false, &reply, error);
     bson_destroy(&reply);
     return status == STATUS_NOT_FOUND
                ? error_set(error, STATUS_MISMATCH, "another worker follows the store's changes by now")
                : status;
 }
 
-enum status mongo_follow_release(struct mongo_server *server, const struct token *owner, struct error *error)
+enum status mongo_follow_release(struct store *store, const struct token *owner, struct error *error)
 {
     bson_t reply;
     bson_t *update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(0), "}");
-    enum status status = record_change(server, filter_owner(owner), update, false, &reply, error);
+    enum status status = record_change(mongo_server_of(store), filter_owner(owner), update, false, &reply, error);
     bson_destroy(&reply);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

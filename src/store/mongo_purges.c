@@ -11,12 +11,11 @@
  *
  * Puts and removals are unordered batches; after an error part of one may be done. Both may be sent again.
  */
-#include "store/mongo_purges.h"
-
 #include <mongoc/mongoc.h>
 #include <stdio.h>
 
 #include "base/log.h"
+#include "store/mongo_store.h"
 
 enum { PURGE_KEY_MAX = TOKEN_LEN + 1 + 10 };
 
@@ -67,16 +66,14 @@ static enum status purges_send(struct mongo_server *server, bool puts, const str
     return status;
 }
 
-enum status mongo_purge_put(struct mongo_server *server, const struct store_purge *purges, size_t count,
-                            struct error *error)
+enum status mongo_purge_put(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
 {
-    return purges_send(server, true, purges, count, error);
+    return purges_send(mongo_server_of(store), true, purges, count, error);
 }
 
-enum status mongo_purge_remove(struct mongo_server *server, const struct store_purge *purges, size_t count,
-                               struct error *error)
+enum status mongo_purge_remove(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
 {
-    return purges_send(server, false, purges, count, error);
+    return purges_send(mongo_server_of(store), false, purges, count, error);
 }
 
 static bool purge_read(const bson_t *document, const char *url, struct arena *arena, struct store_purge *purge)
@@ -97,11 +94,11 @@ static bool purge_read(const bson_t *document, const char *url, struct arena *ar
     return whole;
 }
 
-enum status mongo_purge_list(struct mongo_server *server, const struct store_purge_query *query, struct arena *arena,
+enum status mongo_purge_list(struct store *store, const struct store_purge_query *query, struct arena *arena,
                              struct store_purge *purges, size_t *count, struct error *error)
 {
     struct mongo_session session;
-    enum status status = mongo_session_open(&session, server, COLLECTION, error);
+    enum status status = mongo_session_open(&session, mongo_server_of(store), COLLECTION, error);
     if (status)
         return status;
     const bson_t *document;
@@ -111,7 +108,7 @@ enum status mongo_purge_list(struct mongo_server *server, const struct store_pur
         BCON_NEW("due_at", "{", "$lte", BCON_DATE_TIME(query->due_by_ms), "}", "url", BCON_UTF8(query->url));
     bson_t *options =
         BCON_NEW("limit", BCON_INT64(limit), "batchSize", BCON_INT64(limit), "singleBatch", BCON_BOOL(true),
-                 "maxTimeMS", BCON_INT64(server->max_time_ms), "sort", "{", "due_at", BCON_INT32(1), "}");
+                 "maxTimeMS", BCON_INT64(session.server->max_time_ms), "sort", "{", "due_at", BCON_INT32(1), "}");
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
     while (*count < query->limit && mongoc_cursor_next(cursor, &document))
         if (purge_read(document, query->url, arena, &purges[*count]))

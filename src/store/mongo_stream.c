@@ -14,18 +14,17 @@
  * change the name, so of it nothing is told but the id.
  *
  * There is no filter: any event that isn't about one document (drop, rename, dropDatabase, invalidate) ends the history here, for
- * what it did to each todo isn't told. An _id that no todo can have is passed over: it can't be cached either.
+ * what it did to each todo isn't change. An _id that no todo can have is passed over: it can't be cached either.
  *
  * A server that stands alone refuses the stage, others don't know it: STATUS_UNSUPPORTED. Errors that say that the history
  * behind a place is gone are STATUS_NOT_FOUND; any other may pass.
  */
-#include "store/mongo_stream.h"
-
 #include <mongoc/mongoc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/mongo_store.h"
 
 struct mongo_stream {
     struct store_stream stream;
@@ -38,7 +37,7 @@ struct mongo_stream {
 
 static struct mongo_stream *stream_of(struct store_stream *stream)
 {
-    return (struct mongo_stream *)stream;
+    return container_of(stream, struct mongo_stream, stream);
 }
 
 static bool code_is_among(uint32_t code, const uint32_t *codes, size_t count)
@@ -128,13 +127,14 @@ static bool id_find(const bson_t *event, char id[TODO_ID_MAX + 1])
     return true;
 }
 
-static void version_find(const bson_t *event, const char *v_path, const char *updated_at_path, struct store_told *told)
+static void version_find(const bson_t *event, const char *v_path, const char *updated_at_path,
+                         struct change_event *change)
 {
     bson_iter_t v, updated_at;
     if (find(event, v_path, &v) && BSON_ITER_HOLDS_INT64(&v) && find(event, updated_at_path, &updated_at) &&
         BSON_ITER_HOLDS_DATE_TIME(&updated_at)) {
-        told->v = bson_iter_int64(&v);
-        told->updated_at_ms = bson_iter_date_time(&updated_at);
+        change->v = bson_iter_int64(&v);
+        change->updated_at_ms = bson_iter_date_time(&updated_at);
     }
 }
 
@@ -142,25 +142,25 @@ static void version_find(const bson_t *event, const char *v_path, const char *up
 static bool event_read(const bson_t *event, struct store_changes *changes)
 {
     bson_iter_t value;
-    struct store_told told = {0};
+    struct change_event change = {0};
     if (!find(event, "operationType", &value) || !BSON_ITER_HOLDS_UTF8(&value))
         return false;
     const char *type = bson_iter_utf8(&value, NULL);
-    told.deleted = strcmp(type, "delete") == 0;
+    change.deleted = strcmp(type, "delete") == 0;
     if (strcmp(type, "insert") == 0)
-        version_find(event, "fullDocument.v", "fullDocument.updated_at", &told);
+        version_find(event, "fullDocument.v", "fullDocument.updated_at", &change);
     else if (strcmp(type, "update") == 0)
-        version_find(event, "updateDescription.updatedFields.v", "updateDescription.updatedFields.updated_at", &told);
-    else if (!told.deleted && strcmp(type, "replace") != 0)
+        version_find(event, "updateDescription.updatedFields.v", "updateDescription.updatedFields.updated_at", &change);
+    else if (!change.deleted && strcmp(type, "replace") != 0)
         return false;
-    if (id_find(event, told.id))
-        changes->items[changes->count++] = told;
+    if (id_find(event, change.id))
+        changes->items[changes->count++] = change;
     return true;
 }
 
 /* ---- Batches ---- */
 
-static enum status place_read(const bson_t *reply, struct store_place *place, struct error *error)
+static enum status resume_token_read(const bson_t *reply, struct resume_token *resume_after, struct error *error)
 {
     bson_iter_t value;
     const uint8_t *bytes;
@@ -171,13 +171,13 @@ static enum status place_read(const bson_t *reply, struct store_place *place, st
             "mongodb: the server doesn't say where in its history a batch ends; it must be 4.0.7 or newer");
     }
     bson_iter_document(&value, &len, &bytes);
-    if (len > sizeof(place->bytes)) {
+    if (len > sizeof(resume_after->bytes)) {
         return error_set(error, STATUS_UNSUPPORTED,
                          "mongodb: a place in its history takes %u bytes, and %zu is the most", (unsigned)len,
-                         sizeof(place->bytes));
+                         sizeof(resume_after->bytes));
     }
-    place->len_bytes = len;
-    memcpy(place->bytes, bytes, len);
+    resume_after->len_bytes = len;
+    memcpy(resume_after->bytes, bytes, len);
     return STATUS_OK;
 }
 
@@ -206,7 +206,7 @@ static enum status batch_read(struct mongo_stream *stream, const bson_t *reply, 
             return history_ends(stream, error);
     }
     changes->full = event_count == STORE_CHANGES_MAX;
-    return place_read(reply, &changes->place, error);
+    return resume_token_read(reply, &changes->resume_after, error);
 }
 
 static void cursor_id_read(struct mongo_stream *stream, const bson_t *reply)
@@ -246,10 +246,10 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
 /* ---- Life ---- */
 
 /* A place that is no BSON was never a place. */
-static bson_t *open_command(const struct store_place *place)
+static bson_t *open_command(const struct resume_token *resume_after)
 {
     bson_t token, stage = BSON_INITIALIZER;
-    if (place->len_bytes > 0 && bson_init_static(&token, place->bytes, place->len_bytes))
+    if (resume_after->len_bytes > 0 && bson_init_static(&token, resume_after->bytes, resume_after->len_bytes))
         BSON_APPEND_DOCUMENT(&stage, "resumeAfter", &token);
     bson_t *command =
         BCON_NEW("aggregate", "todos", "pipeline", "[", "{", "$changeStream", BCON_DOCUMENT(&stage), "}", "{",
@@ -277,13 +277,14 @@ static enum status stream_prepare(struct mongo_stream *stream, struct error *err
     return STATUS_OK;
 }
 
-static enum status stream_begin(struct mongo_stream *stream, const struct store_place *place, struct error *error)
+static enum status stream_begin(struct mongo_stream *stream, const struct resume_token *resume_after,
+                                struct error *error)
 {
     enum status status = stream_prepare(stream, error);
     if (status != STATUS_OK)
         return status;
     bson_t reply;
-    bson_t *command = open_command(place);
+    bson_t *command = open_command(resume_after);
     status = stream_command(stream, command, &reply, error);
     if (status == STATUS_OK) {
         cursor_id_read(stream, &reply);
@@ -294,14 +295,14 @@ static enum status stream_begin(struct mongo_stream *stream, const struct store_
     return status;
 }
 
-enum status mongo_stream_open(struct mongo_server *server, struct store *store, const struct store_place *place,
-                              struct store_stream **out, struct error *error)
+enum status mongo_stream_open(struct store *store, const struct resume_token *resume_after, struct store_stream **out,
+                              struct error *error)
 {
     struct mongo_stream *stream = mem_zalloc(sizeof(*stream));
     stream->stream.store = store;
-    enum status status = mongo_session_open(&stream->session, server, "todos", error);
+    enum status status = mongo_session_open(&stream->session, mongo_server_of(store), "todos", error);
     if (status == STATUS_OK)
-        status = stream_begin(stream, place, error);
+        status = stream_begin(stream, resume_after, error);
     if (status != STATUS_OK) {
         mongo_stream_close(&stream->stream);
         return status;

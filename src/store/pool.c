@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocking store calls on libuv's threads: a bounded first-in first-out queue in front, a circuit breaker over it.
+ * Blocking store calls on libuv's threads: a bounded first-in first-out queue, with a circuit breaker over it.
  *
  *   pool_run -> waiting -> (a slot is free, the breaker allows) -> uv_queue_work -> work -> done
  *                      \-> (queue full, or breaker open) -> turned away -> next turn of the loop -> done
  *
- * Why an own queue when libuv has one: libuv's is without bound and serves file and name look-ups too, so a slow store
- * would starve them and nothing could be turned away. At most `concurrency` jobs are ever handed to libuv; each holds a
- * slot with the uv_work_t that libuv wants, so jobs need none and no memory is asked for while running.
+ * Why not libuv's own queue: it has no bound and also serves files and name look-ups. A slow store would starve those,
+ * and no job could be turned away. At most `concurrency` jobs are with libuv at a time. Each holds a slot, which has the
+ * uv_work_t that libuv needs; running a job therefore allocates nothing.
  *
- * The breaker is asked at the moment a job would start, not when it is queued: so when it opens, all that wait are
- * turned away in the same turn, and the one probe that it lets through is a job that really runs.
+ * The breaker is asked when a job would start, not when it is queued. When it opens, all waiting jobs are turned away in
+ * the same turn. The one probe that it lets through is a job that really runs.
  *
- * Jobs turned away are told so from an idle handle, which libuv runs in its next turn and which keeps it from sleeping
- * until then: done never runs inside pool_run(), so a caller may still be setting up its own struct.
+ * Jobs that were turned away get their done from an idle handle, which libuv runs in its next turn; the handle also keeps
+ * the loop from sleeping until then. So done never runs inside pool_run(), whose caller may still be setting up its own
+ * struct.
  *
- * All state belongs to the loop's thread; the threads see a slot's job and nothing else. It has no way to cancel a job:
- * the store's own time limits end each of them.
+ * All state belongs to the loop's thread; the other threads see only the job of a slot. A job can't be cancelled: the
+ * time limits of the store end it.
  */
 #include "store/pool.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 #include <uv.h>
 
 #include "base/breaker.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -34,15 +37,15 @@ enum {
 };
 
 struct job_list {
-    struct pool_job *head, *tail;
+    struct pool_job *head;
     size_t count;
 };
 
-/* What libuv needs for one call under way. */
+/* What libuv needs for one call that runs. */
 struct slot {
     uv_work_t work;
     struct pool_job *job;
-    struct slot *next_free;
+    struct slot *next; /* free */
 };
 
 struct pool {
@@ -58,42 +61,25 @@ struct pool {
     struct slot slots[];
 };
 
-static int64_t now_us(void)
-{
-    return (int64_t)(uv_hrtime() / 1000);
-}
-
-static int64_t now_ms(void)
-{
-    return now_us() / 1000;
-}
-
 static void job_list_push(struct job_list *list, struct pool_job *job)
 {
-    job->next = NULL;
-    if (list->tail)
-        list->tail->next = job;
-    else
-        list->head = job;
-    list->tail = job;
+    DL_APPEND(list->head, job);
     list->count++;
 }
 
 static struct pool_job *job_list_pop(struct job_list *list)
 {
     struct pool_job *job = list->head;
-    list->head = job->next;
-    if (!list->head)
-        list->tail = NULL;
+    DL_DELETE(list->head, job);
     list->count--;
     return job;
 }
 
-/* Hands out what was turned away before this turn; a job that done queues anew waits for the next one. */
+/* Ends the jobs that were turned away before this turn. A job that done adds waits for the next turn. */
 static void on_deliver(uv_idle_t *handle)
 {
     struct pool *pool = handle->data;
-    for (size_t left = pool->turned_away.count; left > 0; left--) {
+    for (size_t rest = pool->turned_away.count; rest > 0; rest--) {
         struct pool_job *job = job_list_pop(&pool->turned_away);
         job->done(job, job->status, &job->error);
     }
@@ -120,7 +106,7 @@ static void job_refuse_open(struct pool *pool, struct pool_job *job)
 {
     job->status = error_set(&job->error, STATUS_UNAVAILABLE,
                             "the store failed several times in a row; it is tried again in %u ms",
-                            (unsigned)breaker_retry_after_ms(&pool->breaker, now_ms()));
+                            (unsigned)breaker_retry_after_ms(&pool->breaker, clock_monotonic_ms()));
     job_turn_away(pool, job);
 }
 
@@ -129,21 +115,21 @@ static void on_work(uv_work_t *work)
 {
     struct slot *slot = work->data;
     struct pool_job *job = slot->job;
-    job->started_at_us = now_us();
+    job->started_at_us = clock_monotonic_us();
     job->worked = true;
     job->status = job->work(job, &job->error);
-    job->ended_at_us = now_us();
+    job->ended_at_us = clock_monotonic_us();
 }
 
-/* A store that could not be asked, or did not answer, is what the breaker counts; any answer at all closes it. */
+/* The breaker counts calls that could not be sent or got no answer. Any answer closes it. */
 static void breaker_report(struct pool *pool, const struct pool_job *job)
 {
     bool failed = job->status == STATUS_UNAVAILABLE || job->status == STATUS_UNKNOWN;
-    bool changed = failed ? breaker_failure(&pool->breaker, now_ms()) : breaker_success(&pool->breaker);
+    bool changed = failed ? breaker_failure(&pool->breaker, clock_monotonic_ms()) : breaker_success(&pool->breaker);
     char text[256];
     if (changed && failed)
         log_warn(NULL, "store_away", "retry_ms=%u error=\"%s\"",
-                 (unsigned)breaker_retry_after_ms(&pool->breaker, now_ms()),
+                 (unsigned)breaker_retry_after_ms(&pool->breaker, clock_monotonic_ms()),
                  log_value(text, sizeof(text), slice_of(job->error.text)));
     else if (changed)
         log_info(NULL, "store_back", "waiting=%zu", pool->waiting.count);
@@ -158,8 +144,7 @@ static void on_worked(uv_work_t *work, int uv_status)
     struct pool_job *job = slot->job;
     struct pool *pool = job->pool;
     slot->job = NULL;
-    slot->next_free = pool->free_slots;
-    pool->free_slots = slot;
+    LL_PREPEND(pool->free_slots, slot);
     pool->running_count--;
     if (pool->stats) {
         stats_time(pool->stats, STAT_TIME_STORE_WAIT, job->started_at_us - job->queued_at_us);
@@ -167,25 +152,25 @@ static void on_worked(uv_work_t *work, int uv_status)
     }
     breaker_report(pool, job);
     pool_dispatch(pool);
-    /* Last: done may free the job, and may be the moment after which its caller frees the pool. */
+    /* Last: done may free the job, and its caller may free the pool from then on. */
     job->done(job, job->status, &job->error);
 }
 
 static void job_start(struct pool *pool, struct pool_job *job)
 {
     struct slot *slot = pool->free_slots;
-    pool->free_slots = slot->next_free;
+    LL_DELETE(pool->free_slots, slot);
     pool->running_count++;
     slot->job = job;
     int failed = uv_queue_work(pool->loop, &slot->work, on_work, on_worked);
     bug_unless(failed == 0, "uv_queue_work refuses nothing but a missing function");
 }
 
-/* Starts what may start. With the breaker open, nothing is left waiting: it is turned away, in its order. */
+/* Starts the jobs that may start. While the breaker is open, all waiting jobs are turned away, in their order. */
 static void pool_dispatch(struct pool *pool)
 {
     while (pool->waiting.count > 0)
-        if (pool->free_slots && breaker_allows(&pool->breaker, now_ms()))
+        if (pool->free_slots && breaker_allows(&pool->breaker, clock_monotonic_ms()))
             job_start(pool, job_list_pop(&pool->waiting));
         else if (breaker_is_open(&pool->breaker))
             job_refuse_open(pool, job_list_pop(&pool->waiting));
@@ -211,8 +196,7 @@ struct pool *pool_new(const struct pool_options *options)
     for (size_t i = 0; i < options->concurrency; i++) {
         struct slot *slot = &pool->slots[i];
         slot->work.data = slot;
-        slot->next_free = pool->free_slots;
-        pool->free_slots = slot;
+        LL_PREPEND(pool->free_slots, slot);
     }
     return pool;
 }
@@ -230,7 +214,7 @@ void pool_run(struct pool *pool, struct pool_job *job)
     job->pool = pool;
     job->worked = false;
     job->error = (struct error){0};
-    job->queued_at_us = now_us();
+    job->queued_at_us = clock_monotonic_us();
     if (!pool->free_slots && pool->waiting.count >= pool->queue_max && !breaker_is_open(&pool->breaker)) {
         job_refuse_busy(pool, job);
         return;
@@ -247,9 +231,9 @@ size_t pool_busy_count(const struct pool *pool)
 bool pool_is_open(const struct pool *pool, uint32_t *retry_after_ms)
 {
     const struct breaker *breaker = &pool->breaker;
-    int64_t now = now_ms();
+    int64_t now = clock_monotonic_ms();
     *retry_after_ms = 0;
-    /* A pause that is over lets a probe through: whoever asks should go and be that probe. */
+    /* After the pause a probe may go through: the caller should send it. */
     if (!breaker_is_open(breaker) || (!breaker->probing && now >= breaker->probe_at_ms))
         return true;
     *retry_after_ms = breaker_retry_after_ms(breaker, now);

@@ -29,7 +29,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -71,13 +73,6 @@ struct sqlite_file {
     size_t connection_count;
     struct sqlite_connection connections[]; /* the first one writes */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void sleep_ms(int64_t pause_ms)
 {
@@ -138,7 +133,7 @@ static enum status commit_failed(struct sqlite_connection *connection, struct er
 static int on_busy(void *ctx, int tries)
 {
     struct sqlite_connection *connection = ctx;
-    if (now_ms() >= connection->deadline_ms)
+    if (clock_monotonic_ms() >= connection->deadline_ms)
         return 0;
     sleep_ms(tries < LOCK_RETRY_MS ? tries + 1 : LOCK_RETRY_MS);
     return 1;
@@ -147,7 +142,7 @@ static int on_busy(void *ctx, int tries)
 static int on_progress(void *ctx)
 {
     struct sqlite_connection *connection = ctx;
-    return now_ms() >= connection->deadline_ms;
+    return clock_monotonic_ms() >= connection->deadline_ms;
 }
 
 static void shelf_init(struct shelf *shelf)
@@ -175,15 +170,15 @@ enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct 
     if (status)
         return status;
     struct shelf *shelf = &file->shelves[lane];
-    int64_t deadline_ms = now_ms() + file->timeout_ms;
+    int64_t deadline_ms = clock_monotonic_ms() + file->timeout_ms;
     struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
     int timed_out = 0;
     pthread_mutex_lock(&shelf->lock);
     while (!shelf->idle && !timed_out)
         timed_out = pthread_cond_timedwait(&shelf->returned, &shelf->lock, &until);
     *connection = shelf->idle;
-    if (shelf->idle)
-        shelf->idle = shelf->idle->next;
+    if (*connection)
+        LL_DELETE(shelf->idle, *connection);
     pthread_mutex_unlock(&shelf->lock);
     if (!*connection) {
         return error_set(error, STATUS_BUSY, "sqlite:%.60s: its connections were all in use for %u ms", file->path,
@@ -199,8 +194,7 @@ void sqlite_give_back(struct sqlite_connection *connection)
     sqlite3_reset(connection->current);
     connection->current = NULL;
     pthread_mutex_lock(&shelf->lock);
-    connection->next = shelf->idle;
-    shelf->idle = connection;
+    LL_PREPEND(shelf->idle, connection);
     pthread_cond_signal(&shelf->returned);
     pthread_mutex_unlock(&shelf->lock);
 }
@@ -297,7 +291,7 @@ static enum status connection_open(struct sqlite_connection *connection, const c
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(connection->file->path, &connection->db, flags, NULL);
     bug_unless(connection->db, "sqlite has no memory for a connection");
-    connection->deadline_ms = now_ms() + connection->file->timeout_ms;
+    connection->deadline_ms = clock_monotonic_ms() + connection->file->timeout_ms;
     sqlite3_busy_handler(connection->db, on_busy, connection);
     sqlite3_progress_handler(connection->db, PROGRESS_STEPS, on_progress, connection);
     if (code != SQLITE_OK || sqlite3_exec(connection->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
@@ -325,7 +319,7 @@ static enum status wal_enable(struct sqlite_connection *connection, struct error
             return STATUS_OK;
         }
         code = sqlite3_errcode(connection->db) & 0xff;
-        if (step == STEP_ROW || code != SQLITE_BUSY || now_ms() >= connection->deadline_ms)
+        if (step == STEP_ROW || code != SQLITE_BUSY || clock_monotonic_ms() >= connection->deadline_ms)
             break;
         sleep_ms(LOCK_RETRY_MS);
     }

@@ -12,7 +12,7 @@
  * A record's deadline names who runs it: a take-over sets a later one. An end needs no such check, for who took over
  * makes the same todo; it must only be the first.
  */
-#include "store/sqlite_answers.h"
+#include "store/sqlite_store.h"
 
 #include <stdio.h>
 
@@ -88,11 +88,11 @@ static enum status begin_body(struct sqlite_connection *connection, void *ctx, s
     return answer_write(connection, work->answer, now_at_ms, error);
 }
 
-enum status sqlite_answer_begin(struct sqlite_file *file, struct store_answer *answer, struct arena *arena,
+enum status sqlite_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
                                 struct error *error)
 {
     struct begin_work work = {.answer = answer, .arena = arena};
-    return sqlite_transact(file, begin_body, &work, error);
+    return sqlite_transact(sqlite_file_of(store), begin_body, &work, error);
 }
 
 static enum status end_body(struct sqlite_connection *connection, void *ctx, struct error *error)
@@ -112,9 +112,9 @@ static enum status end_body(struct sqlite_connection *connection, void *ctx, str
     return STATUS_OK;
 }
 
-enum status sqlite_answer_end(struct sqlite_file *file, const struct store_answer *answer, struct error *error)
+enum status sqlite_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
 {
-    return sqlite_transact(file, end_body, &answer, error);
+    return sqlite_transact(sqlite_file_of(store), end_body, &answer, error);
 }
 
 static enum status forget_body(struct sqlite_connection *connection, void *ctx, struct error *error)
@@ -126,7 +126,7 @@ static enum status forget_body(struct sqlite_connection *connection, void *ctx, 
     return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "forget a request", error);
 }
 
-enum status sqlite_answer_forget(struct sqlite_file *file, const struct store_answer *answer, struct error *error)
+enum status sqlite_answer_forget(struct store *store, const struct store_answer *answer, struct error *error)
 {
-    return sqlite_transact(file, forget_body, &answer, error);
+    return sqlite_transact(sqlite_file_of(store), forget_body, &answer, error);
 }

@@ -2,20 +2,19 @@
 /*
  * Replaces, merges and deletes one todo under a condition, in the embedded store.
  *
- * All of it is one transaction that has the file's write lock from its first step (BEGIN IMMEDIATE): read the row, ask
- * store_condition_holds(), write, commit. Nobody can write in between, no thread and no process, so what the condition
- * was asked of is what is changed: of two changes under one If-Match the second one reads the first one's v.
+ * All of it is one transaction, which has the file's write lock from its first step (BEGIN IMMEDIATE): read the row, ask
+ * store_condition_holds(), write, commit. No other thread or process can write in between, so the condition is decided
+ * on the row that is changed. Of two changes under one If-Match the second reads the first one's v.
  *
- * What is written is computed here, from the row and the change, and written whole; MERGE keeps what it doesn't name.
- * A v that can't grow is refused, for a version that comes again would let an old entity tag match.
+ * The new row is computed here, from the stored row and the change, and written whole. A MERGE keeps the fields that it
+ * does not name. A v that can't grow is refused: a version that came a second time would let an old entity tag match.
  *
- * A row that can't be read is not changed either (STATUS_INVALID): there is no version that a condition could be held
- * against. Whoever wrote it has to mend or remove it.
+ * A row that can't be read is not changed either (STATUS_INVALID), because it has no version to hold a condition
+ * against. Its writer has to mend or remove it.
  *
- * A create needs no second look at the id, as on MongoDB: the row was seen not to be there under the lock.
+ * A create need not look at the id again, as it must on MongoDB: the row was seen to be absent under the lock.
  */
-#include "store/sqlite_change.h"
-
+#include "store/sqlite_store.h"
 #include "store/sqlite_todo.h"
 
 struct change_work {
@@ -23,23 +22,6 @@ struct change_work {
     struct arena *arena;
     struct store_changed *changed;
 };
-
-/* STATUS_NOT_FOUND, with no text in error, where there is no row: a create wants that. */
-static enum status current_read(struct sqlite_connection *connection, const char *id, struct arena *arena,
-                                struct todo *current, struct error *error)
-{
-    sqlite_use(connection, SQL_GET);
-    sqlite_bind_text(connection, 1, slice_of(id));
-    switch (sqlite_step(connection)) {
-    case STEP_ROW:
-        return sqlite_todo_read(connection, arena, current, error);
-    case STEP_DONE:
-        return STATUS_NOT_FOUND;
-    case STEP_FAILED:
-        break;
-    }
-    return sqlite_failed(connection, "read a todo", error);
-}
 
 static enum status todo_write(struct sqlite_connection *connection, enum sqlite_sql sql, const struct todo *todo,
                               struct error *error)
@@ -61,7 +43,6 @@ static enum status update(struct sqlite_connection *connection, struct change_wo
                           struct error *error)
 {
     const struct store_change *change = work->change;
-    bool all = change->kind == STORE_REPLACE;
     struct todo next = *current;
     if (current->v == INT64_MAX) {
         return error_set(error, STATUS_INVALID, "the todo \"%s\" has had all versions that can be counted",
@@ -69,12 +50,7 @@ static enum status update(struct sqlite_connection *connection, struct change_wo
     }
     next.v = current->v + 1;
     next.updated_at_ms = change->todo->updated_at_ms;
-    if (all || change->fields & 1u << TODO_NAME)
-        next.name = change->todo->name;
-    if (all || change->fields & 1u << TODO_DESCRIPTION)
-        next.description = change->todo->description;
-    if (all || change->fields & 1u << TODO_DONE)
-        next.done = change->todo->done;
+    todo_set_fields(&next, change->todo, store_change_fields(change));
     todo_copy(&work->changed->todo, &next, work->arena);
     return todo_write(connection, SQL_UPDATE, &work->changed->todo, error);
 }
@@ -93,7 +69,7 @@ static enum status change_body(struct sqlite_connection *connection, void *ctx, 
     struct change_work *work = ctx;
     const struct store_change *change = work->change;
     struct todo current;
-    enum status status = current_read(connection, change->todo->id, work->arena, &current, error);
+    enum status status = sqlite_todo_find(connection, change->todo->id, work->arena, &current, error);
     bool exists = status == STATUS_OK;
     if (!exists && status != STATUS_NOT_FOUND)
         return status;
@@ -108,9 +84,9 @@ static enum status change_body(struct sqlite_connection *connection, void *ctx, 
     return error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", change->todo->id);
 }
 
-enum status sqlite_change(struct sqlite_file *file, const struct store_change *change, struct arena *arena,
+enum status sqlite_change(struct store *store, const struct store_change *change, struct arena *arena,
                           struct store_changed *changed, struct error *error)
 {
     struct change_work work = {.change = change, .arena = arena, .changed = changed};
-    return sqlite_transact(file, change_body, &work, error);
+    return sqlite_transact(sqlite_file_of(store), change_body, &work, error);
 }

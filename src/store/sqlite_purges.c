@@ -9,7 +9,7 @@
  * What nobody wants any more (the URL left the settings) would stay for ever: so each put also deletes a few rows whose
  * time is long past, a bounded number, which costs one look at the index when there are none.
  */
-#include "store/sqlite_purges.h"
+#include "store/sqlite_store.h"
 
 #include <stdio.h>
 
@@ -50,11 +50,10 @@ static enum status put_body(struct sqlite_connection *connection, void *ctx, str
     return STATUS_OK;
 }
 
-enum status sqlite_purge_put(struct sqlite_file *file, const struct store_purge *purges, size_t count,
-                             struct error *error)
+enum status sqlite_purge_put(struct store *store, const struct store_purge *purges, size_t count, struct error *error)
 {
     struct purge_work work = {.purges = purges, .count = count};
-    return sqlite_transact(file, put_body, &work, error);
+    return sqlite_transact(sqlite_file_of(store), put_body, &work, error);
 }
 
 static enum status remove_body(struct sqlite_connection *connection, void *ctx, struct error *error)
@@ -70,11 +69,11 @@ static enum status remove_body(struct sqlite_connection *connection, void *ctx, 
     return STATUS_OK;
 }
 
-enum status sqlite_purge_remove(struct sqlite_file *file, const struct store_purge *purges, size_t count,
+enum status sqlite_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
                                 struct error *error)
 {
     struct purge_work work = {.purges = purges, .count = count};
-    return sqlite_transact(file, remove_body, &work, error);
+    return sqlite_transact(sqlite_file_of(store), remove_body, &work, error);
 }
 
 static void purge_read(struct sqlite_connection *connection, const char *url, struct arena *arena,
@@ -86,11 +85,11 @@ static void purge_read(struct sqlite_connection *connection, const char *url, st
     purge->due_at_ms = sqlite_column_int(connection, 3);
 }
 
-enum status sqlite_purge_list(struct sqlite_file *file, const struct store_purge_query *query, struct arena *arena,
+enum status sqlite_purge_list(struct store *store, const struct store_purge_query *query, struct arena *arena,
                               struct store_purge *purges, size_t *count, struct error *error)
 {
     struct sqlite_connection *connection;
-    enum status status = sqlite_take(file, LANE_READ, &connection, error);
+    enum status status = sqlite_take(sqlite_file_of(store), LANE_READ, &connection, error);
     if (status)
         return status;
     sqlite_use(connection, SQL_PURGE_LIST);

@@ -1,26 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedded store's tables and statements.
+ * The tables and statements of the embedded store.
  *
- * The CHECKs say once more what todo_check() says in C, so that a row written by another program (a shell, a script)
- * can't break a promise that answers rest on. They use GLOB and length() only: no extension, no function of ours, any
- * sqlite3 can write the file. What they can't say is that text is valid UTF-8; readers check that.
+ * The statements about todos are built from TODO_FIELDS: columns and parameters stand in its order. The tables are not,
+ * because files exist that were made with these very words.
  *
- * WITHOUT ROWID: a todo is found by its id in one tree, not by way of a hidden number. STRICT: a column keeps its type.
- * length() counts characters and stops at a NUL, so NUL is looked for in the bytes. Control characters are a GLOB class
- * over 1-8, 11, 12 and 14-31, which leaves out TAB, LF and CR.
+ * A step that has been released never changes. A new column needs a step of its own, at the end of SQLITE_STEPS:
  *
- * Lists go by the two indexes: one by (created_at, id), one with done in front. A place in a list is a row value, which
- * sqlite turns into one range of the index, in both directions; there is no LIMIT, for the reader stops stepping when
- * its page is full, and skips what it can't read without asking again.
+ *   ALTER TABLE todos ADD COLUMN NAME TYPE NOT NULL DEFAULT ... CHECK (...); PRAGMA user_version = N + 1;
  *
- * A step that has been released never changes: files that went through it are out there. What must change needs a
- * step of its own and SQLITE_SCHEMA_VERSION one higher. A new file goes through all of them, so that old and new ones
- * are alike.
+ * A new file goes through all steps, so old and new files are alike.
+ *
+ * The CHECKs repeat what todo_check() says in C, so that no other program (a shell, a script) can write a row that breaks
+ * a rule. They use only GLOB and length(), no extension and no function of ours, so any sqlite3 can write the file. They
+ * can't say that text is valid UTF-8; readers check that.
+ *
+ * WITHOUT ROWID: a todo is found by its id in one tree, without a detour over a hidden number. STRICT: a column keeps its
+ * type. length() counts characters and stops at a NUL, so NUL is looked for in the bytes. Control characters are a GLOB
+ * class over 1-8, 11, 12 and 14-31, which leaves out TAB, LF and CR.
+ *
+ * Lists use the two indexes: one by (created_at, id), one with done in front. The position in a list is a row value, which
+ * sqlite turns into one range of the index, in both directions. There is no LIMIT: the reader stops stepping when its
+ * page is full, and skips unreadable rows without asking again.
  */
 #include "store/sqlite_sql.h"
 
-#define TODO_COLUMNS "id, name, description, done, v, created_at, updated_at"
+#include "base/todo.h"
+
+/* The id is the first field, and has no comma before it. */
+#define COMMA_ID      ""
+#define COMMA_TEXT    ", "
+#define COMMA_FLAG    ", "
+#define COMMA_INTEGER ", "
+#define COMMA_TIME    ", "
+
+#define COLUMN(upper, name, type, ...)    COMMA_##type name
+#define PARAMETER(upper, name, type, ...) COMMA_##type "?"
+#define TODO_COLUMNS                      TODO_FIELDS(COLUMN)
+
+/* Assignments of an upsert, for the fields that a client may change. */
+#define SET_CREATE(name)
+#define SET_WRITE(name) name " = excluded." name ", "
+#define SET_READ(name)
+#define SET_HIDDEN(name)
+#define SET_FIELD(upper, name, type, member, access, ...) SET_##access(name)
+
+#define INSERT_TODO "INSERT INTO todos (" TODO_COLUMNS ") VALUES (" TODO_FIELDS(PARAMETER) ") ON CONFLICT (id) DO "
+#define UPDATE_TODO INSERT_TODO "UPDATE SET " TODO_FIELDS(SET_FIELD) "updated_at = excluded.updated_at, v = "
 
 #define TEXT_RULES(column)                                                                                             \
     " AND instr(CAST(" column " AS BLOB), x'00') = 0"                                                                  \
@@ -33,7 +59,7 @@
 
 #define TIME_RULES(column) "typeof(" column ") = 'integer' AND " column " BETWEEN 0 AND 253402300799999"
 
-/* Laid out as SQL. clang-format would fold the lines at the macros. */
+/* Laid out as SQL; clang-format would fold the lines at the macros. */
 /* clang-format off */
 static const char TODOS_OUTBOX_META[] =
     "CREATE TABLE todos ("
@@ -63,7 +89,7 @@ static const char TODOS_OUTBOX_META[] =
     ") STRICT;"
     "PRAGMA user_version = 1;";
 
-/* With a rowid: a body may be long, and only the index is to be searched. */
+/* With a rowid: a body may be long, and a search should read only the index. */
 static const char ANSWERS[] =
     "CREATE TABLE answers ("
     " key TEXT PRIMARY KEY NOT NULL CHECK (length(CAST(key AS BLOB)) BETWEEN 1 AND 255),"
@@ -92,7 +118,8 @@ static const char PURGES[] =
     "PRAGMA user_version = 3;";
 /* clang-format on */
 
-const char *const SQLITE_STEPS[SQLITE_SCHEMA_VERSION] = {TODOS_OUTBOX_META, ANSWERS, PURGES};
+const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES};
+const int SQLITE_SCHEMA_VERSION = sizeof(SQLITE_STEPS) / sizeof(SQLITE_STEPS[0]);
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -109,15 +136,9 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
                            " ORDER BY created_at DESC, id DESC",
     [SQL_LIST_DONE_UP] = "SELECT " TODO_COLUMNS " FROM todos WHERE done = ?3 AND (created_at, id) > (?1, ?2)"
                          " ORDER BY created_at, id",
-    [SQL_INSERT] = "INSERT INTO todos (" TODO_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-                   " ON CONFLICT (id) DO NOTHING",
-    [SQL_SAME] = "SELECT 1 FROM todos WHERE id = ?1 AND name = ?2 AND description = ?3 AND done = ?4 AND v = ?5"
-                 " AND created_at = ?6 AND updated_at = ?7",
-    /* A new row starts at v 1 whatever the caller's says: MongoDB's upsert can't do otherwise. */
-    [SQL_UPSERT] = "INSERT INTO todos (" TODO_COLUMNS ") VALUES (?1, ?2, ?3, ?4, 1, ?6, ?7)"
-                   " ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description,"
-                   " done = excluded.done, updated_at = excluded.updated_at, v = v + 1",
-    [SQL_UPDATE] = "UPDATE todos SET name = ?2, description = ?3, done = ?4, v = ?5, updated_at = ?7 WHERE id = ?1",
+    [SQL_INSERT] = INSERT_TODO "NOTHING",
+    [SQL_UPSERT] = UPDATE_TODO "v + 1",
+    [SQL_UPDATE] = UPDATE_TODO "excluded.v",
     [SQL_DELETE] = "DELETE FROM todos WHERE id = ?1",
     [SQL_ANSWER_GET] =
         "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
@@ -129,7 +150,7 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_ANSWER_FORGET] = "DELETE FROM answers WHERE key = ?1 AND deadline_at = ?2 AND http_status = 0",
     [SQL_ANSWER_SWEEP] = "DELETE FROM answers WHERE key IN"
                          " (SELECT key FROM answers WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
-    /* A replaced record keeps its place in the order. */
+    /* A replaced record keeps its position in the order. */
     [SQL_OUTBOX_PUT] = "INSERT INTO outbox (token, id, deadline_at, settled) VALUES (?1, ?2, ?3, ?4)"
                        " ON CONFLICT (token, id) DO UPDATE SET deadline_at = excluded.deadline_at,"
                        " settled = excluded.settled",

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every word of SQL that the embedded store speaks; sqlite.c runs it. Plain text, no type of sqlite3.
+ * All SQL of the embedded store, as plain text without a type of sqlite3; sqlite.c runs it.
  *
- * A todo's columns and parameters stand in one order everywhere: id, name, description, done, v, created_at, updated_at.
+ * The columns and parameters of a todo are the fields of TODO_FIELDS, in this order.
  */
 #ifndef STORE_SQLITE_SQL_H
 #define STORE_SQLITE_SQL_H
-
-enum { SQLITE_SCHEMA_VERSION = 3 }; /* PRAGMA user_version; 0 is a new file */
 
 enum sqlite_sql {
     SQL_BEGIN,
@@ -16,17 +14,16 @@ enum sqlite_sql {
     SQL_WAL,
     SQL_VERSION,
     SQL_GET,
-    SQL_LIST_DOWN, /* newest first: ?1, ?2 the place behind which it goes on */
+    SQL_LIST_DOWN, /* newest first: ?1, ?2 the position (created_at, id) behind which it begins */
     SQL_LIST_UP,
     SQL_LIST_DONE_DOWN, /* ?3 done */
     SQL_LIST_DONE_UP,
-    SQL_INSERT,
-    SQL_SAME, /* one row if the stored todo is this very one */
-    SQL_UPSERT,
-    SQL_UPDATE, /* all but created_at */
+    SQL_INSERT, /* the fields; a taken id changes no row */
+    SQL_UPSERT, /* the fields; a taken id gets those that a client may change, updated_at, and v + 1 */
+    SQL_UPDATE, /* the fields of a todo that exists: as SQL_UPSERT, but v is the parameter */
     SQL_DELETE,
     SQL_ANSWER_GET,
-    SQL_ANSWER_PUT,    /* key, fingerprint, id, created_at, deadline_at, expires_at: running, in place of any other */
+    SQL_ANSWER_PUT,    /* key, fingerprint, id, created_at, deadline_at, expires_at: running; replaces any other */
     SQL_ANSWER_END,    /* key, fingerprint, expires_at, http_status, body, etag */
     SQL_ANSWER_FORGET, /* key, deadline_at */
     SQL_ANSWER_SWEEP,  /* now, how many at most */
@@ -44,7 +41,10 @@ enum sqlite_sql {
 
 extern const char *const SQLITE_SQL[SQL_COUNT];
 
-/* From version n of the tables to n + 1: step n, run inside a transaction, which also sets user_version. */
-extern const char *const SQLITE_STEPS[SQLITE_SCHEMA_VERSION];
+/* The version of the tables: PRAGMA user_version; 0 is a new file. */
+extern const int SQLITE_SCHEMA_VERSION;
+
+/* Step n brings the tables from version n to n + 1. It runs inside a transaction and also sets user_version. */
+extern const char *const SQLITE_STEPS[];
 
 #endif

@@ -1,50 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The embedded store: what the seam asks for, on one SQLite file (sqlite.c), in the words of sqlite_sql.c. Changes under
- * a condition are in sqlite_change.c, answers kept for a retry in sqlite_answers.c, purges in
- * sqlite_purges.c.
+ * The embedded store: todos in one SQLite file (sqlite.c), by the statements of sqlite_sql.c. The other operations have
+ * files of their own; sqlite_store.h lists them.
  *
- * Why: a system that runs with nothing installed beside it, behind the same seam as MongoDB; several worker processes
+ * Why: the service runs with no other program installed, behind the same seam as with MongoDB. Several worker processes
  * and the loader use the file at once.
  *
  * A read is one statement, so it sees one committed state. A write is one transaction: store_load() of some thousand
- * rows syncs the disk once, and a process killed inside it leaves none of them.
+ * rows syncs the disk once, and a process that is killed inside it writes none of them.
  *
- * An id that is taken is no error to sqlite here (ON CONFLICT DO NOTHING, and no row changed), so one such row doesn't
- * stop a batch. A single insert then compares: a row with all our values is our own, from a try whose answer got lost.
+ * A taken id is no error for the statement (ON CONFLICT DO NOTHING changes no row), so one such row does not stop a
+ * batch. A single insert then compares: a stored todo that equals ours in every field is our own, written by an earlier
+ * try whose answer got lost.
  *
- * The rules of a todo are CHECKs in the tables, so foreign writers can't break them. What SQL can't check (UTF-8), or
- * what a shell with its checks switched off left behind, is found when it is read: a get says what is wrong, a list
- * passes over the row, logs it once per call, and goes on to the next, so that its cursor always moves.
+ * A row that breaks a rule of todos is found when it is read (sqlite_todo.c). A get says what is wrong with it. A list
+ * skips it, logs once per call, and goes on with the next row, so that a client's cursor always moves.
  *
- * No connection is held between calls, and none of them waits longer than the store's timeout.
+ * No connection is held between calls, and no call waits longer than the store's timeout.
  */
+#include "store/sqlite_store.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/sqlite.h"
-#include "store/sqlite_answers.h"
-#include "store/sqlite_change.h"
-#include "store/sqlite_purges.h"
 #include "store/sqlite_todo.h"
-#include "store/store_ops.h"
-
-struct sqlite_store {
-    struct store store;
-    struct sqlite_file *file;
-};
-
-static struct sqlite_file *file_of(struct store *store)
-{
-    return ((struct sqlite_store *)store)->file;
-}
 
 static void sqlite_close(struct store *store)
 {
-    sqlite_file_free(file_of(store));
+    sqlite_file_free(sqlite_file_of(store));
     free(store);
 }
 
@@ -59,27 +45,17 @@ static enum status sqlite_get(struct store *store, const char *id, struct arena 
                               struct error *error)
 {
     struct sqlite_connection *connection;
-    enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
+    enum status status = sqlite_take(sqlite_file_of(store), LANE_READ, &connection, error);
     if (status)
         return status;
-    sqlite_use(connection, SQL_GET);
-    sqlite_bind_text(connection, 1, slice_of(id));
-    switch (sqlite_step(connection)) {
-    case STEP_ROW:
-        status = sqlite_todo_read(connection, arena, todo, error);
-        break;
-    case STEP_DONE:
-        status = error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", id);
-        break;
-    case STEP_FAILED:
-        status = sqlite_failed(connection, "read a todo", error);
-        break;
-    }
+    status = sqlite_todo_find(connection, id, arena, todo, error);
+    if (status == STATUS_NOT_FOUND)
+        error_set(error, STATUS_NOT_FOUND, "there is no todo with the id \"%s\"", id);
     sqlite_give_back(connection);
     return status;
 }
 
-/* A page without a place to start behind starts behind one that is before all rows. */
+/* A query without a position begins behind one that is before all rows. */
 static void list_begin(struct sqlite_connection *connection, const struct store_query *query)
 {
     bool any = query->done == STORE_DONE_ANY;
@@ -123,7 +99,7 @@ static enum status sqlite_list(struct store *store, const struct store_query *qu
                                struct store_page *page, struct error *error)
 {
     struct sqlite_connection *connection;
-    enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
+    enum status status = sqlite_take(sqlite_file_of(store), LANE_READ, &connection, error);
     if (status)
         return status;
     list_begin(connection, query);
@@ -138,6 +114,7 @@ struct load_work {
     size_t count;
     enum store_load_mode mode;
     enum status *results;
+    struct arena *arena; /* of an insert only */
 };
 
 static enum status load_body(struct sqlite_connection *connection, void *ctx, struct error *error)
@@ -145,10 +122,13 @@ static enum status load_body(struct sqlite_connection *connection, void *ctx, st
     struct load_work *work = ctx;
     sqlite_use(connection, work->mode == STORE_LOAD_UPSERT ? SQL_UPSERT : SQL_INSERT);
     for (size_t i = 0; i < work->count; i++) {
-        sqlite_todo_bind(connection, &work->todos[i]);
+        struct todo todo = work->todos[i];
+        if (work->mode == STORE_LOAD_UPSERT)
+            todo.v = 1; /* of a new row, whatever the caller's says: MongoDB's upsert can't do otherwise */
+        sqlite_todo_bind(connection, &todo);
         if (!sqlite_run(connection)) {
             char action[TODO_ID_MAX + 32];
-            snprintf(action, sizeof(action), "write the todo \"%s\"", work->todos[i].id);
+            snprintf(action, sizeof(action), "write the todo \"%s\"", todo.id);
             return sqlite_failed(connection, action, error);
         }
         work->results[i] = sqlite_change_count(connection) > 0 ? STATUS_OK : STATUS_EXISTS;
@@ -160,190 +140,33 @@ static enum status sqlite_load(struct store *store, const struct todo *todos, si
                                enum status *results, struct error *error)
 {
     struct load_work work = {.todos = todos, .count = count, .mode = mode, .results = results};
-    return sqlite_transact(file_of(store), load_body, &work, error);
+    return sqlite_transact(sqlite_file_of(store), load_body, &work, error);
 }
 
 static enum status insert_body(struct sqlite_connection *connection, void *ctx, struct error *error)
 {
     struct load_work *work = ctx;
+    struct todo stored;
     enum status status = load_body(connection, work, error);
-    if (status || *work->results == STATUS_OK)
+    if (status != STATUS_OK || *work->results == STATUS_OK)
         return status;
-    sqlite_use(connection, SQL_SAME);
-    sqlite_todo_bind(connection, work->todos);
-    switch (sqlite_step(connection)) {
-    case STEP_ROW:
+    status = sqlite_todo_find(connection, work->todos->id, work->arena, &stored, error);
+    if (status == STATUS_OK && todo_equal(&stored, work->todos))
         *work->results = STATUS_OK;
-        return STATUS_OK;
-    case STEP_DONE:
-        return STATUS_OK;
-    case STEP_FAILED:
-        break;
-    }
-    return sqlite_failed(connection, "compare todos", error);
+    return status == STATUS_INVALID ? STATUS_OK : status; /* an unreadable row is not ours */
 }
 
 static enum status sqlite_insert(struct store *store, const struct todo *todo, struct error *error)
 {
+    struct arena arena;
     enum status result = STATUS_EXISTS;
-    struct load_work work = {.todos = todo, .count = 1, .mode = STORE_LOAD_INSERT, .results = &result};
-    enum status status = sqlite_transact(file_of(store), insert_body, &work, error);
+    arena_init(&arena);
+    struct load_work work = {.todos = todo, .count = 1, .mode = STORE_LOAD_INSERT, .results = &result, .arena = &arena};
+    enum status status = sqlite_transact(sqlite_file_of(store), insert_body, &work, error);
+    arena_fini(&arena);
     if (status == STATUS_OK && result == STATUS_EXISTS)
         return error_set(error, STATUS_EXISTS, "there is a todo with the id \"%s\" already", todo->id);
     return status;
-}
-
-struct outbox_work {
-    const struct store_fence *fences;
-    size_t count;
-    enum sqlite_sql sql;
-};
-
-static enum status outbox_body(struct sqlite_connection *connection, void *ctx, struct error *error)
-{
-    struct outbox_work *work = ctx;
-    sqlite_use(connection, work->sql);
-    for (size_t i = 0; i < work->count; i++) {
-        const struct store_fence *fence = &work->fences[i];
-        sqlite_bind_text(connection, 1, slice_of(fence->token.text));
-        sqlite_bind_text(connection, 2, slice_of(fence->id));
-        if (work->sql == SQL_OUTBOX_PUT) {
-            sqlite_bind_int(connection, 3, fence->deadline_at_ms);
-            sqlite_bind_int(connection, 4, fence->settled);
-        }
-        if (!sqlite_run(connection))
-            return sqlite_failed(connection, "change the outbox", error);
-    }
-    return STATUS_OK;
-}
-
-static enum status sqlite_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
-                                     struct error *error)
-{
-    struct outbox_work work = {.fences = fences, .count = count, .sql = SQL_OUTBOX_PUT};
-    return sqlite_transact(file_of(store), outbox_body, &work, error);
-}
-
-static enum status sqlite_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
-                                        struct error *error)
-{
-    struct outbox_work work = {.fences = fences, .count = count, .sql = SQL_OUTBOX_REMOVE};
-    return sqlite_transact(file_of(store), outbox_body, &work, error);
-}
-
-static enum status sqlite_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
-                                      struct error *error)
-{
-    struct sqlite_connection *connection;
-    enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
-    if (status)
-        return status;
-    sqlite_use(connection, SQL_OUTBOX_LIST);
-    sqlite_bind_int(connection, 1, (int64_t)limit);
-    enum sqlite_step step = STEP_ROW;
-    while (*count < limit && (step = sqlite_step(connection)) == STEP_ROW) {
-        struct store_fence *fence = &fences[(*count)++];
-        snprintf(fence->token.text, sizeof(fence->token.text), "%s", sqlite_column_text(connection, 0).data);
-        snprintf(fence->id, sizeof(fence->id), "%s", sqlite_column_text(connection, 1).data);
-        fence->deadline_at_ms = sqlite_column_int(connection, 2);
-        fence->settled = sqlite_column_int(connection, 3) != 0;
-    }
-    if (step == STEP_FAILED)
-        status = sqlite_failed(connection, "read the outbox", error);
-    sqlite_give_back(connection);
-    return status;
-}
-
-static enum status sqlite_meta_get(struct store *store, struct store_meta *meta, struct error *error)
-{
-    struct sqlite_connection *connection;
-    enum status status = sqlite_take(file_of(store), LANE_READ, &connection, error);
-    if (status)
-        return status;
-    sqlite_use(connection, SQL_META_GET);
-    switch (sqlite_step(connection)) {
-    case STEP_ROW:
-        meta->epoch = sqlite_column_int(connection, 0);
-        snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", sqlite_column_text(connection, 1).data);
-        break;
-    case STEP_DONE:
-        break; /* never set: epoch 0 */
-    case STEP_FAILED:
-        status = sqlite_failed(connection, "read the epoch", error);
-        break;
-    }
-    sqlite_give_back(connection);
-    return status;
-}
-
-struct meta_work {
-    int64_t expected_epoch;
-    const struct store_meta *meta;
-    bool swapped;
-};
-
-static enum status meta_body(struct sqlite_connection *connection, void *ctx, struct error *error)
-{
-    struct meta_work *work = ctx;
-    sqlite_use(connection, SQL_META_SWAP);
-    sqlite_bind_int(connection, 1, work->expected_epoch);
-    sqlite_bind_int(connection, 2, work->meta->epoch);
-    sqlite_bind_text(connection, 3, slice_of(work->meta->cache_run_id));
-    if (!sqlite_run(connection))
-        return sqlite_failed(connection, "move the epoch on", error);
-    work->swapped = sqlite_change_count(connection) > 0;
-    return STATUS_OK;
-}
-
-static enum status sqlite_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta,
-                                    bool *swapped, struct error *error)
-{
-    struct meta_work work = {.expected_epoch = expected_epoch, .meta = meta};
-    enum status status = sqlite_transact(file_of(store), meta_body, &work, error);
-    *swapped = status == STATUS_OK && work.swapped;
-    return status;
-}
-
-static enum status sqlite_store_change(struct store *store, const struct store_change *change, struct arena *arena,
-                                       struct store_changed *changed, struct error *error)
-{
-    return sqlite_change(file_of(store), change, arena, changed, error);
-}
-
-static enum status sqlite_store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
-                                             struct error *error)
-{
-    return sqlite_answer_begin(file_of(store), answer, arena, error);
-}
-
-static enum status sqlite_store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
-{
-    return sqlite_answer_end(file_of(store), answer, error);
-}
-
-static enum status sqlite_store_answer_forget(struct store *store, const struct store_answer *answer,
-                                              struct error *error)
-{
-    return sqlite_answer_forget(file_of(store), answer, error);
-}
-
-static enum status sqlite_store_purge_put(struct store *store, const struct store_purge *purges, size_t count,
-                                          struct error *error)
-{
-    return sqlite_purge_put(file_of(store), purges, count, error);
-}
-
-static enum status sqlite_store_purge_list(struct store *store, const struct store_purge_query *query,
-                                           struct arena *arena, struct store_purge *purges, size_t *count,
-                                           struct error *error)
-{
-    return sqlite_purge_list(file_of(store), query, arena, purges, count, error);
-}
-
-static enum status sqlite_store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
-                                             struct error *error)
-{
-    return sqlite_purge_remove(file_of(store), purges, count, error);
 }
 
 static const struct store_ops SQLITE_OPS = {
@@ -353,17 +176,17 @@ static const struct store_ops SQLITE_OPS = {
     .get = sqlite_get,
     .list = sqlite_list,
     .insert = sqlite_insert,
-    .change = sqlite_store_change,
-    .answer_begin = sqlite_store_answer_begin,
-    .answer_end = sqlite_store_answer_end,
-    .answer_forget = sqlite_store_answer_forget,
+    .change = sqlite_change,
+    .answer_begin = sqlite_answer_begin,
+    .answer_end = sqlite_answer_end,
+    .answer_forget = sqlite_answer_forget,
     .load = sqlite_load,
     .outbox_put = sqlite_outbox_put,
     .outbox_list = sqlite_outbox_list,
     .outbox_remove = sqlite_outbox_remove,
-    .purge_put = sqlite_store_purge_put,
-    .purge_list = sqlite_store_purge_list,
-    .purge_remove = sqlite_store_purge_remove,
+    .purge_put = sqlite_purge_put,
+    .purge_list = sqlite_purge_list,
+    .purge_remove = sqlite_purge_remove,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
 };

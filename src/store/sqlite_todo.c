@@ -1,41 +1,97 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Todos into and out of SQLite's rows, for all files of the embedded store.
+ * Todos into and out of the rows of SQLite, for all files of the embedded store.
  *
- * Parameters and columns stand in one order in every statement (sqlite_sql.h), so that there is one function each
- * way. A statement that doesn't need one of the parameters leaves its number out; binding it does no harm.
+ * Each statement has its parameters and columns in the order of TODO_FIELDS (sqlite_sql.c builds them from it). One loop
+ * over the fields therefore binds any statement, and one loop reads any row.
  *
- * The tables' CHECKs keep most rules of a todo. What SQL can't check (UTF-8), or what a shell with its checks switched
- * off left behind, is found here, when a row is read: nothing that todo_check() refuses goes up to those who print it.
+ * The CHECKs of the table keep most rules of a todo. Two kinds of bad rows are found here, when a row is read: text that
+ * is not valid UTF-8, which SQL can't check, and rows that a shell wrote with its checks switched off. A todo that
+ * todo_check() refuses is never returned.
  */
 #include "store/sqlite_todo.h"
 
+static void field_bind(struct sqlite_connection *connection, enum todo_field field, const void *member)
+{
+    int at = (int)field + 1;
+    switch (TODO_ROWS[field].type) {
+    case TODO_TYPE_ID:
+        sqlite_bind_text(connection, at, slice_of(member));
+        break;
+    case TODO_TYPE_TEXT:
+        sqlite_bind_text(connection, at, *(const struct slice *)member);
+        break;
+    case TODO_TYPE_FLAG:
+        sqlite_bind_int(connection, at, *(const bool *)member);
+        break;
+    case TODO_TYPE_INTEGER:
+    case TODO_TYPE_TIME:
+        sqlite_bind_int(connection, at, *(const int64_t *)member);
+        break;
+    }
+}
+
 void sqlite_todo_bind(struct sqlite_connection *connection, const struct todo *todo)
 {
-    sqlite_bind_text(connection, 1, slice_of(todo->id));
-    sqlite_bind_text(connection, 2, todo->name);
-    sqlite_bind_text(connection, 3, todo->description);
-    sqlite_bind_int(connection, 4, todo->done);
-    sqlite_bind_int(connection, 5, todo->v);
-    sqlite_bind_int(connection, 6, todo->created_at_ms);
-    sqlite_bind_int(connection, 7, todo->updated_at_ms);
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
+        field_bind(connection, field, todo_member_const(todo, field));
+}
+
+/* Texts are borrowed from the row. */
+static enum status field_read(struct sqlite_connection *connection, enum todo_field field, struct todo *todo,
+                              struct error *error)
+{
+    void *member = todo_member(todo, field);
+    struct slice text;
+    switch (TODO_ROWS[field].type) {
+    case TODO_TYPE_ID:
+        text = sqlite_column_text(connection, (int)field);
+        if (!todo_id_valid(text))
+            return error_set(error, STATUS_INVALID, "a stored todo has the id \"%.80s\", which is none", text.data);
+        todo_set_id(todo, text);
+        break;
+    case TODO_TYPE_TEXT:
+        *(struct slice *)member = sqlite_column_text(connection, (int)field);
+        break;
+    case TODO_TYPE_FLAG:
+        *(bool *)member = sqlite_column_int(connection, (int)field) != 0;
+        break;
+    case TODO_TYPE_INTEGER:
+    case TODO_TYPE_TIME:
+        *(int64_t *)member = sqlite_column_int(connection, (int)field);
+        break;
+    }
+    return STATUS_OK;
 }
 
 enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena *arena, struct todo *todo,
                              struct error *error)
 {
-    struct slice id = sqlite_column_text(connection, 0);
-    if (!todo_id_valid(id))
-        return error_set(error, STATUS_INVALID, "a stored todo has the id \"%.80s\", which is none", id.data);
-    todo_set_id(todo, id);
-    todo->name = arena_copy(arena, sqlite_column_text(connection, 1));
-    todo->description = arena_copy(arena, sqlite_column_text(connection, 2));
-    todo->done = sqlite_column_int(connection, 3) != 0;
-    todo->v = sqlite_column_int(connection, 4);
-    todo->created_at_ms = sqlite_column_int(connection, 5);
-    todo->updated_at_ms = sqlite_column_int(connection, 6);
+    struct todo row;
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        enum status status = field_read(connection, field, &row, error);
+        if (status != STATUS_OK)
+            return status;
+    }
     struct error broken = {0};
-    if (todo_check(todo, &broken) == STATUS_OK)
-        return STATUS_OK;
-    return error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", todo->id, broken.text);
+    if (todo_check(&row, &broken) != STATUS_OK)
+        return error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", row.id, broken.text);
+    todo_copy(todo, &row, arena);
+    return STATUS_OK;
+}
+
+enum status sqlite_todo_find(struct sqlite_connection *connection, const char *id, struct arena *arena,
+                             struct todo *todo, struct error *error)
+{
+    sqlite_use(connection, SQL_GET);
+    sqlite_bind_text(connection, 1, slice_of(id));
+    switch (sqlite_step(connection)) {
+    case STEP_ROW:
+        return sqlite_todo_read(connection, arena, todo, error);
+    case STEP_DONE:
+        return STATUS_NOT_FOUND;
+    case STEP_FAILED:
+        break;
+    }
+    return sqlite_failed(connection, "read a todo", error);
 }

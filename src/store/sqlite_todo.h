@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A todo in SQLite's terms: the parameters of a statement, the columns of a row. Both are about the statement in use.
- * context  pool thread; the connection's one user
+ * A todo in the terms of SQLite: the parameters of a statement, the columns of a row. Both concern the statement in use.
+ * context  pool thread; the only user of the connection
  */
 #ifndef STORE_SQLITE_TODO_H
 #define STORE_SQLITE_TODO_H
@@ -11,11 +11,15 @@
 #include "base/todo.h"
 #include "store/sqlite.h"
 
-/* Parameters 1 to 7; texts are borrowed until the step. */
+/* Binds the fields to the parameters 1 to TODO_FIELD_COUNT; texts are borrowed until the step. */
 void sqlite_todo_bind(struct sqlite_connection *connection, const struct todo *todo);
 
-/* Copies the present row out; STATUS_INVALID: it can't be shown, and the text says why. */
+/* Copies the current row out. STATUS_INVALID: the row breaks a rule of todos; the error's text says which. */
 enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena *arena, struct todo *todo,
                              struct error *error) STATUS_MUST_CHECK;
+
+/* As store_get(), but STATUS_NOT_FOUND sets no text in error. */
+enum status sqlite_todo_find(struct sqlite_connection *connection, const char *id, struct arena *arena,
+                             struct todo *todo, struct error *error) STATUS_MUST_CHECK;
 
 #endif

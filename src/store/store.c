@@ -21,7 +21,7 @@
 
 static const struct {
     const char *prefix;
-    enum status (*open)(struct store **store, const struct store_options *options, struct error *error);
+    __typeof__(store_open) *open;
 } SCHEMES[] = {
     {"sqlite:", sqlite_open},
     {"mongodb://", mongo_open},
@@ -29,7 +29,6 @@ static const struct {
 };
 
 enum { SCHEME_COUNT = sizeof(SCHEMES) / sizeof(SCHEMES[0]) };
-enum { CHANGEABLE = 1u << TODO_NAME | 1u << TODO_DESCRIPTION | 1u << TODO_DONE };
 
 /* The URI's scheme alone goes into the text: what follows may hold a password. */
 static enum status scheme_unknown(const char *uri, struct error *error)
@@ -96,7 +95,7 @@ enum status store_change(struct store *store, const struct store_change *change,
                          struct store_changed *changed, struct error *error)
 {
     bug_unless(todo_id_valid(slice_of(change->todo->id)), "an invalid id reached the store");
-    bug_unless((change->fields & ~CHANGEABLE) == 0, "a field that never changes reached the store");
+    bug_unless((change->fields & ~(unsigned)TODO_WRITE_FIELDS) == 0, "a field that never changes reached the store");
     *changed = (struct store_changed){0};
     return store->ops->change(store, change, arena, changed, error);
 }
@@ -185,18 +184,18 @@ enum status store_meta_swap(struct store *store, int64_t expected_epoch, const s
 /* ---- follow.h ---- */
 
 enum status store_follow_claim(struct store *store, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error)
+                               struct resume_token *resume_after, struct error *error)
 {
-    place->len_bytes = 0;
+    resume_after->len_bytes = 0;
     if (!store->ops->follow_claim)
         return error_set(error, STATUS_UNSUPPORTED, "%s tells nobody what others change", store->ops->kind);
-    return store->ops->follow_claim(store, owner, lease_ms, place, error);
+    return store->ops->follow_claim(store, owner, lease_ms, resume_after, error);
 }
 
 enum status store_follow_keep(struct store *store, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error)
+                              const struct resume_token *resume_after, struct error *error)
 {
-    return store->ops->follow_keep(store, owner, lease_ms, place, error);
+    return store->ops->follow_keep(store, owner, lease_ms, resume_after, error);
 }
 
 enum status store_follow_release(struct store *store, const struct token *owner, struct error *error)
@@ -204,11 +203,11 @@ enum status store_follow_release(struct store *store, const struct token *owner,
     return store->ops->follow_release(store, owner, error);
 }
 
-enum status store_stream_open(struct store *store, const struct store_place *place, struct store_stream **stream,
-                              struct error *error)
+enum status store_stream_open(struct store *store, const struct resume_token *resume_after,
+                              struct store_stream **stream, struct error *error)
 {
     *stream = NULL;
-    return store->ops->stream_open(store, place, stream, error);
+    return store->ops->stream_open(store, resume_after, stream, error);
 }
 
 enum status store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
@@ -216,7 +215,7 @@ enum status store_stream_read(struct store_stream *stream, uint32_t wait_ms, str
 {
     changes->count = 0;
     changes->full = false;
-    changes->place.len_bytes = 0;
+    changes->resume_after.len_bytes = 0;
     return stream->store->ops->stream_read(stream, wait_ms, changes, error);
 }
 

@@ -120,6 +120,12 @@ struct store_change {
     struct store_condition condition;
 };
 
+/* The fields of a todo that exists which take the change's values; updated_at_ms and v come on top. */
+static inline unsigned store_change_fields(const struct store_change *change)
+{
+    return change->kind == STORE_REPLACE ? (unsigned)TODO_WRITE_FIELDS : change->fields;
+}
+
 struct store_changed {
     bool created;
     struct todo todo; /* as it is now (DELETE: as it was), texts in the arena */
@@ -252,7 +258,7 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
 
 enum { STORE_RUN_ID_MAX = 40 };
 
-/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/link.c). One record. */
+/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/trust.c). One record. */
 struct store_meta {
     int64_t epoch; /* 0: never set */
     char cache_run_id[STORE_RUN_ID_MAX + 1];

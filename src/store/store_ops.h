@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a kind of store fills in; store.c dispatches to it. Private to store/.
+ * The operations that a kind of store implements; store.c calls them. Private to store/.
  *
- * Contracts are those of store.h, function by function. A store's own struct begins with struct store.
+ * An operation has the type and the contract of the function store_NAME() in store.h or follow.h. The table names the
+ * implementing functions directly. A store's own struct begins with struct store.
  */
 #ifndef STORE_STORE_OPS_H
 #define STORE_STORE_OPS_H
@@ -10,64 +11,50 @@
 #include "store/follow.h"
 #include "store/store.h"
 
+/* A pointer to a function of the same type as store_NAME(). */
+#define STORE_OP(name) __typeof__(store_##name) *name
+
 struct store_ops {
     const char *kind;
-    void (*close)(struct store *store);
-    enum status (*prepare)(struct store *store, struct error *error);
-    bool (*is_prepared)(const struct store *store); /* absent: what is made stays */
-    enum status (*get)(struct store *store, const char *id, struct arena *arena, struct todo *todo,
-                       struct error *error);
-    enum status (*list)(struct store *store, const struct store_query *query, struct arena *arena,
-                        struct store_page *page, struct error *error);
-    enum status (*insert)(struct store *store, const struct todo *todo, struct error *error);
-    enum status (*change)(struct store *store, const struct store_change *change, struct arena *arena,
-                          struct store_changed *changed, struct error *error);
-    enum status (*answer_begin)(struct store *store, struct store_answer *answer, struct arena *arena,
-                                struct error *error);
-    enum status (*answer_end)(struct store *store, const struct store_answer *answer, struct error *error);
-    enum status (*answer_forget)(struct store *store, const struct store_answer *answer, struct error *error);
-    enum status (*load)(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
-                        enum status *results, struct error *error);
-    enum status (*outbox_put)(struct store *store, const struct store_fence *fences, size_t count, struct error *error);
-    enum status (*outbox_list)(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
-                               struct error *error);
-    enum status (*outbox_remove)(struct store *store, const struct store_fence *fences, size_t count,
-                                 struct error *error);
-    enum status (*purge_put)(struct store *store, const struct store_purge *purges, size_t count, struct error *error);
-    enum status (*purge_list)(struct store *store, const struct store_purge_query *query, struct arena *arena,
-                              struct store_purge *purges, size_t *count, struct error *error);
-    enum status (*purge_remove)(struct store *store, const struct store_purge *purges, size_t count,
-                                struct error *error);
-    enum status (*meta_get)(struct store *store, struct store_meta *meta, struct error *error);
-    enum status (*meta_swap)(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                             struct error *error);
-
-    /* Absent in a store that tells no changes. */
-    enum status (*follow_claim)(struct store *store, const struct token *owner, uint32_t lease_ms,
-                                struct store_place *place, struct error *error);
-    enum status (*follow_keep)(struct store *store, const struct token *owner, uint32_t lease_ms,
-                               const struct store_place *place, struct error *error);
-    enum status (*follow_release)(struct store *store, const struct token *owner, struct error *error);
-    enum status (*stream_open)(struct store *store, const struct store_place *place, struct store_stream **stream,
-                               struct error *error);
-    enum status (*stream_read)(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
-                               struct error *error);
-    void (*stream_close)(struct store_stream *stream);
+    STORE_OP(close);
+    STORE_OP(prepare);
+    STORE_OP(is_prepared); /* NULL: what prepare makes stays */
+    STORE_OP(get);
+    STORE_OP(list);
+    STORE_OP(insert);
+    STORE_OP(change);
+    STORE_OP(load);
+    STORE_OP(answer_begin);
+    STORE_OP(answer_end);
+    STORE_OP(answer_forget);
+    STORE_OP(outbox_put);
+    STORE_OP(outbox_list);
+    STORE_OP(outbox_remove);
+    STORE_OP(purge_put);
+    STORE_OP(purge_list);
+    STORE_OP(purge_remove);
+    STORE_OP(meta_get);
+    STORE_OP(meta_swap);
+    STORE_OP(follow_claim); /* NULL: the store can't report changes, and has none of the rest */
+    STORE_OP(follow_keep);
+    STORE_OP(follow_release);
+    STORE_OP(stream_open);
+    STORE_OP(stream_read);
+    STORE_OP(stream_close);
 };
+
+#undef STORE_OP
 
 struct store {
     const struct store_ops *ops;
 };
 
-/* A kind's own stream begins with this. */
 struct store_stream {
     struct store *store;
 };
 
-/* The two kinds; uri is what store_options gave, its scheme already recognised. */
-enum status sqlite_open(struct store **store, const struct store_options *options,
-                        struct error *error) STATUS_MUST_CHECK;
-enum status mongo_open(struct store **store, const struct store_options *options,
-                       struct error *error) STATUS_MUST_CHECK;
+/* What store_open() calls for each kind: as store_open(), which has checked the options. */
+__typeof__(store_open) sqlite_open;
+__typeof__(store_open) mongo_open;
 
 #endif

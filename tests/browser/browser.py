@@ -128,7 +128,11 @@ class Browser:
         return self.part("source", row).get_attribute("data-source")
 
     def wait_source(self, row, source):
-        self.wait(lambda: self.source(row) == source, f"a row answered by {source}, not {self.source(row)}")
+        """Until the row has that answer and waits for none: a row that waits takes no click."""
+        self.wait(
+            lambda: self.source(row) == source and row.get_attribute("aria-busy") != "true",
+            f"a row answered by {source}, not {self.source(row)}",
+        )
 
     def said(self):
         """The last words for a screen reader."""

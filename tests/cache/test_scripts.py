@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "src" / "cache" / "scripts"
+SRC = Path(__file__).resolve().parents[2] / "src"
+SCRIPTS = {path.stem: path for path in sorted(SRC.glob("**/*.lua"))}
 ENTRY, LEASE, WRITERS = TODO = ["todo:1:{a}", "todo:1:{a}:lease", "todo:1:{a}:writers"]
 OTHER = [key.replace("{a}", "{b}") for key in TODO]
 GENERATION, LIST_WRITERS = LIST = ["todos:1:{list}:gen", "todos:1:{list}:writers"]
@@ -64,7 +65,7 @@ class Redis:
 
     def run(self, name, keys, *args):
         """A script by its file's text, as the worker does after a NOSCRIPT."""
-        return self("EVAL", (SCRIPTS / f"{name}.lua").read_bytes(), len(keys), *keys, *args)
+        return self("EVAL", SCRIPTS[name].read_bytes(), len(keys), *keys, *args)
 
     def hash(self, key):
         flat = self("HGETALL", key)
@@ -561,7 +562,7 @@ def test_a_full_redis_refuses_entries_pages_and_leases(redis, full):
 
 
 def test_evalsha_finds_a_script_once_it_was_sent_whole(redis):
-    text = (SCRIPTS / "release.lua").read_bytes()
+    text = SCRIPTS["release"].read_bytes()
     sha = embedded()["RELEASE"][0]
     with pytest.raises(Refused, match="^NOSCRIPT"):
         redis("EVALSHA", sha, 1, LEASE, "t")
@@ -571,8 +572,8 @@ def test_evalsha_finds_a_script_once_it_was_sent_whole(redis):
 
 def embedded():
     """What embed.sh makes of the scripts: {NAME: (sha, text)}."""
-    names = sorted(path.name for path in SCRIPTS.glob("*.lua"))
-    command = ["sh", SCRIPTS / "embed.sh", SCRIPTS, *names]
+    names = [path.relative_to(SRC) for path in SCRIPTS.values()]
+    command = ["sh", SRC / "redis" / "embed.sh", "SCRIPTS", SRC, *names]
     header = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = {}
     for name, sha, literals in re.findall(r'X\((\w+), "(\w+)", (.*)\) \\', header):
@@ -583,13 +584,13 @@ def embedded():
 
 def test_what_is_embedded_is_what_redis_hashes(redis):
     rows = embedded()
-    assert len(rows) == len(list(SCRIPTS.glob("*.lua"))) >= 9
+    assert len(rows) == len(SCRIPTS) >= 9
     for name, (sha, text) in rows.items():
-        assert text == (SCRIPTS / f"{name.lower()}.lua").read_text()
+        assert text == SCRIPTS[name.lower()].read_text()
         assert redis("SCRIPT", "LOAD", text) == sha
 
 
-@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.lua")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SCRIPTS.values(), ids=SCRIPTS.keys())
 def test_scripts_are_classic_ones_with_their_contract_on_top(path):
     lines = path.read_text().splitlines()
     assert not lines[0].startswith("#!"), "a full Redis refuses scripts with a shebang as a whole"

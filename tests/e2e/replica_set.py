@@ -2,7 +2,7 @@
 """
 A replica set of one, played by SecantusDB: the one server to be had from a package registry that streams changes.
 
-./dev installs it (dev.d/replica_set.sh). What it does beside that is less than mongod does, so the other tests run on other servers.
+./dev installs it (dev.d/tools.sh). What it does beside that is less than mongod does, so the other tests run on other servers.
 """
 
 import os

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-A stack under test: Redis, store, workers and nginx in a folder of their own, started by the code behind "./dev up".
+A stack under test: Redis, store, workers and nginx in a folder of their own, started by the code behind "./dev up"
+(supervisor.py).
 
 A Stack speaks HTTP to its nginx, reads its counters, and knows its processes, so that a test can ask, count and kill.
 """
@@ -17,8 +18,8 @@ import time
 from pathlib import Path
 
 from ports import free_ports
+from supervisor import ROOT, Supervisor, children, started_at
 
-ROOT = Path(__file__).resolve().parents[2]
 DEV = ROOT / "dev"
 # The sanitizers' build, unless somebody wants another one to be tried.
 WORKER_BUILD = Path(os.environ.get("E2E_BUILD_DIR", ROOT / "build-asan")).resolve()
@@ -123,37 +124,34 @@ class Stack:
             "WORKERS": str(workers),
             "ASAN_OPTIONS": SANITIZER,
             "UBSAN_OPTIONS": SANITIZER,
+            # libmongoc would leave a file in /dev/shm for each worker that is killed.
+            "MONGOC_DISABLE_SHM": "1",
         }
         self.environment["STACK_STORE"] = store_uri or "sqlite"
         # Sanitizers on a busy machine: what is not about timeouts must not meet one.
         for name, value in {"redis_timeout_ms": 1000, **(settings or {})}.items():
             self.environment["TODO_" + name.upper()] = str(value)
+        self.supervisor = Supervisor(self.folder, self.environment)
         self.client = Client(self.port)
         self.internal = Client(self.internal_port)
 
     # --- processes ---
 
-    def dev(self, verb, *parts):
-        command = [DEV, "stack", verb, str(self.folder), *parts]
-        result = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
     def up(self):
-        self.dev("up")
+        self.supervisor.up()
         return self
 
     def prepare(self):
-        self.dev("prepare")
+        self.supervisor.prepare()
         return self
 
     def start(self, *parts):
-        self.dev("start", *parts)
+        self.supervisor.start(*parts)
 
     def stop(self, *parts):
         """Stops parts, and fails if one had to be killed."""
-        words = self.dev("stop", *parts)
-        assert "killed" not in words, words
+        words = self.supervisor.stop(*parts)
+        assert not words, words
 
     def pid(self, part):
         return int((self.folder / "pids" / part).read_text().split()[0])
@@ -164,8 +162,7 @@ class Stack:
             wait_until(lambda: not running(self.pid(part)), what=f"end of {part}")
 
     def worker_pids(self):
-        watcher = self.pid("workers")
-        return [int(pid) for pid in Path(f"/proc/{watcher}/task/{watcher}/children").read_text().split()]
+        return children(self.pid("workers"))
 
     def wait_answer(self, seconds=15):
         def answers():
@@ -180,9 +177,9 @@ class Stack:
         """Stops everything; returns what the sanitizers and nginx had to complain about."""
         self.client.close()
         self.internal.close()
-        words = self.dev("stop")
+        words = self.supervisor.stop()
         complaints = [path.read_text() for path in self.folder.glob("logs/sanitizer*")]
-        if "killed" in words:
+        if words:
             complaints.append(words)
         complaints += re.findall(r".*\[(?:alert|emerg)\].*", self.log("nginx-error"))
         return complaints
@@ -231,8 +228,4 @@ class Stack:
 
 
 def running(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    return bool(started_at(pid))

@@ -12,7 +12,7 @@ from experiment import STALE_S, Experiment, said, writing
 from form import IS_LONG
 from history import check
 
-LONGEST_S = 40
+RUN_MAX_S = 40
 
 WINDOWS = "write_after_fence=delay:10@0.2,write_after_commit=delay:25@0.4,fill_before=delay:20@0.3"
 CROSSED = "write_after_fence=delay:30@0.5,write_after_commit=delay:30@0.5"
@@ -38,8 +38,8 @@ def test_a_rule_left_out_is_noticed(make_stack, new_ids, mutant):
     parts = MUTANTS[mutant]
     with_mutant = {**parts, "failpoints": f"{parts['failpoints']},{mutant}=on"}
     run = experiment(make_stack, new_ids(2), **with_mutant)
-    violations = run.run_until_red(LONGEST_S, parts.get("fault"))
-    assert violations, f"not noticed in {LONGEST_S} s: {run.load.statuses}"
+    violations = run.run_until_red(RUN_MAX_S, parts.get("fault"))
+    assert violations, f"not noticed in {RUN_MAX_S} s: {run.load.statuses}"
 
 
 def test_a_new_epoch_that_writes_do_not_look_for_is_noticed(make_stack, new_ids):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Warnings of httplint and redbot that are meant to be, and cases of h2spec that nginx 1.22 sees otherwise. README.md explains each; what is not here is a failure, and so is a
-row that fits nothing.
+Warnings of httplint and redbot that are meant to be, and cases of h2spec that nginx 1.22 sees otherwise. doc/judges.md explains
+them. A warning that is not here is a failure, and so is a row that fits nothing.
 """
 
 # (name of the note, what the request's line must match, why)

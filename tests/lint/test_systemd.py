@@ -36,7 +36,7 @@ def test_service_is_hardened():
 
 def test_service_and_dev_supervise_alike():
     options = re.search(r"multiwatch -f \S+ (.*) -- ", unit("todo-fcgi.service")["Service"]["ExecStart"])[1]
-    assert f"{options} -- " in text("dev.d/stack.sh"), options
+    assert f"{options} -- " in text("tests/e2e/supervisor.py"), options
 
 
 def test_socket_is_for_nginx_alone():

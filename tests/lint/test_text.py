@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Layout and words: clang-format, shellcheck, plain paths, README and HACKING within their lengths, metrics in the manual."""
+"""
+Layout and words: clang-format, one way to write sizeof and limits, shellcheck, plain paths, documents that are short and true
+about files and functions, metrics in the manual.
+"""
 
 import re
 import shutil
@@ -11,12 +14,35 @@ from source import ROOT, files, macro_rows, text
 C_FILES = [str(path) for path in files(".c", ".h")]
 
 
+def lines_that_fit(pattern, paths, strip=None):
+    """"path:line: text" of each line in which the pattern is found, once what strip fits is gone."""
+    found = []
+    for path in paths:
+        for number, line in enumerate(text(path).splitlines(), 1):
+            if re.search(pattern, re.sub(strip, "", line) if strip else line):
+                found.append(f"{path}:{number}: {line.strip()}")
+    return found
+
+
 def test_layout_is_clang_formats():
     version = subprocess.run(["clang-format-14", "--version"], check=True, capture_output=True, text=True).stdout
     assert "version 14." in version
     command = ["clang-format-14", "--dry-run", "--Werror", *C_FILES]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, "\n".join(line for line in result.stderr.splitlines() if "error:" in line)
+
+
+def test_sizeof_has_parentheses():
+    strings_and_comments = r'"(\\.|[^"\\])*"|//.*|/\*.*?\*/|^ \*.*'
+    wrong = lines_that_fit(r"\bsizeof\b(?!\()", C_FILES, strings_and_comments)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_limits_are_called_max():
+    name = r"\b[A-Z][A-Z0-9_]*_(MOST|LONGEST)(?![A-Z])|\b(MOST|LONGEST)_[A-Z]"
+    paths = [path for path in files(".c", ".h", ".py", ".sh", ".lua") if path.name != "test_text.py"]
+    wrong = lines_that_fit(name, paths)
+    assert not wrong, "\n".join(wrong)
 
 
 def test_shell_is_shellchecked():
@@ -44,15 +70,39 @@ def test_no_path_of_one_machine_is_written_down():
         assert not found or path.name == "test_text.py", f"{path}: {found and found[0]}"
 
 
-@pytest.mark.parametrize("name", ["README.md", "HACKING.md"])
-def test_guide_is_short(name):
-    assert len(text(name).splitlines()) <= 150
+DOCUMENTS = ["README.md", "HACKING.md", "NEWS.md", *(str(path) for path in files(".md", under="doc"))]
 
 
-def test_guide_names_files_that_exist():
-    for name in ("README.md", "HACKING.md"):
-        for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", text(name)):
-            assert (ROOT / path).exists(), f"{name} names {path}"
+@pytest.mark.parametrize("name, lines_max", [("README.md", 120), ("HACKING.md", 150)])
+def test_guide_is_short(name, lines_max):
+    assert len(text(name).splitlines()) <= lines_max
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_document_names_files_that_exist(name):
+    words = text(name)
+    for path in re.findall(r"`((?:src|tests|nginx|etc|doc|data|dev\.d)/[\w./-]+)`", words):
+        assert (ROOT / path).exists(), f"{name} names {path}"
+    known = {path.name for path in files(".c", ".h", ".lua", ".pml", ".py", ".sh", ".md")}
+    assert [path for path in re.findall(r"`(\w+\.(?:c|h|lua|pml|py|sh))`", words) if path not in known] == []
+
+
+def test_documents_name_functions_that_exist():
+    """`cache_get()` is a function or macro of src/, or of the tests' Python; noun_verb() stands for any name."""
+    sources = "\n".join(text(path) for path in files(".c", ".h", under="src"))
+    python = "\n".join(text(path) for path in files(".py", under="tests"))
+    seen = 0
+    for document in DOCUMENTS:
+        for name in set(re.findall(r"`(\w+)\(\)`", text(document))) - {"noun_verb"}:
+            in_c = re.search(rf"^(#define |\w[^\n;=]*[ *]){name}\(", sources, re.M)
+            in_python = re.search(rf"^ *def {name}\(", python, re.M)
+            assert in_c or in_python, f"{document} names {name}(), which is nowhere"
+            seen += 1
+    assert seen > 5, "the pattern finds next to no function"
+
+
+def test_every_document_is_in_the_archive():
+    assert [name for name in DOCUMENTS if name not in text("Makefile.am").split()] == []
 
 
 def test_every_metric_is_in_the_manual_and_back():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One todo while the epoch moves on: an operator's "purge --all", or another Redis that one worker meets while the old one lives on
- * (src/cache/link.c). Each epoch has keys of its own, whether they lie in one Redis or in two, so they are two sets of keys here,
+ * (src/cache/trust.c). Each epoch has keys of its own, whether they lie in one Redis or in two, so they are two sets of keys here,
  * and what is in the one says nothing about the other.
  *
  * Modelled: the store's record (`epoch`) moves from 0 to 1 at any moment. Worker 1 learns of it at once or later, worker 0 later or

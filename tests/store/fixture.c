@@ -119,6 +119,7 @@ void assert_stored(struct fixture *fixture, const struct todo *wanted)
     assert_int_equal(got.v, wanted->v);
     assert_int_equal(got.created_at_ms, wanted->created_at_ms);
     assert_int_equal(got.updated_at_ms, wanted->updated_at_ms);
+    assert_true(todo_equal(&got, wanted)); /* and what fields there are more */
 }
 
 void fixture_mongo_drop(const char *uri)

@@ -21,6 +21,7 @@
 #include "test_store_changes.h"
 #include "test_store_lists.h"
 #include "test_store_purges.h"
+#include "tests/unit/fields.h"
 
 static void test_a_todo_reads_back_as_it_was_inserted(void **state)
 {
@@ -120,6 +121,41 @@ static void test_the_same_insert_again_is_its_own_success(void **state)
     assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_EXISTS);
 }
 
+static void test_each_field_is_stored_by_insert_and_by_load(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todos[2] = {field_sample(), field_sample()};
+    enum status result;
+    field_differ(&todos[1], &todos[0], ~0u);
+    for (size_t i = 0; i < 2; i++) {
+        todos[i].v = 1; /* a load with UPSERT gives no other to a new row */
+        assert_int_equal(store_insert(fixture->store, &todos[i], NULL), STATUS_OK);
+        assert_stored(fixture, &todos[i]);
+        snprintf(todos[i].id, sizeof(todos[i].id), "insert-%zu", i);
+        assert_int_equal(store_load(fixture->store, &todos[i], 1, STORE_LOAD_INSERT, &result, NULL), STATUS_OK);
+        assert_stored(fixture, &todos[i]);
+        snprintf(todos[i].id, sizeof(todos[i].id), "upsert-%zu", i);
+        assert_int_equal(store_load(fixture->store, &todos[i], 1, STORE_LOAD_UPSERT, &result, NULL), STATUS_OK);
+        assert_stored(fixture, &todos[i]);
+    }
+}
+
+/* A retried insert is recognised as our own only if the stored todo is ours in each field. */
+static void test_an_insert_that_differs_in_any_field_is_not_our_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = field_sample();
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        struct todo other = todo;
+        field_alter(&other, field);
+        if (field != TODO_ID)
+            assert_int_equal(store_insert(fixture->store, &other, NULL), STATUS_EXISTS);
+    }
+    assert_stored(fixture, &todo);
+}
+
 static void test_a_load_tells_of_each_taken_id_and_inserts_the_rest(void **state)
 {
     struct fixture *fixture = *state;
@@ -152,6 +188,7 @@ static void test_an_upsert_changes_what_is_there_and_inserts_the_rest(void **sta
     changed.description = SLICE("");
     changed.done = !changed.done;
     changed.updated_at_ms += 5;
+    field_differ(&changed, &todos[0], TODO_WRITE_FIELDS);
     todos[0] = changed;
     todos[0].created_at_ms += 1000;
     assert_int_equal(store_load(fixture->store, todos, 2, STORE_LOAD_UPSERT, results, &error), STATUS_OK);
@@ -385,6 +422,8 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_a_full_page_says_whether_there_is_more),
         ON_EMPTY_STORE(test_an_empty_store_has_an_empty_page),
         ON_EMPTY_STORE(test_pages_show_each_row_once_while_rows_are_inserted),
+        ON_EMPTY_STORE(test_each_field_is_stored_by_insert_and_by_load),
+        ON_EMPTY_STORE(test_an_insert_that_differs_in_any_field_is_not_our_own),
         ON_EMPTY_STORE(test_a_load_tells_of_each_taken_id_and_inserts_the_rest),
         ON_EMPTY_STORE(test_an_upsert_changes_what_is_there_and_inserts_the_rest),
         ON_EMPTY_STORE(test_a_large_load_is_whole),

@@ -25,6 +25,9 @@ int api_begin(void **state)
                                      .store = bed->store,
                                      .pool = bed->workers[0].pool,
                                      .stats = &bed->workers[0].stats,
+                                     .limiter = {.redis = cache_redis(bed->workers[0].cache),
+                                                 .settings = &bed->settings,
+                                                 .stats = &bed->workers[0].stats},
                                      .metrics = print_metrics};
     return 0;
 }

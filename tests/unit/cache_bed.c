@@ -6,9 +6,12 @@
  */
 #include "cache_bed.h"
 
+#include "audit/auditor.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/flight.h"
+#include "follow/follow.h"
 
 enum { STEPS_MAX = 200000 };
 
@@ -44,10 +47,11 @@ static void worker_start(struct bed *bed, struct worker *worker)
                                     .store = bed->store,
                                     .pool = worker->pool,
                                     .stats = &worker->stats,
-                                    .http = fake_http(),
-                                    .follow_pool = worker->follow_pool};
+                                    .http = fake_http()};
     struct error error;
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
+    worker->auditor = auditor_new(worker->cache);
+    worker->follow = worker->follow_pool ? follow_new(worker->cache, worker->follow_pool) : NULL;
 }
 
 void bed_start_workers(struct bed *bed)
@@ -68,11 +72,11 @@ bool bed_follow(struct bed *bed, struct worker *worker)
 /* As a worker's end does: whatever the follower was at, it comes to rest. */
 static void bed_stop_following(struct bed *bed, struct worker *worker)
 {
-    cache_stop_following(worker->cache);
-    for (int i = 0; i < STEPS_MAX && cache_is_following(worker->cache); i++)
+    follow_stop(worker->follow);
+    for (int i = 0; i < STEPS_MAX && !follow_is_idle(worker->follow); i++)
         if (!bed_follow(bed, worker))
             bed_pass(bed, 1);
-    assert_false(cache_is_following(worker->cache));
+    assert_true(follow_is_idle(worker->follow));
 }
 
 void bed_stop_workers(struct bed *bed)
@@ -85,9 +89,13 @@ void bed_stop_workers(struct bed *bed)
         fake_http_answer(0); /* as the client does at its end */
     for (int i = 0; i < BED_WORKERS; i++) {
         cache_free(bed->workers[i].cache);
+        auditor_free(bed->workers[i].auditor);
+        follow_free(bed->workers[i].follow);
         pool_free(bed->workers[i].pool);
         pool_free(bed->workers[i].follow_pool);
         bed->workers[i].cache = NULL;
+        bed->workers[i].auditor = NULL;
+        bed->workers[i].follow = NULL;
         bed->workers[i].pool = bed->workers[i].follow_pool = NULL;
     }
 }
@@ -165,10 +173,18 @@ void bed_pass(struct bed *bed, int64_t ms)
     }
 }
 
+void worker_tend(struct worker *worker)
+{
+    cache_tend(worker->cache);
+    if (worker->follow)
+        follow_tend(worker->follow);
+    auditor_tend(worker->auditor);
+}
+
 void bed_tend(struct bed *bed)
 {
     for (int i = 0; i < BED_WORKERS; i++)
-        cache_tend(bed->workers[i].cache);
+        worker_tend(&bed->workers[i]);
     bed_settle(bed);
 }
 

@@ -25,8 +25,10 @@ enum { BED_WORKERS = 2 };
 
 struct worker {
     struct cache *cache;
+    struct auditor *auditor;
+    struct follow *follow; /* with the setting follow */
     struct pool *pool;
-    struct pool *follow_pool; /* with the setting follow; only bed_follow() moves it */
+    struct pool *follow_pool; /* the follower's; only bed_follow() moves it */
     struct stats stats;
 };
 
@@ -51,7 +53,8 @@ void bed_stop_workers(struct bed *bed);
 void bed_settle(struct bed *bed);
 void bed_pass(struct bed *bed, int64_t ms);
 
-/* cache_tend() for every worker, then what comes of it: a second of a janitor's life. */
+/* A worker's periodic duties, as its janitor does them once a second; then for every worker, and all settles. */
+void worker_tend(struct worker *worker);
 void bed_tend(struct bed *bed);
 
 /* The next job of a worker's follower is done, and all settles; false if there is none. */

@@ -16,13 +16,13 @@ struct store_stream {
     size_t at;
 };
 
-static struct store_told history[CHANGES_MAX]; /* without an id: the collection is dropped */
+static struct change_event history[CHANGES_MAX]; /* without an id: the collection is dropped */
 static size_t change_count, lost_count;
 
 static struct {
     char owner[TOKEN_LEN + 1];
     int64_t expires_at_ms;
-    struct store_place place;
+    struct resume_token resume_after;
 } record;
 
 static bool claims_unsupported, streams_unsupported;
@@ -41,20 +41,20 @@ void fake_follow_reset(void)
     stream_count = 0;
 }
 
-static struct store_told *history_add(const char *id)
+static struct change_event *history_add(const char *id)
 {
     bug_unless(change_count < CHANGES_MAX, "the fake history is full");
-    struct store_told *told = &history[change_count++];
-    *told = (struct store_told){0};
-    memcpy(told->id, id, strlen(id) + 1);
-    return told;
+    struct change_event *event = &history[change_count++];
+    *event = (struct change_event){0};
+    memcpy(event->id, id, strlen(id) + 1);
+    return event;
 }
 
 void fake_follow_change(const char *id, int64_t v, int64_t updated_at_ms)
 {
-    struct store_told *told = history_add(id);
-    told->v = v;
-    told->updated_at_ms = updated_at_ms;
+    struct change_event *event = history_add(id);
+    event->v = v;
+    event->updated_at_ms = updated_at_ms;
 }
 
 void fake_follow_delete(const char *id)
@@ -95,16 +95,16 @@ bool fake_follow_is_leased(void)
     return record.expires_at_ms > fake_now_ms();
 }
 
-static size_t place_get(const struct store_place *place)
+static size_t resume_token_get(const struct resume_token *resume_after)
 {
     size_t at;
-    memcpy(&at, place->bytes, sizeof(at));
+    memcpy(&at, resume_after->bytes, sizeof(at));
     return at;
 }
 
-int64_t fake_follow_place(void)
+int64_t fake_follow_resume_token(void)
 {
-    return record.place.len_bytes ? (int64_t)place_get(&record.place) : -1;
+    return record.resume_after.len_bytes ? (int64_t)resume_token_get(&record.resume_after) : -1;
 }
 
 unsigned fake_follow_stream_count(void)
@@ -124,7 +124,7 @@ static enum status call_begin(const char *call, struct error *error)
 }
 
 enum status store_follow_claim(struct store *store, const struct token *owner, uint32_t lease_ms,
-                               struct store_place *place, struct error *error)
+                               struct resume_token *resume_after, struct error *error)
 {
     (void)store;
     enum status status = call_begin("follow_claim", error);
@@ -136,12 +136,12 @@ enum status store_follow_claim(struct store *store, const struct token *owner, u
         return error_set(error, STATUS_BUSY, "another follows");
     memcpy(record.owner, owner->text, sizeof(record.owner));
     record.expires_at_ms = fake_now_ms() + lease_ms;
-    *place = record.place;
+    *resume_after = record.resume_after;
     return STATUS_OK;
 }
 
 enum status store_follow_keep(struct store *store, const struct token *owner, uint32_t lease_ms,
-                              const struct store_place *place, struct error *error)
+                              const struct resume_token *resume_after, struct error *error)
 {
     (void)store;
     enum status status = call_begin("follow_keep", error);
@@ -150,7 +150,7 @@ enum status store_follow_keep(struct store *store, const struct token *owner, ui
     if (strcmp(record.owner, owner->text) != 0)
         return error_set(error, STATUS_MISMATCH, "another follows by now");
     record.expires_at_ms = fake_now_ms() + lease_ms;
-    record.place = *place;
+    record.resume_after = *resume_after;
     return STATUS_OK;
 }
 
@@ -163,8 +163,8 @@ enum status store_follow_release(struct store *store, const struct token *owner,
     return status;
 }
 
-enum status store_stream_open(struct store *store, const struct store_place *place, struct store_stream **stream,
-                              struct error *error)
+enum status store_stream_open(struct store *store, const struct resume_token *resume_after,
+                              struct store_stream **stream, struct error *error)
 {
     (void)store;
     enum status status = call_begin("stream_open", error);
@@ -173,7 +173,7 @@ enum status store_stream_open(struct store *store, const struct store_place *pla
         return status;
     if (streams_unsupported)
         return error_set(error, STATUS_UNSUPPORTED, "the fake store stands alone");
-    size_t at = place->len_bytes ? place_get(place) : change_count;
+    size_t at = resume_after->len_bytes ? resume_token_get(resume_after) : change_count;
     if (at < lost_count)
         return error_set(error, STATUS_NOT_FOUND, "that history is lost");
     *stream = mem_alloc(sizeof(**stream));
@@ -191,14 +191,14 @@ enum status store_stream_read(struct store_stream *stream, uint32_t wait_ms, str
     if (status != STATUS_OK)
         return status;
     while (stream->at < change_count && changes->count < STORE_CHANGES_MAX) {
-        const struct store_told *told = &history[stream->at++];
-        if (told->id[0] == '\0')
+        const struct change_event *event = &history[stream->at++];
+        if (event->id[0] == '\0')
             return error_set(error, STATUS_NOT_FOUND, "the collection was dropped");
-        changes->items[changes->count++] = *told;
+        changes->items[changes->count++] = *event;
     }
     changes->full = changes->count == STORE_CHANGES_MAX;
-    changes->place.len_bytes = sizeof(stream->at);
-    memcpy(changes->place.bytes, &stream->at, sizeof(stream->at));
+    changes->resume_after.len_bytes = sizeof(stream->at);
+    memcpy(changes->resume_after.bytes, &stream->at, sizeof(stream->at));
     return STATUS_OK;
 }
 

@@ -34,7 +34,7 @@ void fake_follow_fail(const char *call, enum status status);
 void fake_follow_take_lease(void);
 
 bool fake_follow_is_leased(void);
-int64_t fake_follow_place(void); /* the saved one; -1: none */
+int64_t fake_follow_resume_token(void); /* the saved one; -1: none */
 unsigned fake_follow_stream_count(void);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "cache/scripts_embedded.h"
+#include "clients/limit_embedded.h"
 #include "fake_events.h"
 #include "fake_journal.h"
 #include "fake_keys.h"
@@ -279,7 +280,7 @@ static struct redis_reply *run_limit(const struct call *call)
 static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
-} scripts[SCRIPT_COUNT] = {
+} scripts[FAKE_SCRIPT_COUNT] = {
     FAKE_SCRIPT(ACQUIRE, acquire),
     FAKE_SCRIPT(FENCE, fence),
     FAKE_SCRIPT(FILL, fill),
@@ -291,13 +292,13 @@ static const struct {
     FAKE_SCRIPT(PUBLISH, publish),
     FAKE_SCRIPT(RELEASE, release),
     FAKE_SCRIPT(UNFENCE, unfence),
-    FAKE_SCRIPT(LIMIT, limit),
+    [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
 };
 
 /* ---- Commands ---- */
 
-static struct redis_reply *run_script(struct fake_server *server, enum script script, const struct slice *args,
-                                      char **texts, size_t count)
+static struct redis_reply *run_script(struct fake_server *server, size_t script, const struct slice *args, char **texts,
+                                      size_t count)
 {
     size_t key_count = (size_t)atoll(texts[2]);
     bug_unless(count >= 3 + key_count, "a script was called with fewer keys than announced");
@@ -310,18 +311,18 @@ static struct redis_reply *run_script(struct fake_server *server, enum script sc
     return scripts[script].run(&call);
 }
 
-/* SCRIPT_COUNT: it is no script's. */
-static enum script script_of(struct slice verb, struct slice name)
+/* FAKE_SCRIPT_COUNT: it is no script's. */
+static size_t script_of(struct slice verb, struct slice name)
 {
 #define FAKE_SCRIPT_ROW(upper, sha, text) {SLICE(sha), SLICE(text)},
     static const struct {
         struct slice sha, text;
-    } rows[] = {SCRIPTS(FAKE_SCRIPT_ROW)};
+    } rows[] = {SCRIPTS(FAKE_SCRIPT_ROW) LIMIT_SCRIPTS(FAKE_SCRIPT_ROW)};
     size_t script = 0;
-    while (script < SCRIPT_COUNT &&
+    while (script < FAKE_SCRIPT_COUNT &&
            !slice_equal(name, slice_equal(verb, SLICE("EVAL")) ? rows[script].text : rows[script].sha))
         script++;
-    return (enum script)script;
+    return script;
 }
 
 static struct redis_reply *run_hgetall(struct fake_server *server, const char *name)
@@ -361,15 +362,15 @@ static bool is_refused(const struct fake_server *server, const char *word)
 static struct redis_reply *run_command(struct fake_server *server, const struct slice *args, char **texts, size_t count)
 {
     bool is_eval = strcmp(texts[0], "EVAL") == 0, is_evalsha = strcmp(texts[0], "EVALSHA") == 0;
-    enum script script = is_eval || is_evalsha ? script_of(args[0], args[1]) : SCRIPT_COUNT;
-    const char *word = script < SCRIPT_COUNT ? scripts[script].name : texts[0];
-    bool is_unknown = is_evalsha && !(script < SCRIPT_COUNT && server->loaded[script]);
+    size_t script = is_eval || is_evalsha ? script_of(args[0], args[1]) : FAKE_SCRIPT_COUNT;
+    const char *word = script < FAKE_SCRIPT_COUNT ? scripts[script].name : texts[0];
+    bool is_unknown = is_evalsha && !(script < FAKE_SCRIPT_COUNT && server->loaded[script]);
     fake_journal_add(is_unknown ? "NOSCRIPT" : word);
     if (is_unknown)
         return fake_reply_error("NOSCRIPT No matching script. Please use EVAL.");
     if (is_refused(server, word))
         return fake_reply_error(server->refusal);
-    if (script < SCRIPT_COUNT) {
+    if (script < FAKE_SCRIPT_COUNT) {
         server->loaded[script] = true;
         return run_script(server, script, args, texts, count);
     }

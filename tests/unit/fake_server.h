@@ -18,6 +18,9 @@
 struct fake_key;
 struct redis;
 
+/* The protocol's scripts, and the client limit's. */
+enum { FAKE_SCRIPT_LIMIT = SCRIPT_COUNT, FAKE_SCRIPT_COUNT };
+
 struct fake_server {
     char address[32]; /* the setting "redis" that leads here */
     char run_id[41];
@@ -27,7 +30,7 @@ struct fake_server {
     bool away;   /* connections fail; fake_server_leave() cuts those that are */
     bool frozen; /* takes commands, carries none out */
     bool full;   /* at maxmemory with noeviction */
-    bool loaded[SCRIPT_COUNT];
+    bool loaded[FAKE_SCRIPT_COUNT];
     char refused_words[80]; /* fake_server_refuse() */
     char refusal[64];
     unsigned command_count;

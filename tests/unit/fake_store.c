@@ -154,12 +154,6 @@ enum status store_list(struct store *store, const struct store_query *query, str
     return STATUS_OK;
 }
 
-static bool is_same(const struct todo *a, const struct todo *b)
-{
-    return slice_equal(a->name, b->name) && slice_equal(a->description, b->description) && a->done == b->done &&
-           a->v == b->v && a->created_at_ms == b->created_at_ms && a->updated_at_ms == b->updated_at_ms;
-}
-
 enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
 {
     enum status status = call_begin(store, FAKE_INSERT, error);
@@ -167,7 +161,7 @@ enum status store_insert(struct store *store, const struct todo *todo, struct er
         return status;
     const struct row *row = row_find(store, todo->id);
     if (row)
-        return is_same(&row->todo, todo) ? status : STATUS_EXISTS;
+        return todo_equal(&row->todo, todo) ? status : STATUS_EXISTS;
     row_set(store, todo);
     return status;
 }
@@ -183,16 +177,10 @@ static void row_remove(struct store *store, const char *id)
 /* What the change makes of the todo that is there. */
 static struct todo changed_todo(const struct store_change *change, const struct todo *current)
 {
-    unsigned fields = change->kind == STORE_REPLACE ? ~0u : change->fields;
     struct todo next = *current;
     next.v++;
     next.updated_at_ms = change->todo->updated_at_ms;
-    if (fields & 1u << TODO_NAME)
-        next.name = change->todo->name;
-    if (fields & 1u << TODO_DESCRIPTION)
-        next.description = change->todo->description;
-    if (fields & 1u << TODO_DONE)
-        next.done = change->todo->done;
+    todo_set_fields(&next, change->todo, store_change_fields(change));
     return next;
 }
 

@@ -24,7 +24,8 @@ check_PROGRAMS += \
 	tests/unit/test_settings \
 	tests/unit/test_slice \
 	tests/unit/test_stats \
-	tests/unit/test_todo
+	tests/unit/test_todo \
+	tests/unit/test_todo_json
 else
 check-local:
 	@echo "make check: cmocka is missing; install libcmocka-dev and run configure again" >&2; exit 1
@@ -48,8 +49,7 @@ tests_unit_test_error_SOURCES = tests/unit/test_error.c tests/unit/testing.h
 tests_unit_test_error_LDADD = $(UNIT_LIBS)
 tests_unit_test_etag_SOURCES = tests/unit/test_etag.c tests/unit/testing.h
 tests_unit_test_etag_LDADD = $(UNIT_LIBS)
-tests_unit_test_json_read_SOURCES = tests/unit/test_json_read.c tests/unit/golden.h tests/unit/testing.h
-tests_unit_test_json_read_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_json_read_SOURCES = tests/unit/test_json_read.c tests/unit/testing.h
 tests_unit_test_json_read_LDADD = $(UNIT_LIBS)
 tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/testing.h
 tests_unit_test_json_write_LDADD = $(UNIT_LIBS)
@@ -70,8 +70,11 @@ tests_unit_test_slice_SOURCES = tests/unit/test_slice.c tests/unit/testing.h
 tests_unit_test_slice_LDADD = $(UNIT_LIBS)
 tests_unit_test_stats_SOURCES = tests/unit/test_stats.c tests/unit/testing.h
 tests_unit_test_stats_LDADD = $(UNIT_LIBS)
-tests_unit_test_todo_SOURCES = tests/unit/test_todo.c tests/unit/testing.h
+tests_unit_test_todo_SOURCES = tests/unit/test_todo.c tests/unit/fields.h tests/unit/testing.h
 tests_unit_test_todo_LDADD = $(UNIT_LIBS)
+tests_unit_test_todo_json_SOURCES = tests/unit/test_todo_json.c tests/unit/fields.h tests/unit/golden.h tests/unit/testing.h
+tests_unit_test_todo_json_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_todo_json_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/unit/golden
 
 # The loader's room: its own library, over fakes of what lies below where a test needs them.
@@ -95,7 +98,7 @@ tests_unit_test_load_flow_SOURCES = tests/unit/test_load_flow.c tests/unit/load_
 tests_unit_test_load_flow_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_report_SOURCES = tests/unit/test_load_report.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_report_LDADD = $(UNIT_LOAD_LIBS)
-tests_unit_test_load_row_SOURCES = tests/unit/test_load_row.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_row_SOURCES = tests/unit/test_load_row.c tests/unit/fields.h tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_row_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_text_SOURCES = tests/unit/test_load_text.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_text_LDADD = $(UNIT_LOAD_LIBS)
@@ -125,7 +128,7 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libcache.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
+UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 
 if HAVE_CMOCKA
@@ -139,7 +142,7 @@ check_PROGRAMS += \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
 	tests/unit/test_history \
-	tests/unit/test_link \
+	tests/unit/test_trust \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
 	tests/unit/test_purge \
@@ -160,14 +163,14 @@ tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
 tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
-tests_unit_test_link_SOURCES = tests/unit/test_link.c $(FAKES)
-tests_unit_test_link_LDADD = $(UNIT_CACHE_LIBS)
-tests_unit_test_link_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_trust_SOURCES = tests/unit/test_trust.c $(FAKES)
+tests_unit_test_trust_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_trust_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_purge_SOURCES = tests/unit/test_purge.c $(FAKES)
 tests_unit_test_purge_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_purge_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_purge_target_SOURCES = tests/unit/test_purge_target.c tests/unit/testing.h
-tests_unit_test_purge_target_LDADD = libcache.a $(UNIT_LIBS)
+tests_unit_test_purge_target_LDADD = libcdn.a $(UNIT_LIBS)
 tests_unit_test_write_SOURCES = tests/unit/test_write.c $(FAKES)
 tests_unit_test_write_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_LDFLAGS = $(FAKE_CLOCK)
@@ -180,7 +183,7 @@ tests_unit_test_history_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
 tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
-tests_unit_test_entry_SOURCES = tests/unit/test_entry.c $(FAKE_REPLY) tests/unit/testing.h
+tests_unit_test_entry_SOURCES = tests/unit/test_entry.c $(FAKE_REPLY) tests/unit/fields.h tests/unit/testing.h
 tests_unit_test_entry_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_api_SOURCES = tests/unit/test_api.c $(FAKE_API)
 tests_unit_test_api_LDADD = libapi.a $(UNIT_CACHE_LIBS)

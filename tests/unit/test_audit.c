@@ -6,8 +6,9 @@
  */
 #include "cache_bed.h"
 
-#include "cache/auditor.h"
+#include "audit/auditor.h"
 #include "cache/cache_state.h"
+#include "cache/trust.h"
 
 #define ENTRY "todo:1:{a}"
 
@@ -121,7 +122,7 @@ static void stop_after_first_look(struct bed *bed)
     hit(bed, "a");
     bed_pass(bed, 1000);
     bed_hold(&bed->workers[0], true);
-    auditor_tend(bed->workers[0].cache->auditor);
+    auditor_tend(bed->workers[0].auditor);
     bed_redis(&bed->workers[0]);
 }
 
@@ -205,7 +206,7 @@ static void trust_that_was_withdrawn_in_between_says_nothing(void **state)
     struct bed *bed = *state;
     stop_after_first_look(bed);
     fake_store_put(bed->store, "a", 2);
-    link_distrust(bed->workers[0].cache->link, "a test");
+    trust_report_refusal(bed->workers[0].cache->trust, "a test");
     go_on(bed);
     assert_int_equal(count(bed, STAT_AUDIT_UNANSWERED), 1);
 }
@@ -251,8 +252,8 @@ static void few_comparisons_run_at_once(void **state)
         hit(bed, "a");
     bed_pass(bed, 1000);
     bed_hold(&bed->workers[0], true);
-    auditor_tend(bed->workers[0].cache->auditor);
-    auditor_tend(bed->workers[0].cache->auditor);
+    auditor_tend(bed->workers[0].auditor);
+    auditor_tend(bed->workers[0].auditor);
     for (int i = 0; i < 4; i++)
         bed_redis(&bed->workers[0]);
     assert_false(fake_redis_execute(bed_connection(&bed->workers[0])));
@@ -267,7 +268,7 @@ static void a_worker_that_ends_leaves_its_samples(void **state)
     hit(bed, "a");
     bed_pass(bed, 1000);
     bed_hold(&bed->workers[0], true);
-    auditor_tend(bed->workers[0].cache->auditor);
+    auditor_tend(bed->workers[0].auditor);
     bed_stop_workers(bed); /* the look that is under way fails; cache_free() would end a process that leaks it */
 }
 

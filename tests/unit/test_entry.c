@@ -4,8 +4,10 @@
 
 #include "cache/entry.h"
 #include "cache/keys.h"
+#include "cache/lifetime.h"
 #include "cache/page.h"
 #include "fake_reply.h"
+#include "fields.h"
 
 static const char AT[] = "1700000000000";
 
@@ -61,6 +63,40 @@ static void an_entry_is_read_back_as_it_was_printed(void **state)
     assert_int_equal(got.at_ms, entry.at_ms);
     assert_int_equal(got.cost_ms, entry.cost_ms);
     fake_reply_free(reply);
+}
+
+/* Redis gives the fields of a large hash in any order. */
+static void each_field_is_read_back_in_any_order(void **state)
+{
+    (void)state;
+    struct entry entry = {.todo = field_sample(), .at_ms = 1, .cost_ms = 2}, got;
+    struct entry_args args;
+    entry_print(&args, &entry);
+    for (size_t first = 0; first < args.count; first += 2) {
+        struct redis_reply *reply = fake_reply_array();
+        for (size_t i = 0; i < args.count; i++)
+            fake_reply_add(reply, fake_reply_text(args.args[(first + i) % args.count]));
+        assert_int_equal(entry_parse(&got, entry.todo.id, reply), ENTRY_FOUND);
+        assert_true(todo_equal(&got.todo, &entry.todo));
+        fake_reply_free(reply);
+    }
+}
+
+/* An older worker, which doesn't know a field, may have printed the entry: its value must not be guessed. */
+static void an_entry_without_one_field_is_broken(void **state)
+{
+    (void)state;
+    struct entry entry = {.todo = field_sample(), .at_ms = 1, .cost_ms = 2}, got;
+    struct entry_args args;
+    entry_print(&args, &entry);
+    for (size_t missing = 0; missing < args.count; missing += 2) {
+        struct redis_reply *reply = fake_reply_array();
+        for (size_t i = 0; i < args.count; i++)
+            if (i / 2 != missing / 2)
+                fake_reply_add(reply, fake_reply_text(args.args[i]));
+        assert_number(args.args[missing].data, entry_parse(&got, entry.todo.id, reply), ENTRY_BROKEN);
+        fake_reply_free(reply);
+    }
 }
 
 static void a_negative_entry_says_no_more_than_that(void **state)
@@ -170,7 +206,7 @@ static void lifetimes_are_up_to_a_tenth_shorter_and_spread(void **state)
     for (int i = 0; i < SAMPLES; i++) {
         char id[16];
         int len = snprintf(id, sizeof(id), "%d", i);
-        int64_t ttl_ms = entry_ttl_ms(TTL_MS, (struct slice){id, (size_t)len}, 1700000000000);
+        int64_t ttl_ms = lifetime_jittered_ms(TTL_MS, (struct slice){id, (size_t)len}, 1700000000000);
         assert_true(ttl_ms <= TTL_MS && ttl_ms > TTL_MS - TTL_MS / 10);
         tenths[(TTL_MS - ttl_ms) * 100 / TTL_MS]++;
     }
@@ -181,9 +217,9 @@ static void lifetimes_are_up_to_a_tenth_shorter_and_spread(void **state)
 static void a_lifetime_can_be_worked_out_again(void **state)
 {
     (void)state;
-    assert_int_equal(entry_ttl_ms(60000, SLICE("a"), 5), entry_ttl_ms(60000, SLICE("a"), 5));
-    assert_int_equal(entry_ttl_ms(1000, SLICE("a"), 5) > 900, 1);
-    assert_int_not_equal(entry_ttl_ms(60000, SLICE("a"), 5), entry_ttl_ms(60000, SLICE("a"), 6));
+    assert_int_equal(lifetime_jittered_ms(60000, SLICE("a"), 5), lifetime_jittered_ms(60000, SLICE("a"), 5));
+    assert_int_equal(lifetime_jittered_ms(1000, SLICE("a"), 5) > 900, 1);
+    assert_int_not_equal(lifetime_jittered_ms(60000, SLICE("a"), 5), lifetime_jittered_ms(60000, SLICE("a"), 6));
 }
 
 /* ---- Pages ---- */
@@ -311,6 +347,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_is_read_back_as_it_was_printed),
+        cmocka_unit_test(each_field_is_read_back_in_any_order),
+        cmocka_unit_test(an_entry_without_one_field_is_broken),
         cmocka_unit_test(a_negative_entry_says_no_more_than_that),
         cmocka_unit_test(a_field_that_a_newer_worker_adds_is_passed_over),
         cmocka_unit_test(what_is_no_whole_entry_of_ours_is_broken),

@@ -362,7 +362,7 @@ static void a_flight_of_an_older_epoch_gives_its_joiners_to_the_new_one(void **s
     reader_start(&joined, worker, "a");
     bed_redis(worker);
     fake_store_meta(bed->store)->epoch = 2;
-    cache_tend(worker->cache);
+    worker_tend(worker);
     bed_redis(worker); /* it still is who it was */
     overtake(worker);  /* the record is read, and differs */
     assert_false(cache_is_trusted(worker->cache));
@@ -400,9 +400,9 @@ static void what_was_found_before_trust_was_withdrawn_is_not_given_out(void **st
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
     bed_execute(worker);
     fake_store_meta(bed->store)->epoch = 2;
-    cache_tend(bed->workers[1].cache);
+    worker_tend(&bed->workers[1]);
     assert_int_equal(bed_write(bed, &bed->workers[1], "a"), STATUS_OK);
-    cache_tend(worker->cache);
+    worker_tend(worker);
     bed_store(worker);
     reader_start(&later, worker, "a");
     bed_hold(worker, false);

@@ -8,6 +8,7 @@
 #include "cache_bed.h"
 
 #include "cache/cache_state.h"
+#include "cache/trust.h"
 
 enum { SETTLE_MS = 50, LEASE_MS = 6000 };
 
@@ -36,7 +37,7 @@ static int begin_idle(void **state)
 static void second(struct bed *bed)
 {
     for (int i = 0; i < BED_WORKERS; i++)
-        cache_tend(bed->workers[i].cache);
+        worker_tend(&bed->workers[i]);
     bed_settle(bed);
     for (int i = 0; i < BED_WORKERS; i++)
         bed_follow(bed, &bed->workers[i]);
@@ -51,12 +52,12 @@ static int begin(void **state)
     second(bed);                       /* both learn of epoch 2, and the first one ends for that */
     bed_follow(bed, &bed->workers[1]);
     bed_follow(bed, &bed->workers[0]);
-    cache_tend(follower(bed)->cache);
+    worker_tend(follower(bed));
     bed_settle(bed);
     assert_true(bed_follow(bed, follower(bed)));
-    assert_int_equal(follower(bed)->cache->epoch, 2);
+    assert_int_equal(trust_epoch(follower(bed)->cache->trust), 2);
     assert_int_equal(fake_store_meta(bed->store)->epoch, 2);
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     fake_journal_reset();
     return 0;
 }
@@ -219,12 +220,12 @@ static void the_place_is_saved_only_after_redis_has_answered(void **state)
     bed_execute(follower(bed));
     bed_execute(follower(bed));
     assert_false(bed_follow(bed, follower(bed))); /* both are done, and nobody has said so */
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     bed_hold(follower(bed), false);
     bed_settle(bed);
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     assert_true(bed_follow(bed, follower(bed)));
-    assert_int_equal(fake_follow_place(), 1);
+    assert_int_equal(fake_follow_resume_token(), 1);
     assert_journal("stream_read INVALIDATE LIST_UNFENCE meta_get follow_keep stream_read");
 }
 
@@ -251,21 +252,21 @@ static void another_worker_takes_over_from_the_saved_place(void **state)
     bed_read(bed, other, "a");
     change(bed, "a", 2, true);
     for (int i = 0; i < 2; i++) {
-        cache_tend(other->cache);
+        worker_tend(other);
         bed_settle(bed);
         while (bed_follow(bed, other))
             continue;
         assert_int_equal(bed_read(bed, other, "a"), 1);
         bed_pass(bed, LEASE_MS / 2);
     }
-    cache_tend(other->cache);
+    worker_tend(other);
     bed_settle(bed);
     assert_true(bed_follow(bed, other)); /* the lease and the stream */
     assert_true(bed_follow(bed, other));
     bed_pass(bed, SETTLE_MS);
     assert_int_equal(bed_read(bed, other, "a"), 2);
     assert_true(bed_follow(bed, other));
-    assert_int_equal(fake_follow_place(), 1);
+    assert_int_equal(fake_follow_resume_token(), 1);
     assert_int_equal(fake_store_meta(bed->store)->epoch, 2);
 }
 
@@ -276,7 +277,7 @@ static void who_has_lost_the_lease_saves_nothing_and_stops(void **state)
     take(bed);
     fake_follow_take_lease();
     assert_true(bed_follow(bed, follower(bed)));
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     assert_true(bed_follow(bed, follower(bed)));
     assert_int_equal(fake_follow_stream_count(), 0);
     assert_true(fake_follow_is_leased());
@@ -293,7 +294,7 @@ static void the_first_time_ever_leaves_all_entries(void **state)
     bed_read(bed, &bed->workers[1], "a");
     fake_store_put(bed->store, "a", 2); /* before anybody followed */
     fake_journal_reset();
-    cache_tend(follower(bed)->cache);
+    worker_tend(follower(bed));
     bed_settle(bed);
     assert_true(bed_follow(bed, follower(bed)));
     assert_non_null(strstr(fake_journal().data, "follow_claim stream_open stream_read meta_get meta_swap follow_keep"));
@@ -344,13 +345,13 @@ static void a_dropped_collection_leaves_all_entries_once(void **state)
     fake_follow_drop();
     assert_true(bed_follow(bed, follower(bed)));
     assert_true(bed_follow(bed, follower(bed)));
-    assert_int_equal(fake_follow_place(), -1);
+    assert_int_equal(fake_follow_resume_token(), -1);
     assert_false(fake_follow_is_leased());
     for (int i = 0; i < 5; i++)
         second(bed);
     assert_int_equal(fake_store_meta(bed->store)->epoch, 3);
-    assert_int_equal(fake_follow_place(), 1);
-    assert_int_equal(bed->workers[1].cache->epoch, 3);
+    assert_int_equal(fake_follow_resume_token(), 1);
+    assert_int_equal(trust_epoch(bed->workers[1].cache->trust), 3);
 }
 
 /* Its epoch isn't the store's any more: what it took to Redis may be of no use to those who are on already. */
@@ -361,12 +362,12 @@ static void under_an_old_epoch_nothing_is_saved(void **state)
     take(bed);
     fake_store_meta(bed->store)->epoch = 3;
     assert_true(bed_follow(bed, follower(bed)));
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     for (int i = 0; i < 6; i++) {
         second(bed);
         bed_pass(bed, SETTLE_MS);
     }
-    assert_int_equal(fake_follow_place(), 1);
+    assert_int_equal(fake_follow_resume_token(), 1);
     assert_int_equal(count(bed, STAT_FOLLOW_FAILED), 0);
     assert_int_equal(count(bed, STAT_FOLLOW_INVALIDATED), 2); /* under both */
 }
@@ -401,13 +402,13 @@ static void an_invalidation_without_an_answer_is_repeated(void **state)
     fake_redis_lose_reply(bed_connection(follower(bed)), 2);
     take(bed);
     assert_true(bed_follow(bed, follower(bed))); /* the end */
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     assert_int_equal(count(bed, STAT_FOLLOW_FAILED), 1);
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     second(bed);
     take(bed);
     second(bed);
-    assert_int_equal(fake_follow_place(), 1);
+    assert_int_equal(fake_follow_resume_token(), 1);
 }
 
 static void what_redis_refuses_is_not_saved(void **state)
@@ -418,7 +419,7 @@ static void what_redis_refuses_is_not_saved(void **state)
     fake_server_refuse(bed->server, "INVALIDATE", "NOREPLICAS Not enough good replicas to write.");
     take(bed);
     assert_true(bed_follow(bed, follower(bed)));
-    assert_int_equal(fake_follow_place(), 0);
+    assert_int_equal(fake_follow_resume_token(), 0);
     assert_int_equal(count(bed, STAT_FOLLOW_FAILED), 1);
     fake_server_refuse(bed->server, NULL, NULL);
     second(bed);
@@ -447,7 +448,7 @@ static void a_store_that_fails_is_tried_again(void **state)
         for (int turn = 0; turn < 12; turn++) {
             bed_pass(bed, 1000);
             second(bed);
-            while (turn < 11 && fake_follow_place() != (int64_t)i + 1 && bed_follow(bed, follower(bed)))
+            while (turn < 11 && fake_follow_resume_token() != (int64_t)i + 1 && bed_follow(bed, follower(bed)))
                 bed_pass(bed, SETTLE_MS);
         }
         assert_int_equal(bed_read(bed, &bed->workers[1], "a"), v);
@@ -501,7 +502,7 @@ static void a_stop_gives_the_lease_back_at_whatever_moment(void **state)
         bed_stop_workers(bed);
         bed_start_workers(bed);
         bed_settle(bed);
-        cache_tend(follower(bed)->cache);
+        worker_tend(follower(bed));
         bed_settle(bed);
         fake_follow_change("a", 0, 0);
         for (int i = 0; i < steps; i++)
@@ -526,7 +527,7 @@ static void a_stream_whose_end_was_turned_away_is_closed_later(void **state)
     assert_int_equal(fake_follow_stream_count(), 1);
     fake_pool_refuse(follower(bed)->follow_pool, STATUS_OK);
     bed_pass(bed, LEASE_MS);
-    cache_tend(follower(bed)->cache);
+    worker_tend(follower(bed));
     bed_settle(bed);
     assert_true(bed_follow(bed, follower(bed)));
     assert_int_equal(fake_follow_stream_count(), 1);

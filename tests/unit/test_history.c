@@ -274,7 +274,7 @@ static void step(struct run *run)
     else if (side < 42 && run->kind->loses_redis)
         lose_redis(run);
     else if (side < 43)
-        cache_tend(worker->cache);
+        worker_tend(worker);
     else if (side < 72)
         fake_redis_execute(bed_connection(worker));
     else

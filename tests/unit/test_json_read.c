@@ -1,84 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* json.c, reading: what is taken, what is refused and how. Bodies and what they give are pairs in golden/draft and golden/patch. */
-#include "golden.h"
+/* json.c, reading: what is accepted, what is refused and how. */
+#include "testing.h"
 
 #include "base/json.h"
-
-/* A body as POST would read it: the members that were there, in fixed order; or status, pointer and text of the error. */
-static void read_draft(const char *name, struct slice input, struct buf *out)
-{
-    (void)name;
-    struct arena arena;
-    struct todo_draft draft;
-    struct error error;
-    arena_init(&arena);
-    if (json_draft_read(input, &arena, &draft, &error) != STATUS_OK) {
-        buf_printf(out, "%s at \"%s\": %s\n", status_name(error.status), error.pointer, error.text);
-        arena_fini(&arena);
-        return;
-    }
-    if (draft.present & 1u << TODO_ID)
-        buf_printf(out, "id=%s\n", draft.todo.id);
-    if (draft.present & 1u << TODO_NAME)
-        buf_printf(out, "name=%s\n", draft.todo.name.data);
-    if (draft.present & 1u << TODO_DESCRIPTION)
-        buf_printf(out, "description=%s\n", draft.todo.description.data);
-    if (draft.present & 1u << TODO_DONE)
-        buf_printf(out, "done=%d\n", draft.todo.done);
-    arena_fini(&arena);
-}
-
-static void bodies_give_a_draft_or_a_clear_refusal(void **state)
-{
-    (void)state;
-    check_golden_folder("draft", read_draft);
-}
-
-/* A merge patch: what it names, with the value that the member is to have; or the error. */
-static void read_patch(const char *name, struct slice input, struct buf *out)
-{
-    (void)name;
-    struct arena arena;
-    struct todo_draft draft;
-    struct error error;
-    arena_init(&arena);
-    if (json_patch_read(input, &arena, &draft, &error) != STATUS_OK) {
-        buf_printf(out, "%s at \"%s\": %s\n", status_name(error.status), error.pointer, error.text);
-        arena_fini(&arena);
-        return;
-    }
-    buf_append_text(out, "present:");
-    if (draft.present & 1u << TODO_ID)
-        buf_printf(out, " id=%s", draft.todo.id);
-    if (draft.present & 1u << TODO_NAME)
-        buf_printf(out, " name=%s", draft.todo.name.data);
-    if (draft.present & 1u << TODO_DESCRIPTION)
-        buf_printf(out, " description=%s", draft.todo.description.data);
-    if (draft.present & 1u << TODO_DONE)
-        buf_printf(out, " done=%d", draft.todo.done);
-    buf_append_char(out, '\n');
-    arena_fini(&arena);
-}
-
-static void patches_name_what_they_change_or_are_refused(void **state)
-{
-    (void)state;
-    check_golden_folder("patch", read_patch);
-}
-
-static void a_draft_without_description_has_an_empty_one(void **state)
-{
-    (void)state;
-    struct arena arena;
-    struct todo_draft draft;
-    arena_init(&arena);
-    assert_int_equal(json_draft_read(SLICE("{}"), &arena, &draft, NULL), STATUS_OK);
-    assert_int_equal(draft.present, 0);
-    assert_null(draft.todo.name.data);
-    assert_non_null(draft.todo.description.data);
-    assert_int_equal(draft.todo.description.len, 0);
-    arena_fini(&arena);
-}
+#include "base/todo.h"
 
 /* Writes each member as name:kind=value; a member named "stop" ends the walk. */
 static enum status write_member(void *ctx, const struct json_member *member, struct error *error)
@@ -236,9 +161,6 @@ static void nodes_give_their_strings_integers_and_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_give_a_draft_or_a_clear_refusal),
-        cmocka_unit_test(patches_name_what_they_change_or_are_refused),
-        cmocka_unit_test(a_draft_without_description_has_an_empty_one),
         cmocka_unit_test(members_come_with_kind_and_value_in_their_order),
         cmocka_unit_test(the_callback_ends_the_walk),
         cmocka_unit_test(what_is_not_strict_json_is_refused),

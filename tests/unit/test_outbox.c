@@ -8,6 +8,7 @@
 #include "cache_bed.h"
 
 #include "cache/cache_state.h"
+#include "cache/outbox.h"
 
 #define ENTRY   "todo:1:{a}"
 #define WRITERS "todo:1:{a}:writers"
@@ -224,7 +225,7 @@ static void a_settled_record_takes_the_place_of_an_unfence_in_another_epoch(void
     struct writer writer;
     bed_fence(bed, &writer);
     fake_store_meta(bed->store)->epoch = 2;
-    cache_tend(worker->cache);
+    worker_tend(worker);
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the record is read, and differs */
     fake_journal_reset();

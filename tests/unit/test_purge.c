@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Purges of caches in front (cache/purge.c, purge_record.c), over fakes: when they are sent, what goes together, and what
+ * Purges of caches in front (cdn/), over fakes: when they are sent, what goes together, and what
  * becomes of them when a cache, a worker or the store is away.
  *
  * workers[0] writes. Unless a test says otherwise nobody answers a purge but the test itself.
@@ -8,7 +8,8 @@
 #include "cache_bed.h"
 
 #include "cache/cache_state.h"
-#include "cache/purge.h"
+#include "cache/outbox.h"
+#include "cdn/purger.h"
 
 #define VARNISH   "varnish+http://v"
 #define CALL_OF_A "PURGE http://v\nxkey-softpurge: todos todo-a"
@@ -182,9 +183,9 @@ static void a_batch_is_cut_into_as_many_calls_as_it_takes(void **state)
     for (int i = 0; i < IDS; i++)
         ids[i] = texts[i] + 0 * snprintf(texts[i], sizeof(texts[i]), "%064d", i);
     struct purge_write write = {.token = &token, .ids = ids, .id_count = IDS};
-    assert_int_equal(purge_record(cache->purge, &write, NULL), STATUS_OK);
+    assert_int_equal(purger_record(cache->purger, &write, NULL), STATUS_OK);
     assert_int_equal(fake_purge_count(), 3);
-    assert_false(purge_send(cache->purge, &write, PURGE_DOUBT, NULL, NULL));
+    assert_false(purger_send(cache->purger, &write, PURGE_DOUBT, NULL, NULL));
     fake_http_always(200);
     bed_settle(bed);
     assert_int_equal(fake_http_started(), 3);

@@ -4,7 +4,7 @@
  */
 #include "testing.h"
 
-#include "cache/purge_target.h"
+#include "cdn/purge_target.h"
 
 static void the_setting_is_a_list_of_urls(void **state)
 {

@@ -3,6 +3,7 @@
 #include "testing.h"
 
 #include "base/todo.h"
+#include "fields.h"
 
 static char text_of_40[] = "0123456789012345678901234567890123456789";
 
@@ -199,6 +200,64 @@ static void a_copy_has_texts_of_its_own(void **state)
     arena_fini(&arena);
 }
 
+static void todos_that_differ_in_one_field_are_not_equal(void **state)
+{
+    (void)state;
+    struct todo todo = field_sample();
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        struct todo other = field_sample();
+        assert_true(todo_equal(&todo, &other));
+        field_alter(&other, field);
+        assert_number(todo_field_name(field), todo_equal(&todo, &other), false);
+    }
+}
+
+static void setting_one_field_leaves_the_others(void **state)
+{
+    (void)state;
+    struct todo values = field_sample();
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        struct todo todo = values;
+        field_alter(&todo, field);
+        todo_set_fields(&todo, &values, ~(1u << field));
+        assert_number(todo_field_name(field), todo_equal(&todo, &values), false);
+        todo_set_fields(&todo, &values, 1u << field);
+        assert_number(todo_field_name(field), todo_equal(&todo, &values), true);
+    }
+}
+
+static void a_sample_of_each_field_keeps_the_rules(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct todo todo = field_sample(), copy;
+    struct arena arena;
+    arena_init(&arena);
+    assert_number(error.text, todo_check(&todo, &error), STATUS_OK);
+    todo_copy(&copy, &todo, &arena);
+    assert_true(todo_equal(&copy, &todo));
+    arena_fini(&arena);
+}
+
+static void numbers_have_the_limits_of_their_row(void **state)
+{
+    (void)state;
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        const struct todo_row *row = &TODO_ROWS[field];
+        if (row->type != TODO_TYPE_INTEGER && row->type != TODO_TYPE_TIME)
+            continue;
+        struct todo todo = field_sample();
+        struct error error;
+        *(int64_t *)todo_member(&todo, field) = row->least;
+        assert_int_equal(todo_check(&todo, &error), STATUS_OK);
+        *(int64_t *)todo_member(&todo, field) = row->most;
+        assert_int_equal(todo_check(&todo, &error), STATUS_OK);
+        *(int64_t *)todo_member(&todo, field) = row->least - 1;
+        assert_int_equal(todo_check(&todo, &error), STATUS_INVALID);
+        assert_text("pointer", slice_of(error.pointer), slice_of(row->pointer));
+    }
+}
+
 static void set_a_bad_id(void)
 {
     struct todo todo;
@@ -226,6 +285,10 @@ int main(void)
         cmocka_unit_test(limits_count_characters_not_bytes),
         cmocka_unit_test(a_whole_todo_is_checked_member_by_member),
         cmocka_unit_test(a_copy_has_texts_of_its_own),
+        cmocka_unit_test(todos_that_differ_in_one_field_are_not_equal),
+        cmocka_unit_test(setting_one_field_leaves_the_others),
+        cmocka_unit_test(a_sample_of_each_field_keeps_the_rules),
+        cmocka_unit_test(numbers_have_the_limits_of_their_row),
         cmocka_unit_test(misuse_is_a_bug),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

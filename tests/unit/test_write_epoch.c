@@ -8,6 +8,7 @@
 #include "cache_bed.h"
 
 #include "cache/cache_state.h"
+#include "cache/trust.h"
 
 #define OLD_WRITERS "todo:1:{a}:writers"
 #define NEW_ENTRY   "todo:2:{a}"
@@ -24,11 +25,11 @@ static int begin(void **state)
 static void move_epoch(struct bed *bed)
 {
     fake_store_meta(bed->store)->epoch = 2;
-    cache_tend(bed->workers[1].cache);
+    worker_tend(&bed->workers[1]);
     bed_settle(bed);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
     assert_true(fake_server_has(bed->server, NEW_ENTRY));
-    assert_int_equal(bed->workers[0].cache->epoch, 1);
+    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 1);
     fake_journal_reset();
 }
 
@@ -47,7 +48,7 @@ static void an_entry_of_the_new_epoch_is_gone_within_a_second(void **state)
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
     assert_int_equal(fake_store_outbox_count(bed->store, true), 1);
     assert_false(fake_server_has(bed->server, OLD_WRITERS));
-    cache_tend(bed->workers[1].cache);
+    worker_tend(&bed->workers[1]);
     bed_settle(bed);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
     assert_int_equal(bed_outbox_count(bed), 0);
@@ -64,7 +65,7 @@ static void nor_does_one_in_another_redis_outlive_it(void **state)
     assert_true(fake_server_has(next, NEW_ENTRY));
     assert_true(cache_is_trusted(bed->workers[0].cache));
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
-    cache_tend(bed->workers[1].cache);
+    worker_tend(&bed->workers[1]);
     bed_settle(bed);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
     bed_stop_workers(bed);
@@ -78,7 +79,7 @@ static void an_epoch_that_moves_after_the_look_is_no_matter(void **state)
     bed_fence(bed, &writer);
     bed_store(&bed->workers[0]);
     fake_store_meta(bed->store)->epoch = 2;
-    cache_tend(bed->workers[1].cache);
+    worker_tend(&bed->workers[1]);
     bed_settle(bed);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
     bed_let_go(bed);

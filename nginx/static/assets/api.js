@@ -2,21 +2,21 @@
 /*
  * The service's HTTP, and nothing else: each function here is one request.
  *
- * Reads carry If-None-Match of what was read before, from a small memory of this page's own, so that "not modified" can
- * be seen; the browser's cache would hide it. After a write, a read of the same todo carries the write's Todo-Version:
- * no cache on the way may answer with anything older.
+ * The page keeps the ETags of its last answers and sends them with its reads as If-None-Match. So the page sees a
+ * 304, which the browser's cache would hide. After a write, a read of the same todo carries the write's Todo-Version,
+ * so that no cache on the way answers with an older state.
  *
- * Changes carry If-Match, so that nobody's edit is lost; what to do about a refusal is change.js' matter.
+ * Changes carry If-Match, so that no edit is lost; change.js handles a refusal.
  *
- * What is not a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer came.
- * Each answer is also told to who listens to "answered" on the exported target, with its trace.
+ * Every answer but a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer
+ * came. Each answer also fires the event "answered" on the exported target, with its trace.
  */
 import { traceOf } from "./trace.js";
 
 const TIMEOUT_MS = 20_000;
 const KEPT_ANSWERS = 200;
 const UNREACHED = "The service can’t be reached.";
-const UNKNOWN = "No answer came; it may have been saved or not.";
+const UNKNOWN = "No answer came. The change may have been saved, or not.";
 
 export const requests = new EventTarget();
 
@@ -28,7 +28,7 @@ export class Problem extends Error {
     }
 }
 
-// A map that forgets what was put in longest ago.
+// A map that forgets its oldest entries.
 class Memory extends Map {
     set(key, value) {
         this.delete(key);
@@ -44,7 +44,7 @@ const versions = new Memory(); // path of a todo -> Todo-Version of this page's 
 const pathOf = (id) => `/todos/${encodeURIComponent(id)}`;
 
 async function send(method, path, headers, body) {
-    // Left to themselves, browsers put "no-cache" on such a request, and the service would obey and go past its caches.
+    // By default, browsers add "no-cache" to such a request, and the service would then bypass its caches.
     const all = { ...headers, "Cache-Control": "no-transform" };
     const options = { method, headers: all, body, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
     const began = performance.now();
@@ -68,7 +68,7 @@ function problemOf(response, text, trace) {
     try {
         body = JSON.parse(text);
     } catch {
-        body = { title: `The answer was ${response.status}`, detail: "It says no more than that." };
+        body = { title: `The answer was ${response.status}`, detail: "The answer gives no details." };
     }
     return new Problem(response.status, body, trace, retryAfterSeconds);
 }
@@ -108,7 +108,7 @@ export async function readTodo(id) {
     return { todo: data, etag, trace };
 }
 
-// The key makes sending it twice harmless: the second time gives the first one's answer.
+// With the key, the request may be sent twice: the second one gets the first one's answer.
 export function addTodo(draft, key) {
     return write("POST", "/todos", { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` }, draft);
 }
@@ -121,7 +121,7 @@ export function deleteTodo(id, etag) {
     return write("DELETE", pathOf(id), { "If-Match": etag });
 }
 
-// Makes a todo under an id of its own, unless there is one.
+// Makes a todo with the given id, unless there is one.
 export function restoreTodo({ id, name, description, done }) {
     const headers = { "Content-Type": "application/json", "If-None-Match": "*" };
     return write("PUT", pathOf(id), headers, { name, description, done });

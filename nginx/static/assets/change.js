@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Changing and deleting a todo without losing anybody's work.
+ * Changing and deleting a todo without losing another client's work.
  *
- * A change is made to the version that the visitor saw, and to no other: If-Match carries its ETag. Rows of a list have
- * no ETag yet, so the todo is read first; if it isn't what the row shows, that is a conflict already. So is a 412, and
- * a 404. Each time, unless both wanted the same, the visitor chooses (conflict.js), and the change is tried again
- * against the newest version, until it is taken or dropped.
+ * A change applies only to the version that the visitor saw: If-Match carries its ETag. Rows of a list have no ETag
+ * yet, so the page reads the todo first. If it differs from the row, that is a conflict; so are a 412 and a 404. In a
+ * conflict the visitor chooses (conflict.js), unless both sides made the same change. The page then tries the change
+ * again on the newest version, until the service accepts it or the visitor drops it.
  *
- * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the change was dropped for
- * what is there; "gone", there is nothing; "later", the visitor hasn't decided, and nothing was sent.
+ * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the visitor dropped the
+ * change and kept the current version; "gone", there is no todo; "later", the visitor hasn't decided, and nothing was
+ * sent.
  */
 import { deleteTodo, patchTodo, readTodo, restoreTodo } from "./api.js";
 import { settle } from "./conflict.js";
 
-// null if there is no such todo (any more).
+// null if there is no such todo.
 async function readOrNull(id) {
     try {
         return await readTodo(id);
@@ -23,7 +24,7 @@ async function readOrNull(id) {
     }
 }
 
-// Sends a change; null if the service refused it because the todo is another one now.
+// Sends a change; null if the service refused it because the todo has changed.
 async function attempt(send) {
     try {
         return await send();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Two people changed one todo, and the service has refused the second: both versions side by side, and a choice.
+ * Two people changed one todo, and the service has refused the second change. The dialog shows both versions side by
+ * side.
  *
- * Field by field, the version is marked that a merge would take: mine where I changed something, theirs elsewhere.
- * Where one side is that the todo is gone, there is nothing to merge, and the choice is between the two.
+ * In each field, the value that a merge would take is marked: mine if I changed the field, else theirs. If one side
+ * deleted the todo, there is nothing to merge, and the visitor chooses one of the two.
  *
- * The dialog decides nothing and sends nothing: it gives back what was chosen.
+ * The dialog sends nothing; it returns the visitor's choice.
  */
 import { byId, element, fromTemplate, part } from "./view.js";
 
@@ -47,14 +48,14 @@ function fill(base, mine, theirs) {
         versions.replaceChildren(...Object.keys(FIELDS).map((field) => compareField(field, base, mine, theirs)));
         return [
             "This todo was changed elsewhere",
-            "Choose what shall stand, field by field.",
-            "Save the marked",
-            "Keep what is there now",
+            "Choose which value to keep, field by field.",
+            "Save the chosen values",
+            "Keep the current version",
         ];
     }
     versions.replaceChildren(showOne(mine ?? theirs));
     return mine
-        ? ["This todo was deleted elsewhere", "Your version:", "Make it again", "Let it go"]
+        ? ["This todo was deleted elsewhere", "Your version:", "Create it again", "Leave it deleted"]
         : ["This todo was changed elsewhere", "You haven’t seen this version:", "Delete it", "Keep it"];
 }
 
@@ -66,9 +67,9 @@ function chosen(mine, theirs) {
 }
 
 /*
- * base is what was seen when the change began, mine what it should become, theirs what is there now; mine or theirs is
- * null for "deleted". Resolves to {keep: "mine", todo}, to {keep: "theirs"}, or, for whatever closed the dialog but
- * these two buttons, to {keep: "later"}.
+ * base is the todo when the change began, mine the wanted todo, theirs the current one; mine or theirs is null for
+ * "deleted". Resolves to {keep: "mine", todo} or {keep: "theirs"}; or to {keep: "later"} if the dialog was closed in
+ * another way.
  */
 export function settle(base, mine, theirs) {
     const dialog = byId("conflict");

@@ -2,10 +2,11 @@
 /*
  * Forms: the one that adds, and the one that a row turns into.
  *
- * The rules for a todo are the service's, and are not repeated here: it refuses what breaks one and names the member by
- * a JSON pointer, and the form puts its words under that field. What the visitor has typed stays until it is saved.
+ * The service alone knows the rules for a todo. If a value breaks one, its answer names the member by a JSON pointer,
+ * and the form shows the message under that field. The visitor's text stays until it is saved.
  *
- * The form that adds keeps one idempotency key per draft: if no answer came, sending the same again can't make two.
+ * The form that adds keeps one idempotency key per draft: if no answer came, sending the draft again makes no second
+ * todo.
  */
 import { Problem, addTodo } from "./api.js";
 import { byId, fromTemplate, part, showText } from "./view.js";
@@ -37,7 +38,7 @@ function showProblem(form, problem) {
     form.elements[field].focus();
 }
 
-// Runs save while the form can't be sent again; a problem is shown in the form. Resolves to whether it was saved.
+// Runs save, and disables the form meanwhile; shows a problem in the form. Resolves to whether it was saved.
 async function submit(form, save) {
     const button = form.querySelector("button.primary");
     clearFaults(form);
@@ -55,7 +56,7 @@ async function submit(form, save) {
 
 const draftOf = (form) => Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
 
-// randomUUID() isn't there on plain HTTP.
+// Browsers have no randomUUID() on plain HTTP.
 function newKey() {
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
         "",
@@ -81,8 +82,8 @@ export function startAdding(added) {
 }
 
 /*
- * A form over a todo. save is called with the fields that were changed, and resolves to whether the form is done with;
- * close is called when the visitor gives up.
+ * A form over a todo. It calls save with the changed fields, which resolves to whether the form may close; it calls
+ * close when the visitor cancels.
  */
 export function editorOf(todo, save, close) {
     const form = fromTemplate("editor-template");

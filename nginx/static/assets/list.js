@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The list: the rows of the place where the visitor is, the links to other places, and how the last answer came.
+ * The list: the rows of the visitor's place, the links to other places, and the source of the last answer.
  *
  * A place is a page of todos or one todo by its id; both are shown as rows. Loading keeps the old rows until the new
- * ones are there, so nothing flickers, and an answer that comes after the visitor has gone on is dropped. Paging is by
- * the service's cursors (place.js tells how one gets back).
+ * ones are there, so nothing flickers. An answer that comes after the visitor has moved on is dropped. Paging uses the
+ * service's cursors; place.js explains the way back.
  *
- * What is on the page changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the
- * next load, and nothing is read in the background.
+ * The page changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the next load,
+ * and the page reads nothing in the background.
  */
 import { Problem, readPage, readTodo } from "./api.js";
 import { clearNotice, showProblem } from "./notice.js";
@@ -55,7 +55,7 @@ function showOrder(place) {
     byId("order").hidden = id !== undefined;
 }
 
-// The way back is along the trail; from an unknown page it is to the begin.
+// The way back follows the trail; from an unknown page it leads to the first page.
 function showPager(place, next) {
     const { cursor, ...first } = place;
     const trail = cursor ? trailHere() : [];
@@ -110,7 +110,7 @@ async function readPlace(place) {
     }
 }
 
-// Loads the place in the URL. Resolves to whether it is shown now.
+// Loads the place in the URL. Resolves to whether it is shown.
 export async function load() {
     const place = here();
     const number = ++loads;
@@ -136,7 +136,7 @@ export async function load() {
     }
 }
 
-// A new place: the list's begin comes into view, and the focus stays on the link unless that leads nowhere any more.
+// A new place: scrolls to the top of the list. The focus stays on the link, unless the link no longer leads anywhere.
 export async function move() {
     if (!(await load())) return;
     const isLost = document.activeElement === document.body || document.activeElement.ariaDisabled === "true";
@@ -144,7 +144,7 @@ export async function move() {
     if (byId("list").getBoundingClientRect().top < 0) byId("list").scrollIntoView();
 }
 
-// A todo that this page has just made stands on top, whatever the list shows.
+// A todo that this page has just made is shown on top, whatever the list shows.
 export function showAdded(entry) {
     byId("rows").querySelector(".empty")?.remove();
     byId("rows").prepend(new Row(entry).element);

@@ -3,11 +3,11 @@
  * The page: a list of todos, and where each answer came from.
  *
  * view (the document)   place (the URL)   trace (headers)   api (HTTP)     stand alone
- * notice, meter         what the whole page says of its requests
- * conflict, change      a change until it is settled
+ * notice, meter         the state of the page's requests
+ * conflict, change      a change, until the service accepts it or the visitor drops it
  * editor, row, list     forms, one todo, a page of them
  *
- * Each module uses only such as stand above it. Here they are put together.
+ * Each module uses only the modules above it. This one connects them.
  */
 import { startAdding } from "./editor.js";
 import { load, move, showAdded, startList } from "./list.js";

@@ -2,9 +2,9 @@
 /*
  * The panel: this page's own requests, counted live from their answers' headers.
  *
- * The hit rate is over reads: how many of them a cache answered (or confirmed, for a 304). Times are what a visitor
- * feels, from the question to the last byte, and beside them what the service says it took itself; percentiles are of
- * the last KEPT requests, by nearest rank. Nothing is asked for the panel's sake, and nothing is said aloud: it changes
+ * The hit rate is the share of reads that a cache answered (or confirmed, for a 304). A time is the visitor's: from
+ * the request to the last byte. Beside it is the time that the service reports. Percentiles are over the last KEPT
+ * requests, by nearest rank. The panel sends no requests of its own, and screen readers don't announce it: it changes
  * with each request.
  */
 import { requests } from "./api.js";
@@ -55,7 +55,7 @@ function showSources() {
     byId("meter-sources").replaceChildren(...seen.map(sourceLine));
 }
 
-// One bar per request. Heights are logarithmic: a tenth of a millisecond and a second both have to be seen.
+// One bar per request. Heights are logarithmic, so that a tenth of a millisecond and a second are both visible.
 function bar(trace, index) {
     const height = Math.min(48, Math.max(3, 12 * (Math.log10(trace.tookMs + 0.1) + 1)));
     const made = document.createElementNS(SVG, "rect");
@@ -85,7 +85,7 @@ function take(trace) {
     byId("meter-log").replaceChildren(...traces.slice(-LINES).reverse().map(logLine));
 }
 
-// Open where there is room beside the list; a line to be opened where there isn't.
+// Open if there is room beside the list; else a line that the visitor can open.
 export function startMeter() {
     const wide = matchMedia("(min-width: 62rem)");
     const fit = () => (byId("meter").open = wide.matches);

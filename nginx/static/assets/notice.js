@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What concerns the whole page: that the network is gone, that the service doesn't answer or is busy.
+ * Messages for the whole page: the network is gone, the service doesn't answer, or it is busy.
  *
- * One line above the list, said to screen readers as well, gone when its reason is. The browser's word ("offline")
- * counts, but so does an unanswered request: a machine may be on a network that doesn't lead here. While the line
- * stands, what the page shows may be old, and it says so.
+ * One line above the list, announced to screen readers as well, which disappears with its reason. The browser's
+ * "offline" is one reason; an unanswered request is another, because the machine may be on a network that doesn't
+ * reach the service. While the line is there, the page may show old todos, and the line says so.
  */
 import { requests } from "./api.js";
 import { byId, element } from "./view.js";
@@ -27,7 +27,7 @@ function showNotice(text, retry) {
     byId("notice").append(line);
 }
 
-// A read has failed; retry reads again, by itself when the service has said for how long it is busy.
+// A read has failed; retry reads again. It runs by itself if the service has said how long it is busy.
 export function showProblem(problem, retry) {
     if (!navigator.onLine) return showOffline();
     const wait = problem.retryAfterSeconds;
@@ -38,7 +38,7 @@ export function showProblem(problem, retry) {
 }
 
 function showOffline() {
-    showNotice("You are offline. What stands here may be old, and changes can’t be saved.");
+    showNotice("You are offline. This page may show old todos, and changes can’t be saved.");
 }
 
 export function startNotice(retry) {

@@ -8,11 +8,10 @@
  *   /?id=42                  one todo                  /?limit=50           longer pages
  *
  * The service's lists go forward only: a page knows the cursor of the next one, not of the one before. So each step
- * forward leaves the cursors passed in history.state, the trail. It survives a reload and comes back with the browser's
- * back button; who arrives by a link has none, and is offered the list's begin instead.
+ * forward stores the previous cursors in history.state, the trail. It survives a reload and comes back with the
+ * browser's back button. A visitor who arrives by a link has no trail, and gets a link to the first page instead.
  *
- * Places are reached by real links; a plain click on one is taken here, everything else (new tab, copy) is the
- * browser's.
+ * Places are real links. This module handles a plain click on one; the browser handles the rest (new tab, copy).
  */
 const LIMIT = 20;
 const PARAMETERS = ["done", "order", "limit", "cursor"];
@@ -48,7 +47,7 @@ export function go(place, trail) {
     onMove();
 }
 
-// Makes link lead to a place; to none if place is null.
+// Makes the link lead to a place; nowhere if place is null.
 export function linkTo(link, place, trail) {
     link.toggleAttribute("aria-disabled", false);
     if (place) {
@@ -68,7 +67,7 @@ function onClick(event) {
     go(placeOf(link.href), trails.get(link));
 }
 
-// move is called for each new place, whoever led there.
+// Calls move for each new place, whether a link or the browser's buttons led there.
 export function startPlace(move) {
     onMove = move;
     document.addEventListener("click", onClick);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * One line of the list: a todo, and what can be done with it.
+ * One line of the list: a todo, and the actions on it.
  *
- * A row holds an entry (the todo, the ETag if it was read by itself, the trace of the answer that brought it) and draws
- * it anew after each answer. Its badge names the source of that answer; pressing it reads this one todo again, so that
- * one can watch a todo come from the database first and from the cache next.
+ * A row holds an entry (the todo, its ETag if it was read alone, the trace of its answer) and draws it after each
+ * answer. Its badge names the source of that answer. A press on the badge reads this todo again, so that the visitor
+ * sees it come from the database first and from the cache next.
  *
- * A deleted todo leaves a line with Undo in its place: no clock runs, several may stand, and the focus stays where it
- * was. Undo makes a todo with the same id and the same words; to the service it is a new one, with a new time of birth.
+ * After a deletion, a line with Undo takes the todo's place. It has no time limit, there may be several, and the
+ * focus stays where it was. Undo makes a todo with the same id and the same texts; to the service it is new, with a
+ * new created_at.
  *
  * A row knows nothing of the list it is in.
  */
@@ -19,7 +20,7 @@ import { sourceName, sourceSentence } from "./trace.js";
 import { fromTemplate, part, say, showMs, showTime } from "./view.js";
 
 const OUTCOMES = {
-    theirs: "Your change was dropped; this is what is there now.",
+    theirs: "Your change was dropped. This is the current version.",
     later: "Nothing was saved.",
 };
 
@@ -35,7 +36,7 @@ export class Row {
         this.draw();
     }
 
-    // While one thing goes on, the row takes no other.
+    // While one action runs, the row starts no other.
     on(name, kind, act) {
         part(this.element, name).addEventListener(kind, () => this.run(act));
     }
@@ -78,7 +79,7 @@ export class Row {
         part(this.element, "delete").ariaLabel = `Delete ${todo.name}`;
     }
 
-    // Takes what a change came to; true if the change is settled, whichever way.
+    // Takes the outcome of a change; false if the visitor has yet to decide.
     take({ outcome, entry }) {
         if (outcome === "gone") {
             this.showGone(`“${this.entry.todo.name}” is no longer there.`, null);
@@ -108,7 +109,7 @@ export class Row {
         say(`${this.entry.todo.name}. ${sourceSentence(this.entry.trace)}`);
     }
 
-    // The todo is read before it is shown in the form: with it comes the ETag that saving needs.
+    // Reads the todo before the form shows it, because saving needs its ETag.
     async edit() {
         await this.reread();
         if (!this.element.contains(part(this.element, "edit"))) return;
@@ -143,10 +144,10 @@ export class Row {
         }
         const { todo } = result.entry;
         this.showGone(`Deleted “${todo.name}”.`, todo);
-        say(`Deleted ${todo.name}. Undo is at hand.`);
+        say(`Deleted ${todo.name}. You can undo this.`);
     }
 
-    // In the row's place: what became of it, and Undo if there is a todo to bring back.
+    // In the row's place: what happened to the todo, and Undo if it can be restored.
     showGone(text, todo) {
         const gone = fromTemplate("gone-template");
         const undo = part(gone, "undo");
@@ -167,7 +168,7 @@ export class Row {
             if (!(problem instanceof Problem)) throw problem;
             const isTaken = problem.status === 412;
             part(gone, "text").textContent = isTaken
-                ? `Somebody has made “${todo.id}” again meanwhile.`
+                ? `Another client has made “${todo.id}” again meanwhile.`
                 : problem.message;
             undo.hidden = isTaken;
             undo.disabled = false;

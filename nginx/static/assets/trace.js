@@ -6,10 +6,10 @@
  *                 answered; if none does, it was the database. The service's own says detail=l1 for the worker's
  *                 memory; without that it is Redis.
  *   Age           how many seconds ago the cached copy was read from the database.
- *   Server-Timing what the service itself measured, if it is set to tell.
+ *   Server-Timing the service's own measurements, if its settings want them.
  *
- * A 304 is a source of its own: the bytes were here already, and somebody, named by via, has only confirmed them. It is
- * a hit if a cache confirmed them.
+ * A 304 is a source of its own: the page had the bytes already, and the cache or database named by via has only
+ * confirmed them. It is a hit if a cache confirmed them.
  *
  * This module only reads; it neither asks nor draws.
  */
@@ -71,12 +71,12 @@ export function traceOf(method, path, response, tookMs) {
     };
 }
 
-// "304 · Redis": what stands on a line.
+// "304 · Redis", for a line.
 export function sourceName(trace) {
     return trace.source === "304" ? `304 · ${SOURCES[trace.via]}` : SOURCES[trace.source];
 }
 
-// The same as a sentence, with all that is known.
+// The same as a sentence, with all known details.
 export function sourceSentence(trace) {
     const words = [
         trace.source === "304"

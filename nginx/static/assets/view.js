@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Small tools over the document: templates, parts, times, words for screen readers.
+ * Small tools for the document: templates, parts, times, texts for screen readers.
  *
- * Markup lives in index.html alone. A template is cloned and its parts, marked data-part, are filled by textContent or
- * a property, never by HTML: what a todo is called can't become markup, and the page needs no Trusted Types policy.
+ * Markup is in index.html alone. The page clones a template and fills its parts, marked data-part, by textContent or a
+ * property, never by HTML. So a todo's name can't become markup, and the page needs no Trusted Types policy.
  */
 
 export const byId = (id) => document.getElementById(id);
 export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
 
-// The one element that the template holds, as a fresh copy.
+// A fresh copy of the template's one element.
 export function fromTemplate(id) {
     return byId(id).content.firstElementChild.cloneNode(true);
 }
@@ -27,7 +27,7 @@ export function showText(target, text) {
     target.hidden = !text;
 }
 
-// Says something to who can't see what has changed. Emptied first, so that the same words twice are said twice.
+// Announces a change to screen readers. Emptied first, so that they say the same text twice.
 export function say(text) {
     const spoken = byId("spoken");
     spoken.textContent = "";
@@ -52,7 +52,7 @@ export function showTime(target, iso) {
     target.textContent = unit === "second" ? "just now" : relative.format(Math.round(seconds / length), unit);
 }
 
-// Milliseconds with as many digits as mean something.
+// Milliseconds; the fewer there are, the more decimals.
 export function showMs(ms) {
     return ms.toFixed(ms < 1 ? 2 : ms < 10 ? 1 : 0);
 }

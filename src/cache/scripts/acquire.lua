@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- After a miss, or ahead of an expiry: who may fill the entry?
+-- After a miss, or ahead of an expiry: may this reader fill the entry?
 --
 -- KEYS    entry, lease, writers of one id
--- ARGV    token, lease_ms, after_ms: entries filled at this time or earlier won't do; -1: any will
--- answer  the entry's fields and values, if there is one that will do: another reader has filled it meanwhile
---         "BYPASS"  a write is under way: read the store, don't fill
+-- ARGV    token, lease_ms, after_ms: an entry filled at this time or earlier will not do; -1: any will
+-- answer  the entry's fields and values, if another reader has filled one meanwhile that will do
+--         "BYPASS"  a write is under way: read the store, do not fill
 --         "FILL"    the lease is yours: read the store, then fill
 --         "WAIT"    another reader has the lease
--- promise as long as a writer is in the set, nobody gets a lease; the first read after an eviction of the lease gets a
---         new one, so the old holder's fill is refused
+-- promise as long as a writer is in the set, no reader gets a lease; if Redis evicts a lease, the next reader gets a
+--         new one, and the old holder's fill is refused
 local filled_at_ms = tonumber(redis.call('HGET', KEYS[1], 'at') or -1)
 if filled_at_ms > tonumber(ARGV[3]) then
     return redis.call('HGETALL', KEYS[1])

@@ -1,15 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- Before the store's write: entries and leases go, and no reader may fill until unfence.
+-- Before the store's write: deletes entries and leases, and keeps readers from filling until unfence.
 --
 -- KEYS    entry, lease, writers of each id (3 per id)
--- ARGV    token of the write, window_ms: how long the fence lasts if nobody takes it away
+-- ARGV    token of the write, window_ms: how long the fence lasts if nothing removes it
 -- answer  how many ids
--- promise when this has run, the cache holds no entry of these ids and takes none while the token is in the set and its
---         window lasts; fencing again with the same token only moves the deadline; it runs when Redis is full (DEL first)
--- overlap a fence that finds another write's mark puts '!' into the set: publish.lua must not leave an entry then
+-- promise from now on the cache holds no entry of these ids, and takes none while the token is in the set and its
+--         window lasts; fencing again with the same token only moves the deadline; it runs when Redis is full (DEL
+--         first)
+-- overlap a fence that finds another write's mark adds '!' to the set: publish.lua must not store an entry then
 --
--- A load fences a thousand ids at once, so calls are what it costs: one DEL and one EXISTS for many keys, and a look at the
--- other writers only where there may be some. Numbers go as text, or each call would make it anew.
+-- A load fences a thousand ids at once, so the number of calls is what it costs: one DEL and one EXISTS for many keys,
+-- and a look at the other writers only where there may be some. Numbers go as text, or each call would print them
+-- again.
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local deadline_ms = string.format('%.0f', now_ms + tonumber(ARGV[2]))

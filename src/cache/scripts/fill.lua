@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Puts in an entry that was read from the store under a lease, in place of an older one if there is one.
+-- Stores an entry that was read from the store under a lease; it replaces an older one.
 --
 -- KEYS    entry, lease of one id
 -- ARGV    token, ttl_ms, then the entry's fields and values
 -- answer  1: stored; 0: refused, the lease is no longer yours
--- promise a write that began after the lease was taken has deleted it, so what it made old is never put in; when Redis is
---         full a new entry is refused (Redis lets an HSET pass only behind a DEL, and there is none but for an old entry)
+-- promise a write that began after the lease was taken has deleted the lease, so an old value is never stored; when
+--         Redis is full a new entry is refused (Redis lets an HSET pass only after a DEL, and DEL runs only for an old
+--         entry)
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
     return 0
 end

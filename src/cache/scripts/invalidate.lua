@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- After somebody's write, as the store's change stream tells of it: what is older than that write goes.
+-- After a foreign write, as the store's change stream reports it: deletes what is older than that write.
 --
 -- KEYS    entry, lease, writers of each id (3 per id); an id may come several times, in the order of its changes
--- ARGV    for each id what the change left: "V UPDATED_AT", "none": nothing, the todo is deleted; "": not known
--- answer  how many entries stayed, for they are just what the change left
+-- ARGV    for each id what the change made: "V UPDATED_AT"; "none": the todo is deleted; "": not known
+-- answer  how many entries stayed, because they are what the change made
 -- promise no entry or lease from before the change remains; it runs when Redis is full (DEL comes before ZADD)
--- overlap a writer whose write is older than this change may be about to publish it: '!' in its set forbids that (publish.lua),
---         and goes with the last writer. An entry that stays was filled or published after the change, and nothing forbids that
+-- overlap a writer whose write is older than this change may be about to publish it: '!' in its set forbids that
+--         (publish.lua), and goes with the last writer. An entry that stays was filled or published after the change,
+--         so nothing is forbidden then
 local kept = 0
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -2,7 +2,7 @@
 -- After a page's miss: under which generation may it be filled?
 --
 -- KEYS    generation, writers of the list
--- ARGV    a new token, in case the generation is gone; generation_ms: its lifetime
+-- ARGV    a new token, in case there is no generation; generation_ms: its lifetime
 -- answer  "BYPASS": a write is under way; else the generation's token
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Puts in a page that was read from the store under a generation.
+-- Stores a page that was read from the store under a generation.
 --
 -- KEYS    page, generation, writers of the list
 -- ARGV    token of the generation, ttl_ms, then the page's fields and values
--- answer  1: stored; 0: refused, a write began since
+-- answer  1: stored; 0: refused, a write has begun since
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
     return 0
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- After the store's write: pages that were read meanwhile become unreachable, and this write's mark goes.
+-- After the store's write: makes pages that were read meanwhile unreachable, and removes this write's mark.
 --
 -- KEYS    generation, writers of the list
 -- ARGV    token of the write, token of the new generation, generation_ms

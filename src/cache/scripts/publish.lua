@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- After the store's write, in unfence's place: what was written becomes the entry, if nothing else was written meanwhile.
+-- After the store's write, instead of unfence: stores what was written as the entry, if no other write overlapped.
 --
 -- KEYS    entry, lease, writers of one id
 -- ARGV    token of the write, ttl_ms, then the entry's fields and values
--- answer  1: the entry is there; 0: it is not, because another write overlapped this one; -1: because the token was lost
--- promise all that unfence.lua promises; and an entry left here equals the store: no other write began, went on or ended
---         between this write's fence and now, or else '!' or another mark is in the set, or the own mark is gone
+-- answer  1: the entry is stored; 0: it is not, because another write overlapped; -1: it is not, the token was lost
+-- promise all that unfence.lua promises; and a stored entry equals the store: no other write began, went on or ended
+--         between this write's fence and now, else '!' or another mark would be in the set, or this write's mark gone
 local writers = KEYS[3]
 redis.call('DEL', KEYS[1], KEYS[2])
 if redis.call('ZREM', writers, ARGV[1]) == 0 then

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Gives a lease back without a fill: the store had no answer.
+-- Gives a lease back without a fill, because the store had no answer.
 --
 -- KEYS    lease of one id
 -- ARGV    token

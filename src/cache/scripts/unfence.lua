@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- After the store's write: entries and leases go once more, and this write's mark with them.
+-- After the store's write: deletes entries and leases once more, and removes this write's mark.
 --
 -- KEYS    entry, lease, writers of each id (3 per id)
 -- ARGV    token of the write
 -- answer  how many ids had lost the token (evicted, expired, flushed)
 -- promise whatever happened to the marks, no entry or lease from before this moment remains; it runs when Redis is full
--- overlap who finds its own mark gone while others are there puts '!' into the set: they didn't see each other. The last
---         write to leave takes '!' along.
+-- overlap a write that finds its own mark gone while others are there adds '!' to the set, because those writes did not
+--         see each other. The last write removes '!' as well.
 --
--- Calls are what it costs, as in fence.lua: what is left is looked at only where there is something left.
+-- The number of calls is what it costs, as in fence.lua: the set is looked at only where something is in it.
 local doomed, marked, lost, lost_count = {}, {}, {}, 0
 for i = 1, #KEYS, 3 do
     doomed[#doomed + 1] = KEYS[i]

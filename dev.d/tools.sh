@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# What PyPI has for some tests, at the versions of their requirements.txt. The first run installs it into a venv under build/.
+#
+# lint-tools    for tests/lint
+# replica-set   the server that plays a replica set to the end-to-end tests of following (tests/e2e/replica_set.py)
+#
+# Without them those tests are skipped, so a failed installation is told but is no failure.
+
+tools_install() {
+    case $1 in
+    lint-tools) tools_install_into "$BUILD_DIR/lint" "$ROOT/tests/lint/requirements.txt" ;;
+    replica-set) tools_install_into "$ROOT/build/replica-set/venv" "$ROOT/tests/e2e/requirements.txt" --only-binary :all: ;;
+    esac
+}
+
+# tools_install_into VENV LIST [OPTION OF PIP...]; a copy of the list says what is installed.
+tools_install_into() {
+    local venv=$1 list=$2
+    shift 2
+    ! cmp -s "$list" "$venv/installed" || return 0
+    rm -rf "$venv"
+    mkdir -p "${venv%/*}"
+    if /usr/bin/python3 -m venv "$venv" && "$venv/bin/pip" install --disable-pip-version-check "$@" -r "$list"; then
+        cp "$list" "$venv/installed"
+    else
+        rm -rf "$venv"
+    fi >"$venv.log" 2>&1
+    [ -e "$venv/installed" ] || say "the list $list could not be installed; $venv.log tells why"
+}

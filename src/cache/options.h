@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the cache's parts work with. cache_new() copies it; what it points to is borrowed for the cache's life.
+ */
+#ifndef CACHE_OPTIONS_H
+#define CACHE_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "base/events.h"
+#include "base/http_call.h"
+#include "base/settings.h"
+#include "base/stats.h"
+#include "store/pool.h"
+#include "store/store.h"
+
+struct cache_options {
+    const struct events *events;
+    const struct settings *settings;
+    struct store *store;
+    struct pool *pool;
+    struct stats *stats;
+    const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
+};
+
+/* Told of each hit that is answered: cache_watch_hits() in cache.h. */
+typedef void (*cache_hit_fn)(void *ctx, const char *id, bool negative);
+
+#endif

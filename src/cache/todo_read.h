@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading one todo: from Redis if it has it, else from the store.
+ * context  loop only
+ */
+#ifndef CACHE_TODO_READ_H
+#define CACHE_TODO_READ_H
+
+#include "base/error.h"
+#include "base/todo.h"
+#include "cache/reader.h"
+
+struct cache_answer {
+    enum status status;        /* OK, NOT_FOUND, BUSY, UNAVAILABLE; MISMATCH: only_if_cached, and it is not */
+    const struct todo *todo;   /* OK: borrowed until the callback returns */
+    const struct error *error; /* BUSY, UNAVAILABLE */
+    struct cache_trace trace;
+};
+
+typedef void (*cache_get_cb)(void *ctx, const struct cache_answer *answer);
+
+/*
+ * The struct stands inside the caller's own, which must live until done; the caller fills in id (valid), demand, done
+ * and ctx.
+ */
+struct cache_get {
+    char id[TODO_ID_MAX + 1];
+    struct cache_demand demand;
+    cache_get_cb done;
+    void *ctx;
+    struct cache_reader reader; /* these two are the cache's own */
+    struct error error;
+};
+
+void cache_get(struct cache *cache, struct cache_get *get);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes of others: a shell, a script, another service that changes the todos without asking the cache. The store tells
+ * every change (store/follow.h), and one worker takes each to Redis.
+ *
+ *   idle --lease--> begin --stream--> read -> pause -> invalidate -> save the resume token, read -> ...
+ *     ^                                 |                                  |
+ *     '-------- end: stream closed, lease given back <--- any failure -----'
+ *
+ * Of all the workers that are asked to follow, the one that holds the lease in the store does. Lease and resume token
+ * are one record there: the token must outlive Redis, and a worker that has lost the lease must not save it.
+ *
+ * Guarantees. A token is saved after Redis has answered for all changes before it, under the epoch that still stands in
+ * the store after that. So if a worker is killed at any moment, the next one repeats changes and skips none. Without a
+ * saved token, or when the history behind it is lost, nothing is known of earlier changes: the new stream is opened,
+ * then the epoch moves on, and every earlier entry is out of reach. Without a trusted Redis the lease is given back.
+ *
+ * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers
+ * that may have read before it. So an entry that a change meets is not older than the change before. If it has the v
+ * and updated_at that this change made, and the change made both new, it was read after the change. So the entries of
+ * own writes stay.
+ *
+ * Why the pause. A change may overtake its own writer's publish on the way to Redis, which would then be refused. So
+ * changes wait for PAUSE_MS, unless they come in so fast that they are late already.
+ *
+ * What it does not do: make others' writes visible at once; tell own writes from others'. Pages do not say what they
+ * were made from, so they go out of reach with every batch, and caches in front are told of own writes once more.
+ */
+#include "follow/follow.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/container.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cache/fence.h"
+#include "cdn/purger.h"
+#include "store/follow.h"
+
+enum {
+    LEASE_MS = 6000, /* so long no worker follows after its holder was killed */
+    RENEW_MS = LEASE_MS / 3,
+    READ_WAIT_MS = 500, /* a stop waits for it */
+    PAUSE_MS = 50,
+};
+
+enum follow_state {
+    FOLLOW_IDLE,      /* until the next tend */
+    FOLLOW_BEGINNING, /* a job takes the lease and opens the stream */
+    FOLLOW_READING,   /* a job saves the resume token and waits for changes */
+    FOLLOW_PAUSING,
+    FOLLOW_INVALIDATING,
+    FOLLOW_ENDING, /* a job closes the stream and gives the lease back */
+};
+
+struct follow {
+    struct cache *cache;
+    struct cache_options options; /* the cache's: a copy that outlives it */
+    const struct trust *trust;    /* these two are the cache's */
+    const struct purger *purger;  /* NULL: there are no caches in front */
+    struct pool *pool;
+    enum follow_state state;
+    bool is_over;    /* stopped, or the store tells no changes */
+    bool was_logged; /* this failure is in the log */
+    struct token owner;
+    struct timer *timer;
+    struct pool_job job;
+    /* The job's, while one runs. */
+    bool has_lease;
+    bool anew;            /* it began from now on, under a new epoch */
+    bool is_history_lost; /* the saved token must be forgotten */
+    bool keep_due;        /* the token is saved, and the lease renewed, before the read */
+    struct store_stream *stream;
+    struct resume_token resume_after; /* all changes before it are in Redis */
+    struct store_changes changes;
+    int64_t epoch;          /* under which the last changes were invalidated; 0: none were since the last save */
+    struct trust_hold hold; /* taken at the begin */
+    int64_t kept_at_ms;     /* monotonic */
+    bool is_unsaved;        /* the token, and it matters */
+};
+
+static void follow_read(struct follow *follow);
+
+static void follow_run(struct follow *follow, enum follow_state state, pool_work_fn work, pool_done_cb done)
+{
+    follow->state = state;
+    follow->job = (struct pool_job){.work = work, .done = done};
+    pool_run(follow->pool, &follow->job);
+}
+
+/* Whether Redis has been trusted ever since the begin. */
+static bool follow_may_go_on(const struct follow *follow)
+{
+    return !follow->is_over && trust_holds(follow->trust, follow->hold);
+}
+
+/* ---- The end ---- */
+
+/* pool thread */
+static void stream_drop(struct follow *follow)
+{
+    store_stream_close(follow->stream);
+    follow->stream = NULL;
+}
+
+/* pool thread */
+static enum status end_work(struct pool_job *job, struct error *error)
+{
+    struct follow *follow = container_of(job, struct follow, job);
+    struct store *store = follow->options.store;
+    enum status status = STATUS_OK;
+    stream_drop(follow);
+    if (follow->is_history_lost)
+        status = store_follow_keep(store, &follow->owner, LEASE_MS, &(struct resume_token){0}, error);
+    if (follow->has_lease && status == STATUS_OK)
+        status = store_follow_release(store, &follow->owner, error);
+    follow->has_lease = follow->is_history_lost = false;
+    return status;
+}
+
+/*
+ * If the lease could not be given back, it runs out. If the token could not be forgotten, the next begin finds its
+ * history lost again. If the pool turned the job away, the next begin closes the stream.
+ */
+static void on_ended(struct pool_job *job, enum status status, const struct error *error)
+{
+    (void)status, (void)error;
+    container_of(job, struct follow, job)->state = FOLLOW_IDLE;
+}
+
+static void follow_end(struct follow *follow)
+{
+    follow_run(follow, FOLLOW_ENDING, end_work, on_ended);
+}
+
+static void follow_fail(struct follow *follow, const char *reason)
+{
+    stats_add(follow->options.stats, STAT_FOLLOW_FAILED, 1);
+    if (!follow->was_logged)
+        log_warn(NULL, "follow_failed", "error=\"%s\" action=\"trying again\"", reason);
+    follow->was_logged = true;
+    follow_end(follow);
+}
+
+/* any thread */
+static void log_history_lost(const struct error *error)
+{
+    log_warn(NULL, "follow_history_lost", "error=\"%s\" action=\"from now on, under a new epoch\"", error->text);
+}
+
+/* A job failed. BUSY is no failure: another has the lease, or the epoch moved on and the changes are read again. */
+static void follow_fail_by(struct follow *follow, enum status status, const struct error *error)
+{
+    switch (status) {
+    case STATUS_UNSUPPORTED:
+        follow->is_over = true;
+        log_warn(NULL, "follow_unsupported",
+                 "error=\"%s\" action=\"the entries' lifetimes bound how old others' writes may be\"", error->text);
+        follow_end(follow);
+        break;
+    case STATUS_NOT_FOUND:
+        follow->is_history_lost = follow->has_lease;
+        log_history_lost(error);
+        follow_end(follow);
+        break;
+    case STATUS_MISMATCH:
+        follow->has_lease = false;
+        log_info(NULL, "follow_lost", "error=\"%s\"", error->text);
+        follow_end(follow);
+        break;
+    case STATUS_BUSY:
+        follow_end(follow);
+        break;
+    default:
+        follow_fail(follow, error->text);
+    }
+}
+
+/* ---- Changes ---- */
+
+static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_count)
+{
+    struct follow *follow = ctx;
+    if (outcome != FENCE_TAKEN) {
+        follow_fail(follow, "Redis did not take what others changed");
+        return;
+    }
+    stats_add(follow->options.stats, STAT_FOLLOW_KEPT, (uint64_t)kept_count);
+    stats_add(follow->options.stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - (uint64_t)kept_count);
+    if (!follow_may_go_on(follow)) {
+        follow_end(follow);
+        return;
+    }
+    follow->resume_after = follow->changes.resume_after;
+    follow->is_unsaved = true;
+    follow_read(follow);
+}
+
+static void follow_invalidate(struct follow *follow)
+{
+    struct fence_call call = {.redis = cache_redis(follow->cache), .settings = follow->options.settings};
+    follow->state = FOLLOW_INVALIDATING;
+    follow->epoch = call.epoch = trust_epoch(follow->trust);
+    invalidate_send(&call, follow->changes.items, follow->changes.count, on_invalidated, follow);
+}
+
+static void on_pause_over(void *ctx)
+{
+    struct follow *follow = ctx;
+    if (follow_may_go_on(follow))
+        follow_invalidate(follow);
+    else
+        follow_end(follow);
+}
+
+static void follow_pause(struct follow *follow)
+{
+    follow->state = FOLLOW_PAUSING;
+    follow->options.events->timer_start(follow->timer, PAUSE_MS);
+}
+
+/* ---- Reading ---- */
+
+/* pool thread. Caches in front are told by way of the purges' records, as if a worker had died after its write. */
+static enum status purge_work(const struct follow *follow, struct error *error)
+{
+    const char *ids[STORE_CHANGES_MAX];
+    const struct token token = token_new();
+    for (size_t i = 0; i < follow->changes.count; i++)
+        ids[i] = follow->changes.items[i].id;
+    const struct purge_write write = {
+        .token = &token, .ids = ids, .id_count = follow->changes.count, .last_at_ms = clock_wall_ms()};
+    return purger_record(follow->purger, &write, error);
+}
+
+/*
+ * pool thread. If this worker was late to learn of a newer epoch, it invalidated keys that no worker reads: not done.
+ */
+static enum status finish_work(const struct follow *follow, struct error *error)
+{
+    struct store_meta meta;
+    enum status status = store_meta_get(follow->options.store, &meta, error);
+    if (status != STATUS_OK)
+        return status;
+    if (meta.epoch != follow->epoch)
+        return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
+    return follow->purger ? purge_work(follow, error) : STATUS_OK;
+}
+
+/* pool thread */
+static enum status keep_work(const struct follow *follow, struct error *error)
+{
+    enum status status = follow->epoch == 0 ? STATUS_OK : finish_work(follow, error);
+    if (status != STATUS_OK)
+        return status;
+    return store_follow_keep(follow->options.store, &follow->owner, LEASE_MS, &follow->resume_after, error);
+}
+
+/* pool thread */
+static enum status read_work(struct pool_job *job, struct error *error)
+{
+    struct follow *follow = container_of(job, struct follow, job);
+    enum status status = follow->keep_due ? keep_work(follow, error) : STATUS_OK;
+    return status == STATUS_OK ? store_stream_read(follow->stream, READ_WAIT_MS, &follow->changes, error) : status;
+}
+
+static void on_read(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct follow *follow = container_of(job, struct follow, job);
+    if (status != STATUS_OK) {
+        follow_fail_by(follow, status, error);
+        return;
+    }
+    follow->was_logged = false;
+    if (follow->keep_due) {
+        follow->is_unsaved = false;
+        follow->epoch = 0;
+    }
+    if (!follow_may_go_on(follow)) {
+        follow_end(follow);
+    } else if (follow->changes.count == 0) {
+        follow->resume_after = follow->changes.resume_after;
+        follow_read(follow);
+    } else if (follow->changes.full) {
+        follow_invalidate(follow);
+    } else {
+        follow_pause(follow);
+    }
+}
+
+static void follow_read(struct follow *follow)
+{
+    int64_t now = events_now_ms(follow->options.events);
+    follow->keep_due = follow->is_unsaved || now - follow->kept_at_ms >= RENEW_MS;
+    if (follow->keep_due)
+        follow->kept_at_ms = now;
+    follow_run(follow, FOLLOW_READING, read_work, on_read);
+}
+
+/* ---- The begin ---- */
+
+/*
+ * pool thread. The epoch moves after the stream is open and its first token known. So the stream tells every later
+ * change, and entries of the new epoch are filled after the earlier ones. The token is saved at once: this worker too
+ * ends and begins again when it learns of the new epoch, and must not move it once more.
+ */
+static enum status anew_work(struct follow *follow, struct error *error)
+{
+    struct store *store = follow->options.store;
+    int64_t epoch;
+    follow->anew = true;
+    follow->resume_after.len_bytes = 0;
+    enum status status = store_stream_open(store, &follow->resume_after, &follow->stream, error);
+    if (status == STATUS_OK)
+        status = store_stream_read(follow->stream, 0, &follow->changes, error);
+    if (status == STATUS_OK)
+        status = cache_move_epoch(follow->cache, &epoch, error);
+    follow->resume_after = follow->changes.resume_after;
+    return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->resume_after, error)
+                               : status;
+}
+
+/* pool thread */
+static enum status begin_work(struct pool_job *job, struct error *error)
+{
+    struct follow *follow = container_of(job, struct follow, job);
+    struct store *store = follow->options.store;
+    stream_drop(follow);
+    enum status status = store_follow_claim(store, &follow->owner, LEASE_MS, &follow->resume_after, error);
+    follow->has_lease = status == STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    if (follow->resume_after.len_bytes == 0)
+        return anew_work(follow, error);
+    status = store_stream_open(store, &follow->resume_after, &follow->stream, error);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    log_history_lost(error);
+    return anew_work(follow, error);
+}
+
+static void on_begun(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct follow *follow = container_of(job, struct follow, job);
+    if (status != STATUS_OK) {
+        follow_fail_by(follow, status, error);
+        return;
+    }
+    if (follow->anew)
+        stats_add(follow->options.stats, STAT_FOLLOW_ANEW, 1);
+    log_info(NULL, "follow_begun", "owner=%s from=%s", follow->owner.text, follow->anew ? "now" : "saved_place");
+    if (follow_may_go_on(follow))
+        follow_read(follow);
+    else
+        follow_end(follow);
+}
+
+void follow_tend(struct follow *follow)
+{
+    if (follow->state != FOLLOW_IDLE || follow->is_over || !trust_is_given(follow->trust))
+        return;
+    follow->hold = trust_take(follow->trust);
+    follow->epoch = 0;
+    follow->anew = follow->is_unsaved = false;
+    follow->kept_at_ms = events_now_ms(follow->options.events);
+    follow_run(follow, FOLLOW_BEGINNING, begin_work, on_begun);
+}
+
+void follow_stop(struct follow *follow)
+{
+    follow->is_over = true;
+}
+
+bool follow_is_idle(const struct follow *follow)
+{
+    return follow->state == FOLLOW_IDLE;
+}
+
+struct follow *follow_new(struct cache *cache, struct pool *pool)
+{
+    struct follow *follow = mem_zalloc(sizeof(*follow));
+    follow->cache = cache;
+    follow->options = *cache_options(cache);
+    follow->trust = cache_trust(cache);
+    follow->purger = cache_purger(cache);
+    follow->pool = pool;
+    follow->owner = token_new();
+    const struct events *events = follow->options.events;
+    follow->timer = events->timer_new(events->loop, on_pause_over, follow);
+    return follow;
+}
+
+void follow_free(struct follow *follow)
+{
+    if (!follow)
+        return;
+    bug_unless(follow->state == FOLLOW_IDLE, "the follower is freed while it is at work");
+    stream_drop(follow);
+    follow->options.events->timer_free(follow->timer);
+    free(follow);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lua scripts on Redis: EVALSHA, and on NOSCRIPT (Redis restarted, SCRIPT FLUSH) EVAL of that one call, which loads it
+ * again.
+ * context  loop only; on_reply as in redis.h
+ */
+#ifndef REDIS_REDIS_SCRIPT_H
+#define REDIS_REDIS_SCRIPT_H
+
+#include <stddef.h>
+
+#include "base/slice.h"
+#include "redis/redis.h"
+
+/* embed.sh makes rows of these from the .lua files of a room. */
+struct redis_script {
+    struct slice sha; /* SHA-1 of text, in hex */
+    struct slice text;
+};
+
+/* Runs a script, which must outlive the call; keys and args are copied. */
+void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
+                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
+
+#endif

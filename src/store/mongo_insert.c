@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inserts into the collection todos: one todo for a POST, many for the loader.
+ *
+ * A taken id may be the caller's own work, done by an earlier try whose answer got lost. An insert that finds its id taken
+ * therefore reads the stored todo, and reports STATUS_EXISTS only if that differs from its own in some field. If the
+ * stored todo can't be read, the outcome of the insert is not known.
+ *
+ * A load goes on after taken ids, which it recognises by their error code. Each row must be accounted for: the number of
+ * inserted and of taken ones must add up to all, or the outcome is not known.
+ *
+ * A load with UPSERT is a batch of update statements. The server can't be told what v a new document has and to count it
+ * up in an old one, so $inc does both: a new document starts at v 1.
+ */
+#include <mongoc/mongoc.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "store/mongo_document.h"
+#include "store/mongo_store.h"
+#include "store/mongo_todo.h"
+
+/* Is the stored todo ours? If it can't be read, the outcome of the insert is not known. */
+static enum status insert_settle(struct store *store, const struct todo *todo, struct error *error)
+{
+    struct arena arena;
+    struct todo stored;
+    struct error reason = {0};
+    arena_init(&arena);
+    enum status status = mongo_get(store, todo->id, &arena, &stored, &reason);
+    bool same = status == STATUS_OK && todo_equal(&stored, todo);
+    arena_fini(&arena);
+    if (same)
+        return STATUS_OK;
+    if (status == STATUS_UNAVAILABLE || status == STATUS_BUSY) {
+        return error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, and by whom can't be read: %.130s", todo->id,
+                         reason.text);
+    }
+    return error_set(error, STATUS_EXISTS, "there is a todo with the id \"%s\" already", todo->id);
+}
+
+enum status mongo_insert(struct store *store, const struct todo *todo, struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, mongo_server_of(store), "todos", error);
+    if (status)
+        return status;
+    bson_t document = BSON_INITIALIZER;
+    mongo_todo_write(&document, todo, ~0u);
+    status = mongo_insert_one(&session, &document, session.server->max_time_ms, "insert a todo", error);
+    bson_destroy(&document);
+    mongo_session_close(&session);
+    return status == STATUS_EXISTS ? insert_settle(store, todo, error) : status;
+}
+
+/* Marks the taken ids; returns how many errors there were, or -1 if one of them was of another kind. */
+static int64_t load_count_taken(const bson_t *reply, size_t count, enum status *results)
+{
+    int64_t taken_count = 0;
+    bson_iter_t errors, each, code, index;
+    if (!bson_iter_init_find(&errors, reply, "writeErrors") || !bson_iter_recurse(&errors, &each))
+        return 0;
+    for (; bson_iter_next(&each); taken_count++) {
+        bool read = bson_iter_recurse(&each, &code) && bson_iter_find(&code, "code") &&
+                    bson_iter_recurse(&each, &index) && bson_iter_find(&index, "index");
+        if (!read || !mongo_is_duplicate((uint32_t)bson_iter_as_int64(&code)))
+            return -1;
+        int64_t at = bson_iter_as_int64(&index);
+        if (at < 0 || (uint64_t)at >= count)
+            return -1;
+        results[at] = STATUS_EXISTS;
+    }
+    return taken_count;
+}
+
+static enum status load_insert(struct mongo_session *session, const bson_t **documents, size_t count,
+                               enum status *results, struct error *error)
+{
+    bson_t reply;
+    bson_iter_t inserted;
+    bson_error_t failure = {0};
+    /* Not validated again: they were made field by field from valid todos. Validating is a sixth of the work of a load. */
+    bson_t *options = BCON_NEW("ordered", BCON_BOOL(false), "validate", BCON_BOOL(false), "maxTimeMS",
+                               BCON_INT64(session->server->max_time_ms));
+    enum status status = STATUS_OK;
+    bool ok = mongoc_collection_insert_many(session->collection, documents, count, options, &reply, &failure);
+    int64_t taken_count = load_count_taken(&reply, count, results);
+    int64_t inserted_count =
+        bson_iter_init_find(&inserted, &reply, "insertedCount") ? bson_iter_as_int64(&inserted) : 0;
+    /* Fewer than all: the network broke between two commands. */
+    if (taken_count < 0 || bson_has_field(&reply, "writeConcernErrors") ||
+        inserted_count + taken_count < (int64_t)count) {
+        status = ok ? error_set(error, STATUS_UNKNOWN, "mongodb: of %zu todos it counted %lld", count,
+                                (long long)inserted_count)
+                    : mongo_write_failed("insert todos", &reply, &failure, error);
+    }
+    bson_destroy(&reply);
+    bson_destroy(options);
+    return status;
+}
+
+static enum status mongo_load_insert(struct mongo_session *session, const struct todo *todos, size_t count,
+                                     enum status *results, struct error *error)
+{
+    bson_t **documents = mem_alloc(count * sizeof(documents[0]));
+    for (size_t i = 0; i < count; i++) {
+        results[i] = STATUS_OK;
+        documents[i] = bson_sized_new(160 + todos[i].name.len + todos[i].description.len);
+        mongo_todo_write(documents[i], &todos[i], ~0u);
+    }
+    enum status status = load_insert(session, (const bson_t **)documents, count, results, error);
+    for (size_t i = 0; i < count; i++)
+        bson_destroy(documents[i]);
+    free(documents);
+    return status;
+}
+
+/* $inc makes a v of 1 where there was none. */
+static void upsert_write(bson_t *statement, const struct todo *todo)
+{
+    bson_t set;
+    BCON_APPEND(statement, "q", "{", "_id", BCON_UTF8(todo->id), "}", "upsert", BCON_BOOL(true));
+    bson_t update;
+    BSON_APPEND_DOCUMENT_BEGIN(statement, "u", &update);
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+    mongo_todo_write(&set, todo, TODO_WRITE_FIELDS | 1u << TODO_UPDATED_AT);
+    bson_append_document_end(&update, &set);
+    BCON_APPEND(&update, "$inc", "{", "v", BCON_INT64(1), "}", "$setOnInsert", "{", "created_at",
+                BCON_DATE_TIME(todo->created_at_ms), "}");
+    bson_append_document_end(statement, &update);
+}
+
+static enum status mongo_load_upsert(struct mongo_session *session, const struct todo *todos, size_t count,
+                                     enum status *results, struct error *error)
+{
+    static const char action[] = "insert or update todos";
+    enum status status = STATUS_OK;
+    struct mongo_batch batch;
+    mongo_batch_init(&batch, session, "update");
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        bson_t statement = BSON_INITIALIZER;
+        upsert_write(&statement, &todos[i]);
+        mongo_batch_add(&batch, &statement);
+        bson_destroy(&statement);
+        results[i] = STATUS_OK;
+        if (mongo_batch_is_full(&batch))
+            status = mongo_batch_send(&batch, action, error);
+    }
+    status = status ? status : mongo_batch_send(&batch, action, error);
+    mongo_batch_fini(&batch);
+    return status;
+}
+
+enum status mongo_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
+                       enum status *results, struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, mongo_server_of(store), "todos", error);
+    if (status)
+        return status;
+    status = mode == STORE_LOAD_UPSERT ? mongo_load_upsert(&session, todos, count, results, error)
+                                       : mongo_load_insert(&session, todos, count, results, error);
+    mongo_session_close(&session);
+    return status;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The outbox in MongoDB: the collection outbox, a document for each fence that Redis could not take.
+ *
+ * The _id of a fence is "TOKEN/ID", so a second put of the same fence replaces its document. Documents are listed in the
+ * order of added_at, which is set once. The clocks of two workers may differ, and the order with them; that costs
+ * nothing, because each fence is taken to Redis for itself.
+ *
+ * Puts and removals are unordered batches. After an error a part of a batch may be done; both may be sent again.
+ *
+ * A document that is not ours is skipped and logged: it must not stop the others.
+ */
+#include <mongoc/mongoc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/mongo_store.h"
+
+enum { FENCE_KEY_MAX = TOKEN_LEN + 1 + TODO_ID_MAX };
+
+static void fence_key(char key[FENCE_KEY_MAX + 1], const struct store_fence *fence)
+{
+    snprintf(key, FENCE_KEY_MAX + 1, "%s/%s", fence->token.text, fence->id);
+}
+
+static bson_t *put_statement(const struct store_fence *fence, int64_t added_at_ms)
+{
+    char key[FENCE_KEY_MAX + 1];
+    fence_key(key, fence);
+    return BCON_NEW("q", "{", "_id", BCON_UTF8(key), "}", "u", "{", "$set", "{", "token", BCON_UTF8(fence->token.text),
+                    "id", BCON_UTF8(fence->id), "deadline_at", BCON_DATE_TIME(fence->deadline_at_ms), "settled",
+                    BCON_BOOL(fence->settled), "}", "$setOnInsert", "{", "added_at", BCON_DATE_TIME(added_at_ms), "}",
+                    "}", "upsert", BCON_BOOL(true));
+}
+
+static bson_t *remove_statement(const struct store_fence *fence)
+{
+    char key[FENCE_KEY_MAX + 1];
+    fence_key(key, fence);
+    return BCON_NEW("q", "{", "_id", BCON_UTF8(key), "}", "limit", BCON_INT32(1));
+}
+
+static enum status fences_send(struct mongo_server *server, const char *command, const struct store_fence *fences,
+                               size_t count, struct error *error)
+{
+    static const char action[] = "change the outbox";
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, server, "outbox", error);
+    if (status)
+        return status;
+    bool puts = strcmp(command, "update") == 0;
+    int64_t added_at_ms = clock_wall_ms();
+    struct mongo_batch batch;
+    mongo_batch_init(&batch, &session, command);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        bson_t *statement = puts ? put_statement(&fences[i], added_at_ms) : remove_statement(&fences[i]);
+        mongo_batch_add(&batch, statement);
+        bson_destroy(statement);
+        if (mongo_batch_is_full(&batch))
+            status = mongo_batch_send(&batch, action, error);
+    }
+    status = status ? status : mongo_batch_send(&batch, action, error);
+    mongo_batch_fini(&batch);
+    mongo_session_close(&session);
+    return status;
+}
+
+enum status mongo_outbox_put(struct store *store, const struct store_fence *fences, size_t count, struct error *error)
+{
+    return fences_send(mongo_server_of(store), "update", fences, count, error);
+}
+
+enum status mongo_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                struct error *error)
+{
+    return fences_send(mongo_server_of(store), "delete", fences, count, error);
+}
+
+static bool fence_read(const bson_t *document, struct store_fence *fence)
+{
+    bson_iter_t deadline_at, settled;
+    bool whole = mongo_text_copy(document, "token", fence->token.text, sizeof(fence->token.text)) &&
+                 mongo_text_copy(document, "id", fence->id, sizeof(fence->id)) && todo_id_valid(slice_of(fence->id)) &&
+                 bson_iter_init_find(&deadline_at, document, "deadline_at") &&
+                 BSON_ITER_HOLDS_DATE_TIME(&deadline_at) && bson_iter_init_find(&settled, document, "settled") &&
+                 BSON_ITER_HOLDS_BOOL(&settled);
+    if (whole) {
+        fence->deadline_at_ms = bson_iter_date_time(&deadline_at);
+        fence->settled = bson_iter_bool(&settled);
+    }
+    return whole;
+}
+
+enum status mongo_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
+                              struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, mongo_server_of(store), "outbox", error);
+    if (status)
+        return status;
+    const bson_t *document;
+    bson_error_t failure;
+    bson_t filter = BSON_INITIALIZER;
+    bson_t *options = BCON_NEW("limit", BCON_INT64((int64_t)limit), "batchSize", BCON_INT64((int64_t)limit),
+                               "singleBatch", BCON_BOOL(true), "maxTimeMS", BCON_INT64(session.server->max_time_ms),
+                               "sort", "{", "added_at", BCON_INT32(1), "_id", BCON_INT32(1), "}");
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, &filter, options, NULL);
+    while (*count < limit && mongoc_cursor_next(cursor, &document)) {
+        if (fence_read(document, &fences[*count])) {
+            (*count)++;
+        } else {
+            log_error(NULL, "outbox_unreadable",
+                      "advice=\"a record is not ours: look for it in outbox and remove it\"");
+        }
+    }
+    if (mongoc_cursor_error(cursor, &failure))
+        status = mongo_read_failed("read the outbox", &failure, error);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(options);
+    mongo_session_close(&session);
+    return status;
+}

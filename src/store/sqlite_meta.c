@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The epoch in the embedded store: one row, which a CHECK keeps the only one.
+ *
+ * The swap is one statement that changes the row only if its epoch is the expected one. Of several workers that found
+ * another Redis exactly one moves the epoch on. A file without the row has epoch 0, so the first swap inserts it.
+ */
+#include "store/sqlite_store.h"
+
+#include <stdio.h>
+
+enum status sqlite_meta_get(struct store *store, struct store_meta *meta, struct error *error)
+{
+    struct sqlite_connection *connection;
+    enum status status = sqlite_take(sqlite_file_of(store), LANE_READ, &connection, error);
+    if (status)
+        return status;
+    sqlite_use(connection, SQL_META_GET);
+    switch (sqlite_step(connection)) {
+    case STEP_ROW:
+        meta->epoch = sqlite_column_int(connection, 0);
+        snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", sqlite_column_text(connection, 1).data);
+        break;
+    case STEP_DONE:
+        break; /* never set: the epoch is 0 */
+    case STEP_FAILED:
+        status = sqlite_failed(connection, "read the epoch", error);
+        break;
+    }
+    sqlite_give_back(connection);
+    return status;
+}
+
+struct meta_work {
+    int64_t expected_epoch;
+    const struct store_meta *meta;
+    bool swapped;
+};
+
+static enum status meta_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    struct meta_work *work = ctx;
+    sqlite_use(connection, SQL_META_SWAP);
+    sqlite_bind_int(connection, 1, work->expected_epoch);
+    sqlite_bind_int(connection, 2, work->meta->epoch);
+    sqlite_bind_text(connection, 3, slice_of(work->meta->cache_run_id));
+    if (!sqlite_run(connection))
+        return sqlite_failed(connection, "move the epoch on", error);
+    work->swapped = sqlite_change_count(connection) > 0;
+    return STATUS_OK;
+}
+
+enum status sqlite_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
+                             struct error *error)
+{
+    struct meta_work work = {.expected_epoch = expected_epoch, .meta = meta};
+    enum status status = sqlite_transact(sqlite_file_of(store), meta_body, &work, error);
+    *swapped = status == STATUS_OK && work.swapped;
+    return status;
+}

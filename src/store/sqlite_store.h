@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The embedded store's own struct, and its operations by the file that has them. Their types and contracts are those of
+ * store_NAME() in store.h. Private to store/sqlite*.c.
+ */
+#ifndef STORE_SQLITE_STORE_H
+#define STORE_SQLITE_STORE_H
+
+#include "base/container.h"
+#include "store/sqlite.h"
+#include "store/store_ops.h"
+
+struct sqlite_store {
+    struct store store;
+    struct sqlite_file *file;
+};
+
+static inline struct sqlite_file *sqlite_file_of(struct store *store)
+{
+    return container_of(store, struct sqlite_store, store)->file;
+}
+
+/* sqlite_change.c */
+__typeof__(store_change) sqlite_change;
+
+/* sqlite_answers.c */
+__typeof__(store_answer_begin) sqlite_answer_begin;
+__typeof__(store_answer_end) sqlite_answer_end;
+__typeof__(store_answer_forget) sqlite_answer_forget;
+
+/* sqlite_outbox.c */
+__typeof__(store_outbox_put) sqlite_outbox_put;
+__typeof__(store_outbox_list) sqlite_outbox_list;
+__typeof__(store_outbox_remove) sqlite_outbox_remove;
+
+/* sqlite_purges.c */
+__typeof__(store_purge_put) sqlite_purge_put;
+__typeof__(store_purge_list) sqlite_purge_list;
+__typeof__(store_purge_remove) sqlite_purge_remove;
+
+/* sqlite_meta.c */
+__typeof__(store_meta_get) sqlite_meta_get;
+__typeof__(store_meta_swap) sqlite_meta_swap;
+
+#endif

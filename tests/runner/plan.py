@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""
+Which jobs a part of the tests, or a name, stands for.
+
+unit, store           a job for each cmocka program of tests/unit and tests/store
+runner, lint, cache, assets   a job for each folder; pytest, without a stack
+model                 one job: tests/model/run.sh
+faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
+                      faults are the build with failpoints, those of the other two the sanitizers' build
+
+Files can run side by side because they share nothing: each has stacks, ports and folders of its own. The short ones run together
+because each job starts servers of its own.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from counting import count_junit, count_last_line, count_tap
+from lanes import Job
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+PARTS = ("unit", "store", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
+BY_FOLDER = ("runner", "lint", "cache", "assets")
+BY_FILE = ("faults", "e2e", "browser")
+BUILD_S = 1000.0  # builds come before all that may run beside them
+
+# About how long the longer jobs take, in seconds, so that these start first. ./dev test prints how long each took.
+SECONDS = {
+    "e2e/test_cdn": 95, "e2e/test_failover": 80, "faults/test_faults": 65, "e2e/test_follow": 45, "browser/test_access": 45,
+    "e2e/test_fastcgi": 40, "faults/test_mutants": 35, "e2e/test_life": 35, "e2e/test_dev": 35, "e2e/test_todoctl": 30,
+    "e2e/test_idempotency": 30, "e2e/test_load": 25, "e2e/test_ten_thousand": 25, "browser/test_page": 25, "e2e/test_limits": 20,
+    "e2e/test_read_your_writes": 20, "model": 20, "e2e/test_tracing": 15, "e2e/test_micro_cache": 15, "lint": 15,
+    "e2e/test_conditions": 15, "e2e/test_freshness": 15, "e2e/test_redis_errors": 15, "faults/test_store_faults": 15,
+}  # fmt: skip
+
+
+class NoSuchTest(Exception):
+    pass
+
+
+class Plan:
+    def __init__(self, folder, build_dir, logs):
+        self.folder, self.build_dir, self.logs = Path(folder), Path(build_dir), Path(logs)
+        self.default, self.tools, self.replica_set = (self.build(kind) for kind in ("default", "lint-tools", "replica-set"))
+        self.sanitized, self.failpoints, self.programs = (self.build(kind) for kind in ("sanitized", "failpoints", "tests"))
+        self.numbers = 0
+
+    def build(self, kind):
+        return Job(f"build {kind}", [ROOT / "dev", "build", kind], seconds=BUILD_S)
+
+    def jobs(self, words):
+        tests = [job for word in words for job in (self.part(word) if word in PARTS else self.named(word))]
+        builds = {needed: None for job in tests for needed in job.needs if needed is not self.default}
+        return [*builds, *tests]
+
+    def part(self, part):
+        if part in ("unit", "store"):
+            programs = [program for program in self.all_programs() if program.startswith(f"tests/{part}/")]
+            return [self.cmocka(program) for program in programs]
+        if part == "model":
+            return [self.model()]
+        if part in BY_FOLDER:
+            return [self.pytest(TESTS / part)]
+        files = sorted((TESTS / part).glob("test_*.py"))
+        short = [file for file in files if key(file) not in SECONDS]
+        return [self.pytest(file) for file in files if file not in short] + [self.pytest_together(part, short)]
+
+    # --- by name ---
+
+    def named(self, name):
+        """
+        A program (test_json_read), a test in one, a row of the model's table, a file of pytest's folders, or a test function in
+        one; of a test's name the beginning is enough.
+        """
+        name = name[:-3] if name.endswith(".py") else name
+        jobs = [*self.named_programs(name), *self.named_model(name), *self.named_files(name)]
+        if not jobs:
+            raise NoSuchTest(f"no test is called {name}")
+        return jobs
+
+    def named_programs(self, name):
+        for program in self.all_programs():
+            if Path(program).name == name:
+                yield self.cmocka(program)
+            elif any(defines(rf"(static )?void (?=test_){re.escape(name)}\w*\(", source) for source in sources(program)):
+                yield self.cmocka(program, name)
+
+    def named_model(self, name):
+        listed = subprocess.run([TESTS / "model/run.sh", "--list"], check=True, capture_output=True, text=True)
+        return [self.model(name)] if name in listed.stdout.split() else []
+
+    def named_files(self, name):
+        for part in (*BY_FOLDER, *BY_FILE):
+            for file in sorted((TESTS / part).glob("test_*.py")):
+                if file.stem == name:
+                    yield self.pytest(file)
+                elif defines(rf"def (?=test_){re.escape(name)}\w*\(", file):
+                    yield self.pytest(file, "-k", name)
+
+    # --- jobs ---
+
+    def all_programs(self):
+        """The programs that "make check" would run."""
+        rule = "include Makefile\nprint-tests:\n\t@echo $(TESTS)\n"
+        command = ["make", "-s", "-f", "-", "print-tests"]
+        made = subprocess.run(command, cwd=self.build_dir, input=rule, check=True, capture_output=True, text=True)
+        return [program for program in made.stdout.split() if program.startswith(("tests/unit/", "tests/store/"))]
+
+    def cmocka(self, program, name=""):
+        return Job(
+            program,
+            [(ROOT if program.endswith(".sh") else self.build_dir) / program],
+            count=lambda job: count_tap(job.text(), job.status, re.escape(name)),
+            needs=(self.programs,),
+            environment={"CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(self.folder)},
+            folder=self.build_dir,
+        )
+
+    def model(self, *names):
+        return Job(
+            "tests/model",
+            [TESTS / "model/run.sh", *names],
+            count=lambda job: count_last_line(job.text(), job.status),
+            seconds=SECONDS["model"],
+        )
+
+    def pytest(self, path, *options):
+        return self.pytest_job(key(path), str(path.relative_to(ROOT)), SECONDS.get(key(path), 5), *options, path)
+
+    def pytest_together(self, part, files):
+        return self.pytest_job(f"{part}/others", f"tests/{part}, {len(files)} short files", 5 * len(files), *files)
+
+    def pytest_job(self, key, name, seconds, *words):
+        self.numbers += 1
+        # Short names: a socket's path has at most 107 bytes.
+        temporary, report = self.folder / f"t{self.numbers}", self.folder / f"t{self.numbers}.xml"
+        command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={temporary}"]
+        command += ["-o", "xfail_strict=true", f"--rootdir={TESTS}", f"--junitxml={report}", *words]
+        return Job(
+            name,
+            command,
+            count=lambda _: count_junit(report),
+            needs=self.needed_by(key.partition("/")[0]),
+            seconds=seconds,
+            environment=self.environment(key),
+        )
+
+    def needed_by(self, part):
+        special = {"faults": (self.failpoints,), "e2e": (self.sanitized, self.replica_set), "browser": (self.sanitized,)}
+        return special.get(part, (self.tools,))
+
+    def environment(self, key):
+        return {
+            "BUILD_DIR": str(self.build_dir),
+            "E2E_BUILD_DIR": os.environ.get("E2E_BUILD_DIR", str(ROOT / "build-asan")),
+            "FAULTS_BUILD_DIR": os.environ.get("FAULTS_BUILD_DIR", str(ROOT / "build-failpoints")),
+            "E2E_LOGS": str(self.logs / key.replace("/", "-")),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+
+def key(path):
+    """The name of a file or folder of tests in SECONDS."""
+    return str(path.relative_to(TESTS)).removesuffix(".py")
+
+
+def sources(program):
+    """The files that a program's tests are written in; run.sh runs those of its folder that have no program of their own."""
+    if program.endswith(".sh"):
+        return [*TESTS.glob("store/test_store*.c"), *TESTS.glob("store/test_mongo*.c")]
+    return [ROOT / f"{program}.c"]
+
+
+def defines(pattern, file):
+    return file.exists() and re.search(rf"^{pattern}", file.read_text(encoding="utf-8"), re.M)
