@@ -77,8 +77,10 @@ class Plan:
         A program (test_json_read), a test in one, a row of the model's table, a file of pytest's folders, or a test function in
         one; of a test's name the beginning is enough.
         """
-        name = name[:-3] if name.endswith(".py") else name
-        jobs = [*self.named_programs(name), *self.named_model(name), *self.named_files(name)]
+        if name.endswith(".py"):
+            jobs = [self.pytest(file) for part in (*BY_FOLDER, *BY_FILE) for file in (TESTS / part).glob(name)]
+        else:
+            jobs = [*self.named_programs(name), *self.named_model(name), *self.named_files(name)]
         if not jobs:
             raise NoSuchTest(f"no test is called {name}")
         return jobs
