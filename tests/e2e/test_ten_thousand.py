@@ -20,7 +20,8 @@ def rows():
 def imported(new_stack, tmp_path, name):
     file = tmp_path / name
     file.write_bytes(gzip.decompress((DATA / f"{name}.gz").read_bytes()))
-    stack = new_stack()
+    # On a busy machine reading all rows may take longer than the default lifetime of an entry.
+    stack = new_stack(settings={"todo_ttl_s": 3600})
     result = stack.load("import", str(file))
     assert result.returncode == 0, result.stderr
     return stack

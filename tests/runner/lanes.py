@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+CANNOT_START_EXIT = 127  # as a shell has it
 TEARDOWN_S = 30  # how long interrupted jobs may take to stop what they have started
 
 
@@ -51,28 +52,35 @@ class Lanes:
     def run(self, jobs):
         waiting = sorted(jobs, key=lambda job: -job.seconds)
         while waiting or self.running:
-            self.start_some(waiting)
-            if not self.running:
+            if not self.start_some(waiting) and not self.running:
                 break  # what waits needs a job that went wrong
-            self.look()
+            if self.running:
+                self.look()
 
     def start_some(self, waiting):
-        for job in list(waiting):
-            if len(self.running) >= self.lanes:
-                return
-            if all(needed in self.good for needed in job.needs):
-                waiting.remove(job)
-                self.start(job)
+        """Fills the lanes with jobs that may start; returns whether there was one."""
+        ready = [job for job in waiting if all(needed in self.good for needed in job.needs)]
+        started = ready[: self.lanes - len(self.running)]
+        for job in started:
+            waiting.remove(job)
+            self.start(job)
+        return bool(started)
 
     def start(self, job):
         self.number += 1
         job.output = self.folder / f"{self.number}.out"
         job.begun_at = time.monotonic()
-        with open(job.output, "wb") as output:
-            job.process = subprocess.Popen(
-                job.command, cwd=job.folder, env={**os.environ, **job.environment}, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+        try:
+            with open(job.output, "wb") as output:
+                job.process = subprocess.Popen(
+                    job.command, cwd=job.folder, env={**os.environ, **job.environment}, stdin=subprocess.DEVNULL, stdout=output,
+                    stderr=subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+        except OSError as error:
+            job.output.write_text(f"{error}\n")
+            job.status = CANNOT_START_EXIT
+            self.on_end(job)
+            return
         self.running[job.process.pid] = job
 
     def look(self):

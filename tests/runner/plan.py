@@ -44,12 +44,14 @@ class NoSuchTest(Exception):
 class Plan:
     def __init__(self, folder, build_dir, logs):
         self.folder, self.build_dir, self.logs = Path(folder), Path(build_dir), Path(logs)
-        self.default, self.tools, self.replica_set = (self.build(kind) for kind in ("default", "lint-tools", "replica-set"))
-        self.sanitized, self.failpoints, self.programs = (self.build(kind) for kind in ("sanitized", "failpoints", "tests"))
+        self.default = self.build("default", 0)
+        # By how much waits for them: the end-to-end tests take longest.
+        self.sanitized, self.replica_set = self.build("sanitized", 5), self.build("replica-set", 4)
+        self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
         self.numbers = 0
 
-    def build(self, kind):
-        return Job(f"build {kind}", [ROOT / "dev", "build", kind], seconds=BUILD_S)
+    def build(self, kind, urgency):
+        return Job(f"build {kind}", [ROOT / "dev", "build", kind], seconds=BUILD_S + urgency)
 
     def jobs(self, words):
         tests = [job for word in words for job in (self.part(word) if word in PARTS else self.named(word))]
@@ -75,8 +77,10 @@ class Plan:
         A program (test_json_read), a test in one, a row of the model's table, a file of pytest's folders, or a test function in
         one; of a test's name the beginning is enough.
         """
-        name = name[:-3] if name.endswith(".py") else name
-        jobs = [*self.named_programs(name), *self.named_model(name), *self.named_files(name)]
+        if name.endswith(".py"):
+            jobs = [self.pytest(file) for part in (*BY_FOLDER, *BY_FILE) for file in (TESTS / part).glob(name)]
+        else:
+            jobs = [*self.named_programs(name), *self.named_model(name), *self.named_files(name)]
         if not jobs:
             raise NoSuchTest(f"no test is called {name}")
         return jobs

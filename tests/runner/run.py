@@ -6,7 +6,8 @@ A line is printed for each job, with the output of what failed. The last line is
 were; with CI=true a skip counts as a failure. The output and the logs of what failed are kept in build/test-logs. All else is
 written into one temporary folder, which is gone afterwards, as are the processes that tests left behind.
 
-LANES says how many jobs run at once. Most end-to-end tests wait rather than compute, so the default is twice the cores.
+LANES says how many jobs run at once. Most end-to-end tests wait rather than compute, so the default is one more than the cores:
+the cores stay busy, and tests about time still meet a machine that answers soon.
 """
 
 import os
@@ -29,7 +30,7 @@ class Run:
         self.folder = Path(folder)
         self.sum = Count()
         self.plan = Plan(folder, os.environ.get("BUILD_DIR") or ROOT / "build", LOGS)
-        lanes = int(os.environ.get("LANES") or min(2 * len(os.sched_getaffinity(0)), LANES_MAX))
+        lanes = int(os.environ.get("LANES") or min(len(os.sched_getaffinity(0)) + 1, LANES_MAX))
         self.lanes = Lanes(lanes, folder, self.on_end)
 
     def run(self, words):

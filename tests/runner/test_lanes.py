@@ -72,6 +72,13 @@ lanes.run([bad, job("dropped", "true", seconds=4, needs=(bad,)), job("other", "t
     assert words(run(1, script)) == ["bad 3", "other 0"]
 
 
+def test_a_job_that_cannot_start_has_failed(run):
+    script = """
+lanes.run([Job("missing", ["/nonexistent/program"], seconds=5), job("other", "true")])
+"""
+    assert words(run(1, script)) == ["missing 127", "other 0"]
+
+
 def test_jobs_run_side_by_side_but_no_more_than_there_are_lanes(run, tmp_path):
     count = f"cd {tmp_path}; touch $$.in; sleep 0.5; set -- *.in; echo $#; rm $$.in"
     script = f"""
