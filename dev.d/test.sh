@@ -47,7 +47,7 @@ command_bench() {
     local name status=0
     [ $# -gt 0 ] || set -- hits front load frozen
     # shellcheck disable=SC2046
-    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" wrk $(test_packages_mongodb)
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" valgrind wrk $(test_packages_mongodb)
     test_clean_environment
     build_default
     build_into "$BUILD_DIR" "--enable-werror" tests/bench/bare_fcgi tests/bench/bench_mongo_load

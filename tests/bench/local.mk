@@ -14,3 +14,4 @@ tests_bench_bench_mongo_load_SOURCES = tests/bench/bench_mongo_load.c
 tests_bench_bench_mongo_load_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS)
 tests_bench_bench_mongo_load_LDADD = libload.a libbase.a $(LOAD_LIBS) $(MONGOC_LIBS) $(BASE_LIBS)
 EXTRA_DIST += tests/bench/front.sh tests/bench/frozen.sh tests/bench/hits.sh tests/bench/load.sh
+EXTRA_DIST += tests/bench/instructions.py tests/bench/instructions.sh
