@@ -43,7 +43,7 @@ struct entry_args {
 
 void entry_print(struct entry_args *args, const struct entry *entry);
 
-/* ttl_ms less up to a tenth, which depends on name and at_ms: entries that are filled together don't expire together. */
+/* ttl_ms less up to a tenth, by name and at_ms: entries that are filled together don't expire together. */
 int64_t entry_ttl_ms(int64_t ttl_ms, struct slice name, int64_t at_ms);
 
 #endif
