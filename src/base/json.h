@@ -49,8 +49,8 @@ enum status json_object_read(struct slice text, json_member_cb on_member, void *
                              struct error *error) STATUS_MUST_CHECK;
 
 /*
- * The string or integer member called name of an OBJECT member's node ({"$oid":"..."}), as text; absent if there is none.
- * The digits of an integer are borrowed until the next call in this thread.
+ * The string or integer member called name of an OBJECT member's node ({"$oid":"..."}), as text; absent if there is
+ * none. The digits of an integer are borrowed until the next call in this thread.
  */
 struct slice json_node_string(const void *node, const char *name);
 

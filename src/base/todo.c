@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules that each todo keeps, in one place: the API asks here before it stores, the loader before it imports, and
- * both stores may rely on it.
+ * The rules that each todo keeps, by the rows of TODO_FIELDS. The API asks here before it stores, the loader before it
+ * imports, and both stores rely on it.
  *
- * Texts are checked in one pass that validates UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing beyond
- * U+10FFFF), refuses NUL and the other C0 controls except TAB, LF and CR, and counts code points, for the limits are
- * in characters. Most text is plain ASCII, so eight bytes at a time are tried first; the decoder sees only what is
- * left. DEL and the C1 controls are characters like others: they do no harm in JSON, Redis or the stores.
+ * A text is checked in one pass. It must be valid UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing beyond
+ * U+10FFFF), without NUL and without the other C0 controls except TAB, LF and CR. The pass also counts code points,
+ * because limits are in characters. Most text is plain ASCII, so eight bytes at a time are tried first; the decoder
+ * sees only the rest. DEL and the C1 controls are allowed: they do no harm in JSON, Redis or the stores.
  *
- * Guarantees: a text that passed can be written into JSON by escaping quotes, backslashes and controls alone; each
- * error names the member, the rule, and the byte (counted from 0) at which it is broken.
+ * Why a table and a switch over types: a new field is a row and a member, and is compared, copied and checked without
+ * another line. A row whose member has the wrong C type does not compile.
  *
- * Does not: normalise, trim or compare text; "é" in two spellings is two names.
+ * Guarantees: a text that passed can be written into JSON by escaping only quotes, backslashes and controls. Each error
+ * names the member, the rule, and the byte (counted from 0) at which the text breaks it.
+ *
+ * Does not: normalise, trim or compare text by meaning; "é" in two spellings is two names.
  */
 #include "base/todo.h"
 
@@ -57,7 +60,7 @@ static bool is_plain_run(const char *bytes)
     return ((word | below_space) & EACH_BYTE(0x80)) == 0;
 }
 
-/* Length of the sequence that a lead byte starts, and the least code point that may be written with it. */
+/* Length of the sequence that a lead byte starts, and the least code point that needs this length. */
 static size_t sequence_len(unsigned char lead, uint32_t *least)
 {
     if (lead >= 0xC2 && lead <= 0xDF) {
@@ -109,7 +112,7 @@ static size_t character_len(struct slice text, enum character_fault *fault)
     return len;
 }
 
-/* Counts the characters of text; on a fault *at is the byte where it is. */
+/* Counts the characters of text; *at is the byte of a fault. */
 static enum character_fault count_characters(struct slice text, size_t *count, size_t *at)
 {
     enum character_fault fault = FAULT_NONE;
@@ -251,7 +254,7 @@ bool todo_id_valid(struct slice id)
     for (size_t i = 0; i < id.len; i++)
         if (!is_id_byte(id.data[i]))
             return false;
-    /* Unreserved characters (RFC 3986 2.3), but these two are path segments with a meaning. */
+    /* Unreserved characters (RFC 3986 2.3); these two path segments have a meaning of their own. */
     return !slice_equal(id, SLICE(".")) && !slice_equal(id, SLICE(".."));
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Todos in JSON, by the rows of TODO_FIELDS: the reader takes the members that a client may set, the writer prints those
- * that a client may read.
+ * Todos in JSON, by the rows of TODO_FIELDS: the reader takes the members that a client may set, the writer prints
+ * those that a client may read.
  *
  * Reading. A draft is one JSON object (json.c) whose members are fields. The reader checks each member alone: its name,
- * its type, and the rules of its text or number. A fault names the member by its JSON pointer, so that a form can show the
- * text beside the right input. Whether a required field is missing is decided by the caller: a POST needs a name, a
+ * its type, and the rules of its text or number. A fault names the member by its JSON pointer, so that a form can show
+ * the text beside the right input. Whether a required field is missing is decided by the caller: a POST needs a name, a
  * patch does not.
  *
  * A patch is read as a draft in which null takes a member back to its default (RFC 7396: null removes a member).

@@ -12,7 +12,7 @@
 #include "base/slice.h"
 #include "base/todo.h"
 
-/* What a request says about a todo: the fields that it names, and their values. The other fields have their defaults. */
+/* What a request says about a todo: the fields that it names, and their values. Other fields have their defaults. */
 struct todo_draft {
     unsigned present; /* a set: bits 1u << enum todo_field */
     struct todo todo; /* texts in the arena */

@@ -10,11 +10,12 @@
  *   updated_at   likewise; created_at if there is none.
  *   v            ignored without a note: an imported todo begins its life here, with v 1.
  *
- * Any other field of TODO_FIELDS (base/todo.h) is taken by its own name, and has its default if there is no such member.
+ * Any other field of TODO_FIELDS (base/todo.h) is taken by its own name, and has its default if there is no such
+ * member.
  *
  * The own name wins over a synonym, whatever their order, and a losing member is not looked at: an odd _id does no harm
- * beside a good id. Values are therefore kept as they come, and converted in row_finish(). That ends with todo_check(), so
- * each todo that comes out keeps the rules.
+ * beside a good id. Values are therefore kept as they come, and converted in row_finish(). That ends with todo_check(),
+ * so each todo that comes out keeps the rules.
  *
  * Members that belong to no field are noted, each name once, at most ROW_NOTE_MAX names.
  *

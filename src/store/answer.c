@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a kept answer means to the next request with its key (draft-ietf-httpapi-idempotency-key-header, 2.6).
+ * What a kept answer means for the next request with its key (draft-ietf-httpapi-idempotency-key-header, 2.6).
  *
- *   expired                       as if it had never been: begin anew
+ *   expired                       as if there were none: begin
  *   of another request            STATUS_MISMATCH (422): a key is for one request
  *   ended                         STATUS_EXISTS: the first answer is the answer to all of them
- *   running, before its deadline  STATUS_BUSY (409): somebody works on it
- *   running, past its deadline    its worker is gone: go on in its place, with its todo's id and time
+ *   running, before its deadline  STATUS_BUSY (409): a worker is at it
+ *   running, past its deadline    its worker has died: take the request over, with its todo's id and time
  *
- * The last row is why the id is kept from the start: the worker that is gone may have made its todo. Who takes over
- * makes the same one, under the same id, and a store that has it already says so.
+ * The last row is why a record has the todo's id from the start. The dead worker may have inserted its todo. The
+ * request that takes over inserts the same todo under the same id, and a store that has it already says so.
  *
- * Both stores judge by these rules what they have read, and then write only if it is still so: SQLite under its write
- * lock, MongoDB by a filter on the fields that were read.
+ * Both stores read a record, judge it by these rules, and write only if the record is still the same: SQLite under its
+ * write lock, MongoDB by a filter on the fields that it read.
  */
 #include "store/answer.h"
 
@@ -20,7 +20,7 @@
 
 #include "base/etag.h"
 
-/* What becomes header fields and times: a record that somebody else wrote must not end the worker that reads it. */
+/* The fields that become headers and times: a record by a foreign writer must not abort the worker that reads it. */
 static bool answer_is_sound(const struct store_answer *stored)
 {
     for (size_t i = 0; i < stored->etag.len; i++)

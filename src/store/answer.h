@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules of kept answers, the same in every store. Private to store/ and to what stands in for a store in tests.
+ * The rules of kept answers, the same in every store. Private to store/ and to the fake stores of tests.
+ * context  any (pure)
  */
 #ifndef STORE_ANSWER_H
 #define STORE_ANSWER_H
@@ -8,10 +9,10 @@
 #include "store/store.h"
 
 /*
- * What becomes of a begun request whose key has a record. STATUS_OK: asked, with the id that it is to have, may be
- * written over the record, if that is still as it was read; else what store_answer_begin() is to answer, asked then
- * holding the answer.
- * errors  also STATUS_INVALID: the record is not one that this service writes
+ * Decides about a request whose key has the record `stored`. STATUS_OK: `asked`, which now has the id to use, may
+ * replace the record if that has not changed since it was read. Any other status is the result of store_answer_begin();
+ * with STATUS_EXISTS, `asked` holds the kept answer.
+ * errors  also STATUS_INVALID: the record is none that this service writes
  */
 enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
                                struct error *error) STATUS_MUST_CHECK;

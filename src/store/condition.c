@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preconditions on the present state of a todo, as RFC 9110 13.2.2 orders them.
+ * Preconditions on the current state of a todo, in the order of RFC 9110 13.2.2.
  *
  *   If-Match, or without it If-Unmodified-Since     fails the change (412)
  *   then If-None-Match                              fails it too (412; for a read: 304)
  *
- * The stores decide with these rules inside their one operation: SQLite calls this on the row that it holds under its write
- * lock; MongoDB puts the versions into the filter of its findAndModify, and comes here only to tell why nothing matched.
+ * The stores decide with these rules inside their one operation. SQLite calls this for the row that it holds under its
+ * write lock. MongoDB puts the versions into the filter of its findAndModify, and comes here only to find out why
+ * nothing matched.
  *
- * Times compare in whole seconds, for HTTP's dates have no finer ones (RFC 9110 13.1.4): a change within the second of the
- * client's date is not seen by it. Entity tags do see it, which is why If-Match goes first.
+ * Times are compared in whole seconds, because the dates of HTTP have no finer ones (RFC 9110 13.1.4): a change within
+ * the second of the client's date is not noticed. Entity tags do notice it, which is why If-Match goes first.
  */
 #include <stddef.h>
 

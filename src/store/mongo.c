@@ -3,8 +3,8 @@
  * MongoDB behind the seam: opens and closes the store, prepares it, and names the operations. The operations are in
  * mongo_*.c; mongo_store.h lists them by file.
  *
- * Most calls are one round trip. Every operation carries maxTimeMS, so the server stops working on a call that nobody
- * waits for any more; the deadline of a fence relies on that. Inserts and changes of one document are CRUD calls of the
+ * Most calls are one round trip. Every operation carries maxTimeMS, so the server stops working on a call whose time
+ * is over; the deadline of a fence relies on that. Inserts and changes of one document are CRUD calls of the
  * driver, because the driver repeats these after a failover (mongo_document.c).
  *
  * Prepare makes the indexes once, and after that only pings the primary. It is due again when an operation finds that

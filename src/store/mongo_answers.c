@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kept answers in MongoDB: the collection answers, a document per Idempotency-Key, which is its _id; judged by
+ * Kept answers in MongoDB: the collection answers, a document for each Idempotency-Key, which is its _id; judged by
  * answer.c.
  *
- * A begin is an insert: the unique _id lets one of several be the first. Who finds the key taken reads the record and
- * judges it. Where it may be written over (it expired, or its worker is gone) that is one findAndModify filtered on
- * all that was read of it, so that of several who read the same exactly one writes; the others find nothing, begin
- * again, and read the winner's. Each writer sets a later deadline and expiry than it found, so a record never looks
- * as it did before.
+ * A begin is an insert, and the unique _id lets one of several be the first. The others find the key taken, read the
+ * record and judge it. A record that may be replaced (it expired, or its worker died) is replaced by one findAndModify,
+ * whose filter has all that was read. Of several that read the same record exactly one replaces it. The others match
+ * nothing, begin again, and read the winner's record. Each writer sets a later deadline and expiry than it found, so a
+ * record never looks as it did before.
  *
- * Expired records are deleted by the TTL index that mongo_indexes.c makes, late if the server is busy; judging looks at
- * expires_at itself, and an expired record that is still there is written over.
+ * The TTL index that mongo_indexes.c makes deletes expired records, late if the server is busy. Judging looks at
+ * expires_at itself, and replaces an expired record that is still there.
  *
- * Bodies and tags are kept as text: what this service answers is JSON in UTF-8. A record that lost a field, or got
- * one of another type, is told of as damaged, and not guessed at.
+ * Bodies and tags are kept as text: the answers of this service are JSON in UTF-8. A record that lacks a field, or has
+ * one of another type, is reported as damaged; no value is guessed.
  */
 #include <mongoc/mongoc.h>
 
@@ -49,7 +49,7 @@ static enum status running_insert(struct mongo_session *session, const struct st
     return status;
 }
 
-/* Writes answer over the record that was read; STATUS_NOT_FOUND: it is no longer as it was. */
+/* Replaces the record that was read with answer; STATUS_NOT_FOUND: it has changed since. */
 static enum status running_replace(struct mongo_session *session, const struct store_answer *stored,
                                    const struct store_answer *answer, struct error *error)
 {
@@ -130,7 +130,7 @@ static enum status answer_read(struct mongo_session *session, struct arena *aren
     return status;
 }
 
-/* One round; STATUS_NOT_FOUND: what was read is no longer there, another round finds what is. */
+/* One round; STATUS_NOT_FOUND: the record has changed since it was read, so another round is needed. */
 static enum status begin_try(struct mongo_session *session, struct store_answer *answer, struct arena *arena,
                              struct error *error)
 {
@@ -159,7 +159,7 @@ enum status mongo_answer_begin(struct store *store, struct store_answer *answer,
              clock_monotonic_ms() - begun_at_ms < session.server->max_time_ms);
     mongo_session_close(&session);
     if (status == STATUS_NOT_FOUND)
-        return error_set(error, STATUS_BUSY, "others began the request \"%.60s\" at the same time", answer->key);
+        return error_set(error, STATUS_BUSY, "other workers began the request \"%.60s\" at the same time", answer->key);
     return status;
 }
 

@@ -2,26 +2,24 @@
 /*
  * Replaces, merges and deletes one todo under a condition, in MongoDB.
  *
- * The condition goes into the filter of one findAndModify: the server holds it against the very document that it
- * changes, and of two changes under one If-Match the second one no longer finds what it asks for. Nothing is read
- * first.
+ * The condition goes into the filter of one findAndModify. The server checks it on the very document that it changes,
+ * so of two changes under one If-Match the second matches nothing. Nothing is read first.
  *
  *   If-Match, a list         $or of (v, created_at)
  *   If-None-Match, a list    $nor of the same
  *   If-Unmodified-Since      updated_at before the next second
- *   "*"                      nothing: what is found exists, what exists is not inserted
+ *   "*"                      no filter: a document that is found exists, and one that exists is not inserted
  *
- * Where nothing matched there are three cases. A replacement that asks for no version is then an insert; the _id's
- * unique index decides among several. Else a read tells why: the todo is absent, or not as the condition wants it, by
- * the same rules as everywhere (condition.c). Or, third, it meets the condition now: somebody changed it in between,
- * and all is tried again, some times and within the time of one call, so that a fence outlives what the last try may
- * still write.
+ * If nothing matches there are three cases. First: a replacement that asks for no version is then an insert; the unique
+ * _id decides between several. Second: a read shows that the todo is absent, or fails the condition, by the same rules
+ * as everywhere (condition.c). Third: the todo meets the condition now, because another client changed it in between.
+ * Then all is tried again, a few times and within the time of one call, so that the fence outlives the last try.
  *
- * "If-None-Match: *" begins with the insert, for nothing that exists meets it. That its own insert took the id can't
- * be: mongo_document.c tells why. So of equal todos, sent at once, one alone is told that it made the todo.
+ * "If-None-Match: *" begins with the insert, because no existing todo meets it. The duplicate cannot be our own insert:
+ * mongo_document.c says why. Of several equal todos that are sent at once, exactly one is reported as created.
  *
- * The filter also asks for a v that can grow by one and for a date in updated_at: $inc on anything else would be the
- * server's error. Whoever wrote such a document hears of it as in a read (STATUS_INVALID).
+ * The filter also asks for a v that can grow by one and a date in updated_at, because $inc fails on anything else. A
+ * document that a foreign writer has spoilt is reported as in a read (STATUS_INVALID).
  */
 #include <mongoc/mongoc.h>
 
@@ -43,7 +41,7 @@ struct change_call {
     unsigned try_count;
 };
 
-/* What is left of the server's time for all tries together; 0: nothing. */
+/* What remains of the server's time for all tries together; 0: nothing. */
 static int64_t left_ms(const struct change_call *call)
 {
     int64_t left = call->session->server->max_time_ms - (clock_monotonic_ms() - call->begun_at_ms);
@@ -147,7 +145,7 @@ static enum status create_try(struct change_call *call, struct error *error)
     return status;
 }
 
-/* Why nothing was done; STATUS_BUSY: no reason any more. */
+/* Why nothing matched; STATUS_BUSY: the todo matches by now. */
 static enum status reason_read(struct change_call *call, struct error *error)
 {
     const struct store_change *change = call->change;
@@ -162,7 +160,8 @@ static enum status reason_read(struct change_call *call, struct error *error)
         return status;
     if (status == STATUS_OK && change->kind != STORE_DELETE && current.v == INT64_MAX)
         return error_set(error, STATUS_INVALID, "the todo \"%s\" has had all versions that can be counted", id);
-    return error_set(error, STATUS_BUSY, "the todo \"%s\" was changed by others all the time; try again", id);
+    return error_set(error, STATUS_BUSY, "the todo \"%s\" was changed by other clients during every try; send it again",
+                     id);
 }
 
 /* One round; STATUS_BUSY: another may succeed. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One document at a time: a find by _id, an insert, a findAndModify. Each is one round trip with maxTimeMS and the
- * URI's concerns, and each tells "there is none" and "it is taken" from errors by what the reply says, not by its
- * text.
+ * concerns of the URI. "There is none" and "it is taken" are told from errors by codes and fields of the reply, not by
+ * its text.
  *
- * These are the driver's CRUD calls because it repeats them after a failover, once, under the number that it gave the
- * first try (retryWrites). A server that has done the first one answers the second with that one's result, so a
- * repeated insert does not meet itself, and a repeated findAndModify does not find its own change. Without
- * retryWrites nothing is repeated, and a lost answer is STATUS_UNKNOWN.
+ * These are CRUD calls of the driver, because after a failover it repeats them once, under the number that it gave the
+ * first try (retryWrites). A server that has executed the first try answers the second with its result. So a repeated
+ * insert does not meet itself, and a repeated findAndModify does not find its own change. Without retryWrites nothing
+ * is repeated, and a lost answer is STATUS_UNKNOWN.
  *
- * A reply may carry a result and a write concern's error: applied here, not yet safe. That is an unknown outcome too,
- * even beside "nothing matched" or "taken", for what was seen there may roll back.
+ * A reply may have a result and also an error of the write concern: applied here, but not yet safe. That is an unknown
+ * outcome, even beside "nothing matched" or "taken": the state that was seen may roll back.
  */
 #include "store/mongo_document.h"
 

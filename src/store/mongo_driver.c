@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of the MongoDB store that is about the driver: libmongoc's pool of clients, BSON, and errors.
+ * libmongoc for the MongoDB store: its pool of clients, errors, and batches of commands.
  *
- * A call takes a client out of the pool and puts it back; neither client nor collection is ever shared. libmongoc's own
- * log goes into ours; it would print to stderr. Its clean-up at the process' end is the library's own business.
+ * A call takes a client out of the pool and puts it back; client and collection are never shared. libmongoc would log
+ * to stderr; its log goes into ours. It is never cleaned up: the process ends then anyway.
  *
- * What a failed write did is read from three places (outcome_is_open()): the reply (a write concern's error means
- * applied here, not yet safe), the error's domain (no server found: nothing was sent), and the server's code. When in
- * doubt the answer is STATUS_UNKNOWN.
+ * Three places show what a failed write did (outcome_is_open()): the reply (an error of the write concern means applied
+ * here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code. In doubt
+ * the status is STATUS_UNKNOWN.
  *
- * Batches of updates and deletes are plain commands: the driver's bulk calls take no maxTimeMS, and without it a server
- * may go on with a write long after its fence ran out. The price is that the driver doesn't retry them.
+ * Batches of updates and deletes are plain commands. The driver's bulk calls take no maxTimeMS, and without it a server
+ * may go on with a write long after its fence ran out. In exchange, the driver does not retry them.
  */
 #include "store/mongo_driver.h"
 
@@ -53,7 +53,7 @@ bool mongo_is_duplicate(uint32_t code)
     return code == MONGOC_ERROR_DUPLICATE_KEY || code == 11001 || code == 12582;
 }
 
-/* Server errors that end an operation from outside, at a point that the code doesn't tell. */
+/* Server errors that end an operation from outside, at an unknown point. */
 static bool is_interruption(uint32_t code)
 {
     static const uint32_t codes[] = {6, 7, 50, 64, 89, 91, 100, 189, 262, 9001, 11600, 11601, 11602};
@@ -63,7 +63,7 @@ static bool is_interruption(uint32_t code)
     return false;
 }
 
-/* Whether a failed write may be applied all the same, now or later. */
+/* Whether a failed write may still be applied, now or later. */
 static bool outcome_is_open(const bson_t *reply, const bson_error_t *failure)
 {
     if (bson_has_field(reply, "writeConcernError") || bson_has_field(reply, "writeConcernErrors"))
@@ -211,7 +211,7 @@ bool mongo_batch_is_full(const struct mongo_batch *batch)
     return batch->count >= BATCH_MAX_COUNT || batch->statements->len >= BATCH_MAX_BYTES;
 }
 
-/* The first error among the statements', in the form of the driver's own. */
+/* The first error of a statement, in the form of the driver's own. */
 static bool statements_failed(const bson_t *reply, bson_error_t *failure)
 {
     bson_iter_t at, code, message;

@@ -3,7 +3,8 @@
  * libmongoc as the MongoDB store uses it: a client for one call, what an error says about the outcome, texts of a
  * document, and batches of update and delete statements. Private to store/mongo*.c.
  *
- * The driver's types are declared here and not included, so that only the .c files of the MongoDB store see its headers.
+ * The driver's types are declared here and not included, so that only the .c files of the MongoDB store see its
+ * headers.
  * context  pool thread, may block, within the limits that mongo_uri.c put into the URI
  */
 #ifndef STORE_MONGO_DRIVER_H
@@ -28,7 +29,7 @@ struct mongo_server {
     char *database;
     int64_t max_time_ms;     /* of each operation, on the server */
     uint32_t timeout_ms;     /* of a call */
-    atomic_bool is_prepared; /* the indexes are known to be there, and nothing has said otherwise since */
+    atomic_bool is_prepared; /* the indexes were there, and no operation has missed one since */
 };
 
 /* STATUS_INVALID: the URI. Makes no connection yet. */
@@ -49,7 +50,7 @@ enum status mongo_session_open(struct mongo_session *session, struct mongo_serve
                                struct error *error) STATUS_MUST_CHECK;
 void mongo_session_close(struct mongo_session *session);
 
-/* Of an operation that writes nothing, or surely wrote nothing: STATUS_UNAVAILABLE. */
+/* Of an operation that surely wrote nothing: STATUS_UNAVAILABLE. */
 enum status mongo_read_failed(const char *action, const struct _bson_error_t *failure, struct error *error);
 
 /* Of a write: STATUS_UNKNOWN unless it is certain that nothing was applied. */
@@ -76,10 +77,10 @@ void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, 
 void mongo_batch_fini(struct mongo_batch *batch);
 void mongo_batch_add(struct mongo_batch *batch, const struct _bson_t *statement);
 
-/* Whether it holds as much as one command should. */
+/* Whether one command should not hold more. */
 bool mongo_batch_is_full(const struct mongo_batch *batch);
 
-/* Runs what was added, and empties the batch. Any statement's error is the call's. Nothing added: STATUS_OK. */
+/* Runs the statements and empties the batch. An error of any statement is the call's. No statements: STATUS_OK. */
 enum status mongo_batch_send(struct mongo_batch *batch, const char *action, struct error *error) STATUS_MUST_CHECK;
 
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who follows the changes, and up to where: one document of the collection meta, beside the epoch's.
+ * Which worker follows the changes, and up to where: one document of the collection meta, beside the epoch's.
  *
  *   {_id: "follow", owner: TOKEN, expires_at: DATE, place: {_data: ...}}
  *
- * Lease and place are one document so that one operation decides both: a worker that has lost the lease can't save a place any
- * more, for its filter names itself as the owner. A lease in Redis would be lost with Redis, and a place saved here by a
- * worker that holds the lease only there would prove nothing.
+ * place is the resume token. Lease and token are one document, so one operation decides both: a worker that has lost
+ * the lease can't save a token any more, because its filter asks for itself as the owner. A lease in Redis would be
+ * lost with Redis, and would not protect a token that is saved here.
  *
- * Taking the lease asks for a record whose time is up, and may insert one. If another worker holds it, nothing matches, and
- * the insert meets the record's _id: a duplicate, which is the answer "busy" and no error.
+ * Taking the lease asks for a record whose time is up, and may insert one. If another worker has the lease, nothing
+ * matches and the insert finds the _id taken. That duplicate is the answer "busy", and no error.
  *
- * Time is that of the workers' own clocks. Where these differ by more than the lease, two workers may follow at a time. They then
- * invalidate everything twice, which costs hits and nothing else; of their places one is saved, and each is true.
+ * Time is the clock of each worker. If two clocks differ by more than the lease, two workers may follow at once. They
+ * then invalidate everything twice, which costs hits and nothing else. One of their tokens is saved, and both are
+ * right.
  */
 #include <mongoc/mongoc.h>
 #include <string.h>
@@ -24,8 +25,8 @@ static const char RECORD_KEY[] = "follow";
 static const char ACTION[] = "change the follower's record";
 
 /*
- * Runs one findAndModify on the record, whose filter and update are taken over. STATUS_NOT_FOUND: nothing matched, and the
- * record as it is now is in reply otherwise, which the caller destroys in any case.
+ * Runs one findAndModify on the record, and destroys filter and update. reply has the new record; the caller destroys
+ * it in any case. STATUS_NOT_FOUND: nothing matched.
  */
 static enum status record_change(struct mongo_server *server, bson_t *filter, bson_t *update, bool may_insert,
                                  bson_t *reply, struct error *error)
@@ -56,7 +57,7 @@ static enum status record_change(struct mongo_server *server, bson_t *filter, bs
     return status;
 }
 
-/* A place that can't be read, or is too long to be one of ours, counts as none. */
+/* A token that can't be read, or is too long to be one of ours, counts as none. */
 static void resume_token_read(const bson_t *reply, struct resume_token *resume_after)
 {
     bson_iter_t reader, value;

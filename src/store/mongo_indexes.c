@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The indexes that the MongoDB store stands on, and how they come to be: one createIndexes per collection, which
- * makes the collection too, and does nothing where all is there.
+ * The indexes that the MongoDB store needs, and how they are made: one createIndexes for each collection. It also makes
+ * the collection, and does nothing where all is there.
  *
- * Lists go by two of them, one by (created_at, _id), one with done in front, and name them as hints: without them a
- * list fails instead of being slow. The outbox is drained by age.
+ * Lists use two indexes, one by (created_at, _id), one with done in front, and name them as hints: without its index a
+ * list fails instead of being slow. The outbox is listed by age.
  *
- * answers has a TTL index: the server deletes a record once its expires_at is past. Its monitor runs each minute, and
- * may be later still on a busy server; so nobody rests on it, and a begin looks at expires_at itself.
+ * answers and purges have TTL indexes: the server deletes a document some time after the date in its key. Its monitor
+ * runs each minute, and later on a busy server, so no code relies on it; a begin looks at expires_at itself.
  *
- * Without maxTimeMS: a build that is cut short is begun anew each time; one that is left alone gets done, after the
- * call has given up waiting for it.
+ * No maxTimeMS: a build that is cut short begins again each time. Without the limit it goes on after the call has given
+ * up waiting, and is done some time.
  */
 #include "store/mongo_indexes.h"
 
@@ -24,7 +24,7 @@ enum { KEY_MAX = 3 };
 static const struct index {
     const char *collection, *name;
     const char *keys[KEY_MAX + 1];
-    bool expires; /* a document goes kept_s after the time that the key names */
+    bool expires; /* a document is deleted kept_s after the date in its key */
     int32_t kept_s;
 } INDEXES[] = {
     {.collection = "todos", .name = "todos_by_time", .keys = {"created_at", "_id"}},

@@ -2,15 +2,15 @@
 /*
  * Inserts into the collection todos: one todo for a POST, many for the loader.
  *
- * A taken id may be the caller's own work, done by an earlier try whose answer got lost. An insert that finds its id taken
- * therefore reads the stored todo, and reports STATUS_EXISTS only if that differs from its own in some field. If the
- * stored todo can't be read, the outcome of the insert is not known.
+ * A taken id may be the caller's own work, done by an earlier try whose answer got lost. An insert that finds its id
+ * taken therefore reads the stored todo, and reports STATUS_EXISTS only if that differs from its own in some field. If
+ * the stored todo can't be read, the outcome of the insert is not known.
  *
- * A load goes on after taken ids, which it recognises by their error code. Each row must be accounted for: the number of
- * inserted and of taken ones must add up to all, or the outcome is not known.
+ * A load goes on after taken ids, which it recognises by their error code. Each row must be accounted for: the number
+ * of inserted and of taken ones must add up to all, or the outcome is not known.
  *
- * A load with UPSERT is a batch of update statements. The server can't be told what v a new document has and to count it
- * up in an old one, so $inc does both: a new document starts at v 1.
+ * A load with UPSERT is a batch of update statements. The server can't be told what v a new document has and to count
+ * it up in an old one, so $inc does both: a new document starts at v 1.
  */
 #include <mongoc/mongoc.h>
 #include <stdlib.h>
@@ -33,8 +33,8 @@ static enum status insert_settle(struct store *store, const struct todo *todo, s
     if (same)
         return STATUS_OK;
     if (status == STATUS_UNAVAILABLE || status == STATUS_BUSY) {
-        return error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, and by whom can't be read: %.130s", todo->id,
-                         reason.text);
+        return error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, and the stored todo can't be read: %.130s",
+                         todo->id, reason.text);
     }
     return error_set(error, STATUS_EXISTS, "there is a todo with the id \"%s\" already", todo->id);
 }
@@ -79,7 +79,7 @@ static enum status load_insert(struct mongo_session *session, const bson_t **doc
     bson_t reply;
     bson_iter_t inserted;
     bson_error_t failure = {0};
-    /* Not validated again: they were made field by field from valid todos. Validating is a sixth of the work of a load. */
+    /* Not validated again, which would be a sixth of the work: they are made field by field from valid todos. */
     bson_t *options = BCON_NEW("ordered", BCON_BOOL(false), "validate", BCON_BOOL(false), "maxTimeMS",
                                BCON_INT64(session->server->max_time_ms));
     enum status status = STATUS_OK;

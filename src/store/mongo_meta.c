@@ -4,12 +4,12 @@
  *
  *   {_id: "cache", epoch: N, cache_run_id: "..."}
  *
- * The swap is one findAndModify whose filter has the expected epoch. Of several workers that found another Redis exactly
- * one moves the epoch on. Without a document the epoch counts as 0, and the swap may insert one. A second inserter finds
- * the _id taken by the first: that is an answer (not swapped) and no error.
+ * The swap is one findAndModify whose filter has the expected epoch. Of several workers that found another Redis
+ * exactly one moves the epoch on. Without a document the epoch counts as 0, and the swap may insert one. A second
+ * inserter finds the _id taken by the first: that is an answer (not swapped) and no error.
  *
- * A document that can't be read stops the cache (STATUS_UNAVAILABLE). A guess could bring an old epoch back, and with it
- * entries that are out of date.
+ * A document that can't be read stops the cache (STATUS_UNAVAILABLE). A guess could bring an old epoch back, and with
+ * it entries that are out of date.
  */
 #include <mongoc/mongoc.h>
 

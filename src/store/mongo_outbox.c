@@ -2,8 +2,8 @@
 /*
  * The outbox in MongoDB: the collection outbox, a document for each fence that Redis could not take.
  *
- * The _id of a fence is "TOKEN/ID", so a second put of the same fence replaces its document. Documents are listed in the
- * order of added_at, which is set once. The clocks of two workers may differ, and the order with them; that costs
+ * The _id of a fence is "TOKEN/ID", so a second put of the same fence replaces its document. Documents are listed in
+ * the order of added_at, which is set once. The clocks of two workers may differ, and the order with them; that costs
  * nothing, because each fence is taken to Redis for itself.
  *
  * Puts and removals are unordered batches. After an error a part of a batch may be done; both may be sent again.

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Purges in MongoDB: the collection purges, a document per call that a cache in front has still to acknowledge.
+ * Purges in MongoDB: the collection purges, a document for each call that a cache in front has not yet acknowledged.
  *
- * Its _id is "TOKEN/SEQUENCE", so that putting it again, by the driver's retry for instance, replaces it. It is written
- * before the write that it belongs to, acknowledged by a majority, so that no failover lies between a change and the
- * knowledge of whom to tell about it.
+ * Its _id is "TOKEN/SEQUENCE", so a second put, for instance a retry of the driver, replaces it. It is written before
+ * the write that it belongs to, and acknowledged by a majority: no failover can keep the change and lose the purge.
  *
- * What nobody removes (its URL left the settings) goes by the TTL index on due_at that mongo_indexes.c makes; the same
- * index finds what is due.
+ * A document that no worker removes (its URL is no longer in the settings) is deleted by the TTL index on due_at that
+ * mongo_indexes.c makes. The same index finds the purges that are due.
  *
- * Puts and removals are unordered batches; after an error part of one may be done. Both may be sent again.
+ * Puts and removals are unordered batches. After an error a part of a batch may be done; both may be sent again.
  */
 #include <mongoc/mongoc.h>
 #include <stdio.h>

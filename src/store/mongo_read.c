@@ -5,10 +5,10 @@
  * A list is a range of the index that it names (hint), so the server can't choose a slow plan, whatever else the
  * collection holds. If somebody has dropped the index, or the collection, the list fails and prepare is due again.
  *
- * A list sees only documents whose created_at is a date and whose _id is a string; others have no position in its order.
- * A document in the range that can't be read is skipped, logged once per call, and the reading goes on behind it, so
- * that a client's cursor always moves. Skipped documents may leave the page short: the range behind them is then read
- * too, until the page is full or the call's time is over.
+ * A list sees only documents whose created_at is a date and whose _id is a string; others have no position in its
+ * order. A document in the range that can't be read is skipped, logged once per call, and the reading goes on behind
+ * it, so that a client's cursor always moves. Skipped documents may leave the page short: the range behind them is then
+ * read too, until the page is full or the call's time is over.
  *
  * Why not skip and limit: they read all rows before the page. Why $or in the filter: a position is a pair (created_at,
  * _id), and MongoDB has no comparison of pairs.
@@ -91,8 +91,9 @@ static void position_move(struct listing *listing, const bson_t *document)
 }
 
 /*
- * The server refuses a list whose index is gone, with codes that have changed over its versions. The status is BUSY, not
- * UNAVAILABLE: a few such lists must not open the pool's breaker, which would also keep away the call that makes the index.
+ * The server refuses a list whose index is gone, with codes that have changed over its versions. The status is BUSY,
+ * not UNAVAILABLE: a few such lists must not open the pool's breaker, which would also keep away the call that makes
+ * the index.
  */
 static enum status list_failed(struct listing *listing, const bson_error_t *failure, struct error *error)
 {

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A MongoDB change stream, by its own commands: aggregate opens it, each getMore waits for the next batch, killCursors ends it.
+ * A MongoDB change stream by its own commands: aggregate opens it, each getMore waits for the next batch, killCursors
+ * ends it.
  *
- * Why not mongoc_collection_watch(): it hands out event by event, and after a batch's last one it can only be asked for more by
- * waiting again. Who wants to act on a batch as soon as it is there, and wait only if there is none, needs to see batches. What
- * watch() does beside that, resuming after an error, is the follower's business anyway, for it has the saved place.
+ * Why not mongoc_collection_watch(): it returns single events, and after the last event of a batch it can only be asked
+ * for more by waiting again. The follower acts on a batch as soon as it is there, and waits only if there is none, so
+ * it must see batches. watch() would also resume after an error; the follower does that itself, because it has the
+ * saved resume token.
  *
- * A stream keeps one client of the driver's pool for its life, hence the pool's size (mongo_uri.c). All commands go to
- * the server that opened it, under one session, as the server wants it of a cursor's commands.
+ * A stream keeps one client of the driver's pool for its life, which the size of the pool allows for (mongo_uri.c). All
+ * commands go to the server that opened it, under one session, as the server demands for the commands of a cursor.
  *
- * Only ids and versions travel: $project drops the rest on the server. A version is told if the event proves that it is new: an
- * insert's, and an update's that changed both v (an int64, as we write it) and updated_at. A replacement may keep both and
- * change the name, so of it nothing is told but the id.
+ * Only ids and versions are sent: $project drops the rest on the server. An event has a version if it proves that the
+ * version is new: an insert's, or an update's that changed both v (an int64, as we write it) and updated_at. A
+ * replacement may keep both and change the name, so its event has only the id.
  *
- * There is no filter: any event that isn't about one document (drop, rename, dropDatabase, invalidate) ends the history here, for
- * what it did to each todo isn't change. An _id that no todo can have is passed over: it can't be cached either.
+ * There is no filter. An event that is not about one document (drop, rename, dropDatabase, invalidate) ends the history
+ * here, because it does not say what it did to each todo. An _id that no todo can have is ignored: it can't be cached.
  *
- * A server that stands alone refuses the stage, others don't know it: STATUS_UNSUPPORTED. Errors that say that the history
- * behind a place is gone are STATUS_NOT_FOUND; any other may pass.
+ * A standalone server refuses the stage, and other servers don't know it: STATUS_UNSUPPORTED. Errors that say that the
+ * history behind a token is gone are STATUS_NOT_FOUND; any other error may pass.
  */
 #include <mongoc/mongoc.h>
 #include <stdlib.h>
@@ -59,8 +61,9 @@ static bool is_unsupported(const bson_error_t *failure)
 }
 
 /*
- * CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; old servers say it by a label. And
- * BSONObjectTooLarge: a change of more than 16 MB can't be told, and each new stream from that place would meet it again.
+ * CappedPositionLost, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost; old servers set a label. And
+ * BSONObjectTooLarge: an event of more than 16 MB can't be sent, and each new stream from that token would meet it
+ * again.
  */
 static bool is_history_lost(const bson_t *reply, const bson_error_t *failure)
 {
@@ -79,8 +82,8 @@ static enum status stream_failed(const bson_t *reply, const bson_error_t *failur
     }
     if (reply && is_history_lost(reply, failure)) {
         return error_set(error, STATUS_NOT_FOUND,
-                         "mongodb: the history from the saved place on is gone: %.120s (code %u)", failure->message,
-                         (unsigned)failure->code);
+                         "mongodb: the history behind the saved resume token is gone: %.120s (code %u)",
+                         failure->message, (unsigned)failure->code);
     }
     return mongo_read_failed("follow the changes", failure, error);
 }
@@ -166,22 +169,20 @@ static enum status resume_token_read(const bson_t *reply, struct resume_token *r
     const uint8_t *bytes;
     uint32_t len;
     if (!find(reply, "cursor.postBatchResumeToken", &value) || !BSON_ITER_HOLDS_DOCUMENT(&value)) {
-        return error_set(
-            error, STATUS_UNSUPPORTED,
-            "mongodb: the server doesn't say where in its history a batch ends; it must be 4.0.7 or newer");
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "mongodb: the server sends no resume token with a batch; it must be 4.0.7 or newer");
     }
     bson_iter_document(&value, &len, &bytes);
     if (len > sizeof(resume_after->bytes)) {
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "mongodb: a place in its history takes %u bytes, and %zu is the most", (unsigned)len,
-                         sizeof(resume_after->bytes));
+        return error_set(error, STATUS_UNSUPPORTED, "mongodb: its resume token has %u bytes; at most %zu fit",
+                         (unsigned)len, sizeof(resume_after->bytes));
     }
     resume_after->len_bytes = len;
     memcpy(resume_after->bytes, bytes, len);
     return STATUS_OK;
 }
 
-/* The indexes are gone with the collection, or may be. */
+/* The indexes may be gone with the collection. */
 static enum status history_ends(struct mongo_stream *stream, struct error *error)
 {
     atomic_store(&stream->session.server->is_prepared, false);
@@ -227,7 +228,7 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
     }
     if (stream->cursor_id == 0)
         return error_set(error, STATUS_NOT_FOUND, "mongodb: the server has ended the change stream");
-    /* Well before the socket's time-out, which would end the stream. */
+    /* Well before the time-out of the socket, which would end the stream. */
     int64_t half_ms = stream->session.server->max_time_ms / 2;
     bson_t reply;
     bson_t *command = BCON_NEW("getMore", BCON_INT64(stream->cursor_id), "collection", BCON_UTF8("todos"), "batchSize",
@@ -245,7 +246,7 @@ enum status mongo_stream_read(struct store_stream *handle, uint32_t wait_ms, str
 
 /* ---- Life ---- */
 
-/* A place that is no BSON was never a place. */
+/* A token that is no BSON is ignored: the server never made it. */
 static bson_t *open_command(const struct resume_token *resume_after)
 {
     bson_t token, stage = BSON_INITIALIZER;
@@ -311,7 +312,7 @@ enum status mongo_stream_open(struct store *store, const struct resume_token *re
     return STATUS_OK;
 }
 
-/* Best effort: the server closes a cursor by itself that nobody asks for ten minutes. */
+/* Best effort: the server closes a cursor that was idle for ten minutes. */
 static void cursor_kill(struct mongo_stream *stream)
 {
     struct error ignored;

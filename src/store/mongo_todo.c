@@ -2,12 +2,13 @@
 /*
  * Todos to and from documents of MongoDB, by the rows of TODO_FIELDS (base/todo.h).
  *
- * A document has the fields under their names, only the id is called _id. Texts are strings, flags are booleans, integers
- * are int64, times are dates. Fields that are not a todo's are ignored by reads and survive changes.
+ * A document has the fields under their names, only the id is called _id. Texts are strings, flags are booleans,
+ * integers are int64, times are dates. Fields that are not a todo's are ignored by reads and survive changes.
  *
- * Other programs may write into the collection, so each document is checked field by field when it is read. A number may
- * be of another type, as shells write them, if its value is whole and exact. A field may be missing, or a text null, if
- * its row says that documents may lack it; the field then has its default. All else must be as todo_check() wants it.
+ * Other programs may write into the collection, so each document is checked field by field when it is read. A number
+ * may be of another type, as shells write them, if its value is whole and exact. A field may be missing, or a text
+ * null, if its row says that documents may lack it; the field then has its default. All else must be as todo_check()
+ * wants it.
  */
 #include "store/mongo_todo.h"
 

@@ -18,7 +18,7 @@ void mongo_todo_write(struct _bson_t *document, const struct todo *todo, unsigne
 /* Appends the fields of a projection to what a todo is made of. */
 void mongo_todo_project(struct _bson_t *projection);
 
-/* Copies the todo out of a document. STATUS_INVALID: the document breaks a rule of todos; the error's text says which. */
+/* Copies the todo out of a document. STATUS_INVALID: the document breaks a rule of todos; the text says which. */
 enum status mongo_todo_read(const struct _bson_t *document, struct arena *arena, struct todo *todo,
                             struct error *error) STATUS_MUST_CHECK;
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Completes a MongoDB URI. Left alone, libmongoc waits 30 s for a server that is gone, 5 minutes for an answer, and for
- * ever for a free client: a handful of requests then holds every thread that store calls have.
+ * Completes a MongoDB URI. By default libmongoc waits 30 s for a server that is gone, 5 minutes for an answer, and for
+ * ever for a free client: a handful of requests would then hold all threads of the pool.
  *
- * Options that the URI has stay as they are: an operator who writes one means it. The rest is added as text, behind the
- * last one, and libmongoc reads the whole as if the operator had written it all. So the defaults can be seen, tested
- * and overruled in one language, the URI's.
+ * Options in the URI stay as they are: the operator means them. The others are appended as text, and libmongoc reads
+ * the whole as if the operator had written it. So the defaults can be seen, tested and overruled in the language of
+ * URIs.
  *
- * The call's time is shared out: two fifths (at most 800 ms) to find a server, the rest to be answered. The server gets
- * a tenth less of that rest (maxTimeMS, wtimeoutMS), so that its own answer, which tells what was applied, comes before
- * the socket's time-out, which tells nothing. A retry by the driver, after a failover, can double it all.
+ * The time of a call is divided: two fifths (at most 800 ms) to find a server, the rest for the answer. The server gets
+ * a tenth less of that rest (maxTimeMS, wtimeoutMS). Its own answer, which says what was applied, then comes before the
+ * time-out of the socket, which says nothing. A retry by the driver, after a failover, can double it all.
  *
  * Two options are refused: unacknowledged writes (w=0) and reads from secondaries. With them the service would report
- * writes that never were, and cache what is out of date or may roll back. Texts never print the URI: it may hold a
- * password.
+ * writes that were never made, and cache values that are out of date or may roll back. Errors never print the URI: it
+ * may have a password.
  */
 #include "store/mongo_uri.h"
 
@@ -84,9 +84,10 @@ static enum status uri_check(const char *uri, struct error *error)
                          "mongodb://127.0.0.1:27017/todos");
     }
     if (option_is(option_find(uri, "w"), "0")) {
-        return error_set(error, STATUS_INVALID,
-                         "the store's URI has w=0: writes that nobody acknowledges can't be answered for; leave it out "
-                         "(w=majority) or write w=1");
+        return error_set(
+            error, STATUS_INVALID,
+            "the store's URI has w=0: without acknowledgements the service can't know what was written; leave it out "
+            "(w=majority) or write w=1");
     }
     struct slice preference = option_find(uri, "readPreference");
     if (preference.data && !option_is(preference, "primary")) {

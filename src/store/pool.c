@@ -6,15 +6,15 @@
  *                      \-> (queue full, or breaker open) -> turned away -> next turn of the loop -> done
  *
  * Why not libuv's own queue: it has no bound and also serves files and name look-ups. A slow store would starve those,
- * and no job could be turned away. At most `concurrency` jobs are with libuv at a time. Each holds a slot, which has the
- * uv_work_t that libuv needs; running a job therefore allocates nothing.
+ * and no job could be turned away. At most `concurrency` jobs are with libuv at a time. Each holds a slot, which has
+ * the uv_work_t that libuv needs; running a job therefore allocates nothing.
  *
- * The breaker is asked when a job would start, not when it is queued. When it opens, all waiting jobs are turned away in
- * the same turn. The one probe that it lets through is a job that really runs.
+ * The breaker is asked when a job would start, not when it is queued. When it opens, all waiting jobs are turned away
+ * in the same turn. The one probe that it lets through is a job that really runs.
  *
- * Jobs that were turned away get their done from an idle handle, which libuv runs in its next turn; the handle also keeps
- * the loop from sleeping until then. So done never runs inside pool_run(), whose caller may still be setting up its own
- * struct.
+ * Jobs that were turned away get their done from an idle handle, which libuv runs in its next turn; the handle also
+ * keeps the loop from sleeping until then. So done never runs inside pool_run(), whose caller may still be setting up
+ * its own struct.
  *
  * All state belongs to the loop's thread; the other threads see only the job of a slot. A job can't be cancelled: the
  * time limits of the store end it.

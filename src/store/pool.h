@@ -2,8 +2,8 @@
 /*
  * Runs blocking store calls on libuv's threads, so that the loop never waits for a disk or a database.
  *
- * Two bounds: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is turned away at once. Jobs
- * start in the order in which they came.
+ * Two bounds: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is turned away at once.
+ * Jobs start in the order in which they came.
  *
  * If several calls in a row find the store unreachable, a breaker opens: jobs then end at once with STATUS_UNAVAILABLE,
  * until a probe gets an answer.

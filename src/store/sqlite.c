@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One SQLite file, shared by all worker processes and the loader: connections, statements, transactions, and what
- * sqlite's errors mean. The only place that sees sqlite3; what is asked of the file stands in sqlite_store.c.
+ * One SQLite file, shared by all workers and the loader: connections, statements, transactions, and what the errors of
+ * sqlite mean. Only this file sees sqlite3; the store's operations stand on it (sqlite_store.c and its neighbours).
  *
- * The file is in WAL mode with synchronous=FULL: readers never wait for the writer, and what was committed has been
- * synced to disk. A process has one connection that writes and a shelf of those that read. A call takes one off its
- * shelf, waiting at most until its deadline, and puts it back. Statements are prepared once per connection.
+ * The file is in WAL mode with synchronous=FULL: readers never wait for the writer, and a commit has been synced to
+ * disk. A process has one connection that writes and a shelf of connections that read. A call takes one off its shelf,
+ * waits for it at most until its deadline, and puts it back. Statements are prepared once per connection.
  *
- * Every write is BEGIN IMMEDIATE .. COMMIT: the lock between processes is taken at the start, where waiting does no
- * harm, and the one step with a doubtful end is the COMMIT, which stands alone (commit_failed() reads its errors).
+ * Every write is BEGIN IMMEDIATE .. COMMIT. The lock between processes is taken at the start, where waiting does no
+ * harm. Only the COMMIT can end in doubt; it stands alone, and commit_failed() reads its errors.
  *
- * Every wait ends at the call's deadline: the shelf's by a timed wait, another process' lock by the busy handler, a
- * statement's own work by the progress handler. Only a system call on a disk that hangs can't be cut short.
+ * Every wait ends at the deadline of the call: the shelf's by a timed wait, another process' lock by the busy handler,
+ * the work of a statement by the progress handler. Only a system call on a disk that hangs can't be cut short.
  *
- * The file is opened by the first call that needs it, and if that fails by the next one: a disk that is mounted late is a
- * store that is away for a while, not a reason to end. Several processes may open a new file at once: it is made by mknod(), which needs no descriptor (closing one would
- * drop the locks that this process holds on the file, fcntl(2)), and the tables are made under the write lock by whoever
- * gets it first.
+ * The first call that needs the file opens it, and if that fails the next call tries again: a disk that is mounted late
+ * is a store that is away for a while. Several processes may open a new file at once. mknod() makes it, because that
+ * needs no descriptor: closing one would drop the locks of this process on the file (fcntl(2)). The first process that
+ * gets the write lock makes the tables.
  *
  * It does not work on network file systems: WAL needs memory that all its users share.
  */
@@ -41,12 +41,12 @@ enum {
     FILE_MODE = 0640,      /* the WAL and its index get the same from sqlite */
 };
 
-/* The WAL is copied back every 4 MB, and cut if a large batch made it grow. The cache bounds the loader's memory. */
+/* The WAL is copied back every 4 MB, and truncated after a large batch. The cache bounds the memory of the loader. */
 static const char WRITER_PRAGMAS[] = "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;"
                                      "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;";
 static const char READER_PRAGMAS[] = "PRAGMA query_only = ON; PRAGMA cache_size = -2048;";
 
-/* Connections that nobody uses at the moment. */
+/* Idle connections. */
 struct shelf {
     pthread_mutex_t lock;
     pthread_cond_t returned;
@@ -118,8 +118,8 @@ enum status sqlite_failed(struct sqlite_connection *connection, const char *acti
 }
 
 /*
- * A COMMIT that found a lock has done nothing and is rolled back. After any other error the pages may be in the WAL,
- * whole, with only their sync in doubt: whoever recovers the file next could find them valid.
+ * A COMMIT that found a lock has done nothing and is rolled back. After any other error the pages may be in the WAL as
+ * a whole, and only their sync is in doubt: the process that recovers the file next may find them valid.
  */
 static enum status commit_failed(struct sqlite_connection *connection, struct error *error)
 {
@@ -249,7 +249,7 @@ int sqlite_change_count(struct sqlite_connection *connection)
     return sqlite3_changes(connection->db);
 }
 
-/* Some errors have rolled back already; asking twice would be an error of its own. */
+/* Some errors roll back by themselves; a second ROLLBACK would be another error. */
 static void roll_back(struct sqlite_connection *connection)
 {
     if (sqlite3_get_autocommit(connection->db))
@@ -287,7 +287,7 @@ enum status sqlite_transact(struct sqlite_file *file, sqlite_body_fn body, void 
 
 static enum status connection_open(struct sqlite_connection *connection, const char *pragmas, struct error *error)
 {
-    /* One user at a time, so sqlite's own mutexes would be locked for nothing. */
+    /* A connection has one user at a time, so sqlite need not lock its mutexes. */
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(connection->file->path, &connection->db, flags, NULL);
     bug_unless(connection->db, "sqlite has no memory for a connection");
@@ -307,7 +307,7 @@ static void connection_close(struct sqlite_connection *connection)
     bug_unless(code == SQLITE_OK, "a connection was closed under a statement");
 }
 
-/* Two processes that switch a new file over at once don't wait for each other in sqlite, so that is done here. */
+/* Two processes that switch a new file to WAL at once don't wait for each other in sqlite; so they wait here. */
 static enum status wal_enable(struct sqlite_connection *connection, struct error *error)
 {
     int code;
@@ -388,7 +388,7 @@ static void connections_close(struct sqlite_file *file)
     file->connection_count = 0;
 }
 
-/* Opens what isn't open yet: all connections or, to be tried again by the next call, none. */
+/* Opens all connections if they are not open; or none, and the next call tries again. */
 static enum status file_ensure_open(struct sqlite_file *file, struct error *error)
 {
     enum status status = STATUS_OK;

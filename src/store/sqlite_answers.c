@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kept answers in the embedded store: one table, a row per Idempotency-Key, judged by answer.c.
+ * Kept answers in the embedded store: one table, a row for each Idempotency-Key, judged by answer.c.
  *
- * A begin is one transaction under the file's write lock: read the row, judge it, write. So of two that find a record
- * past its deadline the second one reads the first one's new deadline, and is told that the request is running.
+ * A begin is one transaction under the file's write lock: read the row, judge it, write. If two requests find a record
+ * past its deadline, the second reads the new deadline of the first, and is told that the request is running.
  *
- * Nobody else removes rows, so each begin of a new request also deletes a few that have expired: more than the one it
- * adds, so that the table shrinks again after a busy day, and a bounded number, so that no request pays for that day.
- * An expired row that is still there counts as none.
+ * No other code removes rows, so each begin of a new request also deletes a few expired ones. It deletes more than the
+ * one that it adds, so the table shrinks again after a busy day, and a bounded number, so no single request pays for
+ * that day. An expired row that is still there counts as none.
  *
- * A record's deadline names who runs it: a take-over sets a later one. An end needs no such check, for who took over
- * makes the same todo; it must only be the first.
+ * The deadline of a record says which worker runs it: a take-over sets a later one. An end need not check that, because
+ * the worker that took over makes the same todo. It must only be the first end.
  */
 #include "store/sqlite_store.h"
 

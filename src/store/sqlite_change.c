@@ -2,9 +2,9 @@
 /*
  * Replaces, merges and deletes one todo under a condition, in the embedded store.
  *
- * All of it is one transaction, which has the file's write lock from its first step (BEGIN IMMEDIATE): read the row, ask
- * store_condition_holds(), write, commit. No other thread or process can write in between, so the condition is decided
- * on the row that is changed. Of two changes under one If-Match the second reads the first one's v.
+ * All of it is one transaction, which has the file's write lock from its first step (BEGIN IMMEDIATE): read the row,
+ * ask store_condition_holds(), write, commit. No other thread or process can write in between, so the condition is
+ * decided on the row that is changed. Of two changes under one If-Match the second reads the first one's v.
  *
  * The new row is computed here, from the stored row and the change, and written whole. A MERGE keeps the fields that it
  * does not name. A v that can't grow is refused: a version that came a second time would let an old entity tag match.

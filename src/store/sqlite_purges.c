@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Purges in the embedded store: one table, a row per call that a cache in front has still to acknowledge.
+ * Purges in the embedded store: one table, a row for each call that a cache in front has not yet acknowledged.
  *
- * A row is written before the write that it belongs to, in a transaction of its own, so that no crash lies between a
- * change and the knowledge of whom to tell about it. It is found again by its due time, which is when nobody can be
- * working on it any more.
+ * A row is written before the write that it belongs to, in a transaction of its own, so a crash can't keep the change
+ * and lose the purge. A row is found again by its due time. From then on its writer is not working on it any more.
  *
- * What nobody wants any more (the URL left the settings) would stay for ever: so each put also deletes a few rows whose
- * time is long past, a bounded number, which costs one look at the index when there are none.
+ * Rows that no worker wants any more (the URL is no longer in the settings) would stay for ever. So each put also
+ * deletes a bounded number of rows whose time is long past, which costs one look at the index when there are none.
  */
 #include "store/sqlite_store.h"
 

@@ -11,17 +11,17 @@
  *
  * A new file goes through all steps, so old and new files are alike.
  *
- * The CHECKs repeat what todo_check() says in C, so that no other program (a shell, a script) can write a row that breaks
- * a rule. They use only GLOB and length(), no extension and no function of ours, so any sqlite3 can write the file. They
- * can't say that text is valid UTF-8; readers check that.
+ * The CHECKs repeat what todo_check() says in C, so that no other program (a shell, a script) can write a row that
+ * breaks a rule. They use only GLOB and length(), no extension and no function of ours, so any sqlite3 can write the
+ * file. They can't say that text is valid UTF-8; readers check that.
  *
- * WITHOUT ROWID: a todo is found by its id in one tree, without a detour over a hidden number. STRICT: a column keeps its
- * type. length() counts characters and stops at a NUL, so NUL is looked for in the bytes. Control characters are a GLOB
- * class over 1-8, 11, 12 and 14-31, which leaves out TAB, LF and CR.
+ * WITHOUT ROWID: a todo is found by its id in one tree, without a detour over a hidden number. STRICT: a column keeps
+ * its type. length() counts characters and stops at a NUL, so NUL is looked for in the bytes. Control characters are a
+ * GLOB class over 1-8, 11, 12 and 14-31, which leaves out TAB, LF and CR.
  *
- * Lists use the two indexes: one by (created_at, id), one with done in front. The position in a list is a row value, which
- * sqlite turns into one range of the index, in both directions. There is no LIMIT: the reader stops stepping when its
- * page is full, and skips unreadable rows without asking again.
+ * Lists use the two indexes: one by (created_at, id), one with done in front. The position in a list is a row value,
+ * which sqlite turns into one range of the index, in both directions. There is no LIMIT: the reader stops stepping when
+ * its page is full, and skips unreadable rows without asking again.
  */
 #include "store/sqlite_sql.h"
 

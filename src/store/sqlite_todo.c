@@ -2,11 +2,11 @@
 /*
  * Todos into and out of the rows of SQLite, for all files of the embedded store.
  *
- * Each statement has its parameters and columns in the order of TODO_FIELDS (sqlite_sql.c builds them from it). One loop
- * over the fields therefore binds any statement, and one loop reads any row.
+ * Each statement has its parameters and columns in the order of TODO_FIELDS (sqlite_sql.c builds them from it). One
+ * loop over the fields therefore binds any statement, and one loop reads any row.
  *
- * The CHECKs of the table keep most rules of a todo. Two kinds of bad rows are found here, when a row is read: text that
- * is not valid UTF-8, which SQL can't check, and rows that a shell wrote with its checks switched off. A todo that
+ * The CHECKs of the table keep most rules of a todo. Two kinds of bad rows are found here, when a row is read: text
+ * that is not valid UTF-8, which SQL can't check, and rows that a shell wrote with its checks switched off. A todo that
  * todo_check() refuses is never returned.
  */
 #include "store/sqlite_todo.h"

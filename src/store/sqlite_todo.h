@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A todo in the terms of SQLite: the parameters of a statement, the columns of a row. Both concern the statement in use.
+ * A todo in the terms of SQLite: the parameters of a statement, the columns of a row. Both concern the statement in
+ * use.
  * context  pool thread; the only user of the connection
  */
 #ifndef STORE_SQLITE_TODO_H

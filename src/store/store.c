@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seam's own side: tells the kind of store from its URI, and hands each call to that kind.
+ * The seam: finds the kind of store by the scheme of its URI, and hands each call to that kind.
  *
- * Why a table of functions rather than two builds: one worker binary serves either store, the same conformance suite
- * runs over both, and unit tests fill in a third one that lives in memory. A call costs one indirect jump more, which
- * is nothing beside a disk or a network.
+ * Why a table of functions and not two builds: one worker binary serves either store, one conformance suite runs over
+ * both, and unit tests fill in a third one in memory. A call costs one more indirect jump, which is nothing beside a
+ * disk or a network.
  *
- * What stands here and not in the kinds is what they must not do differently: which URIs there are, and the checks on
- * arguments that only a mistake of ours can break (an id that could not name a todo, a page of no rows). Those abort.
+ * Code that must not differ between the kinds is here: the schemes of URIs, empty results before a call, and checks of
+ * arguments that only a bug of ours can break (an id that no todo can have, a page of no rows). Those abort.
  *
- * It keeps no state, takes no lock, and does not know about the cache; how long a call may take and how many may be
- * under way is each kind's business (store_options), how many wait is the pool's.
+ * It has no state, takes no lock, and does not know the cache. How long a call may take and how many may run at once is
+ * up to each kind (store_options); how many wait is up to the pool.
  */
 #include "store/store.h"
 
@@ -30,7 +30,7 @@ static const struct {
 
 enum { SCHEME_COUNT = sizeof(SCHEMES) / sizeof(SCHEMES[0]) };
 
-/* The URI's scheme alone goes into the text: what follows may hold a password. */
+/* The error names only the scheme of the URI: the rest may have a password. */
 static enum status scheme_unknown(const char *uri, struct error *error)
 {
     size_t len = strcspn(uri, ":/@");
@@ -188,7 +188,7 @@ enum status store_follow_claim(struct store *store, const struct token *owner, u
 {
     resume_after->len_bytes = 0;
     if (!store->ops->follow_claim)
-        return error_set(error, STATUS_UNSUPPORTED, "%s tells nobody what others change", store->ops->kind);
+        return error_set(error, STATUS_UNSUPPORTED, "%s can't report what other programs change", store->ops->kind);
     return store->ops->follow_claim(store, owner, lease_ms, resume_after, error);
 }
 

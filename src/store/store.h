@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The seam to the truth: what the service asks of a database. mongo.c and sqlite.c are two ways to fill it.
+ * The seam to the database: what the service asks of a store. mongo.c and sqlite_store.c implement it.
  *
- * All calls block and may be made from any number of pool threads at once; none may be made on the loop (pool.h runs them).
- * Every call ends within the time limits of store_options. A store knows nothing of the cache.
+ * All calls block and may be made from any number of pool threads at once; none may be made on the loop (pool.h runs
+ * them). Every call ends within the time limits of store_options. A store does not know the cache.
  *
- * Reads see the last committed state that can't roll back (MongoDB: primary, read concern majority). Writes are durable when
- * they return STATUS_OK (MongoDB: w=majority, journal; SQLite: synchronous=FULL).
+ * Reads see the last committed state that can't roll back (MongoDB: primary, read concern majority). A write that
+ * returns STATUS_OK is durable (MongoDB: w=majority, journal; SQLite: synchronous=FULL).
  *
- * errors, for all: STATUS_UNAVAILABLE: nothing was applied; STATUS_UNKNOWN: writes only, outcome not known.
+ * errors, of all: STATUS_UNAVAILABLE: nothing was applied; STATUS_UNKNOWN: writes only, the outcome is not known.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -28,13 +28,13 @@ struct store;
 struct store_options {
     const char *uri;      /* borrowed for the call */
     uint32_t timeout_ms;  /* longest time one call may take */
-    uint32_t concurrency; /* calls under way at once: SQLite readers, MongoDB clients */
+    uint32_t concurrency; /* calls that run at once: SQLite readers, MongoDB clients */
 };
 
 /*
- * Makes ready for the store that the URI names. Nothing is connected or opened yet, so a server that is away, or a file that
- * can't be opened, is no error here: calls fail until it is there.
- * errors  STATUS_INVALID: the URI, with what is wrong in it
+ * Makes a store for the URI. Nothing is connected or opened yet, so a server that is away, or a file that can't be
+ * opened, is no error here: calls fail until it is there.
+ * errors  STATUS_INVALID: the URI; the text says what is wrong in it
  */
 enum status store_open(struct store **store, const struct store_options *options,
                        struct error *error) STATUS_MUST_CHECK;
@@ -46,12 +46,12 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store);
 
 /*
- * Makes what is missing (indexes, tables) and checks that the store answers. Called until it succeeds once, before the
- * first use, and again whenever readiness is asked for; cheap when all is there.
+ * Makes missing indexes and tables, and checks that the store answers. It is called before the first use until it
+ * succeeds, and again for each question about readiness; cheap when all is there.
  */
 enum status store_prepare(struct store *store, struct error *error) STATUS_MUST_CHECK;
 
-/* Whether what it made is still there, as far as is known: somebody may drop a collection, and its indexes with it. any thread */
+/* Whether its indexes and tables are still there, as far as is known: a collection may have been dropped. any thread */
 bool store_is_prepared(const struct store *store);
 
 /* Reads one todo; its texts are copied into arena. STATUS_NOT_FOUND is not an error. */
@@ -65,7 +65,7 @@ struct store_query {
     bool ascending; /* by (created_at, id); false: newest first */
     enum store_done_filter done;
     bool has_after;
-    struct cursor after; /* rows behind this place, in the query's order */
+    struct cursor after; /* rows behind this position, in the order of the query */
 };
 
 struct store_page {
@@ -74,17 +74,17 @@ struct store_page {
     bool more; /* there are rows behind the last one */
 };
 
-/* Reads one page by index range, never by counting or skipping; page and texts lie in arena. */
+/* Reads one page by index range, never by counting or skipping; page and texts are in arena. */
 enum status store_list(struct store *store, const struct store_query *query, struct arena *arena,
                        struct store_page *page, struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Inserts a complete todo, exactly as given. STATUS_EXISTS: its id is taken (and the stored row is not this very one, left
- * by a retried insert).
+ * Inserts a complete todo, exactly as given. STATUS_EXISTS: its id is taken by a todo that differs; an equal one is our
+ * own, from an earlier try.
  */
 enum status store_insert(struct store *store, const struct todo *todo, struct error *error) STATUS_MUST_CHECK;
 
-/* Which life of an id, and which state in it: what an entity tag says. Two lives of one id differ in created_at. */
+/* Which life of an id, and which state in it, as in an entity tag. Two lives of one id differ in created_at. */
 struct store_version {
     int64_t v;
     int64_t created_at_ms;
@@ -92,12 +92,12 @@ struct store_version {
 
 struct store_versions {
     bool given;
-    bool any;                          /* "*": whatever is there */
+    bool any;                          /* "*": any version */
     const struct store_version *items; /* borrowed for the call */
     size_t count;
 };
 
-/* What must hold for a change to be made, in RFC 9110 13.2.2's order. All zero but unmodified_since_s: nothing is asked. */
+/* What must hold for a change, in the order of RFC 9110 13.2.2. Zero, with unmodified_since_s -1: no condition. */
 struct store_condition {
     struct store_versions match;      /* If-Match: the todo exists and is one of these */
     int64_t unmodified_since_s;       /* If-Unmodified-Since, Unix time; -1: not asked; looked at only without match */
@@ -108,19 +108,19 @@ struct store_condition {
 bool store_condition_holds(const struct store_condition *condition, const struct todo *current);
 
 enum store_change_kind {
-    STORE_REPLACE, /* name, description, done become the todo's; creates it if there is none */
-    STORE_MERGE,   /* those of the three that fields names */
+    STORE_REPLACE, /* sets all fields that a client may change; creates the todo if there is none */
+    STORE_MERGE,   /* sets the fields in the set `fields` */
     STORE_DELETE,
 };
 
 struct store_change {
     enum store_change_kind kind;
-    unsigned fields;         /* MERGE: bits 1u << TODO_NAME, TODO_DESCRIPTION, TODO_DONE */
+    unsigned fields;         /* MERGE: a set, of TODO_WRITE_FIELDS only */
     const struct todo *todo; /* id; the values; updated_at_ms: now. Complete, as for store_insert, if it may create */
     struct store_condition condition;
 };
 
-/* The fields of a todo that exists which take the change's values; updated_at_ms and v come on top. */
+/* The fields of an existing todo that get the values of the change, besides updated_at_ms and v. */
 static inline unsigned store_change_fields(const struct store_change *change)
 {
     return change->kind == STORE_REPLACE ? (unsigned)TODO_WRITE_FIELDS : change->fields;
@@ -132,12 +132,12 @@ struct store_changed {
 };
 
 /*
- * Changes one todo, deciding the condition in the same operation: of two changes under one If-Match, one is made.
- * A change gives v + 1 and updated_at_ms; created_at stays.
+ * Changes one todo, and decides the condition in the same operation: of two changes under one If-Match, one is made.
+ * A change sets v + 1 and updated_at_ms; created_at stays.
  *
- * errors  STATUS_MISMATCH: the condition doesn't hold; STATUS_NOT_FOUND: MERGE or DELETE of what isn't there;
- *         STATUS_INVALID: what is stored there can't be read, or its v can't grow;
- *         STATUS_BUSY: others changed it all the time
+ * errors  STATUS_MISMATCH: the condition doesn't hold; STATUS_NOT_FOUND: MERGE or DELETE of a todo that doesn't exist;
+ *         STATUS_INVALID: the stored todo can't be read, or its v can't grow;
+ *         STATUS_BUSY: other clients changed it during every try
  */
 enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
                          struct store_changed *changed, struct error *error) STATUS_MUST_CHECK;
@@ -145,70 +145,70 @@ enum status store_change(struct store *store, const struct store_change *change,
 enum { STORE_KEY_MAX = 255, STORE_FINGERPRINT_LEN = 32 };
 
 /*
- * The first answer to a request with an Idempotency-Key, kept beside the data (draft-ietf-httpapi-idempotency-key-header).
- * A record is running from begin to end; past its deadline a running one may be taken over by the same request.
+ * The first answer to a request with an Idempotency-Key, kept beside the data
+ * (draft-ietf-httpapi-idempotency-key-header). A record is running from begin to end; past its deadline a running one
+ * may be taken over by the same request.
  */
 struct store_answer {
     char key[STORE_KEY_MAX + 1];
     char fingerprint[STORE_FINGERPRINT_LEN + 1]; /* of the request */
-    char id[TODO_ID_MAX +
-            1]; /* of the todo that it makes; a request that takes over keeps this and the next one, so that */
-    int64_t created_at_ms;   /* an insert made by the first is recognised as its own */
-    int64_t deadline_at_ms;  /* while running */
-    int64_t expires_at_ms;   /* then the record is as if it had never been */
-    int http_status;         /* 0: running */
-    struct slice body, etag; /* of the answer; in the arena when read */
+    char id[TODO_ID_MAX + 1]; /* of the todo that it makes; a take-over keeps id and created_at_ms, and so recognises */
+    int64_t created_at_ms;    /* the insert of the first request as its own */
+    int64_t deadline_at_ms;   /* while running */
+    int64_t expires_at_ms;    /* from then on the record counts as absent */
+    int http_status;          /* 0: running */
+    struct slice body, etag;  /* of the answer; in the arena when read */
 };
 
 /*
- * Begins: writes answer as a running record if its key is new (or expired), or takes over a running one past its deadline, whose
- * id then replaces answer->id: STATUS_OK.
- * errors  STATUS_EXISTS: there is an answer already, and answer holds it; STATUS_BUSY: it is still running;
+ * Begins a request. STATUS_OK: its key is new or expired, and answer is now the running record; or it took over a
+ * running record past its deadline, whose id is now answer->id.
+ * errors  STATUS_EXISTS: there is an answer already, and answer holds it; STATUS_BUSY: the request is still running;
  *         STATUS_MISMATCH: the key was used for another request
  */
 enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
                                struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Ends: keeps the answer, until the expires_at_ms that it has now. The first end counts.
- * errors  STATUS_NOT_FOUND: no such request is running (another ended it after a take-over, or it expired)
+ * Ends a request: keeps the answer until its expires_at_ms. The first end counts.
+ * errors  STATUS_NOT_FOUND: no such request is running (another worker took it over and ended it, or it expired)
  */
 enum status store_answer_end(struct store *store, const struct store_answer *answer,
                              struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Forgets a running record: nothing was done, the request may come again. Only one's own, which its deadline tells:
- * one that was taken over meanwhile stays, and that is no error.
+ * Removes a running record: nothing was done, and the request may come again. A record that was taken over has another
+ * deadline; it stays, and that is no error.
  */
 enum status store_answer_forget(struct store *store, const struct store_answer *answer,
                                 struct error *error) STATUS_MUST_CHECK;
 
 enum store_load_mode {
     STORE_LOAD_INSERT, /* STATUS_EXISTS for a taken id */
-    STORE_LOAD_UPSERT, /* a taken id gets name, description, done, updated_at_ms and v + 1; created_at stays */
+    STORE_LOAD_UPSERT, /* a taken id gets the fields that a client may change, updated_at_ms and v + 1 */
 };
 
 /*
- * Writes many todos, unordered; one that fails doesn't stop the others.
+ * Writes many todos, unordered; a taken id doesn't stop the others.
  *
  * results  one per todo: STATUS_OK or STATUS_EXISTS; valid if STATUS_OK is returned
- * errors   of the call as a whole; the todos are then applied in part or not at all, and may be sent again with UPSERT
+ * errors   of the call as a whole: the todos are applied in part or not at all, and may be sent again with UPSERT
  */
 enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
                        enum status *results, struct error *error) STATUS_MUST_CHECK;
 
 /*
- * The outbox: fences that Redis could not take, kept beside the data they concern until it can (cache/outbox.c). A record is
- * one writer's fence on one id. It is open while the write may still be applied, settled afterwards.
+ * The outbox: fences that Redis could not take, kept beside the data until it can (cache/outbox.c). A record is the
+ * fence of one writer on one id. It is open while the write may still be applied, and settled afterwards.
  */
 struct store_fence {
     struct token token; /* the writer's; with id, the record's key */
     char id[TODO_ID_MAX + 1];
-    int64_t deadline_at_ms; /* Unix time; an open record past it counts as settled */
+    int64_t deadline_at_ms; /* Unix time; then an open record counts as settled */
     bool settled;
 };
 
-/* Adds records, or replaces those with the same token and id. All or an error. */
+/* Adds records, or replaces those with the same token and id. STATUS_OK: all of them. */
 enum status store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
                              struct error *error) STATUS_MUST_CHECK;
 
@@ -216,18 +216,17 @@ enum status store_outbox_put(struct store *store, const struct store_fence *fenc
 enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
                               struct error *error) STATUS_MUST_CHECK;
 
-/* Removes the records with these tokens and ids; those already gone are no error. */
+/* Removes the records with these tokens and ids; missing ones are no error. */
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
                                 struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Purges: what a write makes old in a cache in front of the service, kept beside the data until that cache has acknowledged
- * its purge (cache/purge.h). A record is one call to one cache; token and sequence are its key.
+ * Purges of a cache in front of the service, kept beside the data until that cache has acknowledged them. A record is
+ * one call to one cache; token and sequence are its key.
  */
 enum {
-    STORE_PURGE_KEYS_MAX = 7000, /* bytes of a record's keys */
-    STORE_PURGE_KEPT_S =
-        7 * 86400 /* past its due time; then it goes, whoever it was for: nothing is cached for so long */
+    STORE_PURGE_KEYS_MAX = 7000,    /* bytes of a record's keys */
+    STORE_PURGE_KEPT_S = 7 * 86400, /* past its due time; then it is deleted: no cache keeps an answer for so long */
 };
 
 struct store_purge {
@@ -235,7 +234,7 @@ struct store_purge {
     uint32_t sequence;
     const char *url;   /* of the cache; borrowed */
     const char *keys;  /* with blanks between them; borrowed, in the arena when read */
-    int64_t due_at_ms; /* Unix time; before it only the writer's process sends it, from then on everybody may */
+    int64_t due_at_ms; /* Unix time; before it only the writer's process sends it, from then on any worker may */
 };
 
 struct store_purge_query {
@@ -244,21 +243,21 @@ struct store_purge_query {
     size_t limit; /* 1 or more */
 };
 
-/* Adds records, or replaces those with the same token and sequence. All or an error. */
+/* Adds records, or replaces those with the same token and sequence. STATUS_OK: all of them. */
 enum status store_purge_put(struct store *store, const struct store_purge *purges, size_t count,
                             struct error *error) STATUS_MUST_CHECK;
 
-/* Reads records of a URL that are due, longest due first, into purges (room for limit). */
+/* Reads records of a URL that are due, the oldest first, into purges (room for limit). */
 enum status store_purge_list(struct store *store, const struct store_purge_query *query, struct arena *arena,
                              struct store_purge *purges, size_t *count, struct error *error) STATUS_MUST_CHECK;
 
-/* Removes the records with these tokens and sequences (nothing else of them is looked at); those already gone are no error. */
+/* Removes the records with these tokens and sequences, their only fields that count; missing ones are no error. */
 enum status store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
                                struct error *error) STATUS_MUST_CHECK;
 
 enum { STORE_RUN_ID_MAX = 40 };
 
-/* Which Redis the cache's entries are in, and the epoch that stands in all their keys (cache/trust.c). One record. */
+/* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */
 struct store_meta {
     int64_t epoch; /* 0: never set */
     char cache_run_id[STORE_RUN_ID_MAX + 1];
@@ -266,7 +265,7 @@ struct store_meta {
 
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error) STATUS_MUST_CHECK;
 
-/* Replaces the record if its epoch is still expected_epoch, in one operation; swapped tells whether it was. */
+/* Replaces the record if its epoch is still expected_epoch, in one operation; swapped: whether it was. */
 enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
                             struct error *error) STATUS_MUST_CHECK;
 

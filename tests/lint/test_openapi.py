@@ -77,6 +77,16 @@ def test_every_request_field_that_the_worker_reads_is_described():
     assert read - {name.lower() for name in ELSEWHERE} == described - in_urls
 
 
+def test_todos_have_the_fields_of_the_table():
+    rows = re.findall(r'X\(\w+, "(\w+)", \w+, \w+, (\w+),', text("src/base/todo.h"))
+    wanted = {"Todo": ("CREATE", "WRITE", "READ"), "NewTodo": ("CREATE", "WRITE")}
+    wanted |= {"TodoMembers": ("WRITE",), "TodoPatch": ("WRITE",)}
+    assert len(rows) >= 7
+    for schema, access in wanted.items():
+        described = list(SPEC["components"]["schemas"][schema]["properties"])
+        assert described == [name for name, client in rows if client in access], schema
+
+
 def test_every_answer_field_that_the_worker_sends_is_described():
     sent = set()
     for path in files(".c", under="src/api"):

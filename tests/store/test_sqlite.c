@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "fixture.h"
 #include "store/sqlite_sql.h"
 
@@ -32,12 +32,8 @@ static sqlite3 *foreign_open(const char *path)
     return db;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+/* What a foreign writer of this version names; newer columns have defaults. */
+#define THE_COLUMNS "id, name, description, done, v, created_at, updated_at"
 
 static void test_rows_outside_the_rules_are_kept_out(void **state)
 {
@@ -78,14 +74,41 @@ static void test_rows_outside_the_rules_are_kept_out(void **state)
     sqlite3 *db = foreign_open(path_of(fixture));
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
         char sql[256];
-        snprintf(sql, sizeof(sql), "INSERT INTO todos VALUES (%s)", values[i]);
+        snprintf(sql, sizeof(sql), "INSERT INTO todos (" THE_COLUMNS ") VALUES (%s)", values[i]);
         if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_CONSTRAINT)
             fail_msg("not refused: %s", values[i]);
     }
     /* At the edge of all rules at once, so that the refusals above are not for another reason. */
-    const char *edge = "INSERT INTO todos VALUES (printf('%064d', 1), printf('%0200d', 1),"
+    const char *edge = "INSERT INTO todos (" THE_COLUMNS ") VALUES (printf('%064d', 1), printf('%0200d', 1),"
                        " char(9, 10, 13, 127) || printf('%03996d', 1), 1, 1, 0, 253402300799999)";
     assert_int_equal(sqlite3_exec(db, edge, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void set_column(sqlite3 *db, const char *name, int64_t value, int want)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql), "UPDATE todos SET %s = %lld", name, (long long)value);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != want)
+        fail_msg("%s: %s", want == SQLITE_OK ? "refused" : "not refused", sql);
+}
+
+static void test_columns_have_the_limits_of_their_fields(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 1);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    sqlite3 *db = foreign_open(path_of(fixture));
+    for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
+        const struct todo_row *row = &TODO_ROWS[field];
+        if (row->type == TODO_TYPE_ID || row->type == TODO_TYPE_TEXT)
+            continue;
+        set_column(db, row->name.data, row->least, SQLITE_OK);
+        set_column(db, row->name.data, row->most, SQLITE_OK);
+        set_column(db, row->name.data, row->least - 1, SQLITE_CONSTRAINT);
+        if (row->most < INT64_MAX)
+            set_column(db, row->name.data, row->most + 1, SQLITE_CONSTRAINT);
+    }
     sqlite3_close(db);
 }
 
@@ -182,9 +205,9 @@ static void test_a_lock_held_elsewhere_stops_writes_in_time_and_no_reads(void **
     assert_int_equal(store_insert(hasty, &todo, NULL), STATUS_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     struct todo next = fixture_todo(&fixture->arena, 2);
-    int64_t began_ms = now_ms();
+    int64_t began_ms = clock_monotonic_ms();
     assert_int_equal(store_insert(hasty, &next, &error), STATUS_UNAVAILABLE);
-    assert_in_range(now_ms() - began_ms, 150, 2000);
+    assert_in_range(clock_monotonic_ms() - began_ms, 150, 2000);
     assert_non_null(strstr(error.text, "lock"));
     assert_stored(fixture, &todo);
     assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
@@ -202,7 +225,8 @@ static void test_a_read_ends_when_its_time_is_up(void **state)
     assert_int_equal(sqlite3_exec(db,
                                   "PRAGMA ignore_check_constraints = ON; BEGIN;"
                                   "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000)"
-                                  " INSERT INTO todos SELECT 'x' || i, '', '', 0, 1, i, 0 FROM n; COMMIT;",
+                                  " INSERT INTO todos (" THE_COLUMNS
+                                  ") SELECT 'x' || i, '', '', 0, 1, i, 0 FROM n; COMMIT;",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
@@ -211,9 +235,9 @@ static void test_a_read_ends_when_its_time_is_up(void **state)
     struct store_page page;
     struct error error = {0};
     struct todo todo;
-    int64_t began_ms = now_ms();
+    int64_t began_ms = clock_monotonic_ms();
     assert_int_equal(store_list(hasty, &query, &fixture->arena, &page, &error), STATUS_UNAVAILABLE);
-    assert_in_range(now_ms() - began_ms, 50, 1500);
+    assert_in_range(clock_monotonic_ms() - began_ms, 50, 1500);
     assert_non_null(strstr(error.text, "longer"));
     assert_int_equal(store_get(hasty, "nobody", &fixture->arena, &todo, &error), STATUS_NOT_FOUND);
     store_close(hasty);
@@ -351,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_EMPTY_STORE(test_rows_outside_the_rules_are_kept_out),
+        ON_EMPTY_STORE(test_columns_have_the_limits_of_their_fields),
         ON_EMPTY_STORE(test_a_row_that_breaks_a_rule_stops_an_insert_with_its_name),
         ON_EMPTY_STORE(test_a_row_with_bad_text_is_named_by_a_get_and_passed_over_by_a_list),
         ON_EMPTY_STORE(test_every_read_goes_by_an_index),
