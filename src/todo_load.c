@@ -219,9 +219,9 @@ static int report(const struct run *run)
     if (result->status != STATUS_OK)
         program_complain(PROGRAM, result->error.text);
     bool early = result->interrupted || result->status != STATUS_OK;
-    if (early && result->settled_row > 0)
+    if (early && result->finished_row > 0)
         fprintf(stderr, "%s: it ended early: all rows up to row %s are written or rejected, and no later ones\n",
-                PROGRAM, progress_number(number, result->settled_row));
+                PROGRAM, progress_number(number, result->finished_row));
     if (early && result->in_count > 0 && !run->line->dry_run)
         fprintf(stderr, "%s: the same command with --upsert completes it\n", PROGRAM);
     if (result->in_count == 0 && (early || result->reject_count > 0))

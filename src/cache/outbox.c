@@ -179,7 +179,7 @@ static size_t closed_first(struct store_fence *fences, size_t count)
     size_t closed_count = 0, open_count = 0;
     int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < count; i++)
-        if (fences[i].settled || fences[i].deadline_at_ms <= now_ms)
+        if (fences[i].is_closed || fences[i].deadline_at_ms <= now_ms)
             fences[closed_count++] = fences[i];
         else
             open[open_count++] = fences[i];
@@ -259,7 +259,7 @@ void outbox_owe(struct outbox *outbox, const struct token *token, const char *co
     struct owed *owed = mem_zalloc(sizeof(*owed) + id_count * sizeof(owed->fences[0]));
     owed->count = id_count;
     for (size_t i = 0; i < id_count; i++) {
-        owed->fences[i] = (struct store_fence){.token = *token, .settled = true};
+        owed->fences[i] = (struct store_fence){.token = *token, .is_closed = true};
         memcpy(owed->fences[i].id, ids[i], strlen(ids[i]) + 1);
     }
     LL_PREPEND(outbox->owed, owed);

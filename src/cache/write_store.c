@@ -90,7 +90,8 @@ static enum status outbox_put(const struct write_store *self, bool is_closed, st
     int64_t deadline_at_ms = self->begun_at_ms + self->options->settings->write_deadline_ms;
     struct store_fence *fences = mem_zalloc(self->id_count * sizeof(*fences));
     for (size_t i = 0; i < self->id_count; i++) {
-        fences[i] = (struct store_fence){.token = self->token, .deadline_at_ms = deadline_at_ms, .settled = is_closed};
+        fences[i] =
+            (struct store_fence){.token = self->token, .deadline_at_ms = deadline_at_ms, .is_closed = is_closed};
         memcpy(fences[i].id, self->ids[i], strlen(self->ids[i]) + 1);
     }
     enum status status = store_outbox_put(self->options->store, fences, self->id_count, error);
@@ -138,7 +139,7 @@ static enum status by_record_work(struct pool_job *job, struct error *error)
     enum status status = store_work(self, error);
     struct error left_open;
     if (status != STATUS_UNKNOWN && outbox_put(self, true, &left_open) != STATUS_OK)
-        log_warn(NULL, "outbox_not_settled", "token=%s error=\"%s\"", self->token.text, left_open.text);
+        log_warn(NULL, "outbox_not_closed", "token=%s error=\"%s\"", self->token.text, left_open.text);
     return status;
 }
 

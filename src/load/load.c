@@ -180,8 +180,8 @@ static void load_settle(struct load *load, const struct batch *batch)
         snprintf(reason, sizeof(reason), "id \"%s\" is taken (--upsert replaces what is there)", batch->ids[i]);
         rejects_add(load->options.rejects, batch->row_numbers[i], reason, batch->raws[i]);
     }
-    if (batch->last_row_number > load->result.settled_row)
-        load->result.settled_row = batch->last_row_number;
+    if (batch->last_row_number > load->result.finished_row)
+        load->result.finished_row = batch->last_row_number;
     load->fraction = batch->fraction;
 }
 
@@ -260,7 +260,7 @@ static void slot_on_retry(void *ctx)
     slot_send(ctx);
 }
 
-/* A batch without rows, or a dry run's, is settled without a store. */
+/* A batch without rows, or a dry run's, is finished without a store. */
 static void slot_write(struct slot *slot)
 {
     struct batch *batch = slot->batch;
@@ -378,7 +378,7 @@ static void load_on_guard_finished(void *ctx, enum status status, const struct e
     load->result.elapsed_ms = events_now_ms(load->options.events) - load->started_at_ms;
     load->result.reject_count = rejects_count(load->options.rejects);
     if (load->gap)
-        load->result.settled_row = 0;
+        load->result.finished_row = 0;
     load->done(load->ctx, &load->result);
 }
 

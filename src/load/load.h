@@ -44,7 +44,7 @@ struct load_result {
     bool interrupted;   /* by load_stop() */
     uint64_t in_count;  /* rows in the store (dry run: rows that would be) */
     uint64_t reject_count;
-    uint64_t settled_row; /* all rows up to this number are written or rejected; 0: unknown */
+    uint64_t finished_row; /* all rows up to this number are written or rejected; 0: unknown */
     int64_t elapsed_ms;
 };
 

@@ -32,4 +32,4 @@ libstore_a_SOURCES = \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
 	src/store/sqlite_store.c src/store/sqlite_store.h \
 	src/store/sqlite_todo.c src/store/sqlite_todo.h \
-	src/store/store.c src/store/store.h src/store/store_ops.h
+	src/store/store_dispatch.c src/store/store.h src/store/store_ops.h

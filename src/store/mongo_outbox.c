@@ -31,7 +31,7 @@ static bson_t *put_statement(const struct store_fence *fence, int64_t added_at_m
     fence_key(key, fence);
     return BCON_NEW("q", "{", "_id", BCON_UTF8(key), "}", "u", "{", "$set", "{", "token", BCON_UTF8(fence->token.text),
                     "id", BCON_UTF8(fence->id), "deadline_at", BCON_DATE_TIME(fence->deadline_at_ms), "settled",
-                    BCON_BOOL(fence->settled), "}", "$setOnInsert", "{", "added_at", BCON_DATE_TIME(added_at_ms), "}",
+                    BCON_BOOL(fence->is_closed), "}", "$setOnInsert", "{", "added_at", BCON_DATE_TIME(added_at_ms), "}",
                     "}", "upsert", BCON_BOOL(true));
 }
 
@@ -88,7 +88,7 @@ static bool fence_read(const bson_t *document, struct store_fence *fence)
                  BSON_ITER_HOLDS_BOOL(&settled);
     if (whole) {
         fence->deadline_at_ms = bson_iter_date_time(&deadline_at);
-        fence->settled = bson_iter_bool(&settled);
+        fence->is_closed = bson_iter_bool(&settled);
     }
     return whole;
 }

@@ -27,7 +27,7 @@ static enum status outbox_body(struct sqlite_connection *connection, void *ctx, 
         sqlite_bind_text(connection, 2, slice_of(fence->id));
         if (work->sql == SQL_OUTBOX_PUT) {
             sqlite_bind_int(connection, 3, fence->deadline_at_ms);
-            sqlite_bind_int(connection, 4, fence->settled);
+            sqlite_bind_int(connection, 4, fence->is_closed);
         }
         if (!sqlite_run(connection))
             return sqlite_failed(connection, "change the outbox", error);
@@ -63,7 +63,7 @@ enum status sqlite_outbox_list(struct store *store, struct store_fence *fences, 
         snprintf(fence->token.text, sizeof(fence->token.text), "%s", sqlite_column_text(connection, 0).data);
         snprintf(fence->id, sizeof(fence->id), "%s", sqlite_column_text(connection, 1).data);
         fence->deadline_at_ms = sqlite_column_int(connection, 2);
-        fence->settled = sqlite_column_int(connection, 3) != 0;
+        fence->is_closed = sqlite_column_int(connection, 3) != 0;
     }
     if (step == STEP_FAILED)
         status = sqlite_failed(connection, "read the outbox", error);

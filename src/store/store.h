@@ -199,13 +199,13 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
 
 /*
  * The outbox: fences that Redis could not take, kept beside the data until it can (cache/outbox.c). A record is the
- * fence of one writer on one id. It is open while the write may still be applied, and settled afterwards.
+ * fence of one writer on one id. It is open while the write may still be applied, and closed afterwards.
  */
 struct store_fence {
     struct token token; /* the writer's; with id, the record's key */
     char id[TODO_ID_MAX + 1];
-    int64_t deadline_at_ms; /* Unix time; then an open record counts as settled */
-    bool settled;
+    int64_t deadline_at_ms; /* Unix time; then an open record counts as closed */
+    bool is_closed;
 };
 
 /* Adds records, or replaces those with the same token and id. STATUS_OK: all of them. */

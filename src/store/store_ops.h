@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operations that a kind of store implements; store.c calls them. Private to store/.
+ * The operations that a kind of store implements; store_dispatch.c calls them. Private to store/.
  *
  * An operation has the type and the contract of the function store_NAME() in store.h or follow.h. The table names the
  * implementing functions directly. A store's own struct begins with struct store.

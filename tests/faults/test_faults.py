@@ -122,7 +122,7 @@ def test_workers_that_die_in_an_outage_lose_no_invalidation(make_stack, new_ids,
     run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.5)
     assert run.killed_workers() > 0 and run.count("outbox_total") > 0, "the fault didn't bite"
     run.assert_clean(slack_s=STALE_S)
-    # An open record of a worker that died is settled at its deadline.
+    # An open record of a worker that died is closed at its deadline.
     time.sleep(SHORT_MARKS["write_deadline_ms"] / 1000)
     run.assert_healed()
 

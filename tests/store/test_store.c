@@ -232,9 +232,9 @@ static void test_a_large_load_is_whole(void **state)
     free(todos);
 }
 
-static struct store_fence fence_of(unsigned token, const char *id, bool settled)
+static struct store_fence fence_of(unsigned token, const char *id, bool is_closed)
 {
-    struct store_fence fence = {.deadline_at_ms = 1700000000000 + token, .settled = settled};
+    struct store_fence fence = {.deadline_at_ms = 1700000000000 + token, .is_closed = is_closed};
     snprintf(fence.token.text, sizeof(fence.token.text), "%032u", token);
     snprintf(fence.id, sizeof(fence.id), "%s", id);
     return fence;
@@ -251,7 +251,7 @@ static void assert_outbox(struct fixture *fixture, size_t limit, const struct st
         assert_string_equal(got[i].token.text, wanted[i].token.text);
         assert_string_equal(got[i].id, wanted[i].id);
         assert_int_equal(got[i].deadline_at_ms, wanted[i].deadline_at_ms);
-        assert_int_equal(got[i].settled, wanted[i].settled);
+        assert_int_equal(got[i].is_closed, wanted[i].is_closed);
     }
 }
 
@@ -265,7 +265,7 @@ static void test_the_outbox_keeps_records_oldest_first(void **state)
     }
     assert_outbox(fixture, 8, fences, 3);
     assert_outbox(fixture, 2, fences, 2);
-    fences[0].settled = true;
+    fences[0].is_closed = true;
     fences[0].deadline_at_ms++;
     assert_int_equal(store_outbox_put(fixture->store, &fences[0], 1, NULL), STATUS_OK);
     assert_outbox(fixture, 8, fences, 3);

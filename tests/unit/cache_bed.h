@@ -115,7 +115,7 @@ void writer_start_many(struct writer *writer, struct worker *worker, const char 
 /* The first worker, held from here on, has fenced todo "a" and is about to call the store. */
 void bed_fence(struct bed *bed, struct writer *writer);
 
-/* Records in the outbox, open and settled. */
+/* Records in the outbox, open and closed. */
 size_t bed_outbox_count(const struct bed *bed);
 
 /* start and settle; returns its status. */

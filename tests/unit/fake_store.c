@@ -399,11 +399,11 @@ struct store_answer *fake_store_answer(struct store *store, const char *key)
     return kept ? &kept->answer : NULL;
 }
 
-size_t fake_store_outbox_count(const struct store *store, bool settled)
+size_t fake_store_outbox_count(const struct store *store, bool is_closed)
 {
     size_t count = 0;
     for (size_t i = 0; i < store->fence_count; i++)
-        count += store->fences[i].settled == settled ? 1 : 0;
+        count += store->fences[i].is_closed == is_closed ? 1 : 0;
     return count;
 }
 

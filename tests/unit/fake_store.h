@@ -46,7 +46,7 @@ int64_t fake_store_v(const struct store *store, const char *id); /* 0: it isn't 
 /* The answer kept under a key, its texts the store's; NULL: none. What a test changes in it is what the next request meets. */
 struct store_answer *fake_store_answer(struct store *store, const char *key);
 
-size_t fake_store_outbox_count(const struct store *store, bool settled);
+size_t fake_store_outbox_count(const struct store *store, bool is_closed);
 void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
 struct store_meta *fake_store_meta(struct store *store);
 

@@ -399,7 +399,7 @@ static void a_store_that_stays_away_ends_the_load(void **state)
     assert_int_equal(fake.result.status, STATUS_UNAVAILABLE);
     assert_string_equal(fake.result.error.text, "the store said so");
     assert_int_equal(fake.result.in_count, 0);
-    assert_int_equal(fake.result.settled_row, 0);
+    assert_int_equal(fake.result.finished_row, 0);
     assert_int_equal(fake.load_calls, 7);
     assert_in_range(fake.result.elapsed_ms, 5000, 30000);
 }
@@ -508,7 +508,7 @@ static void interrupted_it_finishes_what_it_began_and_tells_how_far(void **state
     assert_true(fake.result.interrupted);
     assert_in_range(fake.load_calls, 2, 2 + under_way);
     assert_int_equal(fake.result.in_count, fake.row_count);
-    assert_int_equal(fake.result.settled_row, fake.row_count);
+    assert_int_equal(fake.result.finished_row, fake.row_count);
     assert_in_range(fake.row_count, 2000, 7000);
     char id[16];
     snprintf(id, sizeof(id), "%zu", fake.row_count);
@@ -529,7 +529,7 @@ static void interrupted_in_a_pause_it_does_not_wait(void **state)
     finish();
     assert_int_equal(fake.now_ms, stopped_at_ms);
     assert_int_equal(fake.load_calls, 3);
-    assert_int_equal(fake.result.settled_row, 0); /* nobody knows */
+    assert_int_equal(fake.result.finished_row, 0); /* nobody knows */
 }
 
 static void an_input_that_breaks_off_keeps_what_was_read(void **state)
@@ -542,7 +542,7 @@ static void an_input_that_breaks_off_keeps_what_was_read(void **state)
     finish();
     assert_int_equal(fake.result.status, STATUS_UNAVAILABLE);
     assert_int_equal(fake.result.in_count, 1);
-    assert_int_equal(fake.result.settled_row, 1);
+    assert_int_equal(fake.result.finished_row, 1);
     buf_fini(&bytes);
 }
 

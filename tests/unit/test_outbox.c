@@ -39,7 +39,7 @@ static void regain_redis(struct bed *bed)
 
 /* ---- Redis is away ---- */
 
-static void without_redis_the_outbox_is_written_before_and_settled_after(void **state)
+static void without_redis_the_outbox_is_written_before_and_closed_after(void **state)
 {
     struct bed *bed = *state;
     lose_redis(bed);
@@ -97,7 +97,7 @@ static void without_redis_and_outbox_nothing_is_written(void **state)
     assert_int_equal(fake_store_v(bed->store, "a"), 1);
 }
 
-static void an_outbox_record_that_was_not_settled_counts_after_its_deadline(void **state)
+static void an_outbox_record_that_was_not_closed_counts_after_its_deadline(void **state)
 {
     struct bed *bed = *state;
     lose_redis(bed);
@@ -162,7 +162,7 @@ static void redis_may_go_at_any_step_of_a_write(void **state)
     }
 }
 
-static void an_unfence_that_fails_becomes_a_settled_record(void **state)
+static void an_unfence_that_fails_becomes_a_closed_record(void **state)
 {
     struct bed *bed = *state;
     struct writer writer;
@@ -218,7 +218,7 @@ static void what_becomes_owed_while_a_debt_is_paid_is_kept_too(void **state)
     assert_int_equal(fake_store_outbox_count(bed->store, true), 2);
 }
 
-static void a_settled_record_takes_the_place_of_an_unfence_in_another_epoch(void **state)
+static void a_closed_record_takes_the_place_of_an_unfence_in_another_epoch(void **state)
 {
     struct bed *bed = *state;
     struct worker *worker = &bed->workers[0];
@@ -378,17 +378,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
     const struct CMUnitTest tests[] = {
-        TEST(without_redis_the_outbox_is_written_before_and_settled_after),
+        TEST(without_redis_the_outbox_is_written_before_and_closed_after),
         TEST(with_refuse_nothing_is_written_without_redis),
         TEST(with_refuse_a_fence_that_fails_refuses_the_write),
         TEST(without_redis_and_outbox_nothing_is_written),
-        TEST(an_outbox_record_that_was_not_settled_counts_after_its_deadline),
+        TEST(an_outbox_record_that_was_not_closed_counts_after_its_deadline),
         TEST(an_unknown_outcome_without_redis_leaves_the_record_open),
         TEST(redis_may_go_at_any_step_of_a_write),
-        TEST(an_unfence_that_fails_becomes_a_settled_record),
+        TEST(an_unfence_that_fails_becomes_a_closed_record),
         TEST(what_neither_redis_nor_the_store_takes_is_owed),
         TEST(what_becomes_owed_while_a_debt_is_paid_is_kept_too),
-        TEST(a_settled_record_takes_the_place_of_an_unfence_in_another_epoch),
+        TEST(a_closed_record_takes_the_place_of_an_unfence_in_another_epoch),
         TEST(a_write_through_the_outbox_ends_with_an_unfence_if_redis_is_back),
         TEST(a_drain_looks_again_if_a_write_has_ended_meanwhile),
         TEST(a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence),

@@ -30,9 +30,9 @@ static uint64_t moves(const struct bed *bed)
     return bed_counter(&bed->workers[0], STAT_EPOCH_MOVED) + bed_counter(&bed->workers[1], STAT_EPOCH_MOVED);
 }
 
-static void add_record(struct bed *bed, const char *id, bool settled)
+static void add_record(struct bed *bed, const char *id, bool is_closed)
 {
-    struct store_fence fence = {.token = token_new(), .deadline_at_ms = fake_now_ms() + 10000, .settled = settled};
+    struct store_fence fence = {.token = token_new(), .deadline_at_ms = fake_now_ms() + 10000, .is_closed = is_closed};
     memcpy(fence.id, id, strlen(id) + 1);
     fake_store_outbox_add(bed->store, &fence);
 }
@@ -257,8 +257,8 @@ static void more_records_than_one_listing_holds_are_all_drained(void **state)
     assert_int_equal(bed_outbox_count(bed), 0);
 }
 
-/* Open records fill the listing: what is settled behind them can't be seen, so nothing may be trusted yet. */
-static void settled_records_behind_many_open_ones_are_not_passed_over(void **state)
+/* Open records fill the listing: what is closed behind them can't be seen, so nothing may be trusted yet. */
+static void closed_records_behind_many_open_ones_are_not_passed_over(void **state)
 {
     struct bed *bed = *state;
     char id[16];
@@ -522,7 +522,7 @@ int main(void)
         TEST(the_outbox_is_drained_before_the_first_read_is_trusted),
         TEST(an_open_record_is_fenced_and_stays),
         TEST(more_records_than_one_listing_holds_are_all_drained),
-        TEST(settled_records_behind_many_open_ones_are_not_passed_over),
+        TEST(closed_records_behind_many_open_ones_are_not_passed_over),
         TEST(records_made_elsewhere_are_drained_each_second),
         TEST(an_epoch_moved_by_somebody_else_is_noticed_at_the_next_tend),
         TEST(a_worker_follows_the_record_to_another_redis),
