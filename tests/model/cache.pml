@@ -27,12 +27,12 @@
  * Why few steps do, and none is missed:
  *   - A hit is one step: it begins, reads the entry and ends at once. One that takes longer has less to fulfil, for it began
  *     earlier, and binds others later.
- *   - A reader that boards a flight begins at that moment, whether there is an entry or not. Its HGETALL came before, and it may have
+ *   - A reader that joins a flight begins at that moment, whether there is an entry or not. Its HGETALL came before, and it may have
  *     had any reason not to take the entry (absent, over, broken). Beginning earlier would bind it less.
  *   - A script and its reply are one step. Between them the process does nothing that needs the reply, but for one thing:
- *     readers may board. They can't board a flight whose script Redis has run, but whose reply the process hasn't seen, if
+ *     readers may join. They can't join a flight whose script Redis has run, but whose reply the process hasn't seen, if
  *     they began after that: their own HGETALL is behind that script on the same connection, and its reply is behind that reply. Those
- *     who began before are here readers that boarded before. (Without trust there is no HGETALL: see outbox.pml.)
+ *     who began before are here readers that joined before. (Without trust there is no HGETALL: see outbox.pml.)
  *   - An unfence and the answer are one step: an answer that comes later binds readers later.
  *   - A flight that waits for another's lease asks again; when its patience is over, or Redis has given it an error, it reads without
  *     a lease. Here it may do that at once.
@@ -233,7 +233,7 @@ inline answer(r, version)
 }
 
 /* Joiners who may not take the value are the owners of a new flight. */
-inline land(p, version, is_for_all)
+inline finish(p, version, is_for_all)
 {
     flight[p] = GROUNDED;
     granted[p] = false;
@@ -292,7 +292,7 @@ end:
         flight[p] == ACQUIRING && entry != NONE ->
         printf("P%d finds %d\n", p, entry);
         version = entry;
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == ACQUIRING && LEASE_IS_FREE ->
@@ -326,7 +326,7 @@ end:
     :: d_step {
         flight[p] == FETCHED && !granted[p] ->
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] == FETCHED && granted[p] && LEASE_IS_HELD(p) ->
@@ -334,20 +334,20 @@ end:
         version = value[p];
         fill(p, version);
         check_entry();
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == FETCHED && granted[p] && LEASE_IS_HELD(p) ->
         printf("P%d can't fill, Redis is full\n", p);
         version = value[p];
         fill_when_full(p);
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] == FETCHED && granted[p] && !LEASE_IS_HELD(p) ->
         printf("P%d's fill is refused\n", p);
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] != GROUNDED ->
@@ -358,7 +358,7 @@ end:
     od
 }
 
-active [READERS] proctype boarding()
+active [READERS] proctype joining()
 {
     byte r = _pid - WRITERS - PROCESSES;
 end:
@@ -372,7 +372,7 @@ end:
             flight[PROCESS_OF(r)] = ACQUIRING;
             reader[r] = OWNER
         :: flight[PROCESS_OF(r)] == ACQUIRING ->
-            printf("R%d boards before the store is asked\n", r);
+            printf("R%d joins before the store is asked\n", r);
             reader[r] = OWNER
         :: else ->
             printf("R%d joins late\n", r);

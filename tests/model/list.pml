@@ -9,7 +9,7 @@
  *     mark is live. So several flights may fill, and nothing tells one writer of another: nothing is published.
  *   - A hit is two steps, GET of the generation and HGETALL of the page: pipelined, but others' commands may come between. So readers
  *     that ask are modelled, by reader 1, and one that asked takes `least` when its GET runs. A reader whose two answers don't
- *     agree boards a flight; that is here another read, which begins later and is bound more.
+ *     agree joins a flight; that is here another read, which begins later and is bound more.
  *   - Neither has the reader of a page to look at the writers' set.
  *
  * Generations are random tokens, each new one unlike all before. It is enough to know who holds the one that Redis has now
@@ -248,7 +248,7 @@ inline answer(r, version)
     least[r] = 0
 }
 
-inline land(p, version, is_for_all)
+inline finish(p, version, is_for_all)
 {
     flight[p] = GROUNDED;
     granted[p] = false;
@@ -299,13 +299,13 @@ end:
         version = value[p];
         list_fill(version);
         check_page();
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == FETCHED && (!granted[p] || !FILL_IS_ACCEPTED(p)) ->
         printf("P%d doesn't fill\n", p);
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] != GROUNDED ->
@@ -341,7 +341,7 @@ end:
             flight[PROCESS_OF(r)] = ACQUIRING;
             reader[r] = OWNER
         :: flight[PROCESS_OF(r)] == ACQUIRING ->
-            printf("R%d boards before the store is asked\n", r);
+            printf("R%d joins before the store is asked\n", r);
             reader[r] = OWNER
         :: else ->
             printf("R%d joins late\n", r);
