@@ -4,6 +4,7 @@
  *
  *   todo_read.c, list_read.c -- flight.c -- pool --> store    a read: how it hits, misses and fills
  *   change.c -- write.c -- fence.c, outbox.c                  a write: how it deletes entries, twice
+ *   doubt.c                                                   marks past their deadline, until the store tells
  *   trust.c, identity.c, epoch.c                              trust: which Redis this is, and under which epoch
  *   keys.c, entry.c, page.c, scripts.c, lifetime.c            what Redis holds, by which steps, and for how long
  *   cdn/                                                      below this room: purges of caches in front
@@ -24,6 +25,7 @@
 
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/doubt.h"
 #include "cache/epoch.h"
 #include "cache/flight.h"
 #include "cache/outbox.h"
@@ -49,6 +51,7 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
         return status;
     }
     cache->redis = trust_redis(cache->trust);
+    cache->doubt = doubt_new(&cache->options, cache->trust);
     *out = cache;
     return STATUS_OK;
 }
@@ -59,6 +62,7 @@ void cache_free(struct cache *cache)
         return;
     bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
     trust_free(cache->trust);
+    doubt_free(cache->doubt);
     outbox_free(cache->outbox);
     purger_free(cache->purger);
     free(cache);
