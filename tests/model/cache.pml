@@ -12,7 +12,7 @@
  * What can go wrong, at any moment: a worker is killed at any point of a write; the store refuses a write, applies it long after its
  * worker gave it up (STATUS_UNKNOWN, or killed), or never; a read from the store fails; a process with its flight and readers is killed;
  * entry or lease expire or are evicted; the writers' set is evicted when no write is in flight, and with LOST_MARKS at any
- * moment; a mark runs out when its write can't be applied any more; Redis is full when a fill comes.
+ * moment; a mark runs out when its worker no longer asks the store, though the write may become visible later; Redis is full when a fill comes.
  *
  * Promised (asserted):
  *   history  a read returns no version below what a write or read that ended before it began has shown (`shown`; a reader
@@ -207,7 +207,7 @@ end:
         check_entry()
     }
     :: d_step {
-        mark[w] == LIVE && (write[w] == STORED || write[w] == OVER) ->
+        mark[w] == LIVE && (write[w] == STORED || write[w] == UNKNOWN || write[w] == OVER) ->
         printf("W%d's mark runs out\n", w);
         mark[w] = RUN_OUT;
         check_entry()
@@ -410,9 +410,15 @@ end:
         check_entry()
     }
     :: d_step {
-        CARD > 0 && !WRITERS_ARE_LIVE ->
+        CARD > 0 && !WRITERS_ARE_LIVE && !AN_OUTCOME_IS_UNKNOWN ->
         printf("the writers' set expires\n");
         lose_marks()
+    }
+    :: d_step {
+        CARD > 0 && A_MARK_HAS_RUN_OUT && !AN_OUTCOME_IS_UNKNOWN ->
+        printf("the store has shown where it stands: marks past their deadline go\n");
+        clear();
+        check_entry()
     }
     :: d_step {
         CARD > 0 && MAY_LOSE_MARKS ->

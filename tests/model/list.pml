@@ -91,8 +91,6 @@ inline list_fence(w)
 #ifndef MUTANT_FENCE_KEEPS_GENERATION
     new_generation();
 #endif
-    mark[0] = (mark[0] == RUN_OUT -> ABSENT : mark[0]);
-    mark[1] = (mark[1] == RUN_OUT -> ABSENT : mark[1]);
     mark[w] = LIVE
 }
 
@@ -104,11 +102,21 @@ inline list_unfence(w)
     mark[w] = ABSENT
 }
 
-#ifdef MUTANT_ACQUIRE_IGNORES_WRITERS
+#if defined(MUTANT_ACQUIRE_IGNORES_WRITERS)
 #define LIST_MAY_FILL true
-#else
+#elif defined(MUTANT_TIME_ENDS_MARKS)
 #define LIST_MAY_FILL (!A_MARK_IS_LIVE)
+#else
+#define LIST_MAY_FILL (mark[0] == ABSENT && mark[1] == ABSENT)
 #endif
+
+/* Of marks that were past their deadline when the barrier began. */
+inline list_clear()
+{
+    drop_generation();
+    mark[0] = (mark[0] == RUN_OUT -> ABSENT : mark[0]);
+    mark[1] = (mark[1] == RUN_OUT -> ABSENT : mark[1])
+}
 
 inline list_acquire(p)
 {
@@ -228,7 +236,7 @@ end:
         check_page()
     }
     :: d_step {
-        mark[w] == LIVE && (write[w] == STORED || write[w] == OVER) ->
+        mark[w] == LIVE && (write[w] == STORED || write[w] == UNKNOWN || write[w] == OVER) ->
         printf("W%d's mark runs out\n", w);
         mark[w] = RUN_OUT;
         check_page()
@@ -393,7 +401,13 @@ end:
         drop_generation()
     }
     :: d_step {
-        (mark[0] != ABSENT || mark[1] != ABSENT) && (!A_MARK_IS_LIVE || MAY_LOSE_MARKS) ->
+        (mark[0] == RUN_OUT || mark[1] == RUN_OUT) && !AN_OUTCOME_IS_UNKNOWN ->
+        printf("the store has shown where it stands: marks past their deadline go\n");
+        list_clear();
+        check_page()
+    }
+    :: d_step {
+        (mark[0] != ABSENT || mark[1] != ABSENT) && (!A_MARK_IS_LIVE || MAY_LOSE_MARKS) && !AN_OUTCOME_IS_UNKNOWN ->
         printf("the writers' set is lost, or expires\n");
         mark[0] = ABSENT;
         mark[1] = ABSENT;

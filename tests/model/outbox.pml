@@ -11,7 +11,7 @@
  * What can go wrong, at any moment: a link is cut, before a script reached Redis, after Redis ran it and before the answer, or
  * so that the script arrives late, when its worker has long given it up; a worker is killed at any point of a write; the store
  * applies a write late or never (STATUS_UNKNOWN), or refuses the record that settles; a removal from the outbox fails; a mark
- * runs out when its write can't be applied any more.
+ * is removed when its write can't be applied any more, as store_barrier() shows (cache.pml has that in steps).
  *
  * Promised (asserted):
  *   history  a read of a worker that trusts Redis, and the answer of a flight, show no version below what was answered before it
@@ -327,7 +327,7 @@ end:
 
 /* ---- A drain ---- */
 
-/* is_late: the deadlines of open records are over by the clock of this worker, so that they count as closed. */
+/* is_late: the deadlines of open records are over by the clock of this worker, and store_barrier() has shown where the store stands. */
 inline list_records(p, is_late)
 {
     LIST(p, 0) = (outbox[0] == OPEN && is_late && !MAY_BE_APPLIED(0) -> DONE : outbox[0]);
