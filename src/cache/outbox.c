@@ -11,7 +11,8 @@
  * will be (doubt.c tells why the deadline alone is not enough).
  *
  * Every worker drains, and draining twice does no harm. A worker may fence from an old listing what another has already
- * unfenced; then that mark runs out at its deadline, and readers bypass the cache until then: slower, never stale.
+ * unfenced; then that mark stays until doubt.c removes it, and readers bypass the cache until then: slower, never
+ * stale.
  *
  * Guarantees: a drain removes a record only after Redis has answered both of its scripts, on the connection that the
  * drain began with, and under the epoch that still stands in the store after that. So a worker that is late to learn of

@@ -22,7 +22,7 @@
  *
  * Unfence failed: a closed record goes to the outbox. If the store cannot take it either, this process keeps it
  * (outbox_owe). So an invalidation is lost only with every process that knows it, and a worker killed anywhere leaves
- * at worst a mark that runs out.
+ * at worst a mark that is in doubt (doubt.c).
  *
  * What happens on the pool thread, and what if the epoch moves on before the commit: write_store.c. With caches in
  * front the answer waits a little for their acknowledgement: cdn/purger.c.
@@ -216,7 +216,7 @@ static void note_outcome(struct write_flow *flow, enum status status, const stru
         flow->error = *error;
 }
 
-/* Fenced in Redis. If the outcome is unknown, the mark must run out by itself. */
+/* Fenced in Redis. If the outcome is unknown, the mark stays; doubt.c removes it. */
 static void on_fenced_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct write_flow *flow = container_of(job, struct write_flow, store.job);
@@ -233,7 +233,7 @@ static void on_fenced_stored(struct pool_job *job, enum status status, const str
         write_clear(flow);
 }
 
-/* Fenced by a record. Unless something was written, its record is closed, or runs out at its deadline. */
+/* Fenced by a record. Unless something was written, its record is closed, or is in doubt after its deadline. */
 static void on_recorded_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct write_flow *flow = container_of(job, struct write_flow, store.job);

@@ -91,8 +91,9 @@ enum status mongo_meta_swap(struct store *store, int64_t expected_epoch, const s
 /* ---- The barrier ---- */
 
 /*
- * A write that a majority acknowledges. What the primary applied before it comes before it in the oplog, and is majority
- * committed as well; what it has not applied by now is lost with the primary that had it, or over its time limit.
+ * A write that a majority acknowledges. What the primary applied before it comes before it in the oplog, and is
+ * majority committed as well; what it has not applied by now is lost with the primary that had it, or over its time
+ * limit.
  */
 enum status mongo_barrier(struct store *store, struct error *error)
 {

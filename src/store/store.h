@@ -256,8 +256,8 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
                                struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Shows where the store stands: STATUS_OK only if every write that could be applied before the call is now visible to all
- * reads, or never will be.
+ * Shows where the store stands: STATUS_OK only if every write that could be applied before the call is now visible to
+ * all reads, or never will be.
  */
 enum status store_barrier(struct store *store, struct error *error) STATUS_MUST_CHECK;
 
