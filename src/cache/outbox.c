@@ -66,7 +66,7 @@ static void outbox_list(struct outbox *outbox);
 
 static void outbox_run(struct outbox *outbox, pool_work_fn work, pool_done_cb done)
 {
-    outbox->job = (struct pool_job){.work = work, .done = done};
+    outbox->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
     pool_run(outbox->options->pool, &outbox->job);
 }
 
@@ -294,7 +294,7 @@ void outbox_tend(struct outbox *outbox)
         return;
     outbox->paying = outbox->owed;
     LL_DELETE(outbox->owed, outbox->paying);
-    outbox->owed_job = (struct pool_job){.work = owed_work, .done = on_owed_put};
+    outbox->owed_job = (struct pool_job){.lane = POOL_CARE, .work = owed_work, .done = on_owed_put};
     pool_run(outbox->options->pool, &outbox->owed_job);
 }
 

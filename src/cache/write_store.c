@@ -153,7 +153,7 @@ static enum status record_work(struct pool_job *job, struct error *error)
 
 static void write_store_run(struct write_store *self, pool_work_fn work, pool_done_cb done)
 {
-    self->job = (struct pool_job){.work = work, .done = done};
+    self->job = (struct pool_job){.lane = POOL_WRITE, .work = work, .done = done};
     pool_run(self->options->pool, &self->job);
 }
 
