@@ -239,6 +239,9 @@ enum status mongo_batch_send(struct mongo_batch *batch, const char *action, stru
     bool sent = mongoc_client_write_command_with_opts(session->client, session->server->database, command, NULL, &reply,
                                                       &failure);
     bool failed = statements_failed(&reply, &failure) || !sent;
+    bson_iter_t matched;
+    if (bson_iter_init_find(&matched, &reply, "n"))
+        batch->matched_count += bson_iter_as_int64(&matched);
     enum status status = failed ? mongo_write_failed(action, &reply, &failure, error) : STATUS_OK;
     bson_destroy(&reply);
     bson_destroy(command);

@@ -38,6 +38,7 @@ struct store {
     size_t kept_count;
     struct store_fence fences[FENCES_MAX];
     size_t fence_count;
+    int64_t last_place;
     struct store_meta meta;
     bool away;
     unsigned calls[FAKE_CALLS];
@@ -299,28 +300,34 @@ enum status store_outbox_put(struct store *store, const struct store_fence *fenc
     return status;
 }
 
-enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
-                              struct error *error)
+enum status store_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
+                              size_t limit, size_t *count, struct error *error)
 {
     enum status status = call_begin(store, FAKE_OUTBOX_LIST, error);
     *count = 0;
     if (status != STATUS_OK)
         return status;
-    *count = store->fence_count < limit ? store->fence_count : limit;
-    memcpy(fences, store->fences, *count * sizeof(*fences));
+    for (size_t i = 0; i < store->fence_count && *count < limit; i++)
+        if (!after || store->fences[i].place > after->place)
+            fences[(*count)++] = store->fences[i];
     return STATUS_OK;
 }
 
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
-                                struct error *error)
+                                size_t *changed_count, struct error *error)
 {
     enum status status = call_begin(store, FAKE_OUTBOX_REMOVE, error);
+    *changed_count = 0;
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < count; i++) {
         struct store_fence *fence = fence_find(store, &fences[i]);
         if (!fence)
             continue;
+        if (fence->is_closed != fences[i].is_closed || fence->deadline_at_ms != fences[i].deadline_at_ms) {
+            ++*changed_count;
+            continue;
+        }
         size_t behind = store->fence_count - (size_t)(fence - store->fences) - 1;
         memmove(fence, fence + 1, behind * sizeof(*fence));
         store->fence_count--;
@@ -411,7 +418,11 @@ void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
 {
     struct store_fence *old = fence_find(store, fence);
     bug_unless(old || store->fence_count < FENCES_MAX, "the fake store's outbox is full");
-    *(old ? old : &store->fences[store->fence_count++]) = *fence;
+    int64_t place = old ? old->place : ++store->last_place;
+    if (!old)
+        old = &store->fences[store->fence_count++];
+    *old = *fence;
+    old->place = place;
 }
 
 struct store_meta *fake_store_meta(struct store *store)
