@@ -45,6 +45,7 @@ struct store {
     enum fake_call fails;
     unsigned fails_after;
     enum status fails_with; /* STATUS_OK: none is to fail */
+    int64_t slow_ms[FAKE_CALLS];
 };
 
 /* Notes the call; any status but STATUS_OK is its end, STATUS_UNKNOWN after it was applied. */
@@ -52,6 +53,8 @@ static enum status call_begin(struct store *store, enum fake_call call, struct e
 {
     fake_journal_add(names[call]);
     store->calls[call]++;
+    fake_clock_move(store->slow_ms[call]);
+    store->slow_ms[call] = 0;
     if (store->away)
         return error_set(error, STATUS_UNAVAILABLE, "the fake store is away");
     if (store->fails_with == STATUS_OK || store->fails != call || store->fails_after-- > 0)
@@ -375,6 +378,11 @@ void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, en
     store->fails = call;
     store->fails_after = skip;
     store->fails_with = status;
+}
+
+void fake_store_slow(struct store *store, enum fake_call call, int64_t ms)
+{
+    store->slow_ms[call] = ms;
 }
 
 unsigned fake_store_calls(const struct store *store, enum fake_call call)

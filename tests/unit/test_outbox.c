@@ -129,6 +129,18 @@ static void an_unknown_outcome_without_redis_leaves_the_record_open(void **state
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
 }
 
+/* W's worker was frozen behind its open record, and another worker may have drained that since: W must not rely on it. */
+static void a_record_that_was_not_closed_before_its_deadline_is_made_again(void **state)
+{
+    struct bed *bed = *state;
+    lose_redis(bed);
+    fake_store_slow(bed->store, FAKE_LOAD, bed->settings.write_deadline_ms + 1);
+    fake_store_fail(bed->store, FAKE_OUTBOX_PUT, 1, STATUS_UNAVAILABLE);
+    assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
+    assert_journal("outbox_put load outbox_put outbox_put");
+    assert_int_equal(fake_store_outbox_count(bed->store, true), 1);
+}
+
 /* ---- A drain ---- */
 
 static struct store_fence fence_of(int number, bool is_closed, int64_t deadline_at_ms)
@@ -431,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(without_redis_the_outbox_is_written_before_and_closed_after),
         TEST(with_refuse_nothing_is_written_without_redis),
+        TEST(a_record_that_was_not_closed_before_its_deadline_is_made_again),
         TEST(a_drain_removes_no_record_that_was_closed_since_it_was_listed),
         TEST(open_records_hide_no_closed_ones),
         TEST(with_refuse_a_fence_that_fails_refuses_the_write),
