@@ -402,6 +402,12 @@ void fake_store_put(struct store *store, const char *id, int64_t v)
     row_set(store, &todo);
 }
 
+void fake_store_remove(struct store *store, const char *id)
+{
+    if (row_find(store, id))
+        row_remove(store, id);
+}
+
 int64_t fake_store_v(const struct store *store, const char *id)
 {
     const struct row *row = row_find(store, id);
