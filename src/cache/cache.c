@@ -4,7 +4,7 @@
  *
  *   todo_read.c, list_read.c -- flight.c -- pool --> store       how a read hits, misses and fills
  *   change.c -- write.c -- fence.c, outbox.c                     how a write takes entries away, before and after it
- *   trust.c, identity.c, epoch.c                                 which Redis, which epoch, may it be believed
+ *   trust.c, identity.c, epoch.c, beat.c                         which Redis, store and epoch, may it be believed
  *   keys.c, entry.c, page.c, scripts.c, lifetime.c               what lies in Redis, by which steps, for how long
  *   cdn/                                                         caches in front; below this room
  *   follow/, audit/                                              what others write; is it all true: above this room
@@ -90,6 +90,16 @@ void cache_tend(struct cache *cache)
         purger_tend(cache->purger);
     outbox_tend(cache->outbox);
     trust_tend(cache->trust);
+}
+
+void cache_note_write(struct cache *cache)
+{
+    trust_note_write(cache->trust);
+}
+
+bool cache_settle(struct cache *cache)
+{
+    return trust_settle(cache->trust);
 }
 
 void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx)

@@ -5,6 +5,7 @@ libcache_a_SOURCES = \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c src/cache/change.h \
 	src/cache/entry.c src/cache/entry.h \
+	src/cache/beat.c src/cache/beat.h \
 	src/cache/epoch.c src/cache/epoch.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
@@ -30,6 +31,7 @@ nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
 
 CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
+	src/cache/scripts/beat.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
 	src/cache/scripts/invalidate.lua \

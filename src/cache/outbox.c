@@ -54,6 +54,7 @@ struct outbox {
     unsigned calls_left; /* fences and unfences without an outcome */
     bool is_refused;     /* one of them */
     bool has_news;       /* since the last listing began */
+    bool has_removed;    /* since the last drain began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
@@ -103,6 +104,7 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
         outbox_end(outbox, is_done ? DRAIN_DONE : DRAIN_UNFINISHED);
         return;
     }
+    outbox->has_removed = true;
     stats_add(outbox->options->stats, STAT_OUTBOX_DRAINED, outbox->closed_count);
     log_info(NULL, "outbox_drained", "records=%zu", outbox->closed_count);
     if (outbox->count == DRAIN_MAX)
@@ -225,6 +227,7 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
     bug_unless(!outbox->is_draining, "two drains at once");
     outbox->is_draining = true;
     outbox->is_cut = false;
+    outbox->has_removed = false;
     outbox->done = done;
     outbox->ctx = ctx;
     outbox->redis = redis;
@@ -235,6 +238,11 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
 void outbox_cut(struct outbox *outbox)
 {
     outbox->is_cut = true;
+}
+
+bool outbox_has_removed(const struct outbox *outbox)
+{
+    return outbox->has_removed;
 }
 
 bool outbox_is_idle(const struct outbox *outbox)

@@ -115,6 +115,17 @@ static struct redis_reply *run_acquire(const struct call *call)
     return fake_reply_text(SLICE("FILL"));
 }
 
+static struct redis_reply *run_beat(const struct call *call)
+{
+    struct fake_server *server = call->server;
+    const struct slice known = pair_value(pair_find(key_find(server, call->keys[0]), ""));
+    if (known.data && atoll(known.data) > atoll(call->args[0]))
+        return fake_reply_text(known);
+    if (!server->full)
+        text_set(server, call->keys[0], call->raw_args[0], atoll(call->args[1]));
+    return fake_reply_text(call->raw_args[0]);
+}
+
 static struct redis_reply *run_fence(const struct call *call)
 {
     for (size_t i = 0; i < call->key_count; i += 3) {
@@ -282,6 +293,7 @@ static const struct {
     struct redis_reply *(*run)(const struct call *call);
 } scripts[FAKE_SCRIPT_COUNT] = {
     FAKE_SCRIPT(ACQUIRE, acquire),
+    FAKE_SCRIPT(BEAT, beat),
     FAKE_SCRIPT(FENCE, fence),
     FAKE_SCRIPT(FILL, fill),
     FAKE_SCRIPT(INVALIDATE, invalidate),
