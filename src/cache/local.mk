@@ -2,10 +2,10 @@
 noinst_LIBRARIES += libcache.a
 CACHE_LIBS = -lm
 libcache_a_SOURCES = \
+	src/cache/beat.c src/cache/beat.h \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c src/cache/change.h \
 	src/cache/entry.c src/cache/entry.h \
-	src/cache/beat.c src/cache/beat.h \
 	src/cache/epoch.c src/cache/epoch.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
@@ -18,6 +18,7 @@ libcache_a_SOURCES = \
 	src/cache/outbox.c src/cache/outbox.h \
 	src/cache/page.c src/cache/page.h \
 	src/cache/reader.c src/cache/reader.h \
+	src/cache/record.c src/cache/record.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c src/cache/todo_read.h \
 	src/cache/trust.c src/cache/trust.h \
