@@ -14,6 +14,9 @@
  * The store needs no other identity: an epoch is made with its record and never comes twice (epoch.c). So two stores
  * with the same epoch are copies of each other, and only their beats can tell them apart.
  *
+ * An epoch that was left (a purge, another Redis) may come back with a restored store too, and no beat may have followed
+ * the last writes in it. So each worker that leaves an epoch tells Redis a beat for it that is later than all.
+ *
  * Races. A beat moves on only from the beat that Redis has been compared with, in one operation of the store; so no
  * beat hides that the store went back. In Redis an earlier beat never replaces a later one. A later beat in Redis may
  * also be news from a faster worker: so the store is read once more before it counts as gone back (trust.c). If a
@@ -57,6 +60,16 @@ void beat_tell(struct redis *redis, const struct settings *settings, const struc
     const struct slice args[] = {slice_of_int64(number, beat->number), slice_of_int64(ttl_ms, beat_ttl_ms(settings))};
     const struct slice keys[] = {key_slice(&key)};
     script_run(redis, SCRIPT_BEAT, keys, 1, args, 2, on_reply, ctx);
+}
+
+static void on_left(void *ctx, const struct redis_reply *reply)
+{
+    (void)ctx, (void)reply; /* another worker tells it as well, or nothing is known of that epoch */
+}
+
+void beat_leave(struct redis *redis, const struct settings *settings, int64_t epoch)
+{
+    beat_tell(redis, settings, &(struct beat){.epoch = epoch, .number = INT64_MAX}, on_left, NULL);
 }
 
 /* A number too large for a beat is no worker's: later than all, so the epoch moves on to a key of its own. */

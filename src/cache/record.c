@@ -47,6 +47,7 @@ struct record {
     struct store_meta meta;
     struct beat job_known;
     const char *moved_for; /* NULL: the epoch was not moved */
+    int64_t moved_from;
 };
 
 static void record_read(struct record *record);
@@ -166,6 +167,7 @@ static enum status check_work(struct pool_job *job, struct error *error)
         if (status != STATUS_OK)
             return status;
         if (moved) {
+            record->moved_from = record->meta.epoch;
             record->meta = next;
             record->moved_for = flaw;
             return STATUS_OK;
@@ -174,10 +176,20 @@ static enum status check_work(struct pool_job *job, struct error *error)
     return error_set(error, STATUS_BUSY, "the epoch was moved on by others %d times in a row", SWAP_TRIES);
 }
 
+/* Sent before the worker trusts the new epoch. */
+static void record_leave(struct record *record, int64_t epoch)
+{
+    if (epoch != 0 && epoch != record->meta.epoch)
+        beat_leave(record->redis, record->options->settings, epoch);
+}
+
 static void on_checked(struct record *record)
 {
     const struct store_meta *meta = &record->meta;
+    record_leave(record, record->known.epoch);
     if (record->moved_for) {
+        if (record->moved_from != record->known.epoch)
+            record_leave(record, record->moved_from);
         stats_add(record->options->stats, STAT_EPOCH_MOVED, 1);
         log_warn(NULL, "epoch_moved", "epoch=%lld run_id=%s reason=\"%s\"", (long long)meta->epoch, record->run_id,
                  record->moved_for);
@@ -195,9 +207,12 @@ static enum status look_work(struct pool_job *job, struct error *error)
     return store_meta_get(record->options->store, &record->meta, error);
 }
 
+/* A store that has gone back once is not trusted under this epoch again, whatever the check that follows reads. */
 static void on_looked(struct record *record)
 {
-    if (record->meta.epoch != record->known.epoch || beat_is_lost(&record->known, &record->meta)) {
+    if (beat_is_lost(&record->known, &record->meta))
+        record->known.number = INT64_MAX;
+    if (record->meta.epoch != record->known.epoch || record->known.number == INT64_MAX) {
         record->done(record->ctx, RECORD_CHANGED, NULL);
         return;
     }

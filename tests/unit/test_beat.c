@@ -158,6 +158,24 @@ static void an_epoch_that_was_left_is_not_gone_back_to(void **state)
     fake_store_free(backup);
 }
 
+/* No beat followed in the epoch that is left, and no worker lives that knows the later one: the purge counts all the same. */
+static void an_epoch_that_was_left_is_not_gone_back_to_by_new_workers(void **state)
+{
+    struct bed *bed = *state;
+    int64_t moved;
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
+    struct store *backup = fake_store_backup(bed->store);
+    fake_server_set_field(bed->server, "todo:1:{a}", "name", "what the purge was for");
+    fake_server_set_field(bed->server, "todo:1:{a}", "v", "7");
+    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+    bed_tend(bed);
+    fake_store_restore(bed->store, backup);
+    restart(bed);
+    assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
+    fake_store_free(backup);
+}
+
 /* A copy takes the store's place, both go on, and come to the same Redis in turns. */
 static void of_a_store_and_its_copy_each_has_its_own_entries(void **state)
 {
@@ -406,6 +424,7 @@ int main(void)
         TEST(a_store_that_goes_back_between_two_lives_is_noticed_before_the_first_hit),
         TEST(purging_all_after_a_restore_brings_nothing_back),
         TEST(an_epoch_that_was_left_is_not_gone_back_to),
+        TEST(an_epoch_that_was_left_is_not_gone_back_to_by_new_workers),
         TEST(of_a_store_and_its_copy_each_has_its_own_entries),
         TEST(a_record_of_an_older_version_gets_an_epoch_of_its_own),
         TEST(an_idle_service_writes_nothing),

@@ -315,6 +315,7 @@ static void a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence(
     bed_redis(worker); /* INFO */
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the link's record */
+    bed_redis(worker); /* the old epoch is left */
     bed_redis(worker); /* the beat */
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the outbox: empty */
