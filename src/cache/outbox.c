@@ -65,6 +65,7 @@ struct outbox {
     unsigned calls_left; /* fences and unfences without an outcome */
     bool is_refused;     /* one of them */
     bool has_news;       /* since the drain began */
+    bool has_removed;    /* since the last drain began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
@@ -119,6 +120,7 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
     if (status == STATUS_OK) {
         size_t removed_count = outbox->closed_count - outbox->changed_count;
         outbox->is_changed |= outbox->changed_count > 0;
+        outbox->has_removed |= removed_count > 0;
         stats_add(outbox->options->stats, STAT_OUTBOX_DRAINED, removed_count);
         log_info(NULL, "outbox_drained", "records=%zu changed=%zu", removed_count, outbox->changed_count);
     } else {
@@ -262,6 +264,7 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
     bug_unless(!outbox->is_draining, "two drains at once");
     outbox->is_draining = true;
     outbox->is_cut = false;
+    outbox->has_removed = false;
     outbox->done = done;
     outbox->ctx = ctx;
     outbox->redis = redis;
@@ -274,6 +277,11 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
 void outbox_cut(struct outbox *outbox)
 {
     outbox->is_cut = true;
+}
+
+bool outbox_has_removed(const struct outbox *outbox)
+{
+    return outbox->has_removed;
 }
 
 bool outbox_is_idle(const struct outbox *outbox)

@@ -186,6 +186,7 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
         follow_fail(follow, "Redis did not take what others changed");
         return;
     }
+    cache_note_write(follow->cache);
     stats_add(follow->options.stats, STAT_FOLLOW_KEPT, (uint64_t)kept_count);
     stats_add(follow->options.stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - (uint64_t)kept_count);
     if (!follow_may_go_on(follow)) {

@@ -116,9 +116,13 @@ static const char PURGES[] =
     ") STRICT;"
     "CREATE INDEX purges_by_due ON purges (due_at);"
     "PRAGMA user_version = 3;";
+
+static const char BEAT[] =
+    "ALTER TABLE meta ADD COLUMN beat INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 4;";
 /* clang-format on */
 
-const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES};
+const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES, BEAT};
 const int SQLITE_SCHEMA_VERSION = sizeof(SQLITE_STEPS) / sizeof(SQLITE_STEPS[0]);
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
@@ -163,10 +167,10 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_PURGE_REMOVE] = "DELETE FROM purges WHERE token = ?1 AND sequence = ?2",
     [SQL_PURGE_SWEEP] = "DELETE FROM purges WHERE rowid IN"
                         " (SELECT rowid FROM purges WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2)",
-    [SQL_META_GET] = "SELECT epoch, cache_run_id FROM meta",
-    /* Without a record the epoch is 0. */
-    [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, cache_run_id)"
-                      " SELECT 1, ?2, ?3 WHERE ?1 = 0 OR EXISTS (SELECT 1 FROM meta)"
-                      " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, cache_run_id = excluded.cache_run_id"
-                      " WHERE meta.epoch = ?1",
+    [SQL_META_GET] = "SELECT epoch, beat, cache_run_id FROM meta",
+    /* Without a record epoch and beat are 0. */
+    [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, beat, cache_run_id)"
+                      " SELECT 1, ?3, ?4, ?5 WHERE (?1 = 0 AND ?2 = 0) OR EXISTS (SELECT 1 FROM meta)"
+                      " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, beat = excluded.beat,"
+                      " cache_run_id = excluded.cache_run_id WHERE meta.epoch = ?1 AND meta.beat = ?2",
 };

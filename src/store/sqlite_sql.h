@@ -36,7 +36,7 @@ enum sqlite_sql {
     SQL_PURGE_REMOVE,
     SQL_PURGE_SWEEP, /* due before, how many at most */
     SQL_META_GET,
-    SQL_META_SWAP, /* expected epoch, epoch, run id */
+    SQL_META_SWAP, /* expected epoch and beat; epoch, beat, run id */
     SQL_COUNT,
 };
 

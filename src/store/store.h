@@ -274,13 +274,14 @@ enum { STORE_RUN_ID_MAX = 40 };
 /* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */
 struct store_meta {
     int64_t epoch; /* 0: never set */
+    int64_t beat;  /* moved on after writes (cache/beat.h); 0: never set, the record is of an older version */
     char cache_run_id[STORE_RUN_ID_MAX + 1];
 };
 
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error) STATUS_MUST_CHECK;
 
-/* Replaces the record if its epoch is still expected_epoch, in one operation; swapped: whether it was. */
-enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                            struct error *error) STATUS_MUST_CHECK;
+/* Replaces the record if its epoch and beat are still the expected ones, in one operation; swapped: whether it was. */
+enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                            bool *swapped, struct error *error) STATUS_MUST_CHECK;
 
 #endif

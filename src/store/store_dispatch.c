@@ -180,11 +180,11 @@ enum status store_meta_get(struct store *store, struct store_meta *meta, struct 
     return store->ops->meta_get(store, meta, error);
 }
 
-enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                            struct error *error)
+enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                            bool *swapped, struct error *error)
 {
     *swapped = false;
-    return store->ops->meta_swap(store, expected_epoch, meta, swapped, error);
+    return store->ops->meta_swap(store, expected, next, swapped, error);
 }
 
 /* ---- follow.h ---- */

@@ -285,7 +285,7 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
     while (store_prepare(store, &error) != STATUS_OK)
         assert_true(clock_monotonic_ms() - began_ms < 20000);
     atomic_store(&proxy.mute, true);
-    assert_int_equal(store_meta_swap(store, 0, &next, &swapped, &error), STATUS_UNKNOWN);
+    assert_int_equal(store_meta_swap(store, &(struct store_meta){0}, &next, &swapped, &error), STATUS_UNKNOWN);
     store_close(store);
     proxy_stop(&proxy);
 }

@@ -129,6 +129,11 @@ static void test_a_file_of_the_first_version_is_brought_up_in_place(void **state
     assert_string_equal(fence.token.text, "0123456789abcdef0123456789abcdef");
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 9);
+    assert_int_equal(meta.beat, 0);
+    bool swapped;
+    const struct store_meta next = {.epoch = 10, .beat = 10};
+    assert_int_equal(store_meta_swap(fixture->store, &meta, &next, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
     struct store_answer answer = request("k");
     assert_int_equal(store_answer_begin(fixture->store, &answer, &fixture->arena, NULL), STATUS_OK);
     buf_fini(&fresh);

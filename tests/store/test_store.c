@@ -338,19 +338,22 @@ static void test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is(voi
 {
     struct fixture *fixture = *state;
     struct store_meta meta;
-    struct store_meta next = {.epoch = 1, .cache_run_id = "0123456789012345678901234567890123456789"};
+    const struct store_meta none = {0}, other = {.epoch = 5};
+    struct store_meta next = {.epoch = 1, .beat = 1, .cache_run_id = "0123456789012345678901234567890123456789"};
     bool swapped;
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 0);
+    assert_int_equal(meta.beat, 0);
     assert_string_equal(meta.cache_run_id, "");
-    assert_int_equal(store_meta_swap(fixture->store, 5, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_meta_swap(fixture->store, &other, &next, &swapped, NULL), STATUS_OK);
     assert_false(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, 0, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_meta_swap(fixture->store, &none, &next, &swapped, NULL), STATUS_OK);
     assert_true(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, 0, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_meta_swap(fixture->store, &none, &next, &swapped, NULL), STATUS_OK);
     assert_false(swapped);
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 1);
+    assert_int_equal(meta.beat, 1);
     assert_string_equal(meta.cache_run_id, next.cache_run_id);
 }
 
@@ -363,6 +366,27 @@ static void test_a_barrier_changes_nothing_that_others_see(void **state)
         assert_int_equal(store_barrier(fixture->store, NULL), STATUS_OK);
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 0);
+}
+
+static void test_the_beat_moves_only_from_where_it_is_and_holds_large_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    const struct store_meta none = {0};
+    const struct store_meta first = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 3, .cache_run_id = "r"};
+    const struct store_meta second = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 2, .cache_run_id = "r"};
+    bool swapped;
+    assert_int_equal(store_meta_swap(fixture->store, &none, &first, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, &second, &first, &swapped, NULL), STATUS_OK);
+    assert_false(swapped); /* the same epoch, another beat */
+    assert_int_equal(store_meta_swap(fixture->store, &first, &second, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, &first, &second, &swapped, NULL), STATUS_OK);
+    assert_false(swapped);
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, INT64_MAX - 1);
+    assert_int_equal(meta.beat, INT64_MAX - 2);
 }
 
 enum { RACER_COUNT = 16, EPOCH_COUNT = 30 };
@@ -394,9 +418,10 @@ static void *swap_each_epoch(void *ctx)
 {
     struct racer *racer = ctx;
     for (int64_t epoch = 0; epoch < EPOCH_COUNT; epoch++) {
-        struct store_meta next = {.epoch = epoch + 1};
+        const struct store_meta expected = {.epoch = epoch, .beat = epoch};
+        const struct store_meta next = {.epoch = epoch + 1, .beat = epoch + 1};
         pthread_barrier_wait(racer->barrier);
-        if (store_meta_swap(racer->store, epoch, &next, &racer->won[epoch], NULL) != STATUS_OK)
+        if (store_meta_swap(racer->store, &expected, &next, &racer->won[epoch], NULL) != STATUS_OK)
             racer->failed_count++;
     }
     return NULL;
@@ -516,6 +541,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_a_purge_holds_as_many_keys_as_the_rules_allow),
         ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),
         ON_EMPTY_STORE(test_a_barrier_changes_nothing_that_others_see),
+        ON_EMPTY_STORE(test_the_beat_moves_only_from_where_it_is_and_holds_large_numbers),
         ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
         ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),
         ON_EMPTY_STORE(test_another_opening_sees_the_same_rows),

@@ -113,6 +113,17 @@ static struct redis_reply *run_acquire(const struct call *call)
     return fake_reply_text(SLICE("FILL"));
 }
 
+static struct redis_reply *run_beat(const struct call *call)
+{
+    struct fake_server *server = call->server;
+    const struct slice known = pair_value(pair_find(key_find(server, call->keys[0]), ""));
+    if (known.data && atoll(known.data) > atoll(call->args[0]))
+        return fake_reply_text(known);
+    if (!server->full)
+        text_set(server, call->keys[0], call->raw_args[0], atoll(call->args[1]));
+    return fake_reply_text(call->raw_args[0]);
+}
+
 static struct redis_reply *run_fence(const struct call *call)
 {
     for (size_t i = 0; i < call->key_count; i += 3) {
@@ -311,13 +322,21 @@ static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[FAKE_SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),       FAKE_SCRIPT(CLEAR, clear),
-    FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(INVALIDATE, invalidate), FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
-    FAKE_SCRIPT(LIST_CLEAR, list_clear), FAKE_SCRIPT(LIST_FENCE, list_fence),
-    FAKE_SCRIPT(LIST_FILL, list_fill),   FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
-    FAKE_SCRIPT(PUBLISH, publish),       FAKE_SCRIPT(RELEASE, release),
-    FAKE_SCRIPT(UNFENCE, unfence),       [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
+    FAKE_SCRIPT(ACQUIRE, acquire),
+    FAKE_SCRIPT(BEAT, beat),
+    FAKE_SCRIPT(CLEAR, clear),
+    FAKE_SCRIPT(FENCE, fence),
+    FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(INVALIDATE, invalidate),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
+    FAKE_SCRIPT(LIST_CLEAR, list_clear),
+    FAKE_SCRIPT(LIST_FENCE, list_fence),
+    FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
+    FAKE_SCRIPT(PUBLISH, publish),
+    FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),
+    [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
 };
 
 /* ---- Commands ---- */

@@ -351,13 +351,14 @@ enum status store_barrier(struct store *store, struct error *error)
     return call_begin(store, FAKE_BARRIER, error);
 }
 
-enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                            struct error *error)
+enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                            bool *swapped, struct error *error)
 {
     enum status status = call_begin(store, FAKE_META_SWAP, error);
-    *swapped = status == STATUS_OK && store->meta.epoch == expected_epoch;
+    bool is_expected = store->meta.epoch == expected->epoch && store->meta.beat == expected->beat;
+    *swapped = status == STATUS_OK && is_expected;
     if (*swapped)
-        store->meta = *meta;
+        store->meta = *next;
     return status;
 }
 
@@ -447,4 +448,31 @@ void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
 struct store_meta *fake_store_meta(struct store *store)
 {
     return &store->meta;
+}
+
+struct store *fake_store_backup(const struct store *store)
+{
+    struct store *backup = mem_alloc(sizeof(*backup));
+    memcpy(backup, store, sizeof(*backup));
+    return backup;
+}
+
+/* Each row's todo points to its own texts. */
+void fake_store_restore(struct store *store, const struct store *backup)
+{
+    memcpy(store->rows, backup->rows, sizeof(store->rows));
+    store->row_count = backup->row_count;
+    for (size_t i = 0; i < store->row_count; i++) {
+        store->rows[i].todo.name = slice_of(store->rows[i].name);
+        store->rows[i].todo.description = slice_of(store->rows[i].description);
+    }
+    memcpy(store->fences, backup->fences, sizeof(store->fences));
+    store->fence_count = backup->fence_count;
+    store->meta = backup->meta;
+}
+
+void fake_store_empty(struct store *store)
+{
+    store->row_count = store->fence_count = store->kept_count = 0;
+    store->meta = (struct store_meta){0};
 }

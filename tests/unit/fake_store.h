@@ -55,4 +55,11 @@ size_t fake_store_outbox_count(const struct store *store, bool is_closed);
 void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
 struct store_meta *fake_store_meta(struct store *store);
 
+/* A copy of all that the store holds, to be freed by fake_store_free(), and the store as it was then. */
+struct store *fake_store_backup(const struct store *store);
+void fake_store_restore(struct store *store, const struct store *backup);
+
+/* As somebody who drops the database. */
+void fake_store_empty(struct store *store);
+
 #endif

@@ -142,7 +142,9 @@ check_PROGRAMS += \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
 	tests/unit/test_history \
+	tests/unit/test_beat \
 	tests/unit/test_trust \
+	tests/unit/test_unseen \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
 	tests/unit/test_purge \
@@ -163,9 +165,15 @@ tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
 tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_beat_SOURCES = tests/unit/test_beat.c $(FAKES)
+tests_unit_test_beat_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_beat_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_trust_SOURCES = tests/unit/test_trust.c $(FAKES)
 tests_unit_test_trust_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_trust_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_unseen_SOURCES = tests/unit/test_unseen.c $(FAKES)
+tests_unit_test_unseen_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_unseen_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_purge_SOURCES = tests/unit/test_purge.c $(FAKES)
 tests_unit_test_purge_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_purge_LDFLAGS = $(FAKE_CLOCK)

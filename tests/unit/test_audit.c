@@ -17,6 +17,7 @@ static int begin_with_rate(void **state, int64_t rate)
     bed_begin_idle(state);
     struct bed *bed = *state;
     bed->settings.audit_rate = rate;
+    bed_set_meta(bed, 1, "run-a");
     bed_start_workers(bed);
     bed_settle(bed);
     fake_store_put(bed->store, "a", 1);

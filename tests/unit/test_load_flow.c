@@ -50,6 +50,8 @@ static struct {
     size_t fault_count, load_calls;
     int64_t epoch;
     bool trusted;
+    bool settles_late;
+    unsigned settles_asked;
     enum status prepare_status;
     size_t fenced_count;
     struct load_result result;
@@ -126,6 +128,12 @@ enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct e
 void cache_tend(struct cache *cache)
 {
     (void)cache;
+}
+
+bool cache_settle(struct cache *cache)
+{
+    (void)cache;
+    return !fake.settles_late || fake.settles_asked++ > 0;
 }
 
 static void assert_ids_free(const struct cache_write *write)
@@ -443,6 +451,16 @@ static void redis_that_stays_away_is_not_waited_for_longer(void **state)
     assert_int_equal(fake.fenced_count, 5500); /* by the cache, in its outbox */
 }
 
+static void a_load_ends_when_the_store_has_its_last_beat(void **state)
+{
+    struct fixture *fixture = *state;
+    fake.settles_late = true;
+    start(fixture, three_rows());
+    finish();
+    assert_int_equal(fake.result.in_count, 3);
+    assert_int_equal(fake.settles_asked, 2);
+}
+
 static void without_redis_the_epoch_is_moved_before_and_after(void **state)
 {
     struct fixture *fixture = *state;
@@ -557,6 +575,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_no_retry_mends_ends_the_load_at_once, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_goes_away_on_the_way_is_waited_for, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_stays_away_is_not_waited_for_longer, begin, end),
+        cmocka_unit_test_setup_teardown(a_load_ends_when_the_store_has_its_last_beat, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_the_epoch_is_moved_before_and_after, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_nothing_is_written_if_that_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_told, begin, end),
