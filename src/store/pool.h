@@ -2,8 +2,8 @@
 /*
  * Runs blocking store calls on libuv's threads, so that the loop never waits for a disk or a database.
  *
- * Jobs go in lanes, which don't delay each other: blocked writes leave reads their threads, and both leave care its own.
- * Two bounds hold in each lane: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is
+ * Jobs go in lanes, which don't delay each other: blocked writes leave reads their threads, and both leave care its
+ * own. Two bounds hold in each lane: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is
  * turned away at once. The jobs of a lane start in the order in which they came.
  *
  * If several calls of a lane in a row find the store unreachable, the lane's breaker opens: its jobs then end at once
