@@ -8,8 +8,9 @@
  * tool is one more worker.
  *
  * The pool's lanes for reads and for writes have store_concurrency threads each: a store that refuses or delays the one
- * kind does not slow the other. Care has CARE_CALLS more. A worker makes at most four calls of care that may wait long:
- * the look at the epoch, the outbox's drain, the outbox's debts, and the removal of purges' records.
+ * kind does not slow the other. Care has CARE_CALLS more. Four kinds of care write to the store, and so may wait for a
+ * lock: the outbox's drain, its debts, the barrier (cache/doubt.c), and the removal of purges' records. A worker makes
+ * one call of each at a time, so a look at the epoch and a question about readiness find a thread in any case.
  *
  * The follower has a pool and a thread of its own: its calls wait for changes, and would delay other calls.
  *
@@ -24,7 +25,7 @@
 #include "store/pool.h"
 #include "store/store.h"
 
-enum { CARE_CALLS = 4, CARE_QUEUE_MAX = 100 };
+enum { CARE_CALLS = 6, CARE_QUEUE_MAX = 100 };
 
 unsigned backend_thread_count(const struct settings *settings, bool follow)
 {

@@ -5,9 +5,9 @@
  * A call takes a client out of the pool and puts it back; client and collection are never shared. libmongoc would log
  * to stderr; its log goes into ours. It is never cleaned up: the process ends then anyway.
  *
- * Three places show what a failed write did (outcome_is_open()): the reply (an error of the write concern means applied
- * here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code. The
- * codes that exclude a write are listed (is_refusal()); any other leaves it open, also one that a future server
+ * Three places show what a failed write did (outcome_is_open()): the reply (an error of the write concern means
+ * applied here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code.
+ * The codes that exclude a write are listed (is_refusal()); any other leaves it open, also one that a future server
  * invents. In doubt the status is STATUS_UNKNOWN.
  *
  * Batches of updates and deletes are plain commands. The driver's bulk calls take no maxTimeMS, and without it a server
