@@ -14,8 +14,8 @@
  * The store needs no other identity: an epoch is made with its record and never comes twice (epoch.c). So two stores
  * with the same epoch are copies of each other, and only their beats can tell them apart.
  *
- * An epoch that was left (a purge, another Redis) may come back with a restored store too, and no beat may have followed
- * the last writes in it. So each worker that leaves an epoch tells Redis a beat for it that is later than all.
+ * An epoch that was left (a purge, another Redis) may come back with a restored store too, and no beat may have
+ * followed the last writes in it. So each worker that leaves an epoch tells Redis a beat for it that is later than all.
  *
  * Races. A beat moves on only from the beat that Redis has been compared with, in one operation of the store; so no
  * beat hides that the store went back. In Redis an earlier beat never replaces a later one. A later beat in Redis may
@@ -30,8 +30,9 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
-#include "cache/epoch.h"
+#include "base/random.h"
 #include "cache/keys.h"
 #include "cache/scripts.h"
 
@@ -88,7 +89,7 @@ enum status beat_move(struct store *store, struct beat *known, const char *run_i
 {
     bool moved;
     const struct store_meta expected = {.epoch = known->epoch, .beat = known->number};
-    struct store_meta next = {.epoch = known->epoch, .beat = epoch_next(known->number)};
+    struct store_meta next = {.epoch = known->epoch, .beat = serial_next(known->number, clock_wall_ms())};
     memcpy(next.cache_run_id, run_id, strlen(run_id) + 1);
     enum status status = store_meta_swap(store, &expected, &next, &moved, error);
     if (status == STATUS_OK && !moved)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's record as this worker knows it: which epoch, which Redis, which beat. Checks and looks read it, compare it
- * with what Redis and this worker know (beat.h), and move epoch and beat on.
+ * The store's record as this worker knows it: which epoch, which Redis, which beat. Checks and looks read it, compare
+ * it with what Redis and this worker know (beat.h), and move epoch and beat on.
  * context  loop only; callbacks come once, later
  */
 #ifndef CACHE_RECORD_H
