@@ -24,6 +24,12 @@ struct token token_new(void);
 /* 0 <= result < bound; bound > 0. */
 uint64_t random_below(uint64_t bound);
 
+/*
+ * A number that never comes twice, for epochs and beats of the store (cache/epoch.c, cache/beat.c): now_ms, and 20
+ * random bits behind it. It is greater than last, the one that it replaces (0: none), even if the clock is behind.
+ */
+int64_t serial_next(int64_t last, int64_t now_ms);
+
 void uuid7_new(char text[UUID_LEN + 1], int64_t now_ms);
 
 #endif

@@ -30,8 +30,9 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/failpoint.h"
-#include "cache/epoch.h"
+#include "base/random.h"
 #include "cache/keys.h"
 #include "cache/scripts.h"
 
@@ -88,7 +89,7 @@ enum status beat_move(struct store *store, struct beat *known, const char *run_i
 {
     bool moved;
     const struct store_meta expected = {.epoch = known->epoch, .beat = known->number};
-    struct store_meta next = {.epoch = known->epoch, .beat = epoch_next(known->number)};
+    struct store_meta next = {.epoch = known->epoch, .beat = serial_next(known->number, clock_wall_ms())};
     memcpy(next.cache_run_id, run_id, strlen(run_id) + 1);
     enum status status = store_meta_swap(store, &expected, &next, &moved, error);
     if (status == STATUS_OK && !moved)

@@ -24,9 +24,7 @@ bool beat_is_lost(const struct beat *known, const struct store_meta *meta);
 void beat_tell(struct redis *redis, const struct settings *settings, const struct beat *beat, redis_reply_cb on_reply,
                void *ctx);
 
-/*
- * Tells Redis that this epoch was left: if the store brings it back, nobody trusts it as long as its entries may live.
- */
+/* Tells Redis that this epoch was left: if the store brings it back, no worker trusts it while its entries may live. */
 void beat_leave(struct redis *redis, const struct settings *settings, int64_t epoch);
 
 /* The latest beat by Redis' answer to beat_tell(); false: it was an error. */

@@ -5,7 +5,7 @@
  *   todo_read.c, list_read.c -- flight.c -- pool --> store    a read: how it hits, misses and fills
  *   change.c -- write.c -- fence.c, outbox.c                  a write: how it deletes entries, twice
  *   doubt.c                                                   marks past their deadline, until the store tells
- *   trust.c, identity.c, record.c, beat.c, epoch.c            trust: which Redis this is, and under which epoch
+ *   trust.c, record.c, beat.c, epoch.c, identity.c            trust: which Redis and store these are, which epoch
  *   keys.c, entry.c, page.c, scripts.c, lifetime.c            what Redis holds, by which steps, and for how long
  *   cdn/                                                      below this room: purges of caches in front
  *   follow/, audit/                                           above this room: foreign writes, audits

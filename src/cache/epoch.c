@@ -7,8 +7,8 @@
  * expires the entries of the old one by their TTL.
  *
  * An epoch must never come twice, even if the store forgets it: a store that was restored, emptied or replaced would
- * bring the entries of the old epoch back. So its number has time and chance in it. It is greater than the one that it
- * replaces even if this machine's clock is behind, so workers can tell which of two came first.
+ * bring the entries of the old epoch back. So its number has time and chance in it (serial_next()). It is greater than
+ * the one that it replaces even if this machine's clock is behind, so workers can tell which of two came first.
  *
  * Used when it is unknown which entries are old: after a load without Redis, when the history of others' changes is
  * lost, and when an operator wants it (todoctl purge --all). trust.c moves it by itself when it meets another Redis,
@@ -22,17 +22,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-enum { EPOCH_NOTICED_MS = 2000, EPOCH_TRIES = 8, CHANCE_BITS = 20 };
-
-/* From here on up there is no room; no clock gets there before the year 2200. */
-static const int64_t EPOCH_LAST = INT64_MAX - (INT64_C(2) << CHANCE_BITS);
-
-int64_t epoch_next(int64_t last)
-{
-    int64_t now = clock_wall_ms() * (INT64_C(1) << CHANCE_BITS);
-    int64_t least = now > last || last > EPOCH_LAST ? now : last + 1;
-    return least + (int64_t)random_below(UINT64_C(1) << CHANCE_BITS);
-}
+enum { EPOCH_NOTICED_MS = 2000, EPOCH_TRIES = 8 };
 
 static enum status purge_all_later(const struct settings *settings, const struct purger *purger, struct error *error)
 {
@@ -48,7 +38,7 @@ static enum status epoch_try(struct store *store, int64_t *epoch, bool *moved, s
     if (status != STATUS_OK)
         return status;
     struct store_meta next = last;
-    *epoch = next.epoch = next.beat = epoch_next(last.epoch);
+    *epoch = next.epoch = next.beat = serial_next(last.epoch, clock_wall_ms());
     return store_meta_swap(store, &last, &next, moved, error);
 }
 

@@ -13,15 +13,6 @@
 #include "store/store.h"
 
 /*
- * The number of the next epoch, or of the next beat (beat.h). It never comes twice, whatever happens to the store: it
- * has the time in milliseconds, and 20 random bits.
- *
- * last     the one that it replaces, 0 if none is known; the result is greater
- * context  any thread
- */
-int64_t epoch_next(int64_t last);
-
-/*
  * A little later, caches in front are told to forget all. Needs no Redis.
  *
  * purger   NULL: there are no caches in front

@@ -21,11 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "cache/beat.h"
-#include "cache/epoch.h"
 
 enum { SWAP_TRIES = 5, CHECKS_MAX = 5 };
 
@@ -145,7 +146,7 @@ static const char *record_flaw(const struct record *record)
 static struct store_meta record_next(const struct record *record)
 {
     int64_t last = record->meta.epoch > record->job_known.epoch ? record->meta.epoch : record->job_known.epoch;
-    struct store_meta next = {.epoch = epoch_next(last)};
+    struct store_meta next = {.epoch = serial_next(last, clock_wall_ms())};
     next.beat = next.epoch;
     memcpy(next.cache_run_id, record->run_id, sizeof(next.cache_run_id));
     return next;

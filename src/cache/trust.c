@@ -83,9 +83,7 @@ static void trust_withdraw(struct trust *trust, enum trust_state state)
 
 /* ---- Drains ---- */
 
-/*
- * A look is good when the outbox is drained after it. Removed records are traces of writes whose workers may be gone.
- */
+/* A look is good when the outbox is drained after it. Removed records are from writes whose workers may be gone. */
 static void trust_note_drained(struct trust *trust, enum drain_result result)
 {
     if (outbox_has_removed(trust->outbox))

@@ -435,6 +435,26 @@ static void test_only_known_errors_of_a_write_exclude_that_it_was_applied(void *
 
 #define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+static void test_a_record_of_an_older_version_has_no_beat_and_gets_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    const struct store_meta next = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 2, .cache_run_id = "run"};
+    const struct store_meta wrong = {.epoch = 3, .beat = 7, .cache_run_id = "run"};
+    bool swapped;
+    fixture_mongo_write(fixture->uri, "meta", "{\"_id\":\"cache\",\"epoch\":3,\"cache_run_id\":\"run\"}");
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, 3);
+    assert_int_equal(meta.beat, 0);
+    assert_int_equal(store_meta_swap(fixture->store, &wrong, &next, &swapped, NULL), STATUS_OK);
+    assert_false(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, &meta, &next, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, next.epoch);
+    assert_int_equal(meta.beat, next.beat);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +466,7 @@ int main(void)
         ON_EMPTY_STORE(test_a_document_that_has_no_version_is_not_changed),
         ON_EMPTY_STORE(test_a_change_goes_on_from_numbers_as_shells_write_them),
         ON_EMPTY_STORE(test_other_fields_of_a_document_outlive_a_change),
+        ON_EMPTY_STORE(test_a_record_of_an_older_version_has_no_beat_and_gets_one),
         ON_EMPTY_STORE(test_a_damaged_record_of_an_answer_is_told_of),
         ON_EMPTY_STORE(test_answers_have_an_index_by_which_they_expire),
         cmocka_unit_test(test_a_server_that_is_gone_is_told_in_time),

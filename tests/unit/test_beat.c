@@ -8,7 +8,6 @@
 
 #include "cache/beat.h"
 #include "cache/cache_state.h"
-#include "cache/epoch.h"
 #include "cache/trust.h"
 
 #define KEY bed_key(bed, "todos:", ":{list}:beat")
@@ -61,15 +60,15 @@ static void a_number_has_time_and_chance_and_exceeds_the_last(void **state)
     (void)state;
     int64_t last = 0;
     for (int i = 0; i < 1000; i++) {
-        int64_t next = epoch_next(last);
+        int64_t next = serial_next(last, fake_now_ms());
         assert_true(next > last); /* though the clock stands still */
         last = next;
     }
-    assert_int_equal(epoch_next(7) >> 20, fake_now_ms());
-    assert_int_not_equal(epoch_next(7), epoch_next(7));
+    assert_int_equal(serial_next(7, fake_now_ms()) >> 20, fake_now_ms());
+    assert_int_not_equal(serial_next(7, fake_now_ms()), serial_next(7, fake_now_ms()));
     int64_t future = INT64_C(8000000000000) * (1 << 20);
-    assert_true(epoch_next(future) > future);
-    assert_int_equal(epoch_next(INT64_MAX) >> 20, fake_now_ms());
+    assert_true(serial_next(future, fake_now_ms()) > future);
+    assert_int_equal(serial_next(INT64_MAX, fake_now_ms()) >> 20, fake_now_ms());
 }
 
 /* ---- What others do to the store ---- */
