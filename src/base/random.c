@@ -27,6 +27,7 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/todo.h"
 
 enum { SUPPLY_BYTES = 4096, COUNTER_BITS = 12, COUNTER_START_BOUND = 2048 };
 
@@ -100,6 +101,13 @@ uint64_t random_below(uint64_t bound)
         random_bytes(&value, sizeof(value));
     } while (value < least);
     return value % bound;
+}
+
+int64_t life_new(void)
+{
+    int64_t chance;
+    random_bytes(&chance, sizeof(chance));
+    return LIFE_LEAST | (chance & (LIFE_LEAST - 1));
 }
 
 void uuid7_new(char text[UUID_LEN + 1], int64_t now_ms)

@@ -236,7 +236,7 @@ static void list_found(struct cache_list *list, const struct cached_page *cached
     struct cache_page_answer answer = {.status = STATUS_OK, .page = &cached->page};
     answer.trace.source = CACHE_HIT;
     trace_date(&answer.trace, cached->at_ms, page_ttl_ms(list->reader.cache, cached->page.etag, cached->at_ms));
-    if (!demand_fits(&list->demand, &answer.trace, 0)) {
+    if (!demand_fits(&list->demand, &answer.trace, NULL)) {
         list_miss(list, true);
         return;
     }

@@ -389,6 +389,20 @@ static void a_batch_without_a_result_is_sent_again_and_knows_its_own_rows(void *
     }
 }
 
+/* Each row begins a life of its own, whatever its file says; a batch that is sent again keeps them. */
+static void each_row_gets_a_life_and_keeps_it(void **state)
+{
+    fault_next(STATUS_UNKNOWN, 2);
+    start(*state, reader_of(SLICE("{\"id\":\"a\",\"name\":\"1\",\"life\":5}\n{\"id\":\"b\",\"name\":\"1\"}\n")));
+    finish();
+    assert_int_equal(fake.load_calls, 2);
+    assert_int_equal(fake.result.in_count, 2);
+    assert_int_equal(fake.result.reject_count, 0);
+    assert_true(fake_find("a")->todo.life >= LIFE_LEAST);
+    assert_true(fake_find("b")->todo.life >= LIFE_LEAST);
+    assert_true(fake_find("a")->todo.life != fake_find("b")->todo.life);
+}
+
 static void a_store_that_stays_away_ends_the_load(void **state)
 {
     struct fixture *fixture = *state;
@@ -553,6 +567,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_rows_with_one_id_the_later_wins_with_upsert, begin, end),
         cmocka_unit_test_setup_teardown(of_two_rows_with_one_id_the_earlier_wins_without, begin, end),
         cmocka_unit_test_setup_teardown(a_batch_without_a_result_is_sent_again_and_knows_its_own_rows, begin, end),
+        cmocka_unit_test_setup_teardown(each_row_gets_a_life_and_keeps_it, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_stays_away_ends_the_load, begin, end),
         cmocka_unit_test_setup_teardown(what_no_retry_mends_ends_the_load_at_once, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_goes_away_on_the_way_is_waited_for, begin, end),
