@@ -30,6 +30,7 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/todo.h"
 
 enum { SUPPLY_BYTES = 4096, COUNTER_BITS = 12, COUNTER_START_BOUND = 2048, SERIAL_CHANCES = 1 << 20 };
 
@@ -113,6 +114,13 @@ int64_t serial_next(int64_t last, int64_t now_ms)
     int64_t now = now_ms * SERIAL_CHANCES;
     int64_t least = now > last || last > SERIAL_LAST ? now : last + 1;
     return least + (int64_t)random_below(SERIAL_CHANCES);
+}
+
+int64_t life_new(void)
+{
+    int64_t chance;
+    random_bytes(&chance, sizeof(chance));
+    return LIFE_LEAST | (chance & (LIFE_LEAST - 1));
 }
 
 void uuid7_new(char text[UUID_LEN + 1], int64_t now_ms)

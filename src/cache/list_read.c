@@ -239,7 +239,7 @@ static void list_found(struct cache_list *list, const struct cached_page *cached
     answer.trace.source = CACHE_HIT;
     answer.trace.unseen = trust_is_unseen(list->reader.cache->trust);
     trace_date(&answer.trace, cached->at_ms, page_ttl_ms(list->reader.cache, cached->page.etag, cached->at_ms));
-    if (!demand_fits(&list->demand, &answer.trace, 0)) {
+    if (!demand_fits(&list->demand, &answer.trace, NULL)) {
         list_miss(list, true);
         return;
     }

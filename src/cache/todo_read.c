@@ -185,10 +185,9 @@ static void todo_deliver(struct flight *flight, struct cache_reader *reader, con
     bool is_value = flight->status == STATUS_OK || flight->status == STATUS_NOT_FOUND;
     if (flight->status == STATUS_OK)
         answer.todo = &self->entry.todo;
-    int64_t v = answer.todo ? answer.todo->v : 0;
     if (!is_value)
         get_last_resort(get, flight->status, &flight->error);
-    else if (!flight->is_direct && v < get->demand.least_v)
+    else if (!flight->is_direct && !todo_version_is_met(&get->demand.least, answer.todo))
         get_direct(get);
     else
         get_answer(get, &answer);
@@ -224,7 +223,7 @@ static void on_last_resort(void *ctx, const struct redis_reply *reply)
     struct cache *cache = get->reader.cache;
     struct entry entry;
     if (!reply || !trust_is_given(cache->trust) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND ||
-        entry.negative || entry.todo.v < get->demand.least_v) {
+        entry.negative || !todo_version_is_met(&get->demand.least, &entry.todo)) {
         get_fail(get);
         return;
     }
@@ -315,7 +314,7 @@ static void get_found(struct cache_get *get, const struct entry *entry)
     struct cache_trace trace = {.source = CACHE_HIT, .unseen = trust_is_unseen(get->reader.cache->trust)};
     trace_date(&trace, entry->at_ms, lifetime.hard_ms);
     bool is_over = trace.age_ms >= lifetime.hard_ms;
-    if (!is_over && demand_fits(&get->demand, &trace, entry->negative ? 0 : entry->todo.v))
+    if (!is_over && demand_fits(&get->demand, &trace, entry->negative ? NULL : &entry->todo))
         get_hit(get, entry, &lifetime, &trace);
     else if (get_ends_here(get))
         return;

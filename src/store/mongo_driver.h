@@ -50,6 +50,11 @@ enum status mongo_session_open(struct mongo_session *session, struct mongo_serve
                                struct error *error) STATUS_MUST_CHECK;
 void mongo_session_close(struct mongo_session *session);
 
+/* Another collection by the client of an open session, which must be closed later. A second client might not come. */
+void mongo_session_share(struct mongo_session *shared, const struct mongo_session *session,
+                         const char *collection_name);
+void mongo_session_unshare(struct mongo_session *shared);
+
 /* Of an operation that surely wrote nothing: STATUS_UNAVAILABLE. */
 enum status mongo_read_failed(const char *action, const struct _bson_error_t *failure, struct error *error);
 

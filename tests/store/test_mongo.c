@@ -70,6 +70,7 @@ static void test_numbers_of_other_types_and_no_description_are_read(void **state
                           .description = SLICE(""),
                           .done = true,
                           .v = 3,
+                          .life = 5,
                           .created_at_ms = 5,
                           .updated_at_ms = 6};
     assert_stored(fixture, &wanted);
@@ -81,7 +82,7 @@ static void test_lists_pass_over_what_they_can_not_read_and_go_on(void **state)
     for (unsigned i = 0; i < 8; i++) {
         struct todo todo = fixture_todo(&fixture->arena, i * 100);
         char json[200];
-        assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+        assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
         for (unsigned j = 0; j < 5; j++) { /* more in a row than a page has rows */
             snprintf(json, sizeof(json), "{\"_id\":\"%s.%u\",\"created_at\":{\"$date\":{\"$numberLong\":\"%lld\"}}}",
                      todo.id, j, (long long)todo.created_at_ms + j);
@@ -139,7 +140,7 @@ static void assert_away(unsigned port)
     struct arena arena;
     arena_init(&arena);
     int64_t began_ms = clock_monotonic_ms();
-    assert_int_equal(store_insert(store, &todo, &error), STATUS_UNAVAILABLE);
+    assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_UNAVAILABLE);
     assert_true(clock_monotonic_ms() - began_ms < 3000);
     assert_int_equal(store_get(store, "a", &arena, &todo, &error), STATUS_UNAVAILABLE);
     assert_int_equal(store_prepare(store, &error), STATUS_UNAVAILABLE);
@@ -268,17 +269,17 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
     enum status result;
     bool swapped;
     struct store_meta next = {.epoch = 1};
-    assert_int_equal(store_insert(store, &other, &error), STATUS_OK);
+    assert_int_equal(store_insert(store, &other, NULL, &error), STATUS_OK);
     atomic_store(&proxy.mute, true);
     int64_t began_ms = clock_monotonic_ms();
-    assert_int_equal(store_insert(store, &todo, &error), STATUS_UNKNOWN);
+    assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_UNKNOWN);
     assert_true(clock_monotonic_ms() - began_ms < 3000);
     assert_stored(fixture, &todo); /* it was applied */
     atomic_store(&proxy.mute, false);
     usleep(100000);
     while (store_prepare(store, &error) != STATUS_OK) /* the driver finds the server again */
         assert_true(clock_monotonic_ms() - began_ms < 20000);
-    assert_int_equal(store_insert(store, &todo, &error), STATUS_OK); /* it is our own */
+    assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_OK); /* it is our own */
     atomic_store(&proxy.mute, true);
     assert_int_equal(store_load(store, &other, 1, STORE_LOAD_UPSERT, &result, &error), STATUS_UNKNOWN);
     atomic_store(&proxy.mute, false);
@@ -465,6 +466,8 @@ int main(void)
         ON_EMPTY_STORE(test_a_change_whose_answer_is_lost_has_an_unknown_outcome),
         ON_EMPTY_STORE(test_a_document_that_has_no_version_is_not_changed),
         ON_EMPTY_STORE(test_a_change_goes_on_from_numbers_as_shells_write_them),
+        ON_EMPTY_STORE(test_a_document_without_a_life_has_its_birth_for_one),
+        ON_EMPTY_STORE(test_a_request_of_an_older_version_knows_its_todo_by_the_time),
         ON_EMPTY_STORE(test_other_fields_of_a_document_outlive_a_change),
         ON_EMPTY_STORE(test_a_record_of_an_older_version_has_no_beat_and_gets_one),
         ON_EMPTY_STORE(test_a_damaged_record_of_an_answer_is_told_of),

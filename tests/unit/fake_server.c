@@ -173,12 +173,16 @@ static struct redis_reply *run_fill(const struct call *call)
 /* Whether the entry is what the change left: invalidate.lua. */
 static bool entry_is_left(const struct fake_key *entry, const char *left)
 {
-    char text[64];
+    char text[96];
     struct slice v = pair_value(pair_find(entry, "v")), updated_at = pair_value(pair_find(entry, "updated_at"));
+    struct slice life = pair_value(pair_find(entry, "life"));
     if (!v.data || !updated_at.data)
         return strcmp(left, "none") == 0 && pair_value(pair_find(entry, "none")).data;
-    snprintf(text, sizeof(text), "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
-    return strcmp(left, text) == 0;
+    int len = snprintf(text, sizeof(text), "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
+    if (strcmp(left, text) == 0)
+        return true;
+    snprintf(text + len, sizeof(text) - (size_t)len, " %.*s", (int)life.len, life.data);
+    return life.data && strcmp(left, text) == 0;
 }
 
 static struct redis_reply *run_invalidate(const struct call *call)

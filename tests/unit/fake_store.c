@@ -4,6 +4,9 @@
  *
  * It keeps the contract of store.h, conformance is tested on the real ones (tests/store). Every call is noted in the journal
  * by its name.
+ *
+ * Lives are no chance here, but are counted from LIFE_LEAST + 1 on, anew with each store: conversations that are written down
+ * show them. life_new() is wrapped by the linker.
  */
 #include "fake_store.h"
 
@@ -11,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "fake_events.h"
 #include "fake_journal.h"
 #include "store/answer.h"
@@ -158,15 +162,28 @@ enum status store_list(struct store *store, const struct store_query *query, str
     return STATUS_OK;
 }
 
-enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
+static struct kept *kept_find(struct store *store, const char *key)
+{
+    for (size_t i = 0; i < store->kept_count; i++)
+        if (strcmp(store->kept[i].answer.key, key) == 0)
+            return &store->kept[i];
+    return NULL;
+}
+
+enum status store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                         struct error *error)
 {
     enum status status = call_begin(store, FAKE_INSERT, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
     const struct row *row = row_find(store, todo->id);
+    if (row && row->todo.life != todo->life)
+        return STATUS_EXISTS;
     if (row)
-        return todo_equal(&row->todo, todo) ? status : STATUS_EXISTS;
+        return store_insert_own(&row->todo, todo, error);
     row_set(store, todo);
+    if (answer)
+        kept_find(store, answer->key)->answer.is_made = true;
     return status;
 }
 
@@ -209,14 +226,6 @@ enum status store_change(struct store *store, const struct store_change *change,
     else
         row_set(store, &changed->todo);
     return status;
-}
-
-static struct kept *kept_find(struct store *store, const char *key)
-{
-    for (size_t i = 0; i < store->kept_count; i++)
-        if (strcmp(store->kept[i].answer.key, key) == 0)
-            return &store->kept[i];
-    return NULL;
 }
 
 enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
@@ -275,8 +284,10 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
         const struct row *row = row_find(store, todos[i].id);
         results[i] = row && mode == STORE_LOAD_INSERT ? STATUS_EXISTS : STATUS_OK;
         struct todo todo = todos[i];
-        if (row)
+        if (row) {
             todo.v = row->todo.v + 1;
+            todo.life = row->todo.life;
+        }
         if (results[i] == STATUS_OK)
             row_set(store, &todo);
     }
@@ -364,8 +375,18 @@ enum status store_meta_swap(struct store *store, const struct store_meta *expect
 
 /* ---- What tests do to it ---- */
 
+static int64_t life_count;
+
+int64_t __wrap_life_new(void);
+
+int64_t __wrap_life_new(void)
+{
+    return LIFE_LEAST + ++life_count;
+}
+
 struct store *fake_store_new(void)
 {
+    life_count = 0;
     return mem_zalloc(sizeof(struct store));
 }
 
@@ -403,6 +424,7 @@ void fake_store_put(struct store *store, const char *id, int64_t v)
     struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = v};
     todo_set_id(&todo, slice_of(id));
     const struct row *row = row_find(store, id);
+    todo.life = row ? row->todo.life : life_new();
     todo.created_at_ms = row ? row->todo.created_at_ms : fake_now_ms();
     todo.updated_at_ms = fake_now_ms();
     row_set(store, &todo);
@@ -412,6 +434,11 @@ void fake_store_remove(struct store *store, const char *id)
 {
     if (row_find(store, id))
         row_remove(store, id);
+}
+
+int64_t fake_store_life(const struct store *store, const char *id)
+{
+    return row_find(store, id)->todo.life;
 }
 
 int64_t fake_store_v(const struct store *store, const char *id)

@@ -45,7 +45,8 @@ unsigned fake_store_calls(const struct store *store, enum fake_call call);
 
 /* Puts a todo in, as somebody else's write would: v, and "name N" for its name. */
 void fake_store_put(struct store *store, const char *id, int64_t v);
-void fake_store_remove(struct store *store, const char *id);     /* if it is there */
+void fake_store_remove(struct store *store, const char *id); /* if it is there; a put after it makes the next life */
+int64_t fake_store_life(const struct store *store, const char *id);
 int64_t fake_store_v(const struct store *store, const char *id); /* 0: it isn't there */
 
 /* The answer kept under a key, its texts the store's; NULL: none. What a test changes in it is what the next request meets. */

@@ -137,6 +137,21 @@ static void an_entry_of_the_same_version_but_another_time_goes(void **state)
     assert_false(fake_server_has(bed->server, ENTRY));
 }
 
+/* Two lives of one id in one millisecond: the entry of the first has the second's version and time. */
+static void an_entry_of_another_life_goes(void **state)
+{
+    struct bed *bed = *state;
+    bed_read(bed, &bed->workers[1], "a");
+    int64_t life = fake_store_life(bed->store, "a");
+    fake_follow_insert("a", 1, fake_now_ms(), life);
+    take(bed);
+    assert_true(fake_server_has(bed->server, ENTRY));
+    fake_server_set_field(bed->server, ENTRY, "updated_at", "1700000000000");
+    fake_follow_insert("a", 1, INT64_C(1700000000000), life + 1);
+    take(bed);
+    assert_false(fake_server_has(bed->server, ENTRY));
+}
+
 static void a_deletion_leaves_what_says_that_there_is_none(void **state)
 {
     struct bed *bed = *state;
@@ -555,6 +570,7 @@ int main(void)
         TEST(pages_go_with_every_batch),
         TEST(the_entry_that_the_change_left_stays),
         TEST(an_entry_of_the_same_version_but_another_time_goes),
+        TEST(an_entry_of_another_life_goes),
         TEST(a_deletion_leaves_what_says_that_there_is_none),
         TEST(an_insert_takes_away_what_says_that_there_is_none),
         TEST(a_reader_on_its_way_does_not_fill_what_was_before),

@@ -119,8 +119,7 @@ bool cache_is_trusted(const struct cache *cache)
 
 enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
 {
-    (void)cache;
-    (void)error;
+    (void)cache, (void)error;
     *epoch = ++fake.epoch;
     return STATUS_OK;
 }
@@ -202,8 +201,7 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
 
 enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
 {
-    (void)store;
-    (void)error;
+    (void)store, (void)error;
     const struct stored *row = fake_find(id);
     if (!row)
         return STATUS_NOT_FOUND;
@@ -397,6 +395,20 @@ static void a_batch_without_a_result_is_sent_again_and_knows_its_own_rows(void *
     }
 }
 
+/* Each row begins a life of its own, whatever its file says; a batch that is sent again keeps them. */
+static void each_row_gets_a_life_and_keeps_it(void **state)
+{
+    fault_next(STATUS_UNKNOWN, 2);
+    start(*state, reader_of(SLICE("{\"id\":\"a\",\"name\":\"1\",\"life\":5}\n{\"id\":\"b\",\"name\":\"1\"}\n")));
+    finish();
+    assert_int_equal(fake.load_calls, 2);
+    assert_int_equal(fake.result.in_count, 2);
+    assert_int_equal(fake.result.reject_count, 0);
+    assert_true(fake_find("a")->todo.life >= LIFE_LEAST);
+    assert_true(fake_find("b")->todo.life >= LIFE_LEAST);
+    assert_true(fake_find("a")->todo.life != fake_find("b")->todo.life);
+}
+
 static void a_store_that_stays_away_ends_the_load(void **state)
 {
     struct fixture *fixture = *state;
@@ -571,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_rows_with_one_id_the_later_wins_with_upsert, begin, end),
         cmocka_unit_test_setup_teardown(of_two_rows_with_one_id_the_earlier_wins_without, begin, end),
         cmocka_unit_test_setup_teardown(a_batch_without_a_result_is_sent_again_and_knows_its_own_rows, begin, end),
+        cmocka_unit_test_setup_teardown(each_row_gets_a_life_and_keeps_it, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_stays_away_ends_the_load, begin, end),
         cmocka_unit_test_setup_teardown(what_no_retry_mends_ends_the_load_at_once, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_goes_away_on_the_way_is_waited_for, begin, end),
