@@ -80,13 +80,8 @@ static void fake_timer_start(struct timer *timer, uint32_t after_ms)
 
 static void fake_timer_stop(struct timer *timer)
 {
-    timer->due_at_ms = -1;
-}
-
-static void fake_timer_free(struct timer *timer)
-{
     if (timer)
-        fake_timer_stop(timer);
+        timer->due_at_ms = -1;
 }
 
 static const struct events EVENTS = {
@@ -94,7 +89,7 @@ static const struct events EVENTS = {
     .timer_new = fake_timer_new,
     .timer_start = fake_timer_start,
     .timer_stop = fake_timer_stop,
-    .timer_free = fake_timer_free,
+    .timer_free = fake_timer_stop,
 };
 
 static void fake_push(struct action action)
