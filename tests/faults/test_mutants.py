@@ -56,7 +56,7 @@ def test_a_new_epoch_that_writes_do_not_look_for_is_noticed(make_stack, new_ids)
 
 
 def name_after_restore(stack, todo_id):
-    """What a reader gets of a todo whose later name went with the restore of an older file."""
+    """What a hit shows of a todo whose later name went with the restore of an older file."""
     json = {"Content-Type": "application/json"}
     assert stack.request("PUT", f"/todos/{todo_id}", b'{"name": "before"}', json).status == 201
     copy = back_up(stack)
@@ -65,7 +65,13 @@ def name_after_restore(stack, todo_id):
     stack.stop("workers")
     restore(stack, copy)
     stack.start("workers")
-    return stack.wait_answer().get(f"/todos/{todo_id}").json["name"]
+    stack.wait_answer()
+
+    def name_of_hit():
+        answer = stack.get(f"/todos/{todo_id}")
+        return answer.json["name"] if answer.cache.get("hit") else None
+
+    return wait_until(name_of_hit, what="a hit")
 
 
 def test_a_restored_store_whose_beat_nobody_compares_is_noticed(make_stack, new_ids):
