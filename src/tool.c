@@ -19,7 +19,7 @@
 #include "program.h"
 #include "server/loop.h"
 
-enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_LEAST_MS = 2000 };
+enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_MIN_MS = 2000 };
 
 /*
  * At the default level the log would only print that connections come and go. redis_timeout_ms is made for requests
@@ -30,8 +30,8 @@ static void settings_adapt(struct settings *settings)
 {
     if (settings->log_level == LOG_LEVEL_INFO)
         settings->log_level = LOG_LEVEL_WARN;
-    if (settings->redis_timeout_ms < REDIS_TIMEOUT_LEAST_MS)
-        settings->redis_timeout_ms = REDIS_TIMEOUT_LEAST_MS;
+    if (settings->redis_timeout_ms < REDIS_TIMEOUT_MIN_MS)
+        settings->redis_timeout_ms = REDIS_TIMEOUT_MIN_MS;
 }
 
 enum status tool_read_settings(struct settings *settings, const struct options *options, struct error *error)

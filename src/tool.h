@@ -32,7 +32,6 @@ enum status tool_read_settings(struct settings *settings, const struct options *
 enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct error *error) STATUS_MUST_CHECK;
 
 /* settings are borrowed. */
-
 enum status tool_open_backend(struct tool *tool, const struct settings *settings,
                               struct error *error) STATUS_MUST_CHECK;
 

@@ -15,7 +15,7 @@
 #   |-- deliver --|-- deliver, and fetch in the background --|-- fetch; deliver only if that fails --|
 #                 purged at any time:   ---------------------|-- fetch; deliver only if that fails --|
 #
-# So after a purge nobody gets the old answer, unless the backend can't answer at all. To Varnish ttl goes on up to the end
+# So after a purge no client gets the old answer, unless the backend can't answer at all. To Varnish ttl goes on up to the end
 # of stale-while-revalidate, because a soft purge passes over what has no ttl left; the first request past max-age takes it
 # away and marks the object (its keep is MARKED, 11 minutes instead of 10), which makes Varnish fetch in the background, and for two
 # seconds all get the stale answer. A purge in just these moments ends with that fetch, or with the workers' second purge.
@@ -140,7 +140,7 @@ sub todo_backend_response {
     if (bereq.uncacheable || !beresp.http.Surrogate-Key || beresp.http.Vary ~ "\*" ||
         beresp.http.X-Todo-Control ~ "(?i)\b(no-store|no-cache|private)\b" ||
         beresp.http.X-Todo-Control !~ "(?i)\b(s-maxage|max-age)=[1-9]") {
-        # For two minutes nobody waits for another's answer to this.
+        # For two minutes no client waits for another's answer to this.
         set beresp.uncacheable = true;
         set beresp.ttl = 120s;
         return (deliver);

@@ -11,7 +11,6 @@
  *
  * ttl and Age are whole seconds, rounded down: ttl is never longer than the entry will live. Age counts from the moment
  * before the store was asked.
-
  */
 #include "api/handlers.h"
 

@@ -21,7 +21,6 @@ void etag_of_todo(char etag[ETAG_MAX + 1], int64_t v, int64_t created_at_ms, str
 void etag_of_bytes(char etag[ETAG_MAX + 1], struct slice body);
 
 /* Reads version and creation time out of a todo's tag, quotes included; false: it is no tag of a todo. */
-
 bool etag_parse_todo(struct slice etag, int64_t *v, int64_t *created_at_ms);
 
 #endif

@@ -23,6 +23,8 @@
 
 #include <jansson.h>
 
+#include "base/hex.h"
+
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* ---- Reading ---- */
@@ -177,7 +179,7 @@ static size_t clean_len(const char *text, size_t len)
 
 static void write_escape(struct buf *buf, unsigned char byte)
 {
-    static const char hex[] = "0123456789abcdef";
+    char code[] = "\\u0000";
     switch (byte) {
     case '\n':
         buf_append(buf, "\\n", 2);
@@ -193,7 +195,8 @@ static void write_escape(struct buf *buf, unsigned char byte)
         buf_append(buf, (char[]){'\\', (char)byte}, 2);
         return;
     default:
-        buf_append(buf, (char[]){'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]}, 6);
+        hex_put(code + 4, byte, 2);
+        buf_append(buf, code, 6);
     }
 }
 

@@ -30,6 +30,8 @@
     X(COLLAPSED, "todo_collapsed_reads_total", "", "Reads that joined a flight of their own worker.")                  \
     X(FENCE, "todo_fences_total", "kind=\"fence\"", "Marks that writers set and removed, by id.")                      \
     X(UNFENCE, "todo_fences_total", "kind=\"unfence\"", "")                                                            \
+    X(MARKS_CLEARED, "todo_marks_cleared_total", "",                                                                   \
+      "Ids whose marks past their deadline were removed after the store had shown where it stands.")                   \
     X(FENCE_LOST, "todo_fence_lost_total", "", "Fences that were gone when their writer came to remove them.")         \
     X(OUTBOX_ADDED, "todo_outbox_total", "kind=\"added\"",                                                             \
       "Invalidations that Redis could not take, kept in the store.")                                                   \

@@ -2,12 +2,13 @@
 /*
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
- *   todo_read.c, list_read.c -- flight.c -- pool --> store       how a read hits, misses and fills
- *   change.c -- write.c -- fence.c, outbox.c                     how a write takes entries away, before and after it
- *   trust.c, identity.c, epoch.c                                 which Redis, which epoch, may it be believed
- *   keys.c, entry.c, page.c, scripts.c, lifetime.c               what lies in Redis, by which steps, for how long
- *   cdn/                                                         caches in front; below this room
- *   follow/, audit/                                              what others write; is it all true: above this room
+ *   todo_read.c, list_read.c -- flight.c -- pool --> store    a read: how it hits, misses and fills
+ *   change.c -- write.c -- fence.c, outbox.c                  a write: how it deletes entries, twice
+ *   doubt.c                                                   marks past their deadline, until the store tells
+ *   trust.c, identity.c, epoch.c                              trust: which Redis this is, and under which epoch
+ *   keys.c, entry.c, page.c, scripts.c, lifetime.c            what Redis holds, by which steps, and for how long
+ *   cdn/                                                      below this room: purges of caches in front
+ *   follow/, audit/                                           above this room: foreign writes, audits
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in
  * flight. It holds because (1) a reader fills only under a lease that it took before it read, and every write deletes
@@ -24,6 +25,7 @@
 
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/doubt.h"
 #include "cache/epoch.h"
 #include "cache/flight.h"
 #include "cache/outbox.h"
@@ -49,6 +51,7 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
         return status;
     }
     cache->redis = trust_redis(cache->trust);
+    cache->doubt = doubt_new(&cache->options, cache->trust);
     *out = cache;
     return STATUS_OK;
 }
@@ -59,6 +62,7 @@ void cache_free(struct cache *cache)
         return;
     bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
     trust_free(cache->trust);
+    doubt_free(cache->doubt);
     outbox_free(cache->outbox);
     purger_free(cache->purger);
     free(cache);

@@ -10,6 +10,7 @@
 
 #include "cache/options.h"
 
+struct doubt;
 struct flight_state;
 struct outbox;
 struct purger;
@@ -21,6 +22,7 @@ struct cache {
     struct trust *trust;          /* trust.c: which Redis, which epoch, may it be believed */
     struct redis *redis;          /* the trust's connection */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis could not take */
+    struct doubt *doubt;          /* doubt.c: marks past their deadline */
     struct purger *purger;        /* cdn/: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
     cache_hit_fn on_hit;          /* NULL: there is no auditor */

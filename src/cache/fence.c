@@ -4,7 +4,7 @@
  *
  * The two are separate calls because a todo's keys and the list's lie in different slots. They are pipelined, so both
  * together cost one round trip; the caller gets one outcome, the worse of the two. The window is a duration, not a
- * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark runs out.
+ * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark is past its deadline.
  *
  * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
  * When a fence is sent: write.c (a write's own) and outbox.c (fences that Redis could not take in time).

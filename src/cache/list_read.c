@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/doubt.h"
 #include "cache/flight.h"
 #include "cache/lifetime.h"
 #include "cache/scripts.h"
@@ -108,8 +109,11 @@ static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
 static enum flight_grant list_granted(struct flight *flight, const struct redis_reply *reply)
 {
     struct list_flight *self = (struct list_flight *)flight;
+    int64_t doubted_at_ms;
     if (redis_reply_type(reply) != REDIS_TYPE_TEXT)
         return GRANT_BYPASS;
+    if (doubt_parse(redis_reply_text(reply), &doubted_at_ms))
+        doubt_note_list(flight->cache->doubt, doubted_at_ms);
     return generation_take(self->generation, redis_reply_text(reply)) ? GRANT_FILL : GRANT_BYPASS;
 }
 

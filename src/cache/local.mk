@@ -4,6 +4,7 @@ CACHE_LIBS = -lm
 libcache_a_SOURCES = \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c src/cache/change.h \
+	src/cache/doubt.c src/cache/doubt.h \
 	src/cache/entry.c src/cache/entry.h \
 	src/cache/epoch.c src/cache/epoch.h \
 	src/cache/fence.c src/cache/fence.h \
@@ -30,10 +31,12 @@ nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
 
 CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
+	src/cache/scripts/clear.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
 	src/cache/scripts/invalidate.lua \
 	src/cache/scripts/list_acquire.lua \
+	src/cache/scripts/list_clear.lua \
 	src/cache/scripts/list_fence.lua \
 	src/cache/scripts/list_fill.lua \
 	src/cache/scripts/list_unfence.lua \

@@ -7,11 +7,12 @@
  *
  * A record is one writer's fence on one id, under the writer's token. To bring it to Redis is that writer's own
  * protocol, done late: an open record becomes its fence, with what is left of its time, and a closed one its unfence.
- * An open record past its deadline counts as closed, because its worker died and the store can no longer apply the
- * write.
+ * An open record past its deadline counts as closed once store_barrier() has shown that its write is visible or never
+ * will be (doubt.c tells why the deadline alone is not enough).
  *
  * Every worker drains, and draining twice does no harm. A worker may fence from an old listing what another has already
- * unfenced; then that mark runs out at its deadline, and readers bypass the cache until then: slower, never stale.
+ * unfenced; then that mark stays until doubt.c removes it, and readers bypass the cache until then: slower, never
+ * stale.
  *
  * Guarantees: a drain removes a record only after Redis has answered both of its scripts, on the connection that the
  * drain began with, and under the epoch that still stands in the store after that. So a worker that is late to learn of
@@ -47,6 +48,8 @@ struct outbox {
     struct store_fence fences[DRAIN_MAX];
     size_t count;
     size_t closed_count; /* of fences, moved to the front */
+    bool has_barrier;    /* open records past their deadline count as closed */
+    int64_t listed_at_ms;
     struct redis *redis; /* these two: of the drain under way */
     int64_t epoch;
     bool is_draining;
@@ -172,14 +175,19 @@ static void send_all(struct outbox *outbox, const struct store_fence *fences, si
     }
 }
 
-/* Moves closed records to the front, keeping their order; returns how many there are. */
-static size_t closed_first(struct store_fence *fences, size_t count)
+static bool is_past(const struct outbox *outbox, const struct store_fence *fence)
 {
-    struct store_fence *open = mem_alloc((count + 1) * sizeof(*open));
+    return !fence->is_closed && fence->deadline_at_ms <= outbox->listed_at_ms;
+}
+
+/* Moves closed records to the front, keeping their order; returns how many there are. */
+static size_t closed_first(struct outbox *outbox)
+{
+    struct store_fence *fences = outbox->fences;
+    struct store_fence *open = mem_alloc((outbox->count + 1) * sizeof(*open));
     size_t closed_count = 0, open_count = 0;
-    int64_t now_ms = clock_wall_ms();
-    for (size_t i = 0; i < count; i++)
-        if (fences[i].is_closed || fences[i].deadline_at_ms <= now_ms)
+    for (size_t i = 0; i < outbox->count; i++)
+        if (fences[i].is_closed || (outbox->has_barrier && is_past(outbox, &fences[i])))
             fences[closed_count++] = fences[i];
         else
             open[open_count++] = fences[i];
@@ -202,16 +210,26 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
     }
     outbox->is_refused = false;
     outbox->calls_left = 0;
-    outbox->closed_count = closed_first(outbox->fences, outbox->count);
+    outbox->closed_count = closed_first(outbox);
     send_all(outbox, outbox->fences, outbox->closed_count, true);
     send_all(outbox, outbox->fences + outbox->closed_count, outbox->count - outbox->closed_count, false);
 }
 
-/* pool thread */
+/*
+ * pool thread. Without a barrier, records past their deadline stay open: their fences leave marks that doubt.c clears.
+ */
 static enum status list_work(struct pool_job *job, struct error *error)
 {
     struct outbox *outbox = container_of(job, struct outbox, job);
-    return store_outbox_list(outbox->options->store, outbox->fences, DRAIN_MAX, &outbox->count, error);
+    struct store *store = outbox->options->store;
+    struct error no_barrier;
+    enum status status = store_outbox_list(store, outbox->fences, DRAIN_MAX, &outbox->count, error);
+    size_t past_count = 0;
+    outbox->listed_at_ms = clock_wall_ms();
+    for (size_t i = 0; status == STATUS_OK && i < outbox->count; i++)
+        past_count += is_past(outbox, &outbox->fences[i]);
+    outbox->has_barrier = past_count > 0 && store_barrier(store, &no_barrier) == STATUS_OK;
+    return status;
 }
 
 static void outbox_list(struct outbox *outbox)

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/doubt.h"
 #include "cache/entry.h"
 #include "cache/flight.h"
 #include "cache/lifetime.h"
@@ -116,8 +117,11 @@ static enum flight_grant todo_granted(struct flight *flight, const struct redis_
     if (redis_reply_type(reply) == REDIS_TYPE_ARRAY)
         return todo_found((struct todo_flight *)flight, reply);
     struct slice word = redis_reply_text(reply);
+    int64_t doubted_at_ms;
     if (slice_equal(word, SLICE("FILL")))
         return GRANT_FILL;
+    if (doubt_parse(word, &doubted_at_ms))
+        doubt_note(flight->cache->doubt, ((struct todo_flight *)flight)->id, doubted_at_ms);
     return slice_equal(word, SLICE("WAIT")) ? GRANT_WAIT : GRANT_BYPASS;
 }
 

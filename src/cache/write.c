@@ -2,12 +2,15 @@
 /*
  * A fenced write: no entry may outlive the change of the todo that it shows.
  *
- *   AWAITING --trusted--> FENCING --taken--> STORING --known--> UNFENCING (or publish) --taken------> ANSWERING
- *     |   ^-no answer--------'  \             ^ |  \--unknown: the mark runs out------------------->  (purge, then
- *     |                          \--refused-->| |                |  ^                                  the answer)
- *     '------ Redis is away: record open -----' |           failed  |
- *                                               |                v  |
- *                                               '--overtaken--> RECORDING (closed record, in the outbox)
+ *   AWAITING --trusted--> FENCING --taken--> STORING --> UNFENCING or publish --taken--> ANSWERING
+ *     |  ^--no answer-------' |               ^   |          |        ^                      ^
+ *     |                       |refused        |   |          |failed  |Redis is trusted      |
+ *     '--- Redis is away -----+---------------'   |          v        |                      |
+ *          (open record first)                    '------> RECORDING -+--Redis is not--------'
+ *
+ *   STORING -> RECORDING   Redis was lost meanwhile; or the epoch moved on, and the store did not take the record
+ *   STORING -> ANSWERING   the outcome is unknown; a write by record wrote nothing; or Redis is away
+ *   AWAITING, FENCING -> ANSWERING   Redis is away and on_cache_down = refuse
  *
  * fence deletes the entries and keeps readers from filling new ones. unfence deletes once more, in case the fence was
  * lost in between, and lets readers fill again. publish is an unfence that stores what this write made, if no other
@@ -19,13 +22,10 @@
  *
  * Unfence failed: a closed record goes to the outbox. If the store cannot take it either, this process keeps it
  * (outbox_owe). So an invalidation is lost only with every process that knows it, and a worker killed anywhere leaves
- * at worst a mark that runs out.
+ * at worst a mark that is in doubt (doubt.c).
  *
- * Overtaken: if the epoch has moved on by the time of the commit, a closed record takes the invalidation to the workers
- * that know the newer epoch already; why, and what else happens on the pool thread: write_store.c.
- *
- * Purge: with caches in front, the same job records their purge before the write, and the answer waits a little for
- * their acknowledgement (cdn/purger.c).
+ * What happens on the pool thread, and what if the epoch moves on before the commit: write_store.c. With caches in
+ * front the answer waits a little for their acknowledgement: cdn/purger.c.
  */
 #include "cache/write.h"
 
@@ -60,6 +60,7 @@ struct write_flow {
     struct cache_write *write;
     enum write_step step;
     unsigned fences_sent;
+    int64_t mark_epoch;     /* under which Redis took this write's mark; 0: it took none */
     int64_t await_until_ms; /* wall time: how long a Redis that is coming back is waited for */
     struct timer *timer;
     struct write_store store; /* the write's token and epoch, where its fence stands, and its steps on a pool thread */
@@ -75,7 +76,7 @@ static void write_unfence(struct write_flow *flow);
 static void write_record(struct write_flow *flow);
 static void write_answer(struct write_flow *flow);
 
-/* A step that the picture does not have is a bug. */
+/* A step that the picture above does not have is a bug. */
 static void write_enter(struct write_flow *flow, enum write_step step)
 {
     static const unsigned follows[] = {
@@ -153,10 +154,10 @@ static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct write_flow *flow = ctx;
     (void)count;
-    if (outcome == FENCE_TAKEN)
-        flow->store.fence = is_same_redis(flow) ? FENCE_IN_REDIS : FENCE_NOWHERE;
-    else if (outcome == FENCE_UNANSWERED)
-        flow->store.fence = FENCE_UNKNOWN;
+    if (outcome == FENCE_TAKEN && is_same_redis(flow)) {
+        flow->store.fence = FENCE_IN_REDIS;
+        flow->mark_epoch = flow->store.epoch;
+    }
     if (outcome == FENCE_REFUSED && flow->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         trust_report_refusal(flow->cache->trust, "it refuses a fence");
     if (outcome == FENCE_UNANSWERED && clock_wall_ms() < flow->await_until_ms) {
@@ -215,7 +216,7 @@ static void note_outcome(struct write_flow *flow, enum status status, const stru
         flow->error = *error;
 }
 
-/* Fenced in Redis. If the outcome is unknown, the mark must run out by itself. */
+/* Fenced in Redis. If the outcome is unknown, the mark stays; doubt.c removes it. */
 static void on_fenced_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct write_flow *flow = container_of(job, struct write_flow, store.job);
@@ -232,7 +233,7 @@ static void on_fenced_stored(struct pool_job *job, enum status status, const str
         write_clear(flow);
 }
 
-/* Fenced by a record. Unless something was written, its record is closed, or runs out at its deadline. */
+/* Fenced by a record. Unless something was written, its record is closed, or is in doubt after its deadline. */
 static void on_recorded_stored(struct pool_job *job, enum status status, const struct error *error)
 {
     struct write_flow *flow = container_of(job, struct write_flow, store.job);
@@ -321,7 +322,7 @@ static void on_published(void *ctx, enum fence_outcome outcome, int64_t answer)
 static void on_unfenced(void *ctx, enum fence_outcome outcome, int64_t lost_count)
 {
     struct write_flow *flow = ctx;
-    if (flow->store.fence == FENCE_IN_REDIS && lost_count > 0)
+    if (flow->mark_epoch == flow->store.epoch && lost_count > 0)
         note_lost_marks(flow, lost_count);
     write_unfenced(flow, outcome);
 }

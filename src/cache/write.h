@@ -23,7 +23,8 @@ enum cache_purge {
 };
 
 /*
- * pool thread: touches the write's surroundings only. Returns the store's status; UNKNOWN leaves the fence to run out.
+ * pool thread: touches only the struct that the write stands in. Returns the store's status; UNKNOWN leaves the fence
+ * as it is.
  */
 typedef enum status (*cache_work_fn)(struct cache_write *write, struct store *store, struct error *error);
 

@@ -14,9 +14,9 @@
  * its own still answers). Then its fence stands where other workers no longer look. So each fenced write asks the store
  * for the epoch after its commit; if it is another one, a closed record takes the invalidation to where they look.
  *
- * Late: a write that waited in the pool's queue for so long that its mark may run out before the store is done is not
- * begun. A mark must outlast the last moment at which the store may still apply the write (write_deadline_ms,
- * store_timeout_ms).
+ * Late: a write that waited in the pool's queue for so long that its mark may pass its deadline before the store is
+ * done is not begun. A mark must outlast the last moment at which the store may still apply the write
+ * (write_deadline_ms, store_timeout_ms).
  *
  * It does not talk to Redis: write.c does, before and after.
  */
@@ -31,7 +31,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The mark must not run out while the store may still apply the write. */
+/* The mark must not pass its deadline while the store may still work on the write. */
 static bool has_time_left(const struct write_store *self)
 {
     const struct settings *settings = self->options->settings;

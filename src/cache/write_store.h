@@ -17,10 +17,9 @@
 
 /* Where the fence stands: what keeps readers from getting the old state once the write is answered. */
 enum fence_place {
-    FENCE_NOWHERE,   /* not set yet; refused; or its Redis is another one now */
+    FENCE_NOWHERE,   /* not set yet, refused, or without an answer; or its Redis is another one now */
     FENCE_IN_REDIS,  /* under the write's epoch */
-    FENCE_IN_OUTBOX, /* as a record, perhaps in Redis too: readers elsewhere may get the old state until a drain */
-    FENCE_UNKNOWN,   /* sent, and no answer came: it may still arrive */
+    FENCE_IN_OUTBOX, /* as a record, or owed; perhaps in Redis too: others may read the old state until a drain */
     FENCE_LIFTED,    /* Redis took the unfence: no reader gets the old state any more */
 };
 

@@ -41,7 +41,7 @@ struct purge_lane;
 /* Owns an item that is acknowledged for the last time. */
 typedef void (*purge_last_fn)(void *ctx, struct purge_lane *lane, struct purge_item *item);
 
-/* Plain data, so that purge_send() can see how full it is; only purge_lane.c writes to it. */
+/* Plain data, so that purger_send() can see how full it is; only purge_lane.c writes to it. */
 struct purge_lane {
     const struct purger_options *options;
     const struct purge_extra *extra;

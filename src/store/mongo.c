@@ -81,6 +81,7 @@ static const struct store_ops MONGO_OPS = {
     .purge_put = mongo_purge_put,
     .purge_list = mongo_purge_list,
     .purge_remove = mongo_purge_remove,
+    .barrier = mongo_barrier,
     .meta_get = mongo_meta_get,
     .meta_swap = mongo_meta_swap,
     .follow_claim = mongo_follow_claim,

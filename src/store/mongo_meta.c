@@ -87,3 +87,28 @@ enum status mongo_meta_swap(struct store *store, int64_t expected_epoch, const s
     mongo_session_close(&session);
     return status;
 }
+
+/* ---- The barrier ---- */
+
+/*
+ * A write that a majority acknowledges. What the primary applied before it comes before it in the oplog, and is
+ * majority committed as well; what it has not applied by now is lost with the primary that had it, or over its time
+ * limit.
+ */
+enum status mongo_barrier(struct store *store, struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, mongo_server_of(store), "meta", error);
+    if (status)
+        return status;
+    struct mongo_batch batch;
+    mongo_batch_init(&batch, &session, "update");
+    bson_t *statement = BCON_NEW("q", "{", "_id", BCON_UTF8("barrier"), "}", "u", "{", "$inc", "{", "n", BCON_INT64(1),
+                                 "}", "}", "upsert", BCON_BOOL(true));
+    mongo_batch_add(&batch, statement);
+    status = mongo_batch_send(&batch, "wait for a majority", error);
+    mongo_batch_fini(&batch);
+    bson_destroy(statement);
+    mongo_session_close(&session);
+    return status;
+}

@@ -47,6 +47,7 @@ __typeof__(store_purge_list) mongo_purge_list;
 __typeof__(store_purge_remove) mongo_purge_remove;
 
 /* mongo_meta.c */
+__typeof__(store_barrier) mongo_barrier;
 __typeof__(store_meta_get) mongo_meta_get;
 __typeof__(store_meta_swap) mongo_meta_swap;
 

@@ -4,6 +4,8 @@
  *
  * The swap is one statement that changes the row only if its epoch is the expected one. Of several workers that found
  * another Redis exactly one moves the epoch on. A file without the row has epoch 0, so the first swap inserts it.
+ *
+ * The barrier is here as well: both say where the store stands.
  */
 #include "store/sqlite_store.h"
 
@@ -57,4 +59,18 @@ enum status sqlite_meta_swap(struct store *store, int64_t expected_epoch, const 
     enum status status = sqlite_transact(sqlite_file_of(store), meta_body, &work, error);
     *swapped = status == STATUS_OK && work.swapped;
     return status;
+}
+
+/* ---- The barrier ---- */
+
+static enum status barrier_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    (void)connection, (void)ctx, (void)error;
+    return STATUS_OK;
+}
+
+/* A transaction that changes nothing: it gets the write lock when no other writer has it, be that one frozen or not. */
+enum status sqlite_barrier(struct store *store, struct error *error)
+{
+    return sqlite_transact(sqlite_file_of(store), barrier_body, NULL, error);
 }

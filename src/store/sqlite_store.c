@@ -187,6 +187,7 @@ static const struct store_ops SQLITE_OPS = {
     .purge_put = sqlite_purge_put,
     .purge_list = sqlite_purge_list,
     .purge_remove = sqlite_purge_remove,
+    .barrier = sqlite_barrier,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
 };

@@ -39,6 +39,7 @@ __typeof__(store_purge_list) sqlite_purge_list;
 __typeof__(store_purge_remove) sqlite_purge_remove;
 
 /* sqlite_meta.c */
+__typeof__(store_barrier) sqlite_barrier;
 __typeof__(store_meta_get) sqlite_meta_get;
 __typeof__(store_meta_swap) sqlite_meta_swap;
 

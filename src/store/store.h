@@ -255,6 +255,12 @@ enum status store_purge_list(struct store *store, const struct store_purge_query
 enum status store_purge_remove(struct store *store, const struct store_purge *purges, size_t count,
                                struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * Shows where the store stands: STATUS_OK only if every write that could be applied before the call is now visible to
+ * all reads, or never will be.
+ */
+enum status store_barrier(struct store *store, struct error *error) STATUS_MUST_CHECK;
+
 enum { STORE_RUN_ID_MAX = 40 };
 
 /* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */

@@ -168,6 +168,11 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
     return count == 0 ? STATUS_OK : store->ops->purge_remove(store, purges, count, error);
 }
 
+enum status store_barrier(struct store *store, struct error *error)
+{
+    return store->ops->barrier(store, error);
+}
+
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
 {
     *meta = (struct store_meta){0};

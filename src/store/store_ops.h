@@ -33,6 +33,7 @@ struct store_ops {
     STORE_OP(purge_put);
     STORE_OP(purge_list);
     STORE_OP(purge_remove);
+    STORE_OP(barrier);
     STORE_OP(meta_get);
     STORE_OP(meta_swap);
     STORE_OP(follow_claim); /* NULL: the store can't report changes, and has none of the rest */

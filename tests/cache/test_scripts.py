@@ -1,155 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""The protocol's scripts on a real Redis: each against the contract at its top, and with Redis full, slow or forgetful.
+"""The protocol's scripts on a real Redis: each against the contract at its top, and with Redis full, slow or forgetful."""
 
-One private redis-server on a unix socket serves all tests; each begins with FLUSHALL.
-"""
-
-import os
 import re
-import shutil
-import socket
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
-
-SRC = Path(__file__).resolve().parents[2] / "src"
-SCRIPTS = {path.stem: path for path in sorted(SRC.glob("**/*.lua"))}
-ENTRY, LEASE, WRITERS = TODO = ["todo:1:{a}", "todo:1:{a}:lease", "todo:1:{a}:writers"]
-OTHER = [key.replace("{a}", "{b}") for key in TODO]
-GENERATION, LIST_WRITERS = LIST = ["todos:1:{list}:gen", "todos:1:{list}:writers"]
-PAGE = "todos:1:{list}:0123456789abcdef"
-WINDOW_MS, LEASE_MS, TTL_MS, GENERATION_MS = 10000, 3000, 60000, 120000
-
-
-class Refused(Exception):
-    """An error that Redis answered."""
-
-
-class Redis:
-    """A connection that speaks RESP2, as far as tests need it."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(10)
-        self.socket.connect(str(path))
-        self.stream = self.socket.makefile("rb")
-
-    def close(self):
-        self.stream.close()
-        self.socket.close()
-
-    def __call__(self, *args):
-        parts = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
-        self.socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-        answer = self.read()
-        if isinstance(answer, Refused):
-            raise answer
-        return answer
-
-    def read(self):
-        line = self.stream.readline()
-        kind, rest = line[:1], line[1:-2].decode()
-        if kind == b"-":
-            return Refused(rest)
-        if kind == b":":
-            return int(rest)
-        if kind == b"+":
-            return rest
-        if int(rest) < 0:
-            return None
-        if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
-        return self.stream.read(int(rest) + 2)[:-2].decode()
-
-    def run(self, name, keys, *args):
-        """A script by its file's text, as the worker does after a NOSCRIPT."""
-        return self("EVAL", SCRIPTS[name].read_bytes(), len(keys), *keys, *args)
-
-    def hash(self, key):
-        flat = self("HGETALL", key)
-        return dict(zip(flat[::2], flat[1::2]))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    program = shutil.which("redis-server")
-    if not program:
-        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        stop("there is no redis-server to run the scripts on")
-    path = tmp_path_factory.mktemp("redis") / "s"
-    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen([*command, "--dir", str(path.parent)], stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while not path.exists():
-            assert process.poll() is None and time.monotonic() < deadline, "redis-server doesn't come up"
-            time.sleep(0.01)
-        yield path
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def redis(server):
-    connection = Redis(server)
-    connection("FLUSHALL")
-    connection("SCRIPT", "FLUSH")
-    yield connection
-    connection("CONFIG", "SET", "maxmemory", "0")
-    connection.close()
-
-
-@pytest.fixture
-def full(redis):
-    """Fills Redis up: from here on nothing that needs memory is taken."""
-
-    def fill_up():
-        redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
-        redis("CONFIG", "SET", "maxmemory", "1")
-        with pytest.raises(Refused, match="^OOM"):
-            redis("SET", "one", "more")
-
-    return fill_up
-
-
-def acquire(redis, token="reader", after_ms=-1):
-    return redis.run("acquire", TODO, token, LEASE_MS, after_ms)
-
-
-def fill(redis, token="reader", *fields):
-    return redis.run("fill", [ENTRY, LEASE], token, TTL_MS, *(fields or ("v", "1", "name", "x", "at", "1000")))
-
-
-def fence(redis, token="writer", keys=TODO, window_ms=WINDOW_MS):
-    return redis.run("fence", keys, token, window_ms)
-
-
-def unfence(redis, token="writer", keys=TODO):
-    return redis.run("unfence", keys, token)
-
-
-def list_acquire(redis, token="g0"):
-    return redis.run("list_acquire", LIST, token, GENERATION_MS)
-
-
-def list_fill(redis, generation):
-    return redis.run("list_fill", [PAGE, *LIST], generation, TTL_MS, "body", "[]", "gen", generation)
-
-
-def list_fence(redis, token="writer", generation="g1", window_ms=WINDOW_MS):
-    return redis.run("list_fence", LIST, token, window_ms, generation, GENERATION_MS)
-
-
-def list_unfence(redis, token="writer", generation="g2"):
-    return redis.run("list_unfence", LIST, token, generation, GENERATION_MS)
-
-
-def invalidate(redis, left, keys=TODO):
-    return redis.run("invalidate", keys, *([left] if isinstance(left, str) else left))
-
+from scripts import (
+    DAY_MS,
+    ENTRY,
+    GENERATION,
+    GENERATION_MS,
+    LEASE,
+    LEASE_MS,
+    LIST,
+    LIST_WRITERS,
+    OTHER,
+    PAGE,
+    Refused,
+    SCRIPTS,
+    SRC,
+    TODO,
+    TTL_MS,
+    WRITERS,
+    acquire,
+    clear,
+    fence,
+    fill,
+    invalidate,
+    list_acquire,
+    list_fence,
+    list_fill,
+    list_unfence,
+    now_ms,
+    unfence,
+)
 
 # ---- acquire, fill, release ----
 
@@ -348,10 +233,10 @@ def test_a_writer_who_was_there_at_the_change_publishes_nothing(redis):
     assert publish(redis) == 1
 
 
-def test_a_mark_that_ran_out_is_no_writer_at_a_change(redis):
+def test_a_mark_past_its_deadline_is_a_writer_at_a_change(redis):
     fence(redis, window_ms=20)
     time.sleep(0.04)
-    assert invalidate(redis, "") == 0 and redis("EXISTS", WRITERS) == 0
+    assert invalidate(redis, "") == 0 and redis("ZRANGE", WRITERS, 0, -1) == ["!", "writer"]
 
 
 def test_a_change_takes_away_what_is_of_another_type(redis):
@@ -372,7 +257,42 @@ def test_a_mark_runs_out_by_redis_own_time(redis):
     fence(redis, "w1", window_ms=60)
     assert acquire(redis) == "BYPASS"
     time.sleep(0.08)
+    before_ms = now_ms(redis)
+    doubt, at_ms = acquire(redis).split()
+    assert doubt == "DOUBT" and before_ms <= int(at_ms) <= now_ms(redis)
+    assert redis("EXISTS", LEASE) == 0 and redis("ZRANGE", WRITERS, 0, -1) == ["w1"]
+
+
+def test_clear_removes_what_was_past_its_deadline_at_the_doubt(redis):
+    fence(redis, "w1", window_ms=30)
+    time.sleep(0.05)
+    at_ms = acquire(redis).split()[1]
+    redis("HSET", ENTRY, "v", "1")
+    redis("SET", LEASE, "reader")
+    assert clear(redis, int(at_ms) - 1000) == 0 and acquire(redis).startswith("DOUBT")
+    redis("SET", LEASE, "reader")
+    assert clear(redis, at_ms) == 1
+    assert redis("EXISTS", *TODO) == 0
     assert acquire(redis) == "FILL"
+
+
+def test_clear_leaves_marks_that_came_later(redis):
+    fence(redis, "w1", window_ms=30)
+    time.sleep(0.05)
+    at_ms = acquire(redis).split()[1]
+    fence(redis, "w2")
+    assert clear(redis, at_ms) == 1
+    assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["!", "w2"] and acquire(redis) == "BYPASS"
+    unfence(redis, "w2")
+    assert redis("EXISTS", WRITERS) == 0
+
+
+def test_clear_takes_the_overlap_along_with_the_last_mark(redis):
+    fence(redis, "w1", window_ms=30)
+    fence(redis, "w2", window_ms=30)
+    time.sleep(0.05)
+    assert clear(redis, acquire(redis).split()[1]) >= 2
+    assert redis("EXISTS", WRITERS) == 0
 
 
 def test_a_mark_that_ran_out_does_not_hide_one_that_has_not(redis):
@@ -381,8 +301,8 @@ def test_a_mark_that_ran_out_does_not_hide_one_that_has_not(redis):
     time.sleep(0.05)
     assert acquire(redis) == "BYPASS"
     fence(redis, "third", window_ms=30)
-    assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["!", "long", "third"]
-    assert redis("PTTL", WRITERS) > 4000  # the set lives as long as its last mark
+    assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["!", "long", "short", "third"]
+    assert redis("PTTL", WRITERS) > DAY_MS + 4000  # the set lives as long as its last mark
 
 
 def test_fencing_again_moves_the_deadline_only(redis):
@@ -395,7 +315,7 @@ def test_fencing_again_moves_the_deadline_only(redis):
 
 def test_no_set_of_marks_stays_for_ever(redis):
     fence(redis, window_ms=100)
-    assert 100 <= redis("PTTL", WRITERS) <= 1100
+    assert DAY_MS <= redis("PTTL", WRITERS) <= DAY_MS + 100
     assert redis("TTL", WRITERS) >= 0
 
 
@@ -502,7 +422,11 @@ def test_a_lists_mark_runs_out_and_says_if_it_was_lost(redis):
     list_fence(redis, window_ms=40)
     assert list_acquire(redis) == "BYPASS"
     time.sleep(0.06)
-    assert list_acquire(redis) == "g1"
+    doubt, at_ms = list_acquire(redis).split()
+    assert doubt == "DOUBT" and abs(int(at_ms) - now_ms(redis)) < 1000
+    assert redis.run("list_clear", LIST, int(at_ms) - 1000) == 0 and list_acquire(redis).startswith("DOUBT")
+    assert redis.run("list_clear", LIST, at_ms) == 1 and redis("EXISTS", *LIST) == 0
+    assert list_acquire(redis) == "g0"
     redis("DEL", LIST_WRITERS)
     assert list_unfence(redis) == 0
     assert redis("GET", GENERATION) == "g2"

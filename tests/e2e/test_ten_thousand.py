@@ -22,7 +22,7 @@ def imported(new_stack, tmp_path, name):
     file.write_bytes(gzip.decompress((DATA / f"{name}.gz").read_bytes()))
     # A busy machine may take longer than the default lifetime of an entry to read all rows, and longer than the default timeout
     # to write the first thousand; then their fences stay, and reads bypass the cache.
-    stack = new_stack(settings={"todo_ttl_s": 3600, "store_timeout_ms": 30000})
+    stack = new_stack(settings={"todo_ttl_s": 3600, "store_timeout_ms": 10000, "write_deadline_ms": 60000})
     result = stack.load("import", str(file))
     assert result.returncode == 0, result.stderr
     return stack

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-Sizes: no file over 600 lines, no function over 80, in src/ over 40; each file begins with its licence, each .c goes on with its
+Sizes: no file over 600 lines, no function over 80, in src/ over 500 and 40; each file begins with its licence, each .c goes on with its
 essay.
 """
 
@@ -11,13 +11,19 @@ from source import ROOT, files, text
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 80
+SRC_FILE_LINES_MAX = 500
 SRC_FUNCTION_LINES_MAX = 40
 SCRIPTS = (".py", ".sh", ".lua")
 
 
 def test_files_are_short_enough():
-    long = {str(path): len(text(path).splitlines()) for path in files(".c", ".h", *SCRIPTS)}
-    assert {path: lines for path, lines in long.items() if lines > FILE_LINES_MAX} == {}
+    lengths = {str(path): len(text(path).splitlines()) for path in files(".c", ".h", *SCRIPTS)}
+    long = {
+        path: lines
+        for path, lines in lengths.items()
+        if lines > (SRC_FILE_LINES_MAX if path.startswith("src/") else FILE_LINES_MAX)
+    }
+    assert long == {}
 
 
 def test_functions_are_short_enough():

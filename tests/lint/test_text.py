@@ -32,6 +32,12 @@ def test_layout_is_clang_formats():
     assert result.returncode == 0, "\n".join(line for line in result.stderr.splitlines() if "error:" in line)
 
 
+def test_comment_lines_end_at_column_120():
+    # clang-format sees to the code.
+    wrong = lines_that_fit(r"^.{121}", files(".c", ".h", under="src"))
+    assert not wrong, "\n".join(wrong)
+
+
 def test_sizeof_has_parentheses():
     strings_and_comments = r'"(\\.|[^"\\])*"|//.*|/\*.*?\*/|^ \*.*'
     wrong = lines_that_fit(r"\bsizeof\b(?!\()", C_FILES, strings_and_comments)

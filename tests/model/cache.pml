@@ -12,7 +12,7 @@
  * What can go wrong, at any moment: a worker is killed at any point of a write; the store refuses a write, applies it long after its
  * worker gave it up (STATUS_UNKNOWN, or killed), or never; a read from the store fails; a process with its flight and readers is killed;
  * entry or lease expire or are evicted; the writers' set is evicted when no write is in flight, and with LOST_MARKS at any
- * moment; a mark runs out when its write can't be applied any more; Redis is full when a fill comes.
+ * moment; a mark runs out when its worker no longer asks the store, though the write may become visible later; Redis is full when a fill comes.
  *
  * Promised (asserted):
  *   history  a read returns no version below what a write or read that ended before it began has shown (`shown`; a reader
@@ -27,12 +27,12 @@
  * Why few steps do, and none is missed:
  *   - A hit is one step: it begins, reads the entry and ends at once. One that takes longer has less to fulfil, for it began
  *     earlier, and binds others later.
- *   - A reader that boards a flight begins at that moment, whether there is an entry or not. Its HGETALL came before, and it may have
+ *   - A reader that joins a flight begins at that moment, whether there is an entry or not. Its HGETALL came before, and it may have
  *     had any reason not to take the entry (absent, over, broken). Beginning earlier would bind it less.
  *   - A script and its reply are one step. Between them the process does nothing that needs the reply, but for one thing:
- *     readers may board. They can't board a flight whose script Redis has run, but whose reply the process hasn't seen, if
+ *     readers may join. They can't join a flight whose script Redis has run, but whose reply the process hasn't seen, if
  *     they began after that: their own HGETALL is behind that script on the same connection, and its reply is behind that reply. Those
- *     who began before are here readers that boarded before. (Without trust there is no HGETALL: see outbox.pml.)
+ *     who began before are here readers that joined before. (Without trust there is no HGETALL: see outbox.pml.)
  *   - An unfence and the answer are one step: an answer that comes later binds readers later.
  *   - A flight that waits for another's lease asks again; when its patience is over, or Redis has given it an error, it reads without
  *     a lease. Here it may do that at once.
@@ -207,7 +207,7 @@ end:
         check_entry()
     }
     :: d_step {
-        mark[w] == LIVE && (write[w] == STORED || write[w] == OVER) ->
+        mark[w] == LIVE && (write[w] == STORED || write[w] == UNKNOWN || write[w] == OVER) ->
         printf("W%d's mark runs out\n", w);
         mark[w] = RUN_OUT;
         check_entry()
@@ -233,7 +233,7 @@ inline answer(r, version)
 }
 
 /* Joiners who may not take the value are the owners of a new flight. */
-inline land(p, version, is_for_all)
+inline finish(p, version, is_for_all)
 {
     flight[p] = GROUNDED;
     granted[p] = false;
@@ -292,7 +292,7 @@ end:
         flight[p] == ACQUIRING && entry != NONE ->
         printf("P%d finds %d\n", p, entry);
         version = entry;
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == ACQUIRING && LEASE_IS_FREE ->
@@ -326,7 +326,7 @@ end:
     :: d_step {
         flight[p] == FETCHED && !granted[p] ->
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] == FETCHED && granted[p] && LEASE_IS_HELD(p) ->
@@ -334,20 +334,20 @@ end:
         version = value[p];
         fill(p, version);
         check_entry();
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == FETCHED && granted[p] && LEASE_IS_HELD(p) ->
         printf("P%d can't fill, Redis is full\n", p);
         version = value[p];
         fill_when_full(p);
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] == FETCHED && granted[p] && !LEASE_IS_HELD(p) ->
         printf("P%d's fill is refused\n", p);
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] != GROUNDED ->
@@ -358,7 +358,7 @@ end:
     od
 }
 
-active [READERS] proctype boarding()
+active [READERS] proctype joining()
 {
     byte r = _pid - WRITERS - PROCESSES;
 end:
@@ -372,7 +372,7 @@ end:
             flight[PROCESS_OF(r)] = ACQUIRING;
             reader[r] = OWNER
         :: flight[PROCESS_OF(r)] == ACQUIRING ->
-            printf("R%d boards before the store is asked\n", r);
+            printf("R%d joins before the store is asked\n", r);
             reader[r] = OWNER
         :: else ->
             printf("R%d joins late\n", r);
@@ -410,9 +410,15 @@ end:
         check_entry()
     }
     :: d_step {
-        CARD > 0 && !WRITERS_ARE_LIVE ->
+        CARD > 0 && !WRITERS_ARE_LIVE && !AN_OUTCOME_IS_UNKNOWN ->
         printf("the writers' set expires\n");
         lose_marks()
+    }
+    :: d_step {
+        CARD > 0 && A_MARK_HAS_RUN_OUT && !AN_OUTCOME_IS_UNKNOWN ->
+        printf("the store has shown where it stands: marks past their deadline go\n");
+        clear();
+        check_entry()
     }
     :: d_step {
         CARD > 0 && MAY_LOSE_MARKS ->

@@ -9,7 +9,7 @@
  *     mark is live. So several flights may fill, and nothing tells one writer of another: nothing is published.
  *   - A hit is two steps, GET of the generation and HGETALL of the page: pipelined, but others' commands may come between. So readers
  *     that ask are modelled, by reader 1, and one that asked takes `least` when its GET runs. A reader whose two answers don't
- *     agree boards a flight; that is here another read, which begins later and is bound more.
+ *     agree joins a flight; that is here another read, which begins later and is bound more.
  *   - Neither has the reader of a page to look at the writers' set.
  *
  * Generations are random tokens, each new one unlike all before. It is enough to know who holds the one that Redis has now
@@ -91,8 +91,6 @@ inline list_fence(w)
 #ifndef MUTANT_FENCE_KEEPS_GENERATION
     new_generation();
 #endif
-    mark[0] = (mark[0] == RUN_OUT -> ABSENT : mark[0]);
-    mark[1] = (mark[1] == RUN_OUT -> ABSENT : mark[1]);
     mark[w] = LIVE
 }
 
@@ -104,11 +102,21 @@ inline list_unfence(w)
     mark[w] = ABSENT
 }
 
-#ifdef MUTANT_ACQUIRE_IGNORES_WRITERS
+#if defined(MUTANT_ACQUIRE_IGNORES_WRITERS)
 #define LIST_MAY_FILL true
-#else
+#elif defined(MUTANT_TIME_ENDS_MARKS)
 #define LIST_MAY_FILL (!A_MARK_IS_LIVE)
+#else
+#define LIST_MAY_FILL (mark[0] == ABSENT && mark[1] == ABSENT)
 #endif
+
+/* Of marks that were past their deadline when the barrier began. */
+inline list_clear()
+{
+    drop_generation();
+    mark[0] = (mark[0] == RUN_OUT -> ABSENT : mark[0]);
+    mark[1] = (mark[1] == RUN_OUT -> ABSENT : mark[1])
+}
 
 inline list_acquire(p)
 {
@@ -228,7 +236,7 @@ end:
         check_page()
     }
     :: d_step {
-        mark[w] == LIVE && (write[w] == STORED || write[w] == OVER) ->
+        mark[w] == LIVE && (write[w] == STORED || write[w] == UNKNOWN || write[w] == OVER) ->
         printf("W%d's mark runs out\n", w);
         mark[w] = RUN_OUT;
         check_page()
@@ -248,7 +256,7 @@ inline answer(r, version)
     least[r] = 0
 }
 
-inline land(p, version, is_for_all)
+inline finish(p, version, is_for_all)
 {
     flight[p] = GROUNDED;
     granted[p] = false;
@@ -299,13 +307,13 @@ end:
         version = value[p];
         list_fill(version);
         check_page();
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == FETCHED && (!granted[p] || !FILL_IS_ACCEPTED(p)) ->
         printf("P%d doesn't fill\n", p);
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] != GROUNDED ->
@@ -341,7 +349,7 @@ end:
             flight[PROCESS_OF(r)] = ACQUIRING;
             reader[r] = OWNER
         :: flight[PROCESS_OF(r)] == ACQUIRING ->
-            printf("R%d boards before the store is asked\n", r);
+            printf("R%d joins before the store is asked\n", r);
             reader[r] = OWNER
         :: else ->
             printf("R%d joins late\n", r);
@@ -393,7 +401,13 @@ end:
         drop_generation()
     }
     :: d_step {
-        (mark[0] != ABSENT || mark[1] != ABSENT) && (!A_MARK_IS_LIVE || MAY_LOSE_MARKS) ->
+        (mark[0] == RUN_OUT || mark[1] == RUN_OUT) && !AN_OUTCOME_IS_UNKNOWN ->
+        printf("the store has shown where it stands: marks past their deadline go\n");
+        list_clear();
+        check_page()
+    }
+    :: d_step {
+        (mark[0] != ABSENT || mark[1] != ABSENT) && (!A_MARK_IS_LIVE || MAY_LOSE_MARKS) && !AN_OUTCOME_IS_UNKNOWN ->
         printf("the writers' set is lost, or expires\n");
         mark[0] = ABSENT;
         mark[1] = ABSENT;

@@ -5,13 +5,13 @@
  * same one here; another one, or another epoch, is in epoch.pml.
  *
  * Modelled: two workers, each with a link to Redis, a drain and a write; with FLIGHTS=1 worker 0 has a flight and a reader
- * that begins it, boards it or joins it late. Flights elsewhere take the lease, read, and fill at any time. WRITERS, FLIGHTS
+ * that begins it, joins it early or late. Flights elsewhere take the lease, read, and fill at any time. WRITERS, FLIGHTS
  * and LINKS say how much of this there is; all of it at once is too much to visit.
  *
  * What can go wrong, at any moment: a link is cut, before a script reached Redis, after Redis ran it and before the answer, or
  * so that the script arrives late, when its worker has long given it up; a worker is killed at any point of a write; the store
  * applies a write late or never (STATUS_UNKNOWN), or refuses the record that settles; a removal from the outbox fails; a mark
- * runs out when its write can't be applied any more.
+ * is removed when its write can't be applied any more, as store_barrier() shows (cache.pml has that in steps).
  *
  * Promised (asserted):
  *   history  a read of a worker that trusts Redis, and the answer of a flight, show no version below what was answered before it
@@ -115,8 +115,8 @@ inline cut(p)
 
 /* ---- A write ---- */
 
-/* outbox_note_settled() */
-inline note_settled(w)
+/* outbox_note_closed() */
+inline note_closed(w)
 {
     news[w] = (drain[w] != IDLE && !trusted[w] && !spoiled[w])
 }
@@ -214,7 +214,7 @@ end:
         end_write(w);
         check_entry()
     }
-    /* fenced: unfence or publish, and if that has no answer a settled record */
+    /* fenced: unfence or publish, and if that has no answer a closed record */
     :: d_step {
         write[w] == STORED && fenced[w] && trusted[w] ->
         printf("W%d unfences and answers\n", w);
@@ -254,7 +254,7 @@ end:
         write[w] == STORED && fenced[w] && !trusted[w] ->
         write[w] = UNSETTLED
     }
-    /* not fenced: the record is settled, and if Redis is trusted by now, what it has goes before the answer */
+    /* not fenced: the record is closed, and if Redis is trusted by now, what it has goes before the answer */
     :: d_step {
         write[w] == STORED && !fenced[w] ->
         printf("W%d settles\n", w);
@@ -269,13 +269,13 @@ end:
     :: d_step {
         write[w] == SETTLED && (!trusted[w] || written[w] == 0) ->
         printf("W%d answers\n", w);
-        note_settled(w);
+        note_closed(w);
         answer_write(w)
     }
     :: d_step {
         write[w] == SETTLED && trusted[w] && written[w] > 0 ->
         printf("W%d catches up and answers\n", w);
-        note_settled(w);
+        note_closed(w);
         unfence(w);
         note_shown(written[w]);
         end_write(w)
@@ -283,16 +283,16 @@ end:
     :: d_step {
         write[w] == SETTLED && trusted[w] && written[w] > 0 && MAY_BE_CUT(w) ->
         printf("W%d catches up, but is cut off\n", w);
-        note_settled(w);
+        note_closed(w);
         cut(w);
         write[w] = UNSETTLED
     }
     /* settle_work, and if the store refuses, outbox_owe */
     :: d_step {
         write[w] == UNSETTLED ->
-        printf("W%d records it as settled and answers\n", w);
+        printf("W%d records it as closed and answers\n", w);
         outbox[w] = DONE;
-        note_settled(w);
+        note_closed(w);
         answer_write(w)
     }
     :: d_step {
@@ -327,7 +327,7 @@ end:
 
 /* ---- A drain ---- */
 
-/* is_late: the deadlines of open records are over by the clock of this worker, so that they count as settled. */
+/* is_late: the deadlines of open records are over by the clock of this worker, and store_barrier() has shown where the store stands. */
 inline list_records(p, is_late)
 {
     LIST(p, 0) = (outbox[0] == OPEN && is_late && !MAY_BE_APPLIED(0) -> DONE : outbox[0]);
@@ -450,7 +450,7 @@ inline take_off(p)
     flight[p] = (trusted[p] -> ACQUIRING : FETCHING)
 }
 
-inline land(p, version, is_for_all)
+inline finish(p, version, is_for_all)
 {
     flight[p] = GROUNDED;
     granted[p] = false;
@@ -488,7 +488,7 @@ end:
             take_off(p);
             reader[p] = OWNER
         :: flight[p] == ACQUIRING ->
-            printf("R%d boards\n", p);
+            printf("R%d joins\n", p);
             reader[p] = OWNER
         :: else ->
             printf("R%d joins late\n", p);
@@ -504,7 +504,7 @@ end:
         flight[p] == ACQUIRING && entry != NONE && trusted[p] && !tainted[p] ->
         printf("P%d finds %d\n", p, entry);
         version = entry;
-        land(p, version, true)
+        finish(p, version, true)
     }
     :: d_step {
         flight[p] == ACQUIRING && LEASE_IS_FREE ->
@@ -538,13 +538,13 @@ end:
         lease = LATE_FILL(value[p]);
         version = value[p];
         cut(p);
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] == FETCHED && (!granted[p] || !LEASE_IS_HELD(p)) ->
         printf("P%d lands\n", p);
         version = value[p];
-        land(p, version, false)
+        finish(p, version, false)
     }
     :: d_step {
         flight[p] == FILLED ->
@@ -555,7 +555,7 @@ end:
 #else
         is_for_all = trusted[p] && !tainted[p];
 #endif
-        land(p, version, is_for_all);
+        finish(p, version, is_for_all);
         is_for_all = false
     }
     od

@@ -38,6 +38,9 @@ table() {
         mutant-4-for-good            cache   breaks  ONLY_QUIET LOST_MARKS MUTANT_LOST_MARK_UNTOLD
 
         # others
+        mutant-time-ends-marks       cache   breaks  ONLY_HISTORY MUTANT_TIME_ENDS_MARKS
+        mutant-time-ends-for-good    cache   breaks  ONLY_QUIET MUTANT_TIME_ENDS_MARKS
+        mutant-page-time-ends-marks  list    breaks  ONLY_HISTORY MUTANT_TIME_ENDS_MARKS
         mutant-fill-without-lease    cache   breaks  ONLY_HISTORY MUTANT_FILL_WITHOUT_LEASE
         mutant-unknown-is-unfenced   cache   breaks  ONLY_HISTORY MUTANT_UNKNOWN_IS_UNFENCED
         mutant-unfence-keeps-entry   cache   breaks  ONLY_HISTORY LOST_MARKS MUTANT_UNFENCE_DELETES_NOTHING

@@ -12,11 +12,11 @@
  *   mark[w]   todo:{ID}:writers, the member of write w; overlap is the member '!'
  *
  * Time is left out, for clocks differ and may be slow: what can expire may expire at any moment, or never. Two orders are kept, for the
- * scripts rely on them. A write's mark does not run out while the store may still apply the write (write.c sees to that:
- * has_time_left). And '!' has the latest deadline of the set (fence.lua gives it that), so it doesn't run out before the marks.
+ * scripts rely on them. A write's mark does not run out while its worker may still ask the store (write.c sees to that:
+ * has_time_left). And '!' has the latest deadline of the set (fence.lua gives it that), so it does not run out before the marks.
  *
- * A member whose deadline is over is not gone: it is RUN_OUT, seen by ZCARD and ZREM but not by ZCOUNT, until a fence prunes it
- * or the whole key expires.
+ * A member past its deadline is not gone: it is RUN_OUT. Readers get no lease (DOUBT) until clear.lua removes it, after
+ * store_barrier() has shown that its write is visible or never will be.
  *
  * after_ms of acquire.lua is left out: a reader that doesn't want an entry as old as this one may get it or go on to the lease,
  * either way. That is more than any comparison of clocks can do.
@@ -36,14 +36,17 @@ mtype:mark mark[WRITES_MAX] = ABSENT, overlap = ABSENT;
 /* ZCARD; ZCOUNT > 0 from now on; what the member with the last deadline is. */
 #define CARD ((mark[0] != ABSENT) + (mark[1] != ABSENT) + (mark[2] != ABSENT) + (overlap != ABSENT))
 #define A_MARK_IS_LIVE (mark[0] == LIVE || mark[1] == LIVE || mark[2] == LIVE)
+#define A_MARK_HAS_RUN_OUT (mark[0] == RUN_OUT || mark[1] == RUN_OUT || mark[2] == RUN_OUT)
 #define WRITERS_ARE_LIVE (A_MARK_IS_LIVE || overlap == LIVE)
 #define LAST (WRITERS_ARE_LIVE -> LIVE : RUN_OUT)
 
 /* Whether acquire.lua gives a lease, whether fill.lua accepts a fill. */
-#ifdef MUTANT_ACQUIRE_IGNORES_WRITERS
+#if defined(MUTANT_ACQUIRE_IGNORES_WRITERS)
 #define LEASE_IS_FREE (lease == NOBODY)
-#else
+#elif defined(MUTANT_TIME_ENDS_MARKS)
 #define LEASE_IS_FREE (lease == NOBODY && !WRITERS_ARE_LIVE)
+#else
+#define LEASE_IS_FREE (lease == NOBODY && CARD == 0)
 #endif
 #ifdef MUTANT_FILL_WITHOUT_LEASE
 #define LEASE_IS_HELD(token) true
@@ -60,13 +63,16 @@ inline lose_marks()
     overlap = ABSENT
 }
 
-/* ZREMRANGEBYSCORE -inf now */
-inline prune_marks()
+/* Of marks that were past their deadline when the barrier began. */
+inline clear()
 {
+    entry = NONE;
+    lease = NOBODY;
     mark[0] = (mark[0] == RUN_OUT -> ABSENT : mark[0]);
     mark[1] = (mark[1] == RUN_OUT -> ABSENT : mark[1]);
     mark[2] = (mark[2] == RUN_OUT -> ABSENT : mark[2]);
-    overlap = (overlap == RUN_OUT -> ABSENT : overlap)
+    overlap = (overlap == RUN_OUT -> ABSENT : overlap);
+    overlap = (CARD == 1 -> ABSENT : overlap)
 }
 
 inline fence(w)
@@ -75,12 +81,7 @@ inline fence(w)
     lease = NOBODY;
     mark[w] = LIVE;
     if
-    :: CARD > 1 ->
-        prune_marks();
-        if
-        :: CARD > 1 -> overlap = LIVE
-        :: else
-        fi
+    :: CARD > 1 -> overlap = LIVE
     :: else
     fi
 }

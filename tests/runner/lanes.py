@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -26,11 +26,11 @@ TEARDOWN_S = 30  # how long interrupted jobs may take to stop what they have sta
 class Job:
     name: str
     command: list
-    count: object = None  # called with the ended job, returns a Count; None: a build, which counts only if it fails
+    count: object = None  # called with the ended job, returns a Count; None: others need it, it counts only if it fails
     needs: tuple = ()  # other jobs
     seconds: float = 1.0  # about how long it takes
     seconds_max: float = 900.0
-    environment: dict = field(default_factory=dict)
+    environment: object = dict  # called when the job starts, returns what is added to the environment
     folder: Path = None  # the working directory
     output: Path = None
     status: int = None  # exit status; negative: the signal that ended it
@@ -39,7 +39,7 @@ class Job:
     begun_at: float = 0.0
 
     def text(self):
-        return self.output.read_text(errors="replace") if self.output.exists() else ""
+        return self.output.read_text(errors="replace") if self.output and self.output.exists() else ""
 
 
 class Lanes:
@@ -73,7 +73,7 @@ class Lanes:
         try:
             with open(job.output, "wb") as output:
                 job.process = subprocess.Popen(
-                    job.command, cwd=job.folder, env={**os.environ, **job.environment}, stdin=subprocess.DEVNULL, stdout=output,
+                    job.command, cwd=job.folder, env={**os.environ, **job.environment()}, stdin=subprocess.DEVNULL, stdout=output,
                     stderr=subprocess.STDOUT, start_new_session=True,
                 )  # fmt: skip
         except OSError as error:

@@ -8,8 +8,9 @@ model                 one job: tests/model/run.sh
 faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
                       faults are the build with failpoints, those of the other two the sanitizers' build
 
-Files can run side by side because they share nothing: each has stacks, ports and folders of its own. The short ones run together
-because each job starts servers of its own.
+Files can run side by side because each has stacks, ports and folders of its own. The short ones run together because each job
+starts stacks anew. The end-to-end tests share one MongoDB, each stack with a database of its own: a server that has just started
+is slow at first, and tests about time would meet that again and again.
 """
 
 import os
@@ -48,6 +49,7 @@ class Plan:
         # By how much waits for them: the end-to-end tests take longest.
         self.sanitized, self.replica_set = self.build("sanitized", 5), self.build("replica-set", 4)
         self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
+        self.mongodb = Job("start MongoDB", [TESTS / "store/mongodb.sh", "start", self.folder / "mongodb"], seconds=BUILD_S + 6)
         self.numbers = 0
 
     def build(self, kind, urgency):
@@ -119,7 +121,7 @@ class Plan:
             [(ROOT if program.endswith(".sh") else self.build_dir) / program],
             count=lambda job: count_tap(job.text(), job.status, re.escape(name)),
             needs=(self.programs,),
-            environment={"CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(self.folder)},
+            environment=lambda: {"CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(self.folder)},
             folder=self.build_dir,
         )
 
@@ -149,11 +151,11 @@ class Plan:
             count=lambda _: count_junit(report),
             needs=self.needed_by(key.partition("/")[0]),
             seconds=seconds,
-            environment=self.environment(key),
+            environment=lambda: self.environment(key),
         )
 
     def needed_by(self, part):
-        special = {"faults": (self.failpoints,), "e2e": (self.sanitized, self.replica_set), "browser": (self.sanitized,)}
+        special = {"faults": (self.failpoints,), "e2e": (self.sanitized, self.replica_set, self.mongodb), "browser": (self.sanitized,)}
         return special.get(part, (self.tools,))
 
     def environment(self, key):
@@ -163,7 +165,13 @@ class Plan:
             "FAULTS_BUILD_DIR": os.environ.get("FAULTS_BUILD_DIR", str(ROOT / "build-failpoints")),
             "E2E_LOGS": str(self.logs / key.replace("/", "-")),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **(self.shared_mongodb() if key.startswith("e2e/") else {}),
         }
+
+    def shared_mongodb(self):
+        """Nothing where there is no server; tests that need one are then skipped."""
+        found = re.search(r"^uri (.*)$", self.mongodb.text(), re.M)
+        return {"MONGODB_URI": found[1]} if found else {}
 
 
 def key(path):

@@ -49,7 +49,7 @@ def test_builds_come_with_what_needs_them(plan):
 
     assert builds("unit") == builds("test_json_read") == {"build tests"}
     assert builds("faults") == {"build failpoints"}
-    assert builds("e2e") == {"build sanitized", "build replica-set"}
+    assert builds("e2e") == {"build sanitized", "build replica-set", "start MongoDB"}
     assert builds("model") == set()
 
 
@@ -59,6 +59,15 @@ def test_a_name_is_a_program_a_file_a_row_or_a_function(plan):
     assert words(plan, "epoch")[0][-2:] == ["model/run.sh", "epoch"] and len(words(plan, "epoch")) == 1
     command = words(plan, "test_help_names_every_comm")[0]
     assert command[-3:] == ["-k", "test_help_names_every_comm", "e2e/test_dev.py"]
+
+
+def test_end_to_end_tests_share_a_mongodb_and_fault_tests_do_not(plan, tmp_path):
+    e2e, faults = (next(job for job in plan.jobs([name]) if job.count) for name in ("test_write.py", "test_faults.py"))
+    assert "MONGODB_URI" not in e2e.environment()
+    plan.mongodb.output = tmp_path / "out"
+    plan.mongodb.output.write_text("uri mongodb://127.0.0.1:1/todos\nserver a stand-in\n")
+    assert e2e.environment()["MONGODB_URI"] == "mongodb://127.0.0.1:1/todos"
+    assert "MONGODB_URI" not in faults.environment()
 
 
 def test_a_name_that_is_nowhere_is_told(plan):

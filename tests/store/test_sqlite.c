@@ -209,8 +209,10 @@ static void test_a_lock_held_elsewhere_stops_writes_in_time_and_no_reads(void **
     assert_int_equal(store_insert(hasty, &next, &error), STATUS_UNAVAILABLE);
     assert_in_range(clock_monotonic_ms() - began_ms, 150, 2000);
     assert_non_null(strstr(error.text, "lock"));
+    assert_int_equal(store_barrier(hasty, &error), STATUS_UNAVAILABLE); /* that writer may still commit */
     assert_stored(fixture, &todo);
     assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(store_barrier(hasty, &error), STATUS_OK);
     assert_int_equal(store_insert(hasty, &next, &error), STATUS_OK);
     sqlite3_close(db);
     store_close(hasty);

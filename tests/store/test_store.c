@@ -309,6 +309,17 @@ static void test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is(voi
     assert_string_equal(meta.cache_run_id, next.cache_run_id);
 }
 
+/* What it shows is for test_sqlite.c and for a server with a majority; here: it changes nothing, again and again. */
+static void test_a_barrier_changes_nothing_that_others_see(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(store_barrier(fixture->store, NULL), STATUS_OK);
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, 0);
+}
+
 enum { RACER_COUNT = 16, EPOCH_COUNT = 30 };
 
 struct racer {
@@ -457,6 +468,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_purges_are_removed_by_token_and_sequence),
         ON_EMPTY_STORE(test_a_purge_holds_as_many_keys_as_the_rules_allow),
         ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),
+        ON_EMPTY_STORE(test_a_barrier_changes_nothing_that_others_see),
         ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
         ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),
         ON_EMPTY_STORE(test_another_opening_sees_the_same_rows),

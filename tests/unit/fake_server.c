@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "cache/scripts_embedded.h"
 #include "clients/limit_embedded.h"
 #include "fake_events.h"
@@ -51,15 +52,6 @@ static struct redis_reply *out_of_memory(void)
     return fake_reply_error("OOM command not allowed when used memory > 'maxmemory'.");
 }
 
-static bool has_writers(struct fake_server *server, const char *name)
-{
-    const struct fake_key *key = key_find(server, name);
-    for (size_t i = 0; key && i < key->count; i++)
-        if (key->pairs[i].score > fake_now_ms())
-            return true;
-    return false;
-}
-
 static int64_t writers_last_ms(const struct fake_key *key)
 {
     int64_t last_ms = 0;
@@ -68,20 +60,25 @@ static int64_t writers_last_ms(const struct fake_key *key)
     return last_ms;
 }
 
+/* What acquire.lua says of marks; NULL: there are none. */
+static struct redis_reply *writers_reply(struct fake_server *server, const char *name)
+{
+    const struct fake_key *key = key_find(server, name);
+    char text[40];
+    if (!key)
+        return NULL;
+    snprintf(text, sizeof(text), "DOUBT %lld", (long long)fake_now_ms());
+    return fake_reply_text(writers_last_ms(key) > fake_now_ms() ? SLICE("BYPASS") : slice_of(text));
+}
+
 static void writers_add(struct fake_server *server, const char *name, const char *token, int64_t window_ms)
 {
     struct fake_key *key = key_make(server, name, FAKE_SET);
-    for (size_t i = key->count; i > 0; i--) {
-        if (key->pairs[i - 1].score > fake_now_ms())
-            continue;
-        pair_free(&key->pairs[i - 1]);
-        key->pairs[i - 1] = key->pairs[--key->count];
-    }
     pair_make(key, token)->score = fake_now_ms() + window_ms;
     int64_t last_ms = writers_last_ms(key);
     if (key->count > 1 && !strstr(name, "{list}"))
         pair_make(key, "!")->score = last_ms;
-    key->expires_at_ms = last_ms + 1000;
+    key->expires_at_ms = last_ms + 86400000;
 }
 
 /* Takes a mark away, and with the last one '!'; whether it was there. */
@@ -105,8 +102,9 @@ static struct redis_reply *run_acquire(const struct call *call)
         return wrong_type();
     if ((at.data ? atoll(at.data) : -1) > atoll(call->args[2]))
         return hash_reply(entry);
-    if (has_writers(server, call->keys[2]))
-        return fake_reply_text(SLICE("BYPASS"));
+    struct redis_reply *marks = writers_reply(server, call->keys[2]);
+    if (marks)
+        return marks;
     if (server->full)
         return out_of_memory();
     if (key_find(server, call->keys[1]))
@@ -181,11 +179,10 @@ static struct redis_reply *run_invalidate(const struct call *call)
         if (!stays)
             key_remove(call->server, call->keys[i]);
         key_remove(call->server, call->keys[i + 1]);
-        if (has_writers(call->server, call->keys[i + 2])) {
-            struct fake_key *writers = key_find(call->server, call->keys[i + 2]);
-            int64_t last_ms = writers_last_ms(writers);
+        struct fake_key *writers = key_find(call->server, call->keys[i + 2]);
+        int64_t last_ms = writers_last_ms(writers);
+        if (writers)
             pair_make(writers, "!")->score = last_ms;
-        }
     }
     return fake_reply_integer(kept);
 }
@@ -210,11 +207,44 @@ static struct redis_reply *run_release(const struct call *call)
     return fake_reply_integer(key_remove(call->server, call->keys[0]));
 }
 
+static int64_t writers_clear(struct fake_server *server, const char *name, int64_t upto_ms)
+{
+    int64_t removed = 0;
+    struct fake_key *key = key_find(server, name);
+    for (size_t i = key ? key->count : 0; i > 0; i--)
+        if (key->pairs[i - 1].score <= upto_ms) {
+            char token[TOKEN_LEN + 1];
+            snprintf(token, sizeof(token), "%s", key->pairs[i - 1].name);
+            bool is_last = key->count == 1;
+            removed += pair_remove(server, key, token);
+            if (is_last)
+                break; /* the key is gone */
+        }
+    struct fake_key *left = key_find(server, name);
+    if (left && left->count == 1)
+        pair_remove(server, left, "!");
+    return removed;
+}
+
+static struct redis_reply *run_clear(const struct call *call)
+{
+    key_remove(call->server, call->keys[0]);
+    key_remove(call->server, call->keys[1]);
+    return fake_reply_integer(writers_clear(call->server, call->keys[2], atoll(call->args[0])));
+}
+
+static struct redis_reply *run_list_clear(const struct call *call)
+{
+    key_remove(call->server, call->keys[0]);
+    return fake_reply_integer(writers_clear(call->server, call->keys[1], atoll(call->args[0])));
+}
+
 static struct redis_reply *run_list_acquire(const struct call *call)
 {
     struct fake_server *server = call->server;
-    if (has_writers(server, call->keys[1]))
-        return fake_reply_text(SLICE("BYPASS"));
+    struct redis_reply *marks = writers_reply(server, call->keys[1]);
+    if (marks)
+        return marks;
     struct fake_key *generation = key_find(server, call->keys[0]);
     if (!generation && server->full)
         return out_of_memory();
@@ -242,7 +272,7 @@ static struct redis_reply *run_list_unfence(const struct call *call)
 
 static struct redis_reply *run_list_fill(const struct call *call)
 {
-    if (!text_is(call->server, call->keys[1], call->args[0]) || has_writers(call->server, call->keys[2]))
+    if (!text_is(call->server, call->keys[1], call->args[0]) || key_find(call->server, call->keys[2]))
         return fake_reply_integer(0);
     if (call->server->full)
         return out_of_memory();
@@ -281,18 +311,13 @@ static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[FAKE_SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),
-    FAKE_SCRIPT(FENCE, fence),
-    FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(INVALIDATE, invalidate),
-    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
-    FAKE_SCRIPT(LIST_FENCE, list_fence),
-    FAKE_SCRIPT(LIST_FILL, list_fill),
-    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
-    FAKE_SCRIPT(PUBLISH, publish),
-    FAKE_SCRIPT(RELEASE, release),
-    FAKE_SCRIPT(UNFENCE, unfence),
-    [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
+    FAKE_SCRIPT(ACQUIRE, acquire),       FAKE_SCRIPT(CLEAR, clear),
+    FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(INVALIDATE, invalidate), FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
+    FAKE_SCRIPT(LIST_CLEAR, list_clear), FAKE_SCRIPT(LIST_FENCE, list_fence),
+    FAKE_SCRIPT(LIST_FILL, list_fill),   FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
+    FAKE_SCRIPT(PUBLISH, publish),       FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),       [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
 };
 
 /* ---- Commands ---- */

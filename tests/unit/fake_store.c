@@ -18,8 +18,8 @@
 enum { ROWS_MAX = 300, FENCES_MAX = 2000, ANSWERS_MAX = 20, TEXT_MAX = 64, BODY_MAX = 512 };
 
 static const char *const names[FAKE_CALLS] = {
-    "prepare",       "get",  "list",       "insert",      "change",        "answer_begin", "answer_end",
-    "answer_forget", "load", "outbox_put", "outbox_list", "outbox_remove", "meta_get",     "meta_swap"};
+    "prepare", "get",        "list",        "insert",        "change",  "answer_begin", "answer_end", "answer_forget",
+    "load",    "outbox_put", "outbox_list", "outbox_remove", "barrier", "meta_get",     "meta_swap"};
 
 struct row {
     struct todo todo;
@@ -334,6 +334,11 @@ enum status store_meta_get(struct store *store, struct store_meta *meta, struct 
     if (status == STATUS_OK)
         *meta = store->meta;
     return status;
+}
+
+enum status store_barrier(struct store *store, struct error *error)
+{
+    return call_begin(store, FAKE_BARRIER, error);
 }
 
 enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,

@@ -162,7 +162,7 @@ static void a_lost_mark_is_counted_and_what_was_filled_meanwhile_goes(void **sta
 
 /* ---- The store fails ---- */
 
-static void an_unknown_outcome_leaves_the_fence_until_it_runs_out(void **state)
+static void an_unknown_outcome_leaves_the_fence_until_the_store_is_asked(void **state)
 {
     struct bed *bed = *state;
     fake_store_fail(bed->store, FAKE_LOAD, 0, STATUS_UNKNOWN);
@@ -175,6 +175,8 @@ static void an_unknown_outcome_leaves_the_fence_until_it_runs_out(void **state)
     bed_read(bed, &bed->workers[1], "a");
     assert_false(fake_server_has(bed->server, ENTRY));
     bed_pass(bed, 1);
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
+    assert_false(fake_server_has(bed->server, ENTRY)); /* test_doubt.c */
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
     assert_true(fake_server_has(bed->server, ENTRY));
 }
@@ -230,7 +232,7 @@ int main(void)
         TEST(scripts_that_redis_forgot_are_sent_again),
         TEST(a_full_redis_takes_fences),
         TEST(a_lost_mark_is_counted_and_what_was_filled_meanwhile_goes),
-        TEST(an_unknown_outcome_leaves_the_fence_until_it_runs_out),
+        TEST(an_unknown_outcome_leaves_the_fence_until_the_store_is_asked),
         TEST(a_store_that_is_away_is_told_and_unfenced),
         TEST(a_full_queue_is_told_and_unfenced),
         TEST(a_write_that_waited_too_long_is_not_begun),

@@ -5,6 +5,7 @@
 -- ARGV    token, lease_ms, after_ms: an entry filled at this time or earlier will not do; -1: any will
 -- answer  the entry's fields and values, if another reader has filled one meanwhile that will do
 --         "BYPASS"  a write is under way: read the store, do not fill
+--         "DOUBT T" a mark is past its deadline, and T is Redis' time: read the store, do not fill, until clear.lua
 --         "FILL"    the lease is yours: read the store, then fill
 --         "WAIT"    another reader has the lease
 -- promise as long as a writer is in the set, no reader gets a lease; if Redis evicts a lease, the next reader gets a
@@ -13,10 +14,11 @@ local filled_at_ms = tonumber(redis.call('HGET', KEYS[1], 'at') or -1)
 if filled_at_ms > tonumber(ARGV[3]) then
     return redis.call('HGETALL', KEYS[1])
 end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('ZCOUNT', KEYS[3], '(' .. now_ms, '+inf') > 0 then
-    return 'BYPASS'
+local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
+if #last > 0 then
+    local time = redis.call('TIME')
+    local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+    return tonumber(last[2]) > now_ms and 'BYPASS' or string.format('DOUBT %.0f', now_ms)
 end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
     return 'FILL'

@@ -15,7 +15,8 @@
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local deadline_ms = string.format('%.0f', now_ms + tonumber(ARGV[2]))
-local expire_at_ms = string.format('%.0f', deadline_ms + 1000)
+local kept_ms = 86400000
+local expire_at_ms = string.format('%.0f', deadline_ms + kept_ms)
 local doomed, marked = {}, {}
 for i = 1, #KEYS, 3 do
     doomed[#doomed + 1] = KEYS[i]
@@ -34,12 +35,9 @@ for _, writers in ipairs(marked) do
     if there == 0 or redis.call('ZCARD', writers) == 1 then
         redis.call('PEXPIREAT', writers, expire_at_ms)
     else
-        redis.call('ZREMRANGEBYSCORE', writers, '-inf', now_ms)
         local last_ms = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')[2]
-        if redis.call('ZCARD', writers) > 1 then
-            redis.call('ZADD', writers, last_ms, '!')
-        end
-        redis.call('PEXPIREAT', writers, string.format('%.0f', last_ms + 1000))
+        redis.call('ZADD', writers, last_ms, '!')
+        redis.call('PEXPIREAT', writers, string.format('%.0f', last_ms + kept_ms))
     end
 end
 return #marked

@@ -9,8 +9,6 @@
 --         (publish.lua), and goes with the last writer. An entry that stays was filled or published after the change,
 --         so nothing is forbidden then
 local kept = 0
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 for i = 1, #KEYS, 3 do
     local left, writers = ARGV[(i + 2) / 3], KEYS[i + 2]
     local entry = left ~= '' and redis.pcall('HMGET', KEYS[i], 'v', 'updated_at', 'none')
@@ -21,12 +19,9 @@ for i = 1, #KEYS, 3 do
     else
         redis.call('DEL', KEYS[i], KEYS[i + 1])
     end
-    if redis.call('ZCARD', writers) > 0 then
-        redis.call('ZREMRANGEBYSCORE', writers, '-inf', now_ms)
-        local last = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')
-        if #last > 0 then
-            redis.call('ZADD', writers, last[2], '!')
-        end
+    local last = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')
+    if #last > 0 then
+        redis.call('ZADD', writers, last[2], '!')
     end
 end
 return kept

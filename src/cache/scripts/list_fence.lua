@@ -8,9 +8,8 @@
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('DEL', KEYS[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now_ms)
 redis.call('ZADD', KEYS[2], now_ms + tonumber(ARGV[2]), ARGV[1])
 local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
-redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', last[2] + 1000))
+redis.call('PEXPIREAT', KEYS[2], string.format('%.0f', last[2] + 86400000))
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1

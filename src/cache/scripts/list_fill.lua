@@ -7,9 +7,7 @@
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
     return 0
 end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-if redis.call('ZCOUNT', KEYS[3], '(' .. now_ms, '+inf') > 0 then
+if redis.call('EXISTS', KEYS[3]) == 1 then
     return 0
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
