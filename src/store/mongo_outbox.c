@@ -119,6 +119,5 @@ enum status mongo_outbox_list(struct store *store, struct store_fence *fences, s
         status = mongo_read_failed("read the outbox", &failure, error);
     mongoc_cursor_destroy(cursor);
     bson_destroy(options);
-    mongo_session_close(&session);
-    return status;
+    return mongo_session_close_read(&session, status, error);
 }

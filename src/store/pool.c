@@ -32,8 +32,8 @@
 
 enum {
     BREAKER_TRIP_COUNT = 5,
-    BREAKER_OPEN_MS = 250,
-    BREAKER_MAX_OPEN_MS = 5000,
+    BREAKER_OPEN_MS = 100,
+    BREAKER_MAX_OPEN_MS = 500, /* so long the store may be back before a probe finds it */
 };
 
 struct job_list {

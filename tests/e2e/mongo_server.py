@@ -306,14 +306,21 @@ class Member:
 
     def acknowledged(self, answer, command):
         """Waits as the write concern says, for all that this member has so far; the retry of a write waits as well."""
-        concern, length, term = command.get("writeConcern", {}), len(self.log), self.term
+        concern, length, term, last = command.get("writeConcern", {}), len(self.log), self.term, self.log[-1]
         if concern.get("w", 1) in (0, 1):
             return answer
+
+        def is_safe():
+            return self.commit >= length and self.log[length - 1] is last
+
+        def is_over():
+            return self.role != PRIMARY or self.term != term
+
         left_s = min(concern.get("wtimeout") or 1e9, command.get("maxTimeMS") or 1e9, 1e7) / 1000
-        self.set.wait(lambda: self.commit >= length or self.role != PRIMARY or self.term != term, left_s)
-        if self.commit >= length:
+        self.set.wait(lambda: is_safe() or is_over(), left_s)
+        if is_safe():
             return answer
-        if self.role != PRIMARY or self.term != term:
+        if is_over():
             failed = {"code": Int32(189), "codeName": "PrimarySteppedDown", "errmsg": "Primary stepped down while waiting for replication"}
         else:
             failed = {"code": Int32(64), "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
