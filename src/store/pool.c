@@ -33,7 +33,7 @@
 enum {
     BREAKER_TRIP_COUNT = 5,
     BREAKER_OPEN_MS = 100,
-    BREAKER_MAX_OPEN_MS = 500, /* so long the store may be back before a probe finds it */
+    BREAKER_MAX_OPEN_MS = 250, /* so long the store may be back before a probe finds it */
 };
 
 struct job_list {

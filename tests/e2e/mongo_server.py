@@ -18,8 +18,8 @@ What it plays, and where the manual has it:
 - not the primary: 10107 for writes, 13435 for reads without a read preference. A step-down answers waiting writes with 189 as their
   write concern's error; before 4.2 it closes all connections ("replSetStepDown");
 - an old primary that comes back drops the entries which no majority had ("Rollbacks");
-- a retried write (lsid, txnNumber) is answered by what the first try did, also by the next primary ("Retryable Writes"). A standalone
-  refuses txnNumber with 20;
+- a retried write (lsid, txnNumber) is answered by what the first try did, also by the next primary ("Retryable Writes"). From 4.4 on
+  an error that a retry may mend has the label RetryableWriteError. A standalone refuses txnNumber with 20;
 - change streams of one collection, with postBatchResumeToken from 4.0.7 on ("Change Streams").
 
 What it does not play: votes and heartbeats (an election is what the test says it is), the election's own time, priorities, arbiters,
@@ -44,6 +44,7 @@ OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 MORE_TO_COME, EXHAUST_ALLOWED = 1 << 1, 1 << 16
 WIRE_VERSIONS = {(3, 6): 6, (4, 0): 7, (4, 2): 8, (4, 4): 9, (5, 0): 13, (6, 0): 17}
 HELLOS = ("hello", "ismaster")
+RETRYABLE = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 DOWN, SECONDARY, PRIMARY = "down", "secondary", "primary"
 
 
@@ -246,6 +247,9 @@ class Member:
             answer = dict(error.document)
             if answer["code"] in (91, 189, 10107, 11600, 11602, 13435, 13436) and self.set.version >= (4, 4):
                 answer["topologyVersion"] = self.topology_version()
+        if self.set.version >= (4, 4) and "txnNumber" in command:
+            codes = {answer.get("code"), answer.get("writeConcernError", {}).get("code")}
+            answer |= {"errorLabels": ["RetryableWriteError"]} if codes & RETRYABLE else {}
         if not self.set.is_standalone:
             now = Timestamp(self.log[-1].time if self.log else 1)
             sign = {"hash": Binary(20), "keyId": 0}
