@@ -164,7 +164,7 @@ static enum status run_open(struct run *run, struct error *error)
 {
     enum status status = run_open_reader(run, error);
     if (status == STATUS_OK)
-        status = tool_open_loop(&run->tool, (unsigned)run->settings->store_concurrency + 1, error);
+        status = tool_open_loop(&run->tool, backend_thread_count(run->settings, false) + 1, error);
     if (status == STATUS_OK)
         status = run_open_rejects(run, error);
     if (status == STATUS_OK && !run->line->dry_run)
@@ -172,7 +172,7 @@ static enum status run_open(struct run *run, struct error *error)
     if (status != STATUS_OK)
         return status;
     struct pool_options options = {
-        .loop = loop_uv(run->tool.loop), .concurrency = 1, .queue_max = 1, .stats = &run->tool.stats};
+        .loop = loop_uv(run->tool.loop), .lanes = {[POOL_READ] = {1, 1}}, .stats = &run->tool.stats};
     run->read_pool = pool_new(&options);
     run_new_load(run);
     return STATUS_OK;

@@ -110,7 +110,7 @@ static bool command_line_check(struct command_line *line, const struct options_t
 static enum status run_open(struct run *run, struct error *error)
 {
     struct tool *tool = &run->tool;
-    enum status status = tool_open_loop(tool, (unsigned)run->settings->store_concurrency, error);
+    enum status status = tool_open_loop(tool, backend_thread_count(run->settings, false), error);
     if (status == STATUS_OK)
         status = tool_open_backend(tool, run->settings, error);
     if (status != STATUS_OK)

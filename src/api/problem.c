@@ -98,12 +98,14 @@ void problem_answer_error(struct request *request, enum problem problem, const s
 }
 
 /*
- * Seconds until the breaker before the store lets the next call through: until then a repeated request would fail too.
+ * Seconds until the breaker of the request's lane lets the next call through: until then a repeated request would fail
+ * too.
  */
-static uint32_t retry_after_s(const struct services *services)
+static uint32_t retry_after_s(const struct services *services, const struct request *request)
 {
+    bool reads = request->method == METHOD_GET || request->method == METHOD_HEAD;
     uint32_t retry_after_ms = 0;
-    if (pool_is_open(services->pool, &retry_after_ms) || retry_after_ms < 1000)
+    if (pool_is_open(services->pool, reads ? POOL_READ : POOL_WRITE, &retry_after_ms) || retry_after_ms < 1000)
         return 1;
     return (retry_after_ms + 999) / 1000;
 }
@@ -123,7 +125,7 @@ void problem_answer_unavailable(const struct services *services, struct request 
     log_warn(request->id, "unavailable", "status=%s error=\"%s\"", status_name(status),
              log_value(text, sizeof(text), slice_of(error->text)));
     response_begin(request, rows[problem].status);
-    response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s(services)));
+    response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s(services, request)));
     problem_finish(request, problem, details[is_known ? status : STATUS_UNAVAILABLE]);
 }
 

@@ -105,7 +105,7 @@ static void on_first_look(void *ctx, const struct redis_reply *reply)
         check->entry = version_of(&entry.todo);
         todo_copy(&check->entry_todo, &entry.todo, &check->arena);
     }
-    check->job = (struct pool_job){.work = store_work, .done = on_stored};
+    check->job = (struct pool_job){.lane = POOL_READ, .work = store_work, .done = on_stored};
     pool_run(cache_options(check->cache)->pool, &check->job);
 }
 

@@ -51,7 +51,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(write_deadline_ms, 10000, 1000, 120000, "ms",                                                                  \
         "How long a write's fence lasts if its worker dies; longer than the store may take to apply the write.")       \
     INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
-    INT(store_concurrency, 8, 1, 128, "calls", "Store calls under way at once, per worker.")                           \
+    INT(store_concurrency, 8, 1, 128, "calls", "Store reads under way at once, per worker, and as many writes.")       \
     INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
     BOOL(follow, false, 0, 1, "on|off",                                                                                \
          "Follow the store's change stream, so that others' writes to it are invalidated too; needs a replica set.")   \

@@ -66,7 +66,14 @@
     X(STORE_WRITE_REFUSED, "todo_store_calls_total", "call=\"write\",outcome=\"refused\"", "")                         \
     X(STORE_WRITE_FAILED, "todo_store_calls_total", "call=\"write\",outcome=\"failed\"", "")                           \
     X(STORE_WRITE_UNKNOWN, "todo_store_calls_total", "call=\"write\",outcome=\"unknown\"", "")                         \
-    X(STORE_BUSY, "todo_store_busy_total", "", "Store calls refused because the queue was full.")                      \
+    X(STORE_BUSY_READ, "todo_store_busy_total", "lane=\"read\"",                                                       \
+      "Store calls refused because their lane's queue was full.")                                                      \
+    X(STORE_BUSY_WRITE, "todo_store_busy_total", "lane=\"write\"", "")                                                 \
+    X(STORE_BUSY_CARE, "todo_store_busy_total", "lane=\"care\"", "")                                                   \
+    X(STORE_AWAY_READ, "todo_store_away_total", "lane=\"read\"",                                                       \
+      "Store calls refused while their lane waited to try the store again.")                                           \
+    X(STORE_AWAY_WRITE, "todo_store_away_total", "lane=\"write\"", "")                                                 \
+    X(STORE_AWAY_CARE, "todo_store_away_total", "lane=\"care\"", "")                                                   \
     X(REDIS_TIMEOUT, "todo_redis_errors_total", "kind=\"timeout\"", "Redis errors, by kind.")                          \
     X(REDIS_CONNECT, "todo_redis_errors_total", "kind=\"connect\"", "")                                                \
     X(REDIS_LOST, "todo_redis_errors_total", "kind=\"lost\"", "")                                                      \

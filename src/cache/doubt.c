@@ -119,7 +119,7 @@ static void doubt_ask(struct doubt *doubt)
     doubt->asked_hold = doubt->hold;
     doubt->note_count = 0;
     doubt->job_runs = true;
-    doubt->job = (struct pool_job){.work = barrier_work, .done = on_barrier};
+    doubt->job = (struct pool_job){.lane = POOL_CARE, .work = barrier_work, .done = on_barrier};
     pool_run(doubt->options->pool, &doubt->job);
 }
 

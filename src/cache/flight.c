@@ -200,7 +200,7 @@ static void flight_fetch(struct flight *flight, enum cache_source source)
 {
     flight->source = source;
     flight->state->fetching = true;
-    flight->state->job = (struct pool_job){.work = fetch_work, .done = on_fetched};
+    flight->state->job = (struct pool_job){.lane = POOL_READ, .work = fetch_work, .done = on_fetched};
     pool_run(flight->cache->options.pool, &flight->state->job);
 }
 

@@ -3,12 +3,15 @@
  * The outbox: invalidations that Redis could not take, kept in the store beside the data they concern, and brought to
  * Redis when it answers again.
  *
- *   list (store) -> fence what is open, unfence what is closed (Redis) -> remove what was closed (store) -> again
+ *   list (store) -> fence what is open, unfence what is closed (Redis) -> remove what was closed (store) -> next page
  *
  * A record is one writer's fence on one id, under the writer's token. To bring it to Redis is that writer's own
  * protocol, done late: an open record becomes its fence, with what is left of its time, and a closed one its unfence.
  * An open record past its deadline counts as closed once store_barrier() has shown that its write is visible or never
- * will be (doubt.c tells why the deadline alone is not enough).
+ * will be (doubt.c tells why the deadline alone is not enough). There is one exception: a worker that was frozen before
+ * its store call may go on. It commits, closes the record and answers, and a reader may have filled the old value after
+ * the unfence of this drain. So a removal names the record as it was listed, and the record that was closed meanwhile
+ * stays for the next drain.
  *
  * Every worker drains, and draining twice does no harm. A worker may fence from an old listing what another has already
  * unfenced; then that mark stays until doubt.c removes it, and readers bypass the cache until then: slower, never
@@ -17,7 +20,8 @@
  * Guarantees: a drain removes a record only after Redis has answered both of its scripts, on the connection that the
  * drain began with, and under the epoch that still stands in the store after that. So a worker that is late to learn of
  * another epoch cannot remove a record before the workers that it concerns have seen it. Open records are fenced but
- * stay. If they fill a whole listing, closed ones may be hidden behind them, and the drain counts as unfinished.
+ * stay; the next page begins behind them, so they hide no closed ones. If a record has changed since it was listed, the
+ * drain counts as unfinished.
  *
  * What is owed: if neither Redis nor the store took a write's invalidation, this process keeps it until the store takes
  * it.
@@ -47,8 +51,12 @@ struct outbox {
     const struct cache_options *options;
     struct store_fence fences[DRAIN_MAX];
     size_t count;
-    size_t closed_count; /* of fences, moved to the front */
-    bool has_barrier;    /* open records past their deadline count as closed */
+    size_t closed_count;  /* of fences, moved to the front */
+    size_t changed_count; /* of those: put again since they were listed, so they stay */
+    bool is_changed;      /* a record of any page */
+    bool is_first_page;
+    struct store_fence last; /* of the page, as listed: the next page begins behind it */
+    bool has_barrier;        /* open records past their deadline count as closed */
     int64_t listed_at_ms;
     struct redis *redis; /* these two: of the drain under way */
     int64_t epoch;
@@ -56,7 +64,7 @@ struct outbox {
     bool is_cut;         /* that connection is gone, or is not trusted any more */
     unsigned calls_left; /* fences and unfences without an outcome */
     bool is_refused;     /* one of them */
-    bool has_news;       /* since the last listing began */
+    bool has_news;       /* since the drain began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
@@ -65,11 +73,11 @@ struct outbox {
     struct pool_job owed_job;
 };
 
-static void outbox_list(struct outbox *outbox);
+static void outbox_list(struct outbox *outbox, bool is_first_page);
 
 static void outbox_run(struct outbox *outbox, pool_work_fn work, pool_done_cb done)
 {
-    outbox->job = (struct pool_job){.work = work, .done = done};
+    outbox->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
     pool_run(outbox->options->pool, &outbox->job);
 }
 
@@ -80,6 +88,15 @@ static void outbox_end(struct outbox *outbox, enum drain_result result)
 }
 
 /* ---- The steps, last to first ---- */
+
+/* After a page whose records Redis has answered for. */
+static void outbox_next(struct outbox *outbox)
+{
+    if (outbox->count == DRAIN_MAX)
+        outbox_list(outbox, false);
+    else
+        outbox_end(outbox, outbox->is_changed ? DRAIN_UNFINISHED : DRAIN_DONE);
+}
 
 /* pool thread */
 static enum status remove_work(struct pool_job *job, struct error *error)
@@ -93,25 +110,25 @@ static enum status remove_work(struct pool_job *job, struct error *error)
         return status;
     if (meta.epoch != outbox->epoch)
         return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
-    return store_outbox_remove(store, outbox->fences, outbox->closed_count, error);
+    return store_outbox_remove(store, outbox->fences, outbox->closed_count, &outbox->changed_count, error);
 }
 
 static void on_removed(struct pool_job *job, enum status status, const struct error *error)
 {
     struct outbox *outbox = container_of(job, struct outbox, job);
-    if (status != STATUS_OK) {
-        /* Unless the epoch has moved, they have been taken to Redis all the same. */
-        bool is_done = status != STATUS_BUSY && outbox->count < DRAIN_MAX;
+    if (status == STATUS_OK) {
+        size_t removed_count = outbox->closed_count - outbox->changed_count;
+        outbox->is_changed |= outbox->changed_count > 0;
+        stats_add(outbox->options->stats, STAT_OUTBOX_DRAINED, removed_count);
+        log_info(NULL, "outbox_drained", "records=%zu changed=%zu", removed_count, outbox->changed_count);
+    } else {
         log_warn(NULL, "outbox_not_removed", "error=\"%s\"", error->text);
-        outbox_end(outbox, is_done ? DRAIN_DONE : DRAIN_UNFINISHED);
-        return;
     }
-    stats_add(outbox->options->stats, STAT_OUTBOX_DRAINED, outbox->closed_count);
-    log_info(NULL, "outbox_drained", "records=%zu", outbox->closed_count);
-    if (outbox->count == DRAIN_MAX)
-        outbox_list(outbox);
+    /* Unless the epoch has moved, records that the store did not remove have been taken to Redis all the same. */
+    if (status == STATUS_BUSY)
+        outbox_end(outbox, DRAIN_UNFINISHED);
     else
-        outbox_end(outbox, DRAIN_DONE);
+        outbox_next(outbox);
 }
 
 static void outbox_remove(struct outbox *outbox)
@@ -123,7 +140,7 @@ static void outbox_remove(struct outbox *outbox)
     else if (outbox->closed_count > 0)
         outbox_run(outbox, remove_work, on_removed);
     else
-        outbox_end(outbox, outbox->count < DRAIN_MAX ? DRAIN_DONE : DRAIN_UNFINISHED);
+        outbox_next(outbox);
 }
 
 static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
@@ -205,9 +222,10 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
         return;
     }
     if (outbox->count == 0) {
-        outbox_end(outbox, DRAIN_DONE);
+        outbox_next(outbox);
         return;
     }
+    outbox->last = outbox->fences[outbox->count - 1];
     outbox->is_refused = false;
     outbox->calls_left = 0;
     outbox->closed_count = closed_first(outbox);
@@ -222,8 +240,9 @@ static enum status list_work(struct pool_job *job, struct error *error)
 {
     struct outbox *outbox = container_of(job, struct outbox, job);
     struct store *store = outbox->options->store;
+    const struct store_fence *after = outbox->is_first_page ? NULL : &outbox->last;
     struct error no_barrier;
-    enum status status = store_outbox_list(store, outbox->fences, DRAIN_MAX, &outbox->count, error);
+    enum status status = store_outbox_list(store, after, outbox->fences, DRAIN_MAX, &outbox->count, error);
     size_t past_count = 0;
     outbox->listed_at_ms = clock_wall_ms();
     for (size_t i = 0; status == STATUS_OK && i < outbox->count; i++)
@@ -232,9 +251,9 @@ static enum status list_work(struct pool_job *job, struct error *error)
     return status;
 }
 
-static void outbox_list(struct outbox *outbox)
+static void outbox_list(struct outbox *outbox, bool is_first_page)
 {
-    outbox->has_news = false;
+    outbox->is_first_page = is_first_page;
     outbox_run(outbox, list_work, on_listed);
 }
 
@@ -247,7 +266,9 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
     outbox->ctx = ctx;
     outbox->redis = redis;
     outbox->epoch = epoch;
-    outbox_list(outbox);
+    outbox->is_changed = false;
+    outbox->has_news = false;
+    outbox_list(outbox, true);
 }
 
 void outbox_cut(struct outbox *outbox)
@@ -312,7 +333,7 @@ void outbox_tend(struct outbox *outbox)
         return;
     outbox->paying = outbox->owed;
     LL_DELETE(outbox->owed, outbox->paying);
-    outbox->owed_job = (struct pool_job){.work = owed_work, .done = on_owed_put};
+    outbox->owed_job = (struct pool_job){.lane = POOL_CARE, .work = owed_work, .done = on_owed_put};
     pool_run(outbox->options->pool, &outbox->owed_job);
 }
 

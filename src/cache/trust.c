@@ -67,7 +67,7 @@ static void trust_drain(struct trust *trust);
 static void trust_run(struct trust *trust, pool_work_fn work, pool_done_cb done)
 {
     trust->job_runs = true;
-    trust->job = (struct pool_job){.work = work, .done = done};
+    trust->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
     pool_run(trust->options->pool, &trust->job);
 }
 

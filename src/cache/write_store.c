@@ -128,6 +128,8 @@ static enum status fenced_work(struct pool_job *job, struct error *error)
 
 /*
  * Redis is away: an open record, the write, the record closed. If the last fails, it counts as closed at its deadline.
+ * If that deadline is over or close (the worker was frozen), another worker may have drained the record before the
+ * commit: then it is no fence any more.
  */
 static enum status by_record_work(struct pool_job *job, struct error *error)
 {
@@ -138,8 +140,10 @@ static enum status by_record_work(struct pool_job *job, struct error *error)
     self->fence = FENCE_IN_OUTBOX;
     enum status status = store_work(self, error);
     struct error left_open;
-    if (status != STATUS_UNKNOWN && outbox_put(self, true, &left_open) != STATUS_OK)
+    if (status != STATUS_UNKNOWN && outbox_put(self, true, &left_open) != STATUS_OK) {
+        self->fence = has_time_left(self) ? FENCE_IN_OUTBOX : FENCE_NOWHERE;
         log_warn(NULL, "outbox_not_closed", "token=%s error=\"%s\"", self->token.text, left_open.text);
+    }
     return status;
 }
 
@@ -153,7 +157,7 @@ static enum status record_work(struct pool_job *job, struct error *error)
 
 static void write_store_run(struct write_store *self, pool_work_fn work, pool_done_cb done)
 {
-    self->job = (struct pool_job){.work = work, .done = done};
+    self->job = (struct pool_job){.lane = POOL_WRITE, .work = work, .done = done};
     pool_run(self->options->pool, &self->job);
 }
 

@@ -47,7 +47,8 @@ struct write_store {
  *
  * fenced     the mark is in Redis. If the epoch has moved on, fence becomes FENCE_IN_OUTBOX, or FENCE_NOWHERE if the
  *            store did not take the record
- * by_record  Redis is away: an open record, the store call, the record closed. fence becomes FENCE_IN_OUTBOX
+ * by_record  Redis is away: an open record, the store call, the record closed. fence becomes FENCE_IN_OUTBOX, or
+ *            FENCE_NOWHERE if the record could not be closed and its deadline is near
  * record     no store call: a closed record
  */
 void write_store_fenced(struct write_store *self, pool_done_cb done);

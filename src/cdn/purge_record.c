@@ -207,7 +207,7 @@ static void remove_start(struct purge_records *records)
             (struct store_purge){.token = item->token, .sequence = item->sequence};
         free(item);
     }
-    records->removal = (struct pool_job){.work = remove_work, .done = on_removed};
+    records->removal = (struct pool_job){.lane = POOL_CARE, .work = remove_work, .done = on_removed};
     pool_run(records->options->pool, &records->removal);
 }
 
@@ -272,7 +272,7 @@ static void drain_list(struct drain *drain)
     if (drain->job_runs || drain->items_left > 0 || !purge_lane_answers(drain->lane))
         return;
     drain->job_runs = true;
-    drain->job = (struct pool_job){.work = list_work, .done = on_listed};
+    drain->job = (struct pool_job){.lane = POOL_CARE, .work = list_work, .done = on_listed};
     pool_run(drain->records->options->pool, &drain->job);
 }
 

@@ -42,7 +42,7 @@ static void on_worked(struct pool_job *job, enum status status, const struct err
 static void kept_run(struct kept_answer *kept, pool_work_fn work)
 {
     kept->worked = false;
-    kept->job = (struct pool_job){.work = work, .done = on_worked};
+    kept->job = (struct pool_job){.lane = POOL_WRITE, .work = work, .done = on_worked};
     pool_run(kept->pool, &kept->job);
 }
 

@@ -26,7 +26,7 @@ static struct control *control_of_job(struct pool_job *job)
 
 static void control_run_job(struct control *control, pool_work_fn work, pool_done_cb done)
 {
-    control->job = (struct pool_job){.work = work, .done = done};
+    control->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
     pool_run(control->options.pool, &control->job);
 }
 

@@ -118,7 +118,7 @@ static void warm_list(struct warm *warm)
     }
     arena_reset(&warm->arena);
     warm->query.limit = warm->left < PAGE_ROWS ? (uint32_t)warm->left : PAGE_ROWS;
-    warm->job = (struct pool_job){.work = list_work, .done = on_listed};
+    warm->job = (struct pool_job){.lane = POOL_READ, .work = list_work, .done = on_listed};
     pool_run(warm->control->options.pool, &warm->job);
 }
 

@@ -85,7 +85,7 @@ static void follow_read(struct follow *follow);
 static void follow_run(struct follow *follow, enum follow_state state, pool_work_fn work, pool_done_cb done)
 {
     follow->state = state;
-    follow->job = (struct pool_job){.work = work, .done = done};
+    follow->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
     pool_run(follow->pool, &follow->job);
 }
 

@@ -62,7 +62,7 @@ static void guard_answer(struct guard *guard, enum status status, const struct e
 
 static void guard_run_job(struct guard *guard, pool_work_fn work, pool_done_cb done)
 {
-    guard->job = (struct pool_job){.work = work, .done = done};
+    guard->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
     pool_run(guard->options.pool, &guard->job);
 }
 

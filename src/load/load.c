@@ -163,7 +163,7 @@ static void slot_on_read(struct pool_job *job, enum status status, const struct 
 static void slot_read(struct slot *slot)
 {
     slot->state = SLOT_READING;
-    slot->job = (struct pool_job){.work = slot_work_read, .done = slot_on_read};
+    slot->job = (struct pool_job){.lane = POOL_READ, .work = slot_work_read, .done = slot_on_read};
     pool_run(slot->load->options.read_pool, &slot->job);
 }
 
@@ -251,7 +251,7 @@ static void slot_send(struct slot *slot)
         cache_write_run(load->options.cache, &slot->write);
         return;
     }
-    slot->job = (struct pool_job){.work = slot_work_plain, .done = slot_on_plain};
+    slot->job = (struct pool_job){.lane = POOL_WRITE, .work = slot_work_plain, .done = slot_on_plain};
     pool_run(load->options.store_pool, &slot->job);
 }
 

@@ -7,6 +7,11 @@
  * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a
  * tool is one more worker.
  *
+ * The pool's lanes for reads and for writes have store_concurrency threads each: a store that refuses or delays the one
+ * kind does not slow the other. Care has CARE_CALLS more. Four kinds of care write to the store, and so may wait for a
+ * lock: the outbox's drain, its debts, the barrier (cache/doubt.c), and the removal of purges' records. A worker makes
+ * one call of each at a time, so a look at the epoch and a question about readiness find a thread in any case.
+ *
  * The follower has a pool and a thread of its own: its calls wait for changes, and would delay other calls.
  *
  * Does not: make the loop, or wait until nothing is under way. A worker and a tool end in different ways.
@@ -20,9 +25,11 @@
 #include "store/pool.h"
 #include "store/store.h"
 
+enum { CARE_CALLS = 6, CARE_QUEUE_MAX = 100 };
+
 unsigned backend_thread_count(const struct settings *settings, bool follow)
 {
-    return (unsigned)settings->store_concurrency + (follow ? 1 : 0);
+    return 2 * (unsigned)settings->store_concurrency + CARE_CALLS + (follow ? 1 : 0);
 }
 
 static enum status backend_open_store(struct backend *backend, const struct backend_options *options,
@@ -41,15 +48,19 @@ static enum status backend_open_store(struct backend *backend, const struct back
 static void backend_open_pools(struct backend *backend, const struct backend_options *options)
 {
     const struct settings *settings = options->settings;
-    struct pool_options pool_options = {
-        .loop = loop_uv(options->loop),
+    const struct pool_lane_options clients = {
         .concurrency = (uint32_t)settings->store_concurrency,
         .queue_max = (uint32_t)settings->store_queue,
+    };
+    struct pool_options pool_options = {
+        .loop = loop_uv(options->loop),
+        .lanes = {[POOL_READ] = clients, [POOL_WRITE] = clients, [POOL_CARE] = {CARE_CALLS, CARE_QUEUE_MAX}},
         .stats = options->stats,
     };
+    struct pool_options follow_options = {.loop = loop_uv(options->loop), .lanes = {[POOL_CARE] = {.concurrency = 1}}};
     backend->pool = pool_new(&pool_options);
     if (options->follow)
-        backend->follow_pool = pool_new(&(struct pool_options){.loop = loop_uv(options->loop), .concurrency = 1});
+        backend->follow_pool = pool_new(&follow_options);
 }
 
 static enum status backend_open_cache(struct backend *backend, const struct backend_options *options,

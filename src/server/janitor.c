@@ -98,6 +98,7 @@ static void janitor_prepare_store(struct janitor *janitor)
         return;
     }
     janitor->prepare_state = PREPARE_RUNNING;
+    janitor->prepare.lane = POOL_CARE;
     janitor->prepare.work = on_prepare;
     janitor->prepare.done = on_prepared;
     pool_run(janitor->services->pool, &janitor->prepare);

@@ -26,6 +26,7 @@ libstore_a_SOURCES = \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_answers.c \
 	src/store/sqlite_change.c \
+	src/store/sqlite_lock.c src/store/sqlite_lock.h \
 	src/store/sqlite_meta.c \
 	src/store/sqlite_outbox.c \
 	src/store/sqlite_purges.c \

@@ -10,9 +10,10 @@
  * readPreference says. So there the host is asked after each read whether it is the primary (mongo_session_check()).
  * That is one more round trip, which no URI needs by default (mongo_uri.c).
  *
- * Three places show what a failed write did (outcome_is_open()): the reply (an error of the write concern means applied
- * here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code. In doubt
- * the status is STATUS_UNKNOWN.
+ * Three places show what a failed write did (outcome_is_open()): the reply (an error of the write concern means
+ * applied here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code.
+ * The codes that exclude a write are listed (is_refusal()); any other leaves it open, also one that a future server
+ * invents. In doubt the status is STATUS_UNKNOWN.
  *
  * Batches of updates and deletes are plain commands. The driver's bulk calls take no maxTimeMS, and without it a server
  * may go on with a write long after its fence ran out. In exchange, the driver does not retry them.
@@ -58,13 +59,61 @@ bool mongo_is_duplicate(uint32_t code)
     return code == MONGOC_ERROR_DUPLICATE_KEY || code == 11001 || code == 12582;
 }
 
-/* Server errors that end an operation from outside, at an unknown point. */
-static bool is_interruption(uint32_t code)
+/*
+ * Server errors of a write that was refused for what it is: the server has not applied it, and never will. The names
+ * are those of the server's error_codes.yml.
+ *
+ * Not among them: "not primary" (10107, 13435). The driver tries a write twice, and a mongos does so on its own. If the
+ * first try lost its answer, the error that comes back is the second's, and says nothing about the first.
+ */
+static bool is_refusal(uint32_t code)
 {
-    static const uint32_t codes[] = {6, 7, 50, 64, 89, 91, 100, 189, 262, 9001, 11600, 11601, 11602};
+    static const uint32_t codes[] = {
+        2,     /* BadValue */
+        9,     /* FailedToParse */
+        13,    /* Unauthorized */
+        14,    /* TypeMismatch */
+        18,    /* AuthenticationFailed */
+        20,    /* IllegalOperation */
+        22,    /* InvalidBSON */
+        26,    /* NamespaceNotFound */
+        40,    /* ConflictingUpdateOperators */
+        52,    /* DollarPrefixedFieldName */
+        56,    /* EmptyFieldName */
+        57,    /* DottedFieldName */
+        59,    /* CommandNotFound */
+        61,    /* ShardKeyNotFound */
+        66,    /* ImmutableField */
+        72,    /* InvalidOptions */
+        73,    /* InvalidNamespace */
+        115,   /* CommandNotSupported */
+        121,   /* DocumentValidationFailure */
+        166,   /* CommandNotSupportedOnView */
+        10334, /* BSONObjectTooLarge */
+        11000, /* DuplicateKey */
+        11001, /* the same, of an update in older servers */
+        12582, /* the same, of an insert in older ones */
+        17280, /* KeyTooLong */
+        17419, /* the document would be too large */
+        17420, /* the same, of an upsert */
+    };
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (codes[i] == code)
             return true;
+    return false;
+}
+
+/* Whether the reply to a batch has an error of a statement that may still have been applied. */
+static bool has_open_statement(const bson_t *reply)
+{
+    bson_iter_t at, each, code;
+    if (!bson_iter_init_find(&at, reply, "writeErrors") || !bson_iter_recurse(&at, &each))
+        return false;
+    while (bson_iter_next(&each)) {
+        bool is_told = bson_iter_recurse(&each, &code) && bson_iter_find(&code, "code");
+        if (!is_told || !is_refusal((uint32_t)bson_iter_as_int64(&code)))
+            return true;
+    }
     return false;
 }
 
@@ -82,7 +131,7 @@ static bool outcome_is_open(const bson_t *reply, const bson_error_t *failure)
     case MONGOC_ERROR_STREAM:
         return failure->code != MONGOC_ERROR_STREAM_CONNECT && failure->code != MONGOC_ERROR_STREAM_NAME_RESOLUTION;
     case MONGOC_ERROR_SERVER:
-        return is_interruption(failure->code);
+        return !is_refusal(failure->code) || has_open_statement(reply);
     default:
         return true;
     }
@@ -276,6 +325,9 @@ enum status mongo_batch_send(struct mongo_batch *batch, const char *action, stru
     bool sent = mongoc_client_write_command_with_opts(session->client, session->server->database, command, NULL, &reply,
                                                       &failure);
     bool failed = statements_failed(&reply, &failure) || !sent;
+    bson_iter_t matched;
+    if (bson_iter_init_find(&matched, &reply, "n"))
+        batch->matched_count += bson_iter_as_int64(&matched);
     enum status status = failed ? mongo_write_failed(action, &reply, &failure, error) : STATUS_OK;
     bson_destroy(&reply);
     bson_destroy(command);

@@ -83,6 +83,7 @@ struct mongo_batch {
     const char *array_key; /* "updates", "deletes" */
     struct _bson_t *statements;
     uint32_t count;
+    int64_t matched_count; /* documents that the statements sent so far have found */
 };
 
 void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command);

@@ -2,11 +2,12 @@
 /*
  * Runs blocking store calls on libuv's threads, so that the loop never waits for a disk or a database.
  *
- * Two bounds: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is turned away at once.
- * Jobs start in the order in which they came.
+ * Jobs go in lanes, which don't delay each other: blocked writes leave reads their threads, and both leave care its
+ * own. Two bounds hold in each lane: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is
+ * turned away at once. The jobs of a lane start in the order in which they came.
  *
- * If several calls in a row find the store unreachable, a breaker opens: jobs then end at once with STATUS_UNAVAILABLE,
- * until a probe gets an answer.
+ * If several calls of a lane in a row find the store unreachable, the lane's breaker opens: its jobs then end at once
+ * with STATUS_UNAVAILABLE, until a probe gets an answer.
  */
 #ifndef STORE_POOL_H
 #define STORE_POOL_H
@@ -21,14 +22,23 @@
 struct pool;
 struct pool_job;
 
+enum pool_lane {
+    POOL_LANE_NONE, /* a job that was not given a lane: a bug */
+    POOL_READ,      /* for clients' reads, fills and audits */
+    POOL_WRITE,     /* for clients' writes: they may wait for a lock */
+    POOL_CARE,      /* looks at the epoch, drains, readiness: few calls, which keep the cache trusted */
+    POOL_LANE_COUNT,
+};
+
 /* pool thread, may block; touches only the struct around job. The breaker and done get its status. */
 typedef enum status (*pool_work_fn)(struct pool_job *job, struct error *error);
 
 /* Loop, once, never before pool_run() has returned. After BUSY and the breaker's UNAVAILABLE, work did not run. */
 typedef void (*pool_done_cb)(struct pool_job *job, enum status status, const struct error *error);
 
-/* A member of the caller's own struct, which must live until done. The caller fills in work and done. */
+/* A member of the caller's own struct, which must live until done. The caller fills in lane, work and done. */
 struct pool_job {
+    enum pool_lane lane;
     pool_work_fn work;
     pool_done_cb done;
     struct pool *pool; /* the rest is the pool's own */
@@ -39,11 +49,16 @@ struct pool_job {
     bool worked;
 };
 
-struct pool_options {
-    void *loop;           /* the uv_loop_t */
-    uint32_t concurrency; /* as many as UV_THREADPOOL_SIZE, which main sets before the first job */
+struct pool_lane_options {
+    uint32_t concurrency; /* 0: the pool has no such lane */
     uint32_t queue_max;
-    struct stats *stats; /* borrowed; counts the times of waiting and running; NULL: they are not counted */
+};
+
+struct pool_options {
+    void *loop; /* the uv_loop_t */
+    /* UV_THREADPOOL_SIZE, which main sets before the first job, is their sum: else one lane would wait for another. */
+    struct pool_lane_options lanes[POOL_LANE_COUNT];
+    struct stats *stats; /* borrowed; counts refusals, and the times of waiting and running; NULL: not counted */
 };
 
 struct pool *pool_new(const struct pool_options *options);
@@ -53,10 +68,13 @@ void pool_free(struct pool *pool);
 
 void pool_run(struct pool *pool, struct pool_job *job);
 
-/* Jobs whose done has not been called yet. */
+/* Jobs whose done has not been called yet, of all lanes. */
 size_t pool_busy_count(const struct pool *pool);
 
-/* Whether the breaker lets calls through; if not, retry_after_ms tells when it next will. */
-bool pool_is_open(const struct pool *pool, uint32_t *retry_after_ms);
+/* Whether the lane's breaker lets calls through; if not, retry_after_ms tells when it next will. */
+bool pool_is_open(const struct pool *pool, enum pool_lane lane, uint32_t *retry_after_ms);
+
+/* "read", "write" or "care": in the log, /readyz and the metrics. */
+const char *pool_lane_name(enum pool_lane lane);
 
 #endif

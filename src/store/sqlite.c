@@ -34,6 +34,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/sqlite_lock.h"
 
 enum {
     PROGRESS_STEPS = 1000, /* virtual machine steps between two looks at the clock */
@@ -57,7 +58,8 @@ struct sqlite_connection {
     sqlite3 *db;
     struct sqlite_file *file;
     struct shelf *shelf;
-    int64_t deadline_ms;   /* when the call under way must have ended; monotonic */
+    int64_t begun_ms;      /* of the call under way; monotonic */
+    int64_t deadline_ms;   /* when it must have ended */
     sqlite3_stmt *current; /* what sqlite_use() chose; NULL: it could not be prepared */
     sqlite3_stmt *statements[SQL_COUNT];
     struct sqlite_connection *next; /* on the shelf */
@@ -67,6 +69,7 @@ struct sqlite_file {
     char *path;
     uint32_t timeout_ms;
     uint32_t reader_count;
+    struct sqlite_lock lock;
     pthread_mutex_t opening; /* guards the next two */
     bool is_open;
     struct shelf shelves[2]; /* by lane */
@@ -119,20 +122,33 @@ enum status sqlite_failed(struct sqlite_connection *connection, const char *acti
 
 /*
  * A COMMIT that found a lock has done nothing and is rolled back. After any other error the pages may be in the WAL as
- * a whole, and only their sync is in doubt: the process that recovers the file next may find them valid.
+ * a whole, and only their sync is in doubt: the process that recovers the file next may find them valid. That holds for
+ * a full disk too (SQLITE_FULL): the frames behind the one that commits fill up a sector.
  */
+bool sqlite_commit_is_void(int code)
+{
+    return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
+}
+
 static enum status commit_failed(struct sqlite_connection *connection, struct error *error)
 {
     int code = sqlite3_errcode(connection->db) & 0xff;
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+    if (sqlite_commit_is_void(code))
         return sqlite_failed(connection, "commit", error);
     return error_set(error, STATUS_UNKNOWN, "sqlite:%.60s: the commit's outcome is not known: %.60s (%s)",
                      connection->file->path, sqlite3_errmsg(connection->db), advice_of(code));
 }
 
+static bool is_writer(const struct sqlite_connection *connection)
+{
+    return connection->shelf == &connection->file->shelves[LANE_WRITE];
+}
+
 static int on_busy(void *ctx, int tries)
 {
     struct sqlite_connection *connection = ctx;
+    if (is_writer(connection))
+        sqlite_lock_look(&connection->file->lock);
     if (clock_monotonic_ms() >= connection->deadline_ms)
         return 0;
     sleep_ms(tries < LOCK_RETRY_MS ? tries + 1 : LOCK_RETRY_MS);
@@ -161,6 +177,15 @@ static void shelf_fini(struct shelf *shelf)
     pthread_mutex_destroy(&shelf->lock);
 }
 
+/* Of a call to write that could not begin: the process that holds the lock, if that is the reason. */
+static enum status lock_refused(struct sqlite_file *file, int64_t begun_ms, struct error *error)
+{
+    char text[128];
+    if (!sqlite_lock_refused(&file->lock, begun_ms, text, sizeof(text)))
+        return STATUS_OK;
+    return error_set(error, STATUS_UNAVAILABLE, "sqlite:%.60s: can't begin to write: %s", file->path, text);
+}
+
 static enum status file_ensure_open(struct sqlite_file *file, struct error *error);
 
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
@@ -170,7 +195,7 @@ enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct 
     if (status)
         return status;
     struct shelf *shelf = &file->shelves[lane];
-    int64_t deadline_ms = clock_monotonic_ms() + file->timeout_ms;
+    int64_t begun_ms = clock_monotonic_ms(), deadline_ms = begun_ms + file->timeout_ms;
     struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
     int timed_out = 0;
     pthread_mutex_lock(&shelf->lock);
@@ -181,9 +206,13 @@ enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct 
         LL_DELETE(shelf->idle, *connection);
     pthread_mutex_unlock(&shelf->lock);
     if (!*connection) {
+        status = lane == LANE_WRITE ? lock_refused(file, begun_ms, error) : STATUS_OK;
+        if (status)
+            return status;
         return error_set(error, STATUS_BUSY, "sqlite:%.60s: its connections were all in use for %u ms", file->path,
                          (unsigned)file->timeout_ms);
     }
+    (*connection)->begun_ms = begun_ms;
     (*connection)->deadline_ms = deadline_ms;
     return STATUS_OK;
 }
@@ -263,8 +292,11 @@ static void roll_back(struct sqlite_connection *connection)
 static enum status transact(struct sqlite_connection *connection, sqlite_body_fn body, void *ctx, struct error *error)
 {
     sqlite_use(connection, SQL_BEGIN);
-    if (!sqlite_run(connection))
-        return sqlite_failed(connection, "begin to write", error);
+    if (!sqlite_run(connection)) {
+        enum status locked = lock_refused(connection->file, connection->begun_ms, error);
+        return locked ? locked : sqlite_failed(connection, "begin to write", error);
+    }
+    sqlite_lock_taken(&connection->file->lock);
     enum status status = body(connection, ctx, error);
     if (status == STATUS_OK) {
         sqlite_use(connection, SQL_COMMIT);
@@ -291,7 +323,8 @@ static enum status connection_open(struct sqlite_connection *connection, const c
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(connection->file->path, &connection->db, flags, NULL);
     bug_unless(connection->db, "sqlite has no memory for a connection");
-    connection->deadline_ms = clock_monotonic_ms() + connection->file->timeout_ms;
+    connection->begun_ms = clock_monotonic_ms();
+    connection->deadline_ms = connection->begun_ms + connection->file->timeout_ms;
     sqlite3_busy_handler(connection->db, on_busy, connection);
     sqlite3_progress_handler(connection->db, PROGRESS_STEPS, on_progress, connection);
     if (code != SQLITE_OK || sqlite3_exec(connection->db, pragmas, NULL, NULL, NULL) != SQLITE_OK)
@@ -328,6 +361,15 @@ static enum status wal_enable(struct sqlite_connection *connection, struct error
     return error_set(error, STATUS_UNAVAILABLE,
                      "sqlite:%.60s: can't switch it to WAL mode; the file must be writable and on a local disk",
                      connection->file->path);
+}
+
+/* Looked at before the write lock is asked for: a worker that starts while another process holds it can read. */
+static bool schema_is_current(struct sqlite_connection *connection)
+{
+    sqlite_use(connection, SQL_VERSION);
+    bool is_current = sqlite_step(connection) == STEP_ROW && sqlite_column_int(connection, 0) == SQLITE_SCHEMA_VERSION;
+    sqlite3_reset(connection->current);
+    return is_current;
 }
 
 static enum status schema_make(struct sqlite_connection *connection, void *ctx, struct error *error)
@@ -369,18 +411,20 @@ static enum status connections_open(struct sqlite_file *file, struct error *erro
         enum status status = connection_open(connection, writes ? WRITER_PRAGMAS : READER_PRAGMAS, error);
         if (status == STATUS_OK && writes)
             status = wal_enable(connection, error);
-        if (status == STATUS_OK && writes)
+        if (status == STATUS_OK && writes && !schema_is_current(connection))
             status = transact(connection, schema_make, NULL, error);
         if (status)
             return status;
     }
     for (size_t i = 0; i < file->connection_count; i++)
         sqlite_give_back(&file->connections[i]);
+    sqlite_lock_find(&file->lock, file->path);
     return STATUS_OK;
 }
 
 static void connections_close(struct sqlite_file *file)
 {
+    sqlite_lock_lose(&file->lock);
     for (size_t i = 0; i < file->connection_count; i++) {
         connection_close(&file->connections[i]);
         file->connections[i] = (struct sqlite_connection){0};
@@ -411,6 +455,7 @@ struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uin
     file->path = mem_strdup(path);
     file->reader_count = reader_count;
     file->timeout_ms = timeout_ms;
+    sqlite_lock_init(&file->lock);
     pthread_mutex_init(&file->opening, NULL);
     shelf_init(&file->shelves[LANE_READ]);
     shelf_init(&file->shelves[LANE_WRITE]);
@@ -423,6 +468,7 @@ void sqlite_file_free(struct sqlite_file *file)
     shelf_fini(&file->shelves[LANE_READ]);
     shelf_fini(&file->shelves[LANE_WRITE]);
     pthread_mutex_destroy(&file->opening);
+    sqlite_lock_fini(&file->lock);
     free(file->path);
     free(file);
 }

@@ -29,7 +29,10 @@ enum sqlite_step { STEP_ROW, STEP_DONE, STEP_FAILED };
 struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uint32_t timeout_ms);
 void sqlite_file_free(struct sqlite_file *file);
 
-/* STATUS_BUSY: no connection came back in time; STATUS_UNAVAILABLE: the file can't be opened. */
+/*
+ * STATUS_BUSY: no connection came back in time. STATUS_UNAVAILABLE: the file can't be opened; or to write, and another
+ * process holds the write lock.
+ */
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
                         struct error *error) STATUS_MUST_CHECK;
 
@@ -51,6 +54,9 @@ int sqlite_change_count(struct sqlite_connection *connection);
 
 /* The last error of the connection: UNAVAILABLE, with what to do about it; INVALID if a table's rule refused a row. */
 enum status sqlite_failed(struct sqlite_connection *connection, const char *action, struct error *error);
+
+/* Whether a COMMIT that failed with this (extended) code has surely applied nothing. any thread */
+bool sqlite_commit_is_void(int code);
 
 /* The work between BEGIN and COMMIT. A status other than STATUS_OK rolls back; sqlite_transact() returns it. */
 typedef enum status (*sqlite_body_fn)(struct sqlite_connection *connection, void *ctx, struct error *error);

@@ -154,8 +154,9 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_OUTBOX_PUT] = "INSERT INTO outbox (token, id, deadline_at, settled) VALUES (?1, ?2, ?3, ?4)"
                        " ON CONFLICT (token, id) DO UPDATE SET deadline_at = excluded.deadline_at,"
                        " settled = excluded.settled",
-    [SQL_OUTBOX_LIST] = "SELECT token, id, deadline_at, settled FROM outbox ORDER BY seq LIMIT ?1",
-    [SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE token = ?1 AND id = ?2",
+    [SQL_OUTBOX_LIST] = "SELECT token, id, deadline_at, settled, seq FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    [SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE token = ?1 AND id = ?2 AND deadline_at = ?3 AND settled = ?4",
+    [SQL_OUTBOX_HAS] = "SELECT 1 FROM outbox WHERE token = ?1 AND id = ?2",
     [SQL_PURGE_PUT] = "INSERT OR REPLACE INTO purges (token, sequence, url, keys, due_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_PURGE_LIST] = "SELECT token, sequence, keys, due_at FROM purges WHERE url = ?1 AND due_at <= ?2"
                        " ORDER BY due_at LIMIT ?3",

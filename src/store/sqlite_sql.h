@@ -28,10 +28,11 @@ enum sqlite_sql {
     SQL_ANSWER_FORGET, /* key, deadline_at */
     SQL_ANSWER_SWEEP,  /* now, how many at most */
     SQL_OUTBOX_PUT,    /* token, id, deadline_at, settled */
-    SQL_OUTBOX_LIST,
-    SQL_OUTBOX_REMOVE,
-    SQL_PURGE_PUT,  /* token, sequence, url, keys, due_at */
-    SQL_PURGE_LIST, /* url, now, how many at most */
+    SQL_OUTBOX_LIST,   /* behind which seq, how many at most */
+    SQL_OUTBOX_REMOVE, /* as SQL_OUTBOX_PUT */
+    SQL_OUTBOX_HAS,    /* token, id */
+    SQL_PURGE_PUT,     /* token, sequence, url, keys, due_at */
+    SQL_PURGE_LIST,    /* url, now, how many at most */
     SQL_PURGE_REMOVE,
     SQL_PURGE_SWEEP, /* due before, how many at most */
     SQL_META_GET,

@@ -206,19 +206,27 @@ struct store_fence {
     char id[TODO_ID_MAX + 1];
     int64_t deadline_at_ms; /* Unix time; then an open record counts as closed */
     bool is_closed;
+    int64_t place; /* of a listing, and in the store's own order: the next listing goes on behind it */
 };
 
 /* Adds records, or replaces those with the same token and id. STATUS_OK: all of them. */
 enum status store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
                              struct error *error) STATUS_MUST_CHECK;
 
-/* Reads up to limit records, oldest first, into fences (room for limit). */
-enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
-                              struct error *error) STATUS_MUST_CHECK;
+/*
+ * Reads up to limit records, oldest first, into fences (room for limit). Fewer: there are no more.
+ *
+ * after  the last record of the listing before this one, NULL: from the first on. Records put meanwhile may be missed
+ */
+enum status store_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
+                              size_t limit, size_t *count, struct error *error) STATUS_MUST_CHECK;
 
-/* Removes the records with these tokens and ids; missing ones are no error. */
+/*
+ * Removes the records that are still as listed. A record that was put again since with another deadline, or closed,
+ * stays; changed_count tells how many do. Missing ones are no error.
+ */
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
-                                struct error *error) STATUS_MUST_CHECK;
+                                size_t *changed_count, struct error *error) STATUS_MUST_CHECK;
 
 /*
  * Purges of a cache in front of the service, kept beside the data until that cache has acknowledged them. A record is

@@ -137,17 +137,18 @@ enum status store_outbox_put(struct store *store, const struct store_fence *fenc
     return count == 0 ? STATUS_OK : store->ops->outbox_put(store, fences, count, error);
 }
 
-enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
-                              struct error *error)
+enum status store_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
+                              size_t limit, size_t *count, struct error *error)
 {
     *count = 0;
-    return limit == 0 ? STATUS_OK : store->ops->outbox_list(store, fences, limit, count, error);
+    return limit == 0 ? STATUS_OK : store->ops->outbox_list(store, after, fences, limit, count, error);
 }
 
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
-                                struct error *error)
+                                size_t *changed_count, struct error *error)
 {
-    return count == 0 ? STATUS_OK : store->ops->outbox_remove(store, fences, count, error);
+    *changed_count = 0;
+    return count == 0 ? STATUS_OK : store->ops->outbox_remove(store, fences, count, changed_count, error);
 }
 
 enum status store_purge_put(struct store *store, const struct store_purge *purges, size_t count, struct error *error)

@@ -54,6 +54,10 @@ def value_matches(value, wanted):
     if not (isinstance(wanted, dict) and any(name.startswith("$") for name in wanted)):
         return key_of(value) == key_of(wanted)
     for name, operand in wanted.items():
+        if name == "$in":
+            if key_of(value) not in [key_of(one) for one in operand]:
+                return False
+            continue
         if name not in COMPARISONS:
             raise CommandError(2, "BadValue", f"unknown operator: {name}")
         if kind_of(value) != kind_of(operand) or not COMPARISONS[name](value, operand):

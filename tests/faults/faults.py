@@ -19,6 +19,16 @@ def worker_killed(stack):
         killed(random.choice(pids))
 
 
+def worker_frozen(stack, seconds=2.0):
+    """Longer than a mark lasts: what the worker had begun is finished when all others have forgotten it."""
+    pid = random.choice(stack.worker_pids())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def connection_cut(stack, socket="redis.sock"):
     """One worker's connection to Redis, not the others'."""
     listed = stack.redis("client", "list", socket=socket).splitlines()

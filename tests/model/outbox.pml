@@ -13,6 +13,10 @@
  * applies a write late or never (STATUS_UNKNOWN), or refuses the record that settles; a removal from the outbox fails; a mark
  * is removed when its write can't be applied any more, as store_barrier() shows (cache.pml has that in steps).
  *
+ * Deadlines: a record counts as settled, and a mark runs out, once the write can't be applied any more; or when its worker is
+ * frozen beyond the deadline just before the store call (`overdue`). Such a worker goes on later: it commits, unfences or settles,
+ * and answers. Left out is an overdue write whose worker is killed then, or whose outcome is unknown: doc/consistency.md has it.
+ *
  * Promised (asserted):
  *   history  a read of a worker that trusts Redis, and the answer of a flight, show no version below what was answered before it
  *            began: by a write that fenced, to everybody (`shown`); by one that went through the outbox, to readers of its own worker
@@ -44,7 +48,7 @@
 #define IS_LATE(token) (4 <= (token) && (token) <= 6)
 
 mtype:write = {AWAITING, SENT, STORED, SETTLED, UNSETTLED, UNKNOWN, OVER};
-mtype:record = {NO_RECORD, OPEN, DONE, TAKEN};
+mtype:record = {NO_RECORD, OPEN, DONE, LATE, TAKEN, TAKEN_LATE}; /* the last three in listings only */
 mtype:late = {NOTHING, LATE_FENCE, LATE_PUBLISH};
 mtype:drain = {IDLE, LISTED};
 mtype:flight = {GROUNDED, ACQUIRING, FETCHING, FETCHED, FILLED};
@@ -57,6 +61,7 @@ bool trusted[WORKERS] = true;
 
 mtype:write write[WORKERS] = AWAITING;
 bool fenced[WORKERS];      /* in Redis */
+bool overdue[WORKERS];     /* its worker was frozen beyond the deadline before it asked the store */
 bool unanswered[WORKERS];  /* a fence of this write may come late */
 byte written[WORKERS];     /* the version that it made; 0: none */
 bool answered[WORKERS];    /* through the outbox, and its record is still there */
@@ -65,7 +70,8 @@ mtype:late late[WORKERS] = NOTHING;
 mtype:drain drain[WORKERS] = IDLE;
 bool spoiled[WORKERS];     /* the link was cut since the listing */
 bool news[WORKERS];        /* a write of this worker has ended since, so a drain before trust looks again */
-mtype:record listed[WORKERS * WORKERS] = NO_RECORD; /* worker p's listing: the record of write w; TAKEN: Redis has had it */
+/* Worker p's listing: the record of write w. LATE: open, and past its deadline. TAKEN, TAKEN_LATE: Redis has had it. */
+mtype:record listed[WORKERS * WORKERS] = NO_RECORD;
 #define LIST(p, w) listed[(p) * WORKERS + (w)]
 
 mtype:flight flight[WORKERS] = GROUNDED;
@@ -78,7 +84,7 @@ byte least[WORKERS];       /* the version that this read may not fall below */
 byte shown;                /* the newest version that binds everybody */
 byte shown_here[WORKERS];  /* and that binds readers of worker w, where it is newer */
 
-#define MAY_BE_APPLIED(w) (write[w] == SENT || write[w] == UNKNOWN)
+#define MAY_BE_APPLIED(w) (write[w] == SENT && !overdue[w] || write[w] == UNKNOWN)
 #define IS_IN_FLIGHT(w) (write[w] != AWAITING && write[w] != OVER)
 #define BOUND(p) (shown_here[p] > shown -> shown_here[p] : shown)
 
@@ -86,6 +92,13 @@ byte shown_here[WORKERS];  /* and that binds readers of worker w, where it is ne
 #define MAY_PUBLISH(w) (written[w] > 0)
 #else
 #define MAY_PUBLISH(w) (written[w] > 0 && !unanswered[w])
+#endif
+
+/* A record that is past its deadline may be gone, so its writer goes on until it is settled. */
+#ifdef MUTANT_UNSETTLED_AND_OVERDUE
+#define MAY_STAY_OPEN(w) true
+#else
+#define MAY_STAY_OPEN(w) (!overdue[w])
 #endif
 
 /* ---- What is promised ---- */
@@ -126,14 +139,16 @@ inline end_write(w)
 {
     write[w] = OVER;
     fenced[w] = false;
+    overdue[w] = false;
     unanswered[w] = false;
     written[w] = (late[w] == LATE_PUBLISH -> written[w] : 0)
 }
 
+/* The fence of an overdue write has run out, so it counts no more than a record does. */
 inline answer_write(w)
 {
     if
-    :: fenced[w] || outbox[w] == NO_RECORD ->
+    :: (fenced[w] && !overdue[w]) || outbox[w] == NO_RECORD ->
         note_shown(written[w]);
         end_write(w)
     :: else ->
@@ -191,7 +206,12 @@ end:
         check_entry()
     }
     :: d_step {
-        write[w] == SENT ->
+        write[w] == SENT && !overdue[w] ->
+        printf("W%d's worker is frozen beyond the deadline\n", w);
+        overdue[w] = true
+    }
+    :: d_step {
+        write[w] == SENT && !overdue[w] ->
         printf("W%d dies or gives up\n", w);
         write[w] = UNKNOWN
     }
@@ -209,7 +229,7 @@ end:
         check_entry()
     }
     :: d_step {
-        write[w] == STORED || write[w] == SETTLED || write[w] == UNSETTLED ->
+        (write[w] == STORED || write[w] == SETTLED || write[w] == UNSETTLED) && !overdue[w] ->
         printf("W%d dies\n", w);
         end_write(w);
         check_entry()
@@ -262,7 +282,7 @@ end:
         write[w] = SETTLED
     }
     :: d_step {
-        write[w] == STORED && !fenced[w] ->
+        write[w] == STORED && !fenced[w] && MAY_STAY_OPEN(w) ->
         printf("W%d can't settle\n", w);
         write[w] = SETTLED
     }
@@ -287,16 +307,22 @@ end:
         cut(w);
         write[w] = UNSETTLED
     }
-    /* settle_work, and if the store refuses, outbox_owe */
+    /* a closed record, and if the store refuses, outbox_owe; an overdue write's is made in the end, and is made here */
     :: d_step {
-        write[w] == UNSETTLED ->
+        write[w] == UNSETTLED && overdue[w] ->
+        printf("W%d records it as closed\n", w);
+        outbox[w] = DONE;
+        write[w] = SETTLED
+    }
+    :: d_step {
+        write[w] == UNSETTLED && !overdue[w] ->
         printf("W%d records it as closed and answers\n", w);
         outbox[w] = DONE;
         note_closed(w);
         answer_write(w)
     }
     :: d_step {
-        write[w] == UNSETTLED ->
+        write[w] == UNSETTLED && !overdue[w] ->
         printf("W%d owes it and answers\n", w);
         answer_write(w);
         check_entry()
@@ -330,17 +356,26 @@ end:
 /* is_late: the deadlines of open records are over by the clock of this worker, and store_barrier() has shown where the store stands. */
 inline list_records(p, is_late)
 {
-    LIST(p, 0) = (outbox[0] == OPEN && is_late && !MAY_BE_APPLIED(0) -> DONE : outbox[0]);
-    LIST(p, 1) = (outbox[1] == OPEN && is_late && !MAY_BE_APPLIED(1) -> DONE : outbox[1])
+    LIST(p, 0) = (outbox[0] == OPEN && is_late && !MAY_BE_APPLIED(0) -> LATE : outbox[0]);
+    LIST(p, 1) = (outbox[1] == OPEN && is_late && !MAY_BE_APPLIED(1) -> LATE : outbox[1])
 }
 
-#define NOTHING_LEFT(p) (LIST(p, 0) != DONE && LIST(p, 0) != OPEN && LIST(p, 1) != DONE && LIST(p, 1) != OPEN)
+#define IS_TO_UNFENCE(p, w) (LIST(p, w) == DONE || LIST(p, w) == LATE)
+#define IS_DEALT_WITH(p, w) (!IS_TO_UNFENCE(p, w) && LIST(p, w) != OPEN)
+#define NOTHING_LEFT(p) (IS_DEALT_WITH(p, 0) && IS_DEALT_WITH(p, 1))
 
-/* The record is removed: from here on what its write answered binds everybody. */
+#ifdef MUTANT_REMOVES_WHAT_CHANGED
+#define IS_AS_LISTED(p, w) (LIST(p, w) == TAKEN || LIST(p, w) == TAKEN_LATE)
+#else
+#define IS_AS_LISTED(p, w) (LIST(p, w) == TAKEN && outbox[w] == DONE || LIST(p, w) == TAKEN_LATE && outbox[w] == OPEN)
+#endif
+
+/* The record is removed: from here on what its write answered binds everybody. Unless it has changed since it was listed. */
 inline take(p, w)
 {
+    spoiled[p] = spoiled[p] || (LIST(p, w) == TAKEN_LATE && outbox[w] == DONE);
     if
-    :: LIST(p, w) == TAKEN ->
+    :: IS_AS_LISTED(p, w) ->
         outbox[w] = NO_RECORD;
         if
         :: answered[w] ->
@@ -385,25 +420,25 @@ end:
         drain[p] = LISTED
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 0) == DONE ->
+        drain[p] == LISTED && IS_TO_UNFENCE(p, 0) ->
         printf("D%d unfences W0\n", p);
         unfence(0);
-        LIST(p, 0) = TAKEN
+        LIST(p, 0) = (LIST(p, 0) == LATE -> TAKEN_LATE : TAKEN)
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 1) == DONE && LIST(p, 0) != DONE ->
+        drain[p] == LISTED && IS_TO_UNFENCE(p, 1) && !IS_TO_UNFENCE(p, 0) ->
         printf("D%d unfences W1\n", p);
         unfence(1);
-        LIST(p, 1) = TAKEN
+        LIST(p, 1) = (LIST(p, 1) == LATE -> TAKEN_LATE : TAKEN)
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 0) == OPEN && LIST(p, 1) != DONE ->
+        drain[p] == LISTED && LIST(p, 0) == OPEN && !IS_TO_UNFENCE(p, 1) ->
         printf("D%d fences W0\n", p);
         fence(0);
         LIST(p, 0) = NO_RECORD
     }
     :: d_step {
-        drain[p] == LISTED && LIST(p, 1) == OPEN && LIST(p, 0) != DONE && LIST(p, 0) != OPEN ->
+        drain[p] == LISTED && LIST(p, 1) == OPEN && IS_DEALT_WITH(p, 0) ->
         printf("D%d fences W1\n", p);
         fence(1);
         LIST(p, 1) = NO_RECORD

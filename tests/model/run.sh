@@ -54,6 +54,8 @@ table() {
         mutant-epoch-looks-early     epoch   breaks  MUTANT_LOOK_BEFORE_COMMIT
         mutant-epoch-removes-early   epoch   breaks  MUTANT_REMOVED_UNDER_OLD_EPOCH
         mutant-epoch-untold          epoch   breaks  MUTANT_LOST_MARK_UNTOLD
+        mutant-outbox-removes-changed outbox breaks  MUTANT_REMOVES_WHAT_CHANGED
+        mutant-outbox-unclosed-late  outbox  breaks  MUTANT_UNSETTLED_AND_OVERDUE
         mutant-publish-late-fence    outbox  breaks  MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
 
         # the weaker promise is no excess of caution

@@ -30,6 +30,7 @@ struct bench {
     struct pool *pool;
     struct stats stats;
     struct gate gate;
+    enum pool_lane gated; /* NONE: all lanes are */
     atomic_int running_count, most_running_count, started_count;
     unsigned done_order[JOB_MAX];
     unsigned done_count;
@@ -72,7 +73,8 @@ static enum status work(struct pool_job *job, struct error *error)
     while (running > most && !atomic_compare_exchange_weak(&bench->most_running_count, &most, running)) {
     }
     own->start_order = atomic_fetch_add(&bench->started_count, 1);
-    gate_pass(&bench->gate);
+    if (!bench->gated || bench->gated == job->lane)
+        gate_pass(&bench->gate);
     atomic_fetch_sub(&bench->running_count, 1);
     return own->answer == STATUS_OK ? STATUS_OK : error_set(error, own->answer, "as the test wants it");
 }
@@ -86,10 +88,11 @@ static void on_done(struct pool_job *job, enum status status, const struct error
     own->bench->done_order[own->bench->done_count++] = own->number;
 }
 
-static void submit(struct bench *bench, struct bench_job *jobs, unsigned first, unsigned count, enum status answer)
+static void submit_to(enum pool_lane lane, struct bench *bench, struct bench_job *jobs, unsigned first, unsigned count,
+                      enum status answer)
 {
     for (unsigned i = first; i < first + count; i++) {
-        jobs[i] = (struct bench_job){.job = {.work = work, .done = on_done},
+        jobs[i] = (struct bench_job){.job = {.lane = lane, .work = work, .done = on_done},
                                      .bench = bench,
                                      .number = i,
                                      .answer = answer,
@@ -100,15 +103,26 @@ static void submit(struct bench *bench, struct bench_job *jobs, unsigned first, 
     }
 }
 
-static void bench_init(struct bench *bench, uint32_t concurrency, uint32_t queue_max)
+static void submit(struct bench *bench, struct bench_job *jobs, unsigned first, unsigned count, enum status answer)
+{
+    submit_to(POOL_READ, bench, jobs, first, count, answer);
+}
+
+static void bench_init_lanes(struct bench *bench, const struct pool_options *lanes)
 {
     memset(bench, 0, sizeof(*bench));
     pthread_mutex_init(&bench->gate.lock, NULL);
     pthread_cond_init(&bench->gate.opened, NULL);
     uv_loop_init(&bench->loop);
-    struct pool_options options = {
-        .loop = &bench->loop, .concurrency = concurrency, .queue_max = queue_max, .stats = &bench->stats};
+    struct pool_options options = *lanes;
+    options.loop = &bench->loop;
+    options.stats = &bench->stats;
     bench->pool = pool_new(&options);
+}
+
+static void bench_init(struct bench *bench, uint32_t concurrency, uint32_t queue_max)
+{
+    bench_init_lanes(bench, &(struct pool_options){.lanes = {[POOL_READ] = {concurrency, queue_max}}});
 }
 
 static void bench_run(struct bench *bench)
@@ -182,7 +196,7 @@ static void test_a_full_queue_turns_jobs_away_and_counts_them(void **state)
         assert_int_equal(jobs[i].job.worked, i < 5);
     }
     assert_int_equal(atomic_load(&bench.started_count), 5);
-    assert_int_equal(bench.stats.counter[STAT_STORE_BUSY], 5);
+    assert_int_equal(bench.stats.counter[STAT_STORE_BUSY_READ], 5);
     assert_int_equal(histogram_count(&bench.stats.time[STAT_TIME_STORE]), 5);
     bench_fini(&bench);
 }
@@ -208,7 +222,7 @@ static void test_failures_in_a_row_open_the_breaker_and_empty_the_queue(void **s
     struct bench_job jobs[12];
     uint32_t retry_after_ms;
     bench_init(&bench, 1, 100);
-    assert_true(pool_is_open(bench.pool, &retry_after_ms));
+    assert_true(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
     submit(&bench, jobs, 0, 12, STATUS_UNAVAILABLE);
     bench_run(&bench);
     for (unsigned i = 0; i < 12; i++) {
@@ -218,7 +232,7 @@ static void test_failures_in_a_row_open_the_breaker_and_empty_the_queue(void **s
     }
     assert_string_equal(jobs[4].text, "as the test wants it");
     assert_string_not_equal(jobs[5].text, "as the test wants it");
-    assert_false(pool_is_open(bench.pool, &retry_after_ms));
+    assert_false(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
     assert_in_range(retry_after_ms, 1, 5000);
     bench_fini(&bench);
 }
@@ -234,7 +248,7 @@ static void test_answers_of_the_store_are_no_failures(void **state)
     for (unsigned i = 0; i < 30; i++)
         submit(&bench, jobs, i, 1, answers[i % 3]);
     bench_run(&bench);
-    assert_true(pool_is_open(bench.pool, &retry_after_ms));
+    assert_true(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
     assert_int_equal(atomic_load(&bench.started_count), 30);
     bench_fini(&bench);
 }
@@ -248,9 +262,9 @@ static void test_one_probe_goes_through_and_its_success_lets_all_pass(void **sta
     bench_init(&bench, 2, 100);
     submit(&bench, jobs, 0, 10, STATUS_UNKNOWN);
     bench_run(&bench);
-    assert_false(pool_is_open(bench.pool, &retry_after_ms));
+    assert_false(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
     uv_sleep(retry_after_ms + 2);
-    assert_true(pool_is_open(bench.pool, &retry_after_ms));
+    assert_true(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
     int started_count = atomic_load(&bench.started_count);
     bench.gate.open = false; /* no thread is at work */
     submit(&bench, jobs, 10, 4, STATUS_OK);
@@ -288,6 +302,58 @@ static void test_a_job_may_be_queued_from_a_done(void **state)
     bench_fini(&bench);
 }
 
+/* All calls of a lane wait on the gate, and its queue is full: the other lanes' calls come and go. */
+static void test_a_blocked_lane_delays_no_other(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct bench_job writes[6], others[4];
+    bench_init_lanes(
+        &bench, &(struct pool_options){.lanes = {[POOL_READ] = {1, 1}, [POOL_WRITE] = {2, 3}, [POOL_CARE] = {1, 1}}});
+    bench.gated = POOL_WRITE;
+    submit_to(POOL_WRITE, &bench, writes, 0, 6, STATUS_OK);
+    while (atomic_load(&bench.started_count) < 2)
+        uv_sleep(1);
+    submit_to(POOL_READ, &bench, others, 0, 2, STATUS_OK);
+    submit_to(POOL_CARE, &bench, others, 2, 2, STATUS_OK);
+    while (bench.done_count < 5)
+        uv_run(&bench.loop, UV_RUN_ONCE);
+    assert_int_equal(writes[5].told, STATUS_BUSY);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(others[i].told, STATUS_OK);
+    assert_int_equal(bench.stats.counter[STAT_STORE_BUSY_WRITE], 1);
+    assert_int_equal(bench.stats.counter[STAT_STORE_BUSY_READ], 0);
+    bench_run(&bench);
+    assert_int_equal(bench.done_count, 10);
+    bench_fini(&bench);
+}
+
+static void test_a_lane_that_fails_opens_its_own_breaker_only(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct bench_job writes[8], reads[8], cares[1];
+    uint32_t retry_after_ms;
+    bench_init_lanes(
+        &bench, &(struct pool_options){.lanes = {[POOL_READ] = {1, 10}, [POOL_WRITE] = {1, 10}, [POOL_CARE] = {1, 0}}});
+    submit_to(POOL_WRITE, &bench, writes, 0, 8, STATUS_UNAVAILABLE);
+    submit_to(POOL_READ, &bench, reads, 0, 8, STATUS_OK);
+    bench_run(&bench);
+    assert_false(pool_is_open(bench.pool, POOL_WRITE, &retry_after_ms));
+    assert_in_range(retry_after_ms, 1, 5000);
+    assert_true(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
+    assert_true(pool_is_open(bench.pool, POOL_CARE, &retry_after_ms));
+    submit_to(POOL_READ, &bench, reads, 0, 1, STATUS_OK);
+    submit_to(POOL_CARE, &bench, cares, 0, 1, STATUS_OK);
+    bench_run(&bench);
+    assert_int_equal(reads[0].told, STATUS_OK);
+    assert_int_equal(cares[0].told, STATUS_OK);
+    assert_false(pool_is_open(bench.pool, POOL_WRITE, &retry_after_ms)); /* others' answers don't close it */
+    assert_int_equal(bench.stats.counter[STAT_STORE_AWAY_WRITE], 3);
+    assert_int_equal(bench.stats.counter[STAT_STORE_AWAY_READ], 0);
+    bench_fini(&bench);
+}
+
 static void test_an_unused_pool_can_be_freed(void **state)
 {
     (void)state;
@@ -308,6 +374,8 @@ int main(void)
         cmocka_unit_test(test_answers_of_the_store_are_no_failures),
         cmocka_unit_test(test_one_probe_goes_through_and_its_success_lets_all_pass),
         cmocka_unit_test(test_a_job_may_be_queued_from_a_done),
+        cmocka_unit_test(test_a_blocked_lane_delays_no_other),
+        cmocka_unit_test(test_a_lane_that_fails_opens_its_own_breaker_only),
         cmocka_unit_test(test_an_unused_pool_can_be_freed),
     };
     return cmocka_run_group_tests_name("store pool", tests, NULL, NULL);

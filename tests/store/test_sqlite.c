@@ -5,6 +5,7 @@
  * A second connection, straight to sqlite3, plays the foreign program: it breaks rules, holds locks, asks for plans.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +18,9 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "fixture.h"
+#include "store/sqlite.h"
 #include "store/sqlite_sql.h"
 
 static const char *path_of(const struct fixture *fixture)
@@ -218,6 +221,99 @@ static void test_a_lock_held_elsewhere_stops_writes_in_time_and_no_reads(void **
     store_close(hasty);
 }
 
+/* The log, as far as it is about the lock. */
+static char lock_log[4096];
+
+static void on_log(const char *line, size_t len)
+{
+    size_t used = strlen(lock_log);
+    if (strstr(line, "event=sqlite_") && used + len < sizeof(lock_log))
+        memcpy(lock_log + used, line, len);
+}
+
+static unsigned times_logged(const char *text)
+{
+    unsigned count = 0;
+    for (const char *at = lock_log; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* This program once more, as another process that takes the lock and stops: hold_lock() is what it does. */
+static pid_t holder_start(const char *path)
+{
+    pid_t pid = fork();
+    int ended;
+    if (pid == 0) {
+        execl("/proc/self/exe", "holder", path, (char *)NULL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &ended, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(ended));
+    return pid;
+}
+
+static int hold_lock(const char *path)
+{
+    sqlite3 *db;
+    if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return 1;
+    raise(SIGSTOP);
+    return 0;
+}
+
+static void test_a_stopped_process_that_holds_the_lock_is_named_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = fixture_todo(&fixture->arena, 1), next = fixture_todo(&fixture->arena, 2);
+    struct error error = {0};
+    char named[64];
+    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    pid_t holder = holder_start(path_of(fixture));
+    log_init(LOG_INFO, on_log);
+    struct store *hasty = fixture_open(fixture, 300);
+    assert_int_equal(store_get(hasty, todo.id, &fixture->arena, &next, &error), STATUS_OK);
+    next = fixture_todo(&fixture->arena, 2);
+    for (int i = 0; i < 3; i++) {
+        int64_t began_ms = clock_monotonic_ms();
+        assert_int_equal(store_insert(hasty, &next, &error), STATUS_UNAVAILABLE);
+        assert_in_range(clock_monotonic_ms() - began_ms, 150, 1000);
+        snprintf(named, sizeof(named), "process %d (", (int)holder);
+        assert_non_null(strstr(error.text, named));
+        assert_non_null(strstr(error.text, "stopped"));
+    }
+    snprintf(named, sizeof(named), "event=sqlite_locked holder_pid=%d ", (int)holder);
+    assert_int_equal(times_logged(named), 1);
+    assert_int_equal(times_logged("stopped=1"), 1);
+    assert_int_equal(times_logged("event=sqlite_unlocked"), 0);
+    assert_int_equal(kill(holder, SIGKILL), 0);
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    assert_int_equal(store_insert(hasty, &next, &error), STATUS_OK);
+    assert_int_equal(times_logged("event=sqlite_unlocked"), 1);
+    log_init(LOG_INFO, NULL);
+    store_close(hasty);
+}
+
+/* Of a commit that failed: only these codes say for certain that nothing was applied. */
+static void test_a_failed_commit_is_void_only_if_it_found_a_lock(void **state)
+{
+    static const struct {
+        int code;
+        bool is_void;
+    } cases[] = {
+        {SQLITE_BUSY, true},          {SQLITE_BUSY_RECOVERY, true}, {SQLITE_BUSY_SNAPSHOT, true},
+        {SQLITE_LOCKED, true},        {SQLITE_ERROR, false},        {SQLITE_FULL, false},
+        {SQLITE_IOERR, false},        {SQLITE_IOERR_FSYNC, false},  {SQLITE_IOERR_WRITE, false},
+        {SQLITE_IOERR_SHMMAP, false}, {SQLITE_NOMEM, false},        {SQLITE_INTERRUPT, false},
+        {SQLITE_CORRUPT, false},      {SQLITE_READONLY, false},     {SQLITE_PROTOCOL, false},
+        {SQLITE_CONSTRAINT, false},   {SQLITE_CANTOPEN, false},     {12345, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (sqlite_commit_is_void(cases[i].code) != cases[i].is_void)
+            fail_msg("code %d", cases[i].code);
+}
+
 static void test_a_read_ends_when_its_time_is_up(void **state)
 {
     enum { COUNT = 20000 };
@@ -373,8 +469,10 @@ static void test_processes_may_make_and_fill_one_file_at_once(void **state)
 
 #define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
-int main(void)
+int main(int argument_count, char **arguments)
 {
+    if (argument_count == 2 && strcmp(arguments[0], "holder") == 0)
+        return hold_lock(arguments[1]);
     const struct CMUnitTest tests[] = {
         ON_EMPTY_STORE(test_rows_outside_the_rules_are_kept_out),
         ON_EMPTY_STORE(test_columns_have_the_limits_of_their_fields),
@@ -383,6 +481,8 @@ int main(void)
         ON_EMPTY_STORE(test_every_read_goes_by_an_index),
         ON_EMPTY_STORE(test_the_file_is_in_wal_mode_and_for_owner_and_group_only),
         ON_EMPTY_STORE(test_a_lock_held_elsewhere_stops_writes_in_time_and_no_reads),
+        ON_EMPTY_STORE(test_a_stopped_process_that_holds_the_lock_is_named_once),
+        cmocka_unit_test(test_a_failed_commit_is_void_only_if_it_found_a_lock),
         ON_EMPTY_STORE(test_a_read_ends_when_its_time_is_up),
         ON_EMPTY_STORE(test_a_file_from_a_newer_program_is_refused),
         ON_EMPTY_STORE(test_a_file_that_is_no_database_is_left_alone),

@@ -124,7 +124,7 @@ static void test_a_file_of_the_first_version_is_brought_up_in_place(void **state
     schema_read(fixture, &upgraded);
     assert_string_equal(upgraded.data, fresh.data);
     assert_stored(fixture, &kept);
-    assert_int_equal(store_outbox_list(fixture->store, &fence, 1, &count, NULL), STATUS_OK);
+    assert_int_equal(store_outbox_list(fixture->store, NULL, &fence, 1, &count, NULL), STATUS_OK);
     assert_int_equal(count, 1);
     assert_string_equal(fence.token.text, "0123456789abcdef0123456789abcdef");
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);

@@ -245,7 +245,7 @@ static void assert_outbox(struct fixture *fixture, size_t limit, const struct st
     struct store_fence got[8];
     size_t got_count;
     struct error error = {0};
-    assert_int_equal(store_outbox_list(fixture->store, got, limit, &got_count, &error), STATUS_OK);
+    assert_int_equal(store_outbox_list(fixture->store, NULL, got, limit, &got_count, &error), STATUS_OK);
     assert_int_equal(got_count, count);
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(got[i].token.text, wanted[i].token.text);
@@ -281,12 +281,57 @@ static void test_the_outbox_removes_exactly_what_is_named(void **state)
         usleep(3000);
     }
     struct store_fence gone[] = {fences[1], other};
-    assert_int_equal(store_outbox_remove(fixture->store, gone, 2, NULL), STATUS_OK);
+    size_t changed_count;
+    assert_int_equal(store_outbox_remove(fixture->store, gone, 2, &changed_count, NULL), STATUS_OK);
+    assert_int_equal(changed_count, 0);
     struct store_fence left[] = {fences[0], fences[2]};
     assert_outbox(fixture, 8, left, 2);
-    assert_int_equal(store_outbox_remove(fixture->store, left, 2, NULL), STATUS_OK);
+    assert_int_equal(store_outbox_remove(fixture->store, left, 2, &changed_count, NULL), STATUS_OK);
     assert_outbox(fixture, 8, NULL, 0);
-    assert_int_equal(store_outbox_remove(fixture->store, left, 2, NULL), STATUS_OK);
+    assert_int_equal(store_outbox_remove(fixture->store, left, 2, &changed_count, NULL), STATUS_OK);
+    assert_int_equal(changed_count, 0);
+}
+
+static void test_the_outbox_removes_no_record_that_has_changed_since(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_fence listed[] = {fence_of(1, "a", false), fence_of(1, "b", false), fence_of(1, "c", true)};
+    size_t changed_count;
+    assert_int_equal(store_outbox_put(fixture->store, listed, 3, NULL), STATUS_OK);
+    struct store_fence changed[] = {listed[0], listed[1]};
+    changed[0].is_closed = true;
+    changed[1].deadline_at_ms++;
+    assert_int_equal(store_outbox_put(fixture->store, changed, 2, NULL), STATUS_OK);
+    assert_int_equal(store_outbox_remove(fixture->store, listed, 3, &changed_count, NULL), STATUS_OK);
+    assert_int_equal(changed_count, 2);
+    assert_outbox(fixture, 8, changed, 2);
+    assert_int_equal(store_outbox_remove(fixture->store, changed, 2, &changed_count, NULL), STATUS_OK);
+    assert_int_equal(changed_count, 0);
+    assert_outbox(fixture, 8, NULL, 0);
+}
+
+/* Records of one put share their time, and some are removed between the pages, also the one behind which the next begins. */
+static void test_a_listing_of_the_outbox_goes_on_behind_the_last_record(void **state)
+{
+    enum { COUNT = 25, PAGE = 10 };
+    struct fixture *fixture = *state;
+    struct store_fence fences[COUNT], got[PAGE];
+    size_t seen = 0, count = PAGE, ignored;
+    for (unsigned i = 0; i < COUNT; i++)
+        fences[i] = fence_of(i, "a", i % 2 == 0);
+    assert_int_equal(store_outbox_put(fixture->store, fences, COUNT - 5, NULL), STATUS_OK);
+    usleep(3000);
+    assert_int_equal(store_outbox_put(fixture->store, fences + COUNT - 5, 5, NULL), STATUS_OK);
+    while (count == PAGE) {
+        struct store_fence last = got[PAGE - 1];
+        assert_int_equal(store_outbox_list(fixture->store, seen > 0 ? &last : NULL, got, PAGE, &count, NULL),
+                         STATUS_OK);
+        for (size_t i = 0; i < count; i++)
+            assert_string_equal(got[i].token.text, fences[seen++].token.text);
+        assert_int_equal(store_outbox_remove(fixture->store, got, count, &ignored, NULL), STATUS_OK);
+    }
+    assert_int_equal(seen, COUNT);
+    assert_outbox(fixture, 8, NULL, 0);
 }
 
 static void test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is(void **state)
@@ -463,6 +508,8 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_of_eight_that_begin_one_does),
         ON_EMPTY_STORE(test_the_outbox_keeps_records_oldest_first),
         ON_EMPTY_STORE(test_the_outbox_removes_exactly_what_is_named),
+        ON_EMPTY_STORE(test_the_outbox_removes_no_record_that_has_changed_since),
+        ON_EMPTY_STORE(test_a_listing_of_the_outbox_goes_on_behind_the_last_record),
         ON_EMPTY_STORE(test_purges_are_listed_by_url_when_they_are_due),
         ON_EMPTY_STORE(test_a_purge_that_is_put_again_is_replaced),
         ON_EMPTY_STORE(test_purges_are_removed_by_token_and_sequence),

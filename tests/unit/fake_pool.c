@@ -80,6 +80,7 @@ void fake_pool_refuse(struct pool *pool, enum status status)
 
 void pool_run(struct pool *pool, struct pool_job *job)
 {
+    bug_unless(job->lane > POOL_LANE_NONE && job->lane < POOL_LANE_COUNT, "a job without a lane");
     job->pool = pool;
     job->error = (struct error){0};
     job->worked = pool->refusal != STATUS_OK;
@@ -97,9 +98,16 @@ size_t pool_busy_count(const struct pool *pool)
     return count;
 }
 
-bool pool_is_open(const struct pool *pool, uint32_t *retry_after_ms)
+bool pool_is_open(const struct pool *pool, enum pool_lane lane, uint32_t *retry_after_ms)
 {
+    (void)lane;
     bool is_open = pool->refusal != STATUS_UNAVAILABLE;
     *retry_after_ms = is_open ? 0 : 2500;
     return is_open;
+}
+
+const char *pool_lane_name(enum pool_lane lane)
+{
+    static const char *const names[] = {"none", "read", "write", "care"};
+    return names[lane];
 }

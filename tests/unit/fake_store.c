@@ -38,12 +38,14 @@ struct store {
     size_t kept_count;
     struct store_fence fences[FENCES_MAX];
     size_t fence_count;
+    int64_t last_place;
     struct store_meta meta;
     bool away;
     unsigned calls[FAKE_CALLS];
     enum fake_call fails;
     unsigned fails_after;
     enum status fails_with; /* STATUS_OK: none is to fail */
+    int64_t slow_ms[FAKE_CALLS];
 };
 
 /* Notes the call; any status but STATUS_OK is its end, STATUS_UNKNOWN after it was applied. */
@@ -51,6 +53,8 @@ static enum status call_begin(struct store *store, enum fake_call call, struct e
 {
     fake_journal_add(names[call]);
     store->calls[call]++;
+    fake_clock_move(store->slow_ms[call]);
+    store->slow_ms[call] = 0;
     if (store->away)
         return error_set(error, STATUS_UNAVAILABLE, "the fake store is away");
     if (store->fails_with == STATUS_OK || store->fails != call || store->fails_after-- > 0)
@@ -299,28 +303,34 @@ enum status store_outbox_put(struct store *store, const struct store_fence *fenc
     return status;
 }
 
-enum status store_outbox_list(struct store *store, struct store_fence *fences, size_t limit, size_t *count,
-                              struct error *error)
+enum status store_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
+                              size_t limit, size_t *count, struct error *error)
 {
     enum status status = call_begin(store, FAKE_OUTBOX_LIST, error);
     *count = 0;
     if (status != STATUS_OK)
         return status;
-    *count = store->fence_count < limit ? store->fence_count : limit;
-    memcpy(fences, store->fences, *count * sizeof(*fences));
+    for (size_t i = 0; i < store->fence_count && *count < limit; i++)
+        if (!after || store->fences[i].place > after->place)
+            fences[(*count)++] = store->fences[i];
     return STATUS_OK;
 }
 
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
-                                struct error *error)
+                                size_t *changed_count, struct error *error)
 {
     enum status status = call_begin(store, FAKE_OUTBOX_REMOVE, error);
+    *changed_count = 0;
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < count; i++) {
         struct store_fence *fence = fence_find(store, &fences[i]);
         if (!fence)
             continue;
+        if (fence->is_closed != fences[i].is_closed || fence->deadline_at_ms != fences[i].deadline_at_ms) {
+            ++*changed_count;
+            continue;
+        }
         size_t behind = store->fence_count - (size_t)(fence - store->fences) - 1;
         memmove(fence, fence + 1, behind * sizeof(*fence));
         store->fence_count--;
@@ -375,6 +385,11 @@ void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, en
     store->fails_with = status;
 }
 
+void fake_store_slow(struct store *store, enum fake_call call, int64_t ms)
+{
+    store->slow_ms[call] = ms;
+}
+
 unsigned fake_store_calls(const struct store *store, enum fake_call call)
 {
     return store->calls[call];
@@ -390,6 +405,12 @@ void fake_store_put(struct store *store, const char *id, int64_t v)
     todo.created_at_ms = row ? row->todo.created_at_ms : fake_now_ms();
     todo.updated_at_ms = fake_now_ms();
     row_set(store, &todo);
+}
+
+void fake_store_remove(struct store *store, const char *id)
+{
+    if (row_find(store, id))
+        row_remove(store, id);
 }
 
 int64_t fake_store_v(const struct store *store, const char *id)
@@ -416,7 +437,11 @@ void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
 {
     struct store_fence *old = fence_find(store, fence);
     bug_unless(old || store->fence_count < FENCES_MAX, "the fake store's outbox is full");
-    *(old ? old : &store->fences[store->fence_count++]) = *fence;
+    int64_t place = old ? old->place : ++store->last_place;
+    if (!old)
+        old = &store->fences[store->fence_count++];
+    *old = *fence;
+    old->place = place;
 }
 
 struct store_meta *fake_store_meta(struct store *store)

@@ -38,10 +38,14 @@ void fake_store_set_away(struct store *store, bool away);
 /* After skip more calls of this kind, one ends with status; with STATUS_UNKNOWN the write is applied all the same. */
 void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, enum status status);
 
+/* The next call of this kind takes so long. */
+void fake_store_slow(struct store *store, enum fake_call call, int64_t ms);
+
 unsigned fake_store_calls(const struct store *store, enum fake_call call);
 
 /* Puts a todo in, as somebody else's write would: v, and "name N" for its name. */
 void fake_store_put(struct store *store, const char *id, int64_t v);
+void fake_store_remove(struct store *store, const char *id);     /* if it is there */
 int64_t fake_store_v(const struct store *store, const char *id); /* 0: it isn't there */
 
 /* The answer kept under a key, its texts the store's; NULL: none. What a test changes in it is what the next request meets. */

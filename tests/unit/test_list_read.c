@@ -317,6 +317,59 @@ static void a_store_that_is_away_is_told_and_nothing_is_kept(void **state)
     assert_true(lister.trace.stored);
 }
 
+static void on_inserted(void *ctx, enum status status, const struct error *error)
+{
+    (void)error;
+    *(enum status *)ctx = status;
+}
+
+/* One page upwards, from behind after; whether it has the todo "late". */
+static bool page_has_late(struct bed *bed, struct worker *worker, struct cursor after)
+{
+    struct lister lister;
+    struct store_query upwards = {.limit = 10, .ascending = true, .has_after = true, .after = after};
+    list_start(&lister, worker, upwards);
+    bed_settle(bed);
+    assert_int_equal(lister.status, STATUS_OK);
+    return strstr(lister.body, "\"id\":\"late\"") != NULL;
+}
+
+/*
+ * A todo gets its created_at when its request is read, and is seen when it is committed. A walk upwards that has passed that time
+ * in between does not show it. But a write that waits too long is not made: so behind a cursor that is older than
+ * write_deadline_ms nothing comes late.
+ */
+static void upwards_nothing_comes_late_behind_a_cursor_older_than_the_deadline(void **state)
+{
+    static const struct {
+        int64_t waits_ms;
+        enum status want;
+    } cases[] = {{10, STATUS_OK}, {5900, STATUS_OK}, {6000, STATUS_BUSY}, {20000, STATUS_BUSY}};
+    struct bed *bed = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct worker *worker = &bed->workers[0], *other = &bed->workers[1];
+        enum status status = STATUS_COUNT;
+        struct cache_insert insert = {.done = on_inserted, .ctx = &status};
+        int64_t begun_ms = fake_now_ms();
+        insert.todo = (struct todo){.name = SLICE("n"), .v = 1, .created_at_ms = begun_ms, .updated_at_ms = begun_ms};
+        todo_set_id(&insert.todo, SLICE("late"));
+        bed_hold(worker, true);
+        cache_insert(worker->cache, &insert);
+        bed_redis(worker); /* the fence */
+        bed_redis(worker); /* the list's */
+        bed_pass(bed, cases[i].waits_ms);
+        struct cursor passed = {.created_at_ms = fake_now_ms()}, older = {.created_at_ms = begun_ms - 1};
+        assert_false(page_has_late(bed, other, older));
+        bed_let_go(bed);
+        assert_number("status", status, cases[i].want);
+        assert_false(page_has_late(bed, other, passed));
+        assert_int_equal(page_has_late(bed, other, older), status == STATUS_OK);
+        assert_true(status != STATUS_OK || fake_now_ms() - begun_ms < bed->settings.write_deadline_ms);
+        fake_store_remove(bed->store, "late");
+        bed_pass(bed, bed->settings.write_deadline_ms + 1000);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -337,6 +390,7 @@ int main(void)
         TEST(without_redis_pages_come_from_the_store),
         TEST(redis_may_go_at_any_step_of_a_list),
         TEST(a_store_that_is_away_is_told_and_nothing_is_kept),
+        TEST(upwards_nothing_comes_late_behind_a_cursor_older_than_the_deadline),
     };
     return cmocka_run_group_tests_name("list_read", tests, NULL, NULL);
 }

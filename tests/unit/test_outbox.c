@@ -129,6 +129,69 @@ static void an_unknown_outcome_without_redis_leaves_the_record_open(void **state
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
 }
 
+/* W's worker was frozen behind its open record, and another worker may have drained that since: W must not rely on it. */
+static void a_record_that_was_not_closed_before_its_deadline_is_made_again(void **state)
+{
+    struct bed *bed = *state;
+    lose_redis(bed);
+    fake_store_slow(bed->store, FAKE_LOAD, bed->settings.write_deadline_ms + 1);
+    fake_store_fail(bed->store, FAKE_OUTBOX_PUT, 1, STATUS_UNAVAILABLE);
+    assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
+    assert_journal("outbox_put load outbox_put outbox_put");
+    assert_int_equal(fake_store_outbox_count(bed->store, true), 1);
+}
+
+/* ---- A drain ---- */
+
+static struct store_fence fence_of(int number, bool is_closed, int64_t deadline_at_ms)
+{
+    struct store_fence fence = {.deadline_at_ms = deadline_at_ms, .is_closed = is_closed};
+    snprintf(fence.token.text, sizeof(fence.token.text), "%032d", number);
+    snprintf(fence.id, sizeof(fence.id), "%s", "a");
+    return fence;
+}
+
+/*
+ * W's worker is frozen behind its open record, past the deadline. A drain lists the record, counts it as closed and unfences; a
+ * reader fills 1. W goes on: it commits 2, closes the record and answers. Then the drain comes to its removal.
+ */
+static void a_drain_removes_no_record_that_was_closed_since_it_was_listed(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *drains = &bed->workers[0], *other = &bed->workers[1];
+    struct store_fence record = fence_of(7, false, fake_now_ms() - 1);
+    fake_store_outbox_add(bed->store, &record);
+    bed_hold(drains, true);
+    worker_tend(drains);
+    bed_store(drains); /* the epoch */
+    bed_store(drains); /* the listing */
+    bed_redis(drains); /* the unfence, and the list's */
+    assert_int_equal(bed_read(bed, other, "a"), 1);
+    assert_true(fake_server_has(bed->server, ENTRY));
+    fake_store_put(bed->store, "a", 2);
+    record.is_closed = true;
+    fake_store_outbox_add(bed->store, &record);
+    bed_let_go(bed);
+    assert_int_equal(bed_outbox_count(bed), 1);
+    assert_int_equal(bed_counter(drains, STAT_OUTBOX_DRAINED), 0);
+    bed_tend(bed);
+    assert_int_equal(bed_outbox_count(bed), 0);
+    assert_int_equal(bed_read(bed, other, "a"), 2);
+}
+
+static void open_records_hide_no_closed_ones(void **state)
+{
+    enum { OPEN_COUNT = 600 };
+    struct bed *bed = *state;
+    for (int i = 0; i <= OPEN_COUNT; i++) {
+        struct store_fence record = fence_of(i, i == OPEN_COUNT, fake_now_ms() + 10000);
+        fake_store_outbox_add(bed->store, &record);
+    }
+    bed_tend(bed);
+    assert_int_equal(fake_store_outbox_count(bed->store, true), 0);
+    assert_int_equal(fake_store_outbox_count(bed->store, false), OPEN_COUNT);
+}
+
 /* ---- Redis goes on the way ---- */
 
 static void redis_may_go_at_any_step_of_a_write(void **state)
@@ -380,6 +443,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(without_redis_the_outbox_is_written_before_and_closed_after),
         TEST(with_refuse_nothing_is_written_without_redis),
+        TEST(a_record_that_was_not_closed_before_its_deadline_is_made_again),
+        TEST(a_drain_removes_no_record_that_was_closed_since_it_was_listed),
+        TEST(open_records_hide_no_closed_ones),
         TEST(with_refuse_a_fence_that_fails_refuses_the_write),
         TEST(without_redis_and_outbox_nothing_is_written),
         TEST(an_outbox_record_that_was_not_closed_counts_after_its_deadline),
