@@ -11,8 +11,9 @@
  * an index or a collection has been dropped (is_prepared). An index on a large collection takes longer to build than a
  * call may take: prepare then fails until the index is there.
  *
- * No transactions: the store works on a standalone server (then with retryWrites=false) and on a sharded cluster. Only
- * following the changes of others needs a replica set (mongo_stream.c).
+ * No transactions: the store works on a standalone server and on a sharded cluster. Only following the changes of
+ * others needs a replica set (mongo_stream.c). Retryable writes need no setting: libmongoc sends a standalone server no
+ * transaction number. Only a replica set whose storage engine has none of them (MMAPv1) needs retryWrites=false.
  */
 #include <mongoc/mongoc.h>
 #include <stdlib.h>
@@ -53,8 +54,7 @@ static enum status mongo_prepare(struct store *store, struct error *error)
         if (status != STATUS_OK)
             atomic_store(&server->is_prepared, false);
     }
-    mongo_session_close(&session);
-    return status;
+    return mongo_session_close_read(&session, status, error);
 }
 
 static bool mongo_is_prepared(const struct store *store)

@@ -5,6 +5,11 @@
  * A call takes a client out of the pool and puts it back; client and collection are never shared. libmongoc would log
  * to stderr; its log goes into ours. It is never cleaned up: the process ends then anyway.
  *
+ * Who answered? A driver that knows the replica set sends reads to its primary without permission for secondaries, so a
+ * host that has stepped down refuses them. On a direct connection the driver gives that permission, whatever
+ * readPreference says. So there the host is asked after each read whether it is the primary (mongo_session_check()).
+ * That is one more round trip, which no URI needs by default (mongo_uri.c).
+ *
  * Three places show what a failed write did (outcome_is_open()): the reply (an error of the write concern means
  * applied here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code.
  * The codes that exclude a write are listed (is_refusal()); any other leaves it open, also one that a future server
@@ -181,6 +186,7 @@ static enum status pool_open(struct mongo_server *server, const char *full, stru
     if (!uri)
         return error_set(error, STATUS_INVALID, "the store's URI can't be read: %.180s", failure.message);
     server->database = mem_strdup(mongoc_uri_get_database(uri));
+    server->is_direct = mongoc_uri_get_option_as_bool(uri, MONGOC_URI_DIRECTCONNECTION, false);
     server->pool = mongoc_client_pool_new_with_error(uri, &failure);
     mongoc_uri_destroy(uri);
     if (!server->pool)
@@ -242,6 +248,37 @@ void mongo_session_share(struct mongo_session *shared, const struct mongo_sessio
 void mongo_session_unshare(struct mongo_session *shared)
 {
     mongoc_collection_destroy(shared->collection);
+}
+
+enum status mongo_session_check(struct mongo_session *session, struct error *error)
+{
+    bson_t reply;
+    bson_iter_t is_primary;
+    bson_error_t failure;
+    if (!session->server->is_direct)
+        return STATUS_OK;
+    bson_t *command = BCON_NEW("isMaster", BCON_INT32(1));
+    bool answered = mongoc_client_command_simple(session->client, "admin", command, NULL, &reply, &failure);
+    bool holds = answered && bson_iter_init_find(&is_primary, &reply, "ismaster") && bson_iter_as_bool(&is_primary);
+    bson_destroy(&reply);
+    bson_destroy(command);
+    if (!answered)
+        return mongo_read_failed("ask whether it is the primary", &failure, error);
+    if (holds)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNAVAILABLE,
+                     "mongodb: the host of the URI is not the primary now, so what it answers may be out of date; "
+                     "remove directConnection=true, so that the driver finds the primary");
+}
+
+enum status mongo_session_close_read(struct mongo_session *session, enum status status, struct error *error)
+{
+    if (status != STATUS_UNAVAILABLE) {
+        enum status checked = mongo_session_check(session, error);
+        status = checked == STATUS_OK ? status : checked;
+    }
+    mongo_session_close(session);
+    return status;
 }
 
 void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command)

@@ -29,6 +29,7 @@ struct mongo_server {
     char *database;
     int64_t max_time_ms;     /* of each operation, on the server */
     uint32_t timeout_ms;     /* of a call */
+    bool is_direct;          /* directConnection=true: to one host, whether it is the primary or not */
     atomic_bool is_prepared; /* the indexes were there, and no operation has missed one since */
 };
 
@@ -54,6 +55,17 @@ void mongo_session_close(struct mongo_session *session);
 void mongo_session_share(struct mongo_session *shared, const struct mongo_session *session,
                          const char *collection_name);
 void mongo_session_unshare(struct mongo_session *shared);
+
+/*
+ * Closes a session whose reads ended with status, and returns that.
+ * errors  STATUS_UNAVAILABLE: the connection is a direct one, and its host is not the primary; what was read may be out
+ *         of date
+ */
+enum status mongo_session_close_read(struct mongo_session *session, enum status status,
+                                     struct error *error) STATUS_MUST_CHECK;
+
+/* Whether the session's server is the one that takes writes. Asked only of a direct connection; others know it. */
+enum status mongo_session_check(struct mongo_session *session, struct error *error) STATUS_MUST_CHECK;
 
 /* Of an operation that surely wrote nothing: STATUS_UNAVAILABLE. */
 enum status mongo_read_failed(const char *action, const struct _bson_error_t *failure, struct error *error);

@@ -52,8 +52,7 @@ enum status mongo_meta_get(struct store *store, struct store_meta *meta, struct 
     mongoc_cursor_destroy(cursor);
     bson_destroy(filter);
     bson_destroy(options);
-    mongo_session_close(&session);
-    return status;
+    return mongo_session_close_read(&session, status, error);
 }
 
 /* The new record, asked for by RETURN_NEW, is null if nothing matched and nothing was inserted. */

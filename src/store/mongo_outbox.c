@@ -179,6 +179,5 @@ enum status mongo_outbox_list(struct store *store, const struct store_fence *aft
     mongoc_cursor_destroy(cursor);
     bson_destroy(options);
     bson_destroy(filter);
-    mongo_session_close(&session);
-    return status;
+    return mongo_session_close_read(&session, status, error);
 }

@@ -119,6 +119,5 @@ enum status mongo_purge_list(struct store *store, const struct store_purge_query
     mongoc_cursor_destroy(cursor);
     bson_destroy(filter);
     bson_destroy(options);
-    mongo_session_close(&session);
-    return status;
+    return mongo_session_close_read(&session, status, error);
 }

@@ -29,8 +29,7 @@ enum status mongo_get(struct store *store, const char *id, struct arena *arena, 
     if (status)
         return status;
     status = mongo_todo_find(&session, id, arena, todo, error);
-    mongo_session_close(&session);
-    return status;
+    return mongo_session_close_read(&session, status, error);
 }
 
 /* The last row that a list has read, readable or not. */
@@ -160,8 +159,7 @@ enum status mongo_list(struct store *store, const struct store_query *query, str
     struct listing listing = {.session = &session, .query = query, .arena = arena, .page = page};
     if (query->has_after)
         listing.position = (struct position){.created_at_ms = query->after.created_at_ms, .id = query->after.id};
-    status = list_fill(&listing, error);
-    mongo_session_close(&session);
+    status = mongo_session_close_read(&session, list_fill(&listing, error), error);
     if (page->count > query->limit) {
         page->count = query->limit;
         page->more = true;

@@ -299,6 +299,7 @@ static enum status stream_begin(struct mongo_stream *stream, const struct resume
     if (status == STATUS_OK) {
         cursor_id_read(stream, &reply);
         stream->opened = bson_copy(&reply);
+        status = mongo_session_check(&stream->session, error);
     }
     bson_destroy(&reply);
     bson_destroy(command);

@@ -36,17 +36,19 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { BREAKER_TRIP_COUNT = 5, BREAKER_OPEN_MS = 250 };
+enum {
+    BREAKER_TRIP_COUNT = 5,
+    BREAKER_OPEN_MS = 100,
+    BREAKER_MAX_OPEN_MS = 250, /* so long the store may be back before a probe finds it */
+};
 
-/* Care's calls are few and come once a second, so their pause needs no more than that. */
 static const struct {
     const char *name;
     enum stat_counter busy, away;
-    uint32_t breaker_max_open_ms;
 } KINDS[POOL_LANE_COUNT] = {
-    [POOL_READ] = {"read", STAT_STORE_BUSY_READ, STAT_STORE_AWAY_READ, 5000},
-    [POOL_WRITE] = {"write", STAT_STORE_BUSY_WRITE, STAT_STORE_AWAY_WRITE, 5000},
-    [POOL_CARE] = {"care", STAT_STORE_BUSY_CARE, STAT_STORE_AWAY_CARE, 1000},
+    [POOL_READ] = {"read", STAT_STORE_BUSY_READ, STAT_STORE_AWAY_READ},
+    [POOL_WRITE] = {"write", STAT_STORE_BUSY_WRITE, STAT_STORE_AWAY_WRITE},
+    [POOL_CARE] = {"care", STAT_STORE_BUSY_CARE, STAT_STORE_AWAY_CARE},
 };
 
 struct job_list {
@@ -216,11 +218,10 @@ static size_t slot_count(const struct pool_options *options)
     return count;
 }
 
-static void lane_init(struct lane *lane, enum pool_lane kind, const struct pool_lane_options *options,
-                      struct slot *slots)
+static void lane_init(struct lane *lane, const struct pool_lane_options *options, struct slot *slots)
 {
     lane->queue_max = options->queue_max;
-    breaker_init(&lane->breaker, BREAKER_TRIP_COUNT, BREAKER_OPEN_MS, KINDS[kind].breaker_max_open_ms);
+    breaker_init(&lane->breaker, BREAKER_TRIP_COUNT, BREAKER_OPEN_MS, BREAKER_MAX_OPEN_MS);
     for (size_t i = 0; i < options->concurrency; i++) {
         slots[i].work.data = &slots[i];
         LL_PREPEND(lane->free_slots, &slots[i]);
@@ -236,7 +237,7 @@ struct pool *pool_new(const struct pool_options *options)
     uv_idle_init(pool->loop, &pool->deliver);
     pool->deliver.data = pool;
     for (enum pool_lane kind = POOL_READ; kind < POOL_LANE_COUNT; kind++) {
-        lane_init(&pool->lanes[kind], kind, &options->lanes[kind], slots);
+        lane_init(&pool->lanes[kind], &options->lanes[kind], slots);
         slots += options->lanes[kind].concurrency;
     }
     return pool;

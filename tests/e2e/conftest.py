@@ -12,11 +12,11 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from proxy import Proxy
 from stack import ROOT, Stack
+from tiny_bson import primary_of, with_hosts
 
 MONGODB = ROOT / "tests/store/mongodb.sh"
 NUMBERS = itertools.count(1)
@@ -63,6 +63,12 @@ def database_uri(uri):
     scheme, _, rest = server.partition("://")
     host = rest.partition("/")[0]
     return f"{scheme}://{host}/todo_test_{os.getpid()}_{next(NUMBERS)}" + (f"?{options}" if options else "")
+
+
+def through_proxy(uri, proxy):
+    """The proxy in the place of the URI's hosts. The driver must not find a set's members around it."""
+    uri = with_hosts(uri, [("127.0.0.1", proxy.port)])
+    return uri + ("&" if "?" in uri else "?") + "directConnection=true"
 
 
 @pytest.fixture(scope="session")
@@ -130,9 +136,8 @@ def mongodb_proxy(store, mongodb):
 
     def new():
         uri = mongodb.start()
-        server = urlsplit(uri)
-        proxy = Proxy(server.hostname, server.port)
-        proxy.uri = database_uri(uri.replace(server.netloc.rpartition("@")[2], f"127.0.0.1:{proxy.port}"))
+        proxy = Proxy(*primary_of(uri))
+        proxy.uri = database_uri(through_proxy(uri, proxy))
         proxy.open()
         proxies.append(proxy)
         return proxy

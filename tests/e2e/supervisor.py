@@ -212,8 +212,7 @@ class Supervisor:
             store, kind = uri, "MongoDB, from MONGODB_URI"
         elif not wanted and shutil.which("mongod"):
             mongod_port = free_port()
-            # A mongod that is no replica set has no retryable writes.
-            store = f"mongodb://127.0.0.1:{mongod_port}/todos?retryWrites=false"
+            store = f"mongodb://127.0.0.1:{mongod_port}/todos"
             kind = f"a private mongod, data in {self.folder}/mongod"
         else:
             store, kind = f"sqlite:{self.folder}/todos.db", f"SQLite, {self.folder}/todos.db"

@@ -1,19 +1,43 @@
 # SPDX-License-Identifier: MIT
 """
-A little BSON and a little of MongoDB's wire protocol, so that tests need no driver: files as mongodump writes them, and a
-look at what is in a collection.
+A little BSON and a little of MongoDB's wire protocol, so that tests need no driver: files as mongodump writes them, a look at
+what is in a collection, and what a server for tests (mongo_server.py) needs.
 """
 
 import itertools
 import socket
 import struct
-from urllib.parse import urlsplit
+import time
 
 POLYNOMIAL = 0xC96C5795D7870F42  # CRC-64/XZ, as mongodump's archives have it
 
 
+# What BSON tells apart and Python does not. Each compares as its base does, so that a test may compare with plain values.
+class Int32(int):
+    pass
+
+
+class Date(int):
+    """Milliseconds since 1970."""
+
+
+class Timestamp(int):
+    """Seconds in the upper 32 bits, a counter in the lower ones."""
+
+
+class ObjectId(str):
+    """24 hexadecimal digits."""
+
+
+class Binary(bytes):
+    subtype = 0
+
+
+NUMBERS = ((Int32, 0x10, "<i"), (Date, 0x09, "<q"), (Timestamp, 0x11, "<Q"), (int, 0x12, "<q"), (float, 0x01, "<d"))
+
+
 def encode(document):
-    """Strings, booleans, integers (64 bits), None, bytes of 12 (ObjectId), lists and dictionaries."""
+    """Strings, booleans, integers (64 bits), floats, None, lists, dictionaries, the types above; bytes of 12 are an ObjectId."""
     body = b"".join(element(name, value) for name, value in document.items())
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
@@ -22,8 +46,13 @@ def element(name, value):
     key = name.encode() + b"\0"
     if isinstance(value, bool):
         return b"\x08" + key + bytes([value])
-    if isinstance(value, int):
-        return b"\x12" + key + struct.pack("<q", value)
+    for kind, tag, layout in NUMBERS:
+        if isinstance(value, kind):
+            return bytes([tag]) + key + struct.pack(layout, value)
+    if isinstance(value, ObjectId):
+        return b"\x07" + key + bytes.fromhex(value)
+    if isinstance(value, Binary):
+        return b"\x05" + key + struct.pack("<iB", len(value), value.subtype) + value
     if isinstance(value, str):
         text = value.encode()
         return b"\x02" + key + struct.pack("<i", len(text) + 1) + text + b"\0"
@@ -38,7 +67,7 @@ def element(name, value):
 
 
 def decode(data):
-    """The other way round; dates come as milliseconds."""
+    """The other way round."""
     document, at = {}, 4
     while data[at]:
         kind, end = data[at], data.index(b"\0", at + 1)
@@ -57,15 +86,17 @@ def value_at(kind, data, at):
         return (inner if kind == 0x03 else list(inner.values())), end
     if kind == 0x05:
         end = at + 5 + struct.unpack_from("<i", data, at)[0]
-        return data[at + 5 : end], end
+        value = Binary(data[at + 5 : end])
+        value.subtype = data[at + 4]
+        return value, end
     if kind == 0x07:
-        return data[at : at + 12].hex(), at + 12
+        return ObjectId(data[at : at + 12].hex()), at + 12
     if kind == 0x08:
         return bool(data[at]), at + 1
     if kind == 0x0A:
         return None, at
-    layout = {0x01: "<d", 0x09: "<q", 0x10: "<i", 0x11: "<Q", 0x12: "<q"}[kind]
-    return struct.unpack_from(layout, data, at)[0], at + struct.calcsize(layout)
+    [(make, layout)] = [(make, layout) for make, tag, layout in NUMBERS if tag == kind]
+    return make(struct.unpack_from(layout, data, at)[0]), at + struct.calcsize(layout)
 
 
 def crc64(data):
@@ -98,29 +129,78 @@ def archive(collections, rows_per_block=100):
     return out
 
 
+def hosts_of(uri):
+    """[(host, port), ...] of a mongodb:// URI, which may name several."""
+    hosts = uri.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")
+    return [(host.partition(":")[0], int(host.partition(":")[2] or 27017)) for host in hosts]
+
+
+def with_hosts(uri, hosts):
+    """The same URI with other hosts: [(host, port), ...]."""
+    scheme, _, rest = uri.partition("://")
+    named, slash, tail = rest.partition("/")
+    user, at, _ = named.rpartition("@")
+    return f"{scheme}://{user}{at}" + ",".join(f"{host}:{port}" for host, port in hosts) + slash + tail
+
+
+def primary_of(uri, seconds=30):
+    """The (host, port) that takes writes: of a replica set its primary, else the first host that answers."""
+    deadline = time.monotonic() + seconds
+    while True:
+        for address in hosts_of(uri):
+            try:
+                hello = ask(address, {"isMaster": 1, "$db": "admin"})
+            except OSError:
+                continue
+            if hello["ismaster"]:
+                return address
+        if time.monotonic() >= deadline:
+            raise ConnectionError(f"none of {hosts_of(uri)} takes writes")
+        time.sleep(0.05)
+
+
+def ask(address, command):
+    with socket.create_connection(address, timeout=30) as connection:
+        return talk(connection, command)
+
+
+def talk(connection, command):
+    """Sends a command that says its $db, and returns the answer."""
+    body = struct.pack("<iB", 0, 0) + encode(command)
+    connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
+    length = struct.unpack("<i", read(connection, 4))[0]
+    return decode(read(connection, length - 4)[12 + 5 :])
+
+
+def read(connection, length):
+    data = b""
+    while len(data) < length:
+        piece = connection.recv(length - len(data))
+        if not piece:
+            raise ConnectionError("the server closed the connection")
+        data += piece
+    return data
+
+
+WRITES = {"insert", "update", "delete", "findAndModify", "drop", "dropDatabase", "dropIndexes", "createIndexes"}
+
+
 class Mongo:
-    """One connection to the server of a URI; run() sends a command to its database."""
+    """
+    One connection to the primary of a URI; run() sends a command to its database. Writes are acknowledged by a majority: what a
+    test has written, every majority read sees.
+    """
 
     def __init__(self, uri):
-        parts = urlsplit(uri)
-        self.database = parts.path.strip("/")
-        self.connection = socket.create_connection((parts.hostname, parts.port or 27017), timeout=30)
+        self.database = uri.partition("://")[2].partition("/")[2].partition("?")[0]
+        self.connection = socket.create_connection(primary_of(uri), timeout=30)
 
     def run(self, command):
-        body = struct.pack("<iB", 0, 0) + encode({**command, "$db": self.database})
-        self.connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
-        length = struct.unpack("<i", self.read(4))[0]
-        answer = decode(self.read(length - 4)[12 + 5 :])
-        assert answer["ok"] == 1, answer
+        if next(iter(command)) in WRITES:
+            command = {**command, "writeConcern": {"w": "majority"}}
+        answer = talk(self.connection, {**command, "$db": self.database})
+        assert answer["ok"] == 1 and not answer.get("writeErrors") and not answer.get("writeConcernError"), answer
         return answer
-
-    def read(self, length):
-        data = b""
-        while len(data) < length:
-            piece = self.connection.recv(length - len(data))
-            assert piece, "the server closed the connection"
-            data += piece
-        return data
 
     def find_all(self, collection):
         cursor = self.run({"find": collection, "filter": {}, "batchSize": 1000})["cursor"]

@@ -5,13 +5,13 @@ may be made when the store is back, and nobody sees anything old before, meanwhi
 """
 
 import time
-from urllib.parse import urlsplit
 
 import faults
 import pytest
 from experiment import SLOW, Experiment
 from proxy import Proxy
 from stack import wait_until
+from tiny_bson import primary_of, with_hosts
 
 
 class Server:
@@ -19,10 +19,11 @@ class Server:
 
     def __init__(self, parts):
         self.uri, self.name = parts["uri"], parts["server"]
-        address = urlsplit(self.uri)
-        self.proxy = Proxy(address.hostname, address.port)
+        self.proxy = Proxy(*primary_of(self.uri))
         self.proxy.open()
-        self.through = self.uri.replace(address.netloc.rpartition("@")[2], f"127.0.0.1:{self.proxy.port}")
+        # A set's members must not be found around the proxy.
+        direct = "&directConnection=true" if "?" in self.uri else "?directConnection=true"
+        self.through = with_hosts(self.uri, [("127.0.0.1", self.proxy.port)]) + direct
         words = open(parts["pidfile"]).read().split()
         self.pid = int(words[0]) if words else None
         # The stand-in's answers are made of the live document, so a write's may show the next one's version.

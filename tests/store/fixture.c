@@ -124,10 +124,37 @@ void assert_stored(struct fixture *fixture, const struct todo *wanted)
     assert_true(todo_equal(&got, wanted)); /* and what fields there are more */
 }
 
+/* Its writes are acknowledged by a majority, so that the store's majority reads see them. */
+static mongoc_client_t *client_new(const mongoc_uri_t *uri)
+{
+    mongoc_client_t *client = mongoc_client_new_from_uri(uri);
+    mongoc_write_concern_t *concern = mongoc_write_concern_new();
+    mongoc_write_concern_set_w(concern, MONGOC_WRITE_CONCERN_W_MAJORITY);
+    mongoc_client_set_write_concern(client, concern);
+    mongoc_write_concern_destroy(concern);
+    return client;
+}
+
+bool fixture_mongo_primary(const char *uri, char host[FIXTURE_HOST_MAX], char port[8])
+{
+    mongoc_uri_t *parsed = mongoc_uri_new(uri);
+    mongoc_client_t *client = client_new(parsed);
+    mongoc_server_description_t *server = mongoc_client_select_server(client, true, NULL, NULL);
+    if (server) {
+        const mongoc_host_list_t *found = mongoc_server_description_host(server);
+        snprintf(host, FIXTURE_HOST_MAX, "%s", found->host);
+        snprintf(port, 8, "%u", (unsigned)found->port);
+        mongoc_server_description_destroy(server);
+    }
+    mongoc_client_destroy(client);
+    mongoc_uri_destroy(parsed);
+    return server != NULL;
+}
+
 void fixture_mongo_drop(const char *uri)
 {
     mongoc_uri_t *parsed = mongoc_uri_new(uri);
-    mongoc_client_t *client = mongoc_client_new_from_uri(parsed);
+    mongoc_client_t *client = client_new(parsed);
     mongoc_database_t *database = mongoc_client_get_database(client, mongoc_uri_get_database(parsed));
     bson_error_t failure;
     if (!mongoc_database_drop(database, &failure))
@@ -141,7 +168,7 @@ void fixture_mongo_write(const char *uri, const char *collection_name, const cha
 {
     bson_error_t failure;
     mongoc_uri_t *parsed = mongoc_uri_new(uri);
-    mongoc_client_t *client = mongoc_client_new_from_uri(parsed);
+    mongoc_client_t *client = client_new(parsed);
     mongoc_collection_t *collection =
         mongoc_client_get_collection(client, mongoc_uri_get_database(parsed), collection_name);
     bson_t *document = bson_new_from_json((const uint8_t *)json, -1, &failure);

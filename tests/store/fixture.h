@@ -36,4 +36,8 @@ void assert_stored(struct fixture *fixture, const struct todo *wanted);
 void fixture_mongo_drop(const char *uri);
 void fixture_mongo_write(const char *uri, const char *collection, const char *json);
 
+/* Which of the URI's hosts takes writes, as texts. False: none was found in time. */
+enum { FIXTURE_HOST_MAX = 256 };
+bool fixture_mongo_primary(const char *uri, char host[FIXTURE_HOST_MAX], char port[8]);
+
 #endif

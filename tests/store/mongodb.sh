@@ -76,8 +76,9 @@ start_mongod() {
     free=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
     setsid mongod --dbpath "$dir/data" --bind_ip 127.0.0.1 --port "$free" --nounixsocket --quiet >"$dir/log" 2>&1 </dev/null &
     remember $!
-    wait_for_port 's/.*"Waiting for connections".*"port":\([0-9]*\).*/\1/p' || exit 1
-    announce "mongodb://127.0.0.1:$port/$database?retryWrites=false" "$(mongod --version | sed -n 's/^db version v/mongod /p')"
+    # Its log is JSON from 4.4 on: "msg":"Waiting for connections","attr":{"port":N}; before, waiting for connections on port N.
+    wait_for_port 's/.*[Ww]aiting for connections.*[ "]port[": ]*\([0-9]\{1,\}\).*/\1/p' || exit 1
+    announce "mongodb://127.0.0.1:$port/$database" "$(mongod --version | sed -n 's/^db version v/mongod /p')"
 }
 
 # One process fetches; the others wait for it and find the jars there.
@@ -101,7 +102,7 @@ start_stand_in() {
     remember $!
     wait_for_port 's/^port \([0-9]*\)$/\1/p' || exit 1
     version=$(cd "$cache/jars" && ls mongo-java-server-core-*.jar | sed 's/.*core-\(.*\)\.jar/\1/')
-    announce "mongodb://127.0.0.1:$port/$database?retryWrites=false" "mongo-java-server $version (in memory)"
+    announce "mongodb://127.0.0.1:$port/$database" "mongo-java-server $version (in memory)"
 }
 
 stop() {

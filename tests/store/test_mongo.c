@@ -125,7 +125,7 @@ static struct store *open_at(unsigned port, uint32_t timeout_ms)
     char uri[128];
     struct store *store;
     struct error error = {0};
-    snprintf(uri, sizeof(uri), "mongodb://127.0.0.1:%u/todo_test?retryWrites=false", port);
+    snprintf(uri, sizeof(uri), "mongodb://127.0.0.1:%u/todo_test", port);
     struct store_options options = {.uri = uri, .timeout_ms = timeout_ms, .concurrency = 2};
     if (store_open(&store, &options, &error) != STATUS_OK)
         fail_msg("%s", error.text);
@@ -169,13 +169,15 @@ static void test_a_server_that_hangs_is_told_in_time(void **state)
 
 /* ---- a proxy that can swallow what the server answers ---- */
 
+enum { PROXY_FD_MAX = 256 }; /* the driver connects anew each half second while nothing is answered */
+
 struct proxy {
     int listen_fd;
     unsigned port;
     struct sockaddr_in server;
     atomic_bool mute;
     atomic_bool stop;
-    int fds[32]; /* pairs: client, server */
+    int fds[PROXY_FD_MAX]; /* pairs: client, server */
     size_t fd_count;
     pthread_t thread;
 };
@@ -184,7 +186,7 @@ static void proxy_accept(struct proxy *proxy)
 {
     int client = accept(proxy->listen_fd, NULL, NULL);
     int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bug_unless(client >= 0 && proxy->fd_count + 2 <= 32, "the proxy has no room");
+    bug_unless(client >= 0 && proxy->fd_count + 2 <= PROXY_FD_MAX, "the proxy has no room");
     bug_unless(connect(server, (struct sockaddr *)&proxy->server, sizeof(proxy->server)) == 0, "the server went away");
     proxy->fds[proxy->fd_count++] = client;
     proxy->fds[proxy->fd_count++] = server;
@@ -208,7 +210,7 @@ static void *proxy_run(void *ctx)
 {
     struct proxy *proxy = ctx;
     while (!atomic_load(&proxy->stop)) {
-        struct pollfd polls[33] = {{.fd = proxy->listen_fd, .events = POLLIN}};
+        struct pollfd polls[PROXY_FD_MAX + 1] = {{.fd = proxy->listen_fd, .events = POLLIN}};
         size_t count = proxy->fd_count;
         for (size_t i = 0; i < count; i++)
             polls[i + 1] = (struct pollfd){.fd = proxy->fds[i], .events = POLLIN};
@@ -222,12 +224,13 @@ static void *proxy_run(void *ctx)
     return NULL;
 }
 
+/* A set's primary, whichever of the URI's hosts it is. False: a proxy can't stand before it. */
 static bool proxy_start(struct proxy *proxy, const char *uri)
 {
-    char host[100], port[8];
+    char host[FIXTURE_HOST_MAX], port[8];
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
-    if (strchr(uri, '@') || strchr(uri, ',') || sscanf(uri, "mongodb://%99[^:/]:%7[0-9]", host, port) != 2 ||
+    if (strchr(uri, '@') || strstr(uri, "tls=true") || !fixture_mongo_primary(uri, host, port) ||
         getaddrinfo(host, port, &hints, &found) != 0)
         return false;
     memcpy(&proxy->server, found->ai_addr, sizeof(proxy->server));
@@ -246,11 +249,13 @@ static void proxy_stop(struct proxy *proxy)
     close(proxy->listen_fd);
 }
 
+/* The options of the URI count, but a set's other members would be found around the proxy. */
 static struct store *open_through(const struct proxy *proxy, const struct fixture *fixture)
 {
     struct fixture through = {0};
-    snprintf(through.uri, sizeof(through.uri), "mongodb://127.0.0.1:%u%s%sdirectConnection=true", proxy->port,
-             strchr(fixture->uri + strlen("mongodb://"), '/'), strchr(fixture->uri, '?') ? "&" : "?");
+    const char *path = strchr(fixture->uri + strlen("mongodb://"), '/');
+    snprintf(through.uri, sizeof(through.uri), "mongodb://127.0.0.1:%u%s%sdirectConnection=true", proxy->port, path,
+             strchr(path, '?') ? "&" : "?");
     return fixture_open(&through, 1000);
 }
 
@@ -341,10 +346,13 @@ static void test_the_uri_is_completed_but_never_overruled(void **state)
     char *full;
     int64_t max_time_ms;
     struct error error = {0};
-    assert_int_equal(
-        mongo_uri_complete("mongodb://u:p@h1,h2:7/db?W=1&sockettimeoutms=77", 2000, 8, &full, &max_time_ms, &error),
-        STATUS_OK);
-    assert_non_null(strstr(full, "mongodb://u:p@h1,h2:7/db?W=1&sockettimeoutms=77&serverSelectionTimeoutMS="));
+    assert_int_equal(mongo_uri_complete("mongodb://u:p@h1,h2:7/db?W=Majority&sockettimeoutms=77", 2000, 8, &full,
+                                        &max_time_ms, &error),
+                     STATUS_OK);
+    assert_non_null(
+        strstr(full, "mongodb://u:p@h1,h2:7/db?W=Majority&sockettimeoutms=77&serverSelectionTimeoutMS=1000&"));
+    assert_non_null(strstr(full, "&heartbeatFrequencyMS=500&"));
+    assert_non_null(strstr(full, "&directConnection=false&"));
     assert_null(strstr(full, "w=majority"));
     assert_null(strstr(full, "socketTimeoutMS"));
     assert_non_null(strstr(full, "&maxPoolSize=8&"));
@@ -354,6 +362,12 @@ static void test_the_uri_is_completed_but_never_overruled(void **state)
     assert_int_equal(mongo_uri_complete("mongodb://h/db", 50, 1, &full, &max_time_ms, &error), STATUS_OK);
     assert_non_null(strstr(full, "mongodb://h/db?serverSelectionTimeoutMS="));
     assert_true(max_time_ms > 0);
+    free(full);
+    const char *own = "mongodb://h/db?directConnection=true&w=everywhere&journal=TRUE&readConcernLevel=linearizable"
+                      "&readPreference=primary";
+    assert_int_equal(mongo_uri_complete(own, 10000, 1, &full, &max_time_ms, &error), STATUS_OK);
+    assert_non_null(strstr(full, "&readPreference=primary&serverSelectionTimeoutMS=1500&"));
+    assert_null(strstr(full, "directConnection=false"));
     free(full);
 }
 
@@ -366,8 +380,13 @@ static void test_uris_that_break_promises_are_refused_with_a_reason(void **state
         {"mongodb://127.0.0.1", "database"},
         {"mongodb://127.0.0.1:27017/", "database"},
         {"mongodb://127.0.0.1/?w=1", "database"},
-        {"mongodb://127.0.0.1/todos?w=0", "w=0"},
-        {"mongodb://127.0.0.1/todos?readPreference=secondary", "secondary"},
+        {"mongodb://127.0.0.1/todos?w=0", "write w=majority"},
+        {"mongodb://127.0.0.1/todos?W=1", "write w=majority"},
+        {"mongodb://127.0.0.1/todos?appname=x&w=2", "write w=majority"},
+        {"mongodb://127.0.0.1/todos?journal=false", "write journal=true"},
+        {"mongodb://127.0.0.1/todos?readConcernLevel=local", "write readConcernLevel=majority"},
+        {"mongodb://127.0.0.1/todos?readconcernlevel=available", "write readConcernLevel=majority"},
+        {"mongodb://127.0.0.1/todos?readPreference=secondary", "write readPreference=primary"},
         {"mongodb://127.0.0.1:99999/todos", "URI"},
         {"mongodb://secret:pa%zzss@h/todos", "URI"},
         {"redis://127.0.0.1", "redis"},
