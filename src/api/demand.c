@@ -6,25 +6,15 @@
  * max-age=N accepts entries not older than N seconds. min-fresh=N accepts entries that live at least N seconds longer.
  * only-if-cached accepts nothing but an entry.
  *
- * Todo-Version: ID.V, which every write returns, asks for that state or a newer one. While Redis stays the same server,
- * reads after a write see that write even without the header. With the header they do so through outages as well,
- * because an older entry is not used. The id may hold dots, so the version is the part behind the last one. A value
- * that can't be parsed, or names another todo, has no effect.
+ * Todo-Version, which every write returns, asks for that state or a newer one. While Redis stays the same server, reads
+ * after a write see that write even without the header. With the header they do so through outages as well, because an
+ * older entry is not used. A value that can't be parsed, or names another todo, has no effect.
  *
  * Does not: read the conditions of a request (base/condition.c).
  */
 #include "api/handlers.h"
 #include "base/directive.h"
-
-static int64_t version_of(struct slice field, const char *id)
-{
-    int64_t v;
-    size_t id_len = strlen(id);
-    if (field.len <= id_len + 1 || memcmp(field.data, id, id_len) != 0 || field.data[id_len] != '.')
-        return 0;
-    struct slice digits = {field.data + id_len + 1, field.len - id_len - 1};
-    return slice_to_int64(digits, &v) && v > 0 ? v : 0;
-}
+#include "base/todo_version.h"
 
 struct cache_demand request_demand(const struct request *request, const char *id)
 {
@@ -38,6 +28,6 @@ struct cache_demand request_demand(const struct request *request, const char *id
             demand.max_age_ms = directives.max_age_s * 1000;
     }
     if (id && request->todo_version.data)
-        demand.least_v = version_of(request->todo_version, id);
+        demand.least = todo_version_parse(request->todo_version, id);
     return demand;
 }

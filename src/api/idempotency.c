@@ -3,14 +3,17 @@
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header), for POST /todos.
  *
  *   key parsed (400) -> key taken --ours--> insert -> outcome kept -> answer
- *                            '--the first request has ended--> its answer again
+ *                            |--its todo was made by a worker that died--> outcome kept -> answer
+ *                            |--the first request has ended--> its answer again
  *                            '--it is under way (409), had another body (422), or the store is away (503)
  *
  * The first answer is kept beside the data. A client that lost the answer repeats its request, and no second todo is
  * made.
  *
- * The key is taken before the insert, together with the id that the todo will have. If this worker dies between the
- * two, the repeated request tries the same insert with the same id, and finds the todo that is already there.
+ * The key is taken before the insert, together with the id, the life and the time that the todo will have. The insert
+ * leaves a marker that the todo was made. If this worker dies after the insert, the repeated request takes the key over
+ * and finds the marker. It answers with the todo as it was made, even if others have changed or deleted it since. If
+ * this worker dies before the insert, the repeated request makes the todo.
  *
  * Outcomes that may differ the next time (busy, away) are not kept: the key is free again. If the outcome is unknown,
  * the key stays taken until the write can no longer be applied; then the same request may take it up.
@@ -59,8 +62,13 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
     struct todo *todo = &self->insert->todo;
     if (status == STATUS_OK) {
         todo_set_id(todo, slice_of(self->kept.answer.id));
+        todo->life = self->kept.answer.life;
         todo->created_at_ms = todo->updated_at_ms = self->kept.answer.created_at_ms;
-        cache_insert(self->services->cache, self->insert);
+        self->insert->status = STATUS_OK;
+        if (self->kept.answer.is_made)
+            idempotency_end(self);
+        else
+            cache_insert(self->services->cache, self->insert);
     } else if (status == STATUS_EXISTS) {
         answer_again(self);
     } else if (status == STATUS_MISMATCH) {
@@ -86,9 +94,11 @@ void idempotency_begin(struct idempotency *self)
     }
     hash_fingerprint(answer->fingerprint, request->body);
     memcpy(answer->id, self->insert->todo.id, sizeof(answer->id));
+    answer->life = self->insert->todo.life;
     answer->created_at_ms = self->insert->todo.created_at_ms;
     answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;
     answer->expires_at_ms = answer->created_at_ms + settings->idempotency_ttl_s * 1000;
+    self->insert->answer = answer;
     self->kept.store = self->services->store;
     self->kept.pool = self->services->pool;
     self->kept.arena = &request->arena;
@@ -119,7 +129,7 @@ static void keep_answer(struct idempotency *self, int http_status)
     todo_json_write(body, todo);
     answer->http_status = http_status;
     answer->body = arena_copy(&self->request->arena, buf_slice(body));
-    etag_of_todo(self->etag, todo->v, todo->created_at_ms, answer->body);
+    etag_of_todo(self->etag, todo->v, todo->life, answer->body);
     answer->etag = slice_of(self->etag);
     kept_answer_end(&self->kept);
 }

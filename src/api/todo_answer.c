@@ -10,8 +10,8 @@
  * keep for that URL, such as a 404 (RFC 9111 4.4). Location and Content-Location are paths, because the worker doesn't
  * know which host name the client used.
  *
- * Todo-Version names the state that a write made. A delete makes one as well, the version after the last: a GET that
- * sends it back gets no older state that still shows the todo.
+ * Todo-Version names the state that a write made. A delete makes one as well, the version after the last of its life: a
+ * GET that sends it back gets no older state that still shows the todo.
  */
 #include "api/todo_answer.h"
 
@@ -30,7 +30,7 @@ static void represent(struct request *request, const struct todo *todo, char eta
 {
     buf_reset(&request->scratch);
     todo_json_write(&request->scratch, todo);
-    etag_of_todo(etag, todo->v, todo->created_at_ms, buf_slice(&request->scratch));
+    etag_of_todo(etag, todo->v, todo->life, buf_slice(&request->scratch));
 }
 
 static void response_validators(struct request *request, const struct todo *todo, const char *etag)
@@ -41,10 +41,10 @@ static void response_validators(struct request *request, const struct todo *todo
     response_header(request, "Last-Modified", modified);
 }
 
-void response_todo_version(struct request *request, const char *id, int64_t v)
+void response_todo_version(struct request *request, const char *id, struct todo_version version)
 {
-    char text[TODO_ID_MAX + INT64_TEXT_MAX + 2];
-    snprintf(text, sizeof(text), "%s.%lld", id, (long long)v);
+    char text[TODO_VERSION_TEXT_MAX + 1];
+    todo_version_print(text, id, version);
     response_header(request, "Todo-Version", text);
 }
 
@@ -99,7 +99,7 @@ void todo_answer_written(const struct services *services, struct request *reques
     represent(request, todo, etag);
     written_begin(request, status, todo->id);
     response_validators(request, todo, etag);
-    response_todo_version(request, todo->id, todo->v);
+    response_todo_version(request, todo->id, (struct todo_version){.v = todo->v, .life = todo->life});
     written_finish(services, request, todo->id, purge, buf_slice(&request->scratch));
 }
 
@@ -111,15 +111,16 @@ void todo_answer_replayed(const struct services *services, struct request *reque
     response_header_slice(request, "ETag", answer->etag);
     response_header(request, "Last-Modified", modified);
     response_header(request, "Idempotency-Replayed", "true");
-    response_todo_version(request, answer->id, 1);
+    response_todo_version(request, answer->id, (struct todo_version){.v = 1, .life = answer->life});
     written_finish(services, request, answer->id, CACHE_PURGE_NONE, answer->body);
 }
 
 void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo,
                          enum cache_purge purge)
 {
+    int64_t next_v = todo->v < INT64_MAX ? todo->v + 1 : todo->v;
     response_begin(request, 204);
-    response_todo_version(request, todo->id, todo->v + 1);
+    response_todo_version(request, todo->id, (struct todo_version){.v = next_v, .life = todo->life});
     freshness_of_write(services, request, todo->id, purge);
     response_trace_write(request);
     response_body(request, SLICE(""));

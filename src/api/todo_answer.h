@@ -8,6 +8,7 @@
 #include "api/request.h"
 #include "api/services.h"
 #include "base/todo.h"
+#include "base/todo_version.h"
 
 /* Answers a GET or HEAD: 200, 304 or 412, as the request's conditions decide. */
 void todo_answer_read(const struct services *services, struct request *request, const struct todo *todo,
@@ -24,7 +25,7 @@ void todo_answer_replayed(const struct services *services, struct request *reque
 void todo_answer_deleted(const struct services *services, struct request *request, const struct todo *todo,
                          enum cache_purge purge);
 
-/* Todo-Version: ID.V. A GET that sends it back gets this state or a newer one. */
-void response_todo_version(struct request *request, const char *id, int64_t v);
+/* Todo-Version (base/todo_version.h). A GET that sends it back gets this state or a newer one. */
+void response_todo_version(struct request *request, const char *id, struct todo_version version);
 
 #endif

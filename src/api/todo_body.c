@@ -6,8 +6,8 @@
  * 422: a member breaks a rule, and a JSON pointer names the member.
  *
  * This file adds what a client may omit: an id (UUIDv7, so that new todos stand together in an index), an empty
- * description, and done = false. It also sets version 1 and both times, for the case that the todo is created. A store
- * that changes an existing todo sets its own.
+ * description, and done = false. It also sets version 1, a new life and both times, for the case that the todo is
+ * created. A store that changes an existing todo keeps its life and sets its own version and time.
  */
 #include "api/todo_body.h"
 
@@ -53,6 +53,7 @@ static void todo_complete(struct todo *todo, const struct todo_draft *draft, str
 {
     *todo = draft->todo;
     todo->v = 1;
+    todo->life = life_new();
     todo->created_at_ms = todo->updated_at_ms = clock_wall_ms();
     if (!(draft->present & 1u << TODO_NAME))
         todo->name = SLICE("");

@@ -4,8 +4,8 @@
  *
  *   media type (415) -> body (400, 422) -> condition? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
  *
- * The conditions go to the store as versions and creation times, which the entity tags contain. The store decides them
- * inside its one operation: of two clients with the same If-Match one wins, and no other write fits between check and
+ * The conditions go to the store as versions and lives, which the entity tags contain. The store decides them inside
+ * its one operation: of two clients with the same If-Match one wins, and no other write fits between check and
  * change. A tag that this service did not make matches nothing.
  *
  * PUT replaces the three members that a client may set. It creates the todo if there is none, unless If-Match says that
@@ -38,7 +38,7 @@ static struct store_versions versions_of(struct request *request, struct slice f
     struct store_version *items = arena_alloc(&request->arena, most * sizeof(*items));
     for (struct slice tag = condition_take_tag(&field); tag.data; tag = condition_take_tag(&field)) {
         struct store_version *item = &items[versions.count];
-        if (etag_parse_todo(tag, &item->v, &item->created_at_ms))
+        if (etag_parse_todo(tag, &item->v, &item->life))
             versions.count++;
     }
     versions.items = items;

@@ -11,8 +11,8 @@
  * cannot come back: it would have been filled from the store again, at another time. So an entry that is there before
  * and after the store was read was there all the time, and must say what the store said.
  *
- * "The same" is decided by version and fill time; "says the same" by all fields, so that a right version over wrong
- * texts is found too.
+ * "The same" is decided by version, life and fill time; "says the same" by all fields, so that a right version over
+ * wrong texts is found too.
  *
  * It does not remove what it finds: entries belong to the protocol, and todoctl purge is for operators. A writer that
  * does not come through this service is seen as an inconsistency until the entry's lifetime ends, because that is what
@@ -46,7 +46,7 @@ static bool check_is_current(const struct audit_check *check)
 
 static struct audit_version version_of(const struct todo *todo)
 {
-    return (struct audit_version){.v = todo->v, .created_at_ms = todo->created_at_ms};
+    return (struct audit_version){.v = todo->v, .life = todo->life};
 }
 
 /* ---- The steps, last to first ---- */
@@ -59,10 +59,9 @@ static void on_second_look(void *ctx, const struct redis_reply *reply)
         check_end(check, AUDIT_UNANSWERED);
         return;
     }
-    bool is_same =
-        entry_parse(&entry, check->id, reply) == ENTRY_FOUND && entry.at_ms == check->at_ms &&
-        entry.negative == check->negative &&
-        (entry.negative || (entry.todo.v == check->entry.v && entry.todo.created_at_ms == check->entry.created_at_ms));
+    bool is_same = entry_parse(&entry, check->id, reply) == ENTRY_FOUND && entry.at_ms == check->at_ms &&
+                   entry.negative == check->negative &&
+                   (entry.negative || (entry.todo.v == check->entry.v && entry.todo.life == check->entry.life));
     check_end(check, is_same ? AUDIT_INCONSISTENT : AUDIT_CHANGED);
 }
 
@@ -123,7 +122,7 @@ void audit_check_run(struct cache *cache, struct audit_check *check)
 void audit_check_log(const struct audit_check *check)
 {
     log_error(NULL, "audit_inconsistent",
-              "id=%s filled_at_ms=%lld entry_v=%lld entry_created_at_ms=%lld store_v=%lld store_created_at_ms=%lld",
-              check->id, (long long)check->at_ms, (long long)check->entry.v, (long long)check->entry.created_at_ms,
-              (long long)check->store.v, (long long)check->store.created_at_ms);
+              "id=%s filled_at_ms=%lld entry_v=%lld entry_life=%llx store_v=%lld store_life=%llx", check->id,
+              (long long)check->at_ms, (long long)check->entry.v, (unsigned long long)check->entry.life,
+              (long long)check->store.v, (unsigned long long)check->store.life);
 }

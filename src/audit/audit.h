@@ -26,7 +26,7 @@ enum audit_result {
 /* A version as either side has it; v 0: there is no such todo. */
 struct audit_version {
     int64_t v;
-    int64_t created_at_ms;
+    int64_t life;
 };
 
 struct audit_check;

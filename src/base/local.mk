@@ -27,7 +27,8 @@ libbase_a_SOURCES = \
 	src/base/slice.c src/base/slice.h \
 	src/base/stats.c src/base/stats.h src/base/stats_table.h \
 	src/base/todo.c src/base/todo.h \
-	src/base/todo_json.c src/base/todo_json.h
+	src/base/todo_json.c src/base/todo_json.h \
+	src/base/todo_version.c src/base/todo_version.h
 
 # In a build with failpoints only; their test has it always.
 if FAILPOINTS

@@ -11,6 +11,9 @@
  * or the clock steps back, the time part goes on from its last value. Both parts are one atomic number. So the ids that
  * one process makes, on any of its threads, only go up, and new rows stand together at the end of an index.
  *
+ * Serial numbers: milliseconds and 20 random bits. They must fit a signed 64-bit number of any store, and two processes
+ * make few of them: epochs of the store, and one beat a second.
+ *
  * Guarantees: each thread has its own supply, no locks; bytes are given out once. A kernel that gives no random bytes
  * is a broken system, not an error to handle: the process ends.
  *
@@ -27,8 +30,12 @@
 
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/todo.h"
 
-enum { SUPPLY_BYTES = 4096, COUNTER_BITS = 12, COUNTER_START_BOUND = 2048 };
+enum { SUPPLY_BYTES = 4096, COUNTER_BITS = 12, COUNTER_START_BOUND = 2048, SERIAL_CHANCES = 1 << 20 };
+
+/* From here on up there is no room for a greater one. A clock gets there after the year 2200. */
+static const int64_t SERIAL_LAST = INT64_MAX - 2 * (int64_t)SERIAL_CHANCES;
 
 static _Thread_local struct {
     unsigned char bytes[SUPPLY_BYTES];
@@ -100,6 +107,20 @@ uint64_t random_below(uint64_t bound)
         random_bytes(&value, sizeof(value));
     } while (value < least);
     return value % bound;
+}
+
+int64_t serial_next(int64_t last, int64_t now_ms)
+{
+    int64_t now = now_ms * SERIAL_CHANCES;
+    int64_t least = now > last || last > SERIAL_LAST ? now : last + 1;
+    return least + (int64_t)random_below(SERIAL_CHANCES);
+}
+
+int64_t life_new(void)
+{
+    int64_t chance;
+    random_bytes(&chance, sizeof(chance));
+    return LIFE_LEAST | (chance & (LIFE_LEAST - 1));
 }
 
 void uuid7_new(char text[UUID_LEN + 1], int64_t now_ms)

@@ -43,6 +43,8 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
         "How eagerly entries are refreshed before they expire, by their cost to read (XFetch); 0: never.")             \
     INT(stale_if_error_s, 0, 0, 604800, "s",                                                                           \
         "For how long after its end a cached todo may be answered if the store is away; 0: never.")                    \
+    INT(hits_without_store_s, 0, 0, 604800, "s",                                                                       \
+        "How long hits go on after the last good look at the store, at least 2 s; 0: as long as entries live.")        \
     INT(negative_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached 'there is no such todo'.")                            \
     INT(list_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached list page.")                                              \
     INT(lease_ms, 3000, 100, 60000, "ms", "How long one reader may take to fill an entry before another may try.")     \

@@ -47,6 +47,21 @@ struct slice slice_split(struct slice text, char mark, struct slice *rest)
     return (struct slice){text.data, len};
 }
 
+enum { SAFE_DIGITS = 18 }; /* so many never overflow: most numbers of a cache entry are checked for nothing else */
+
+static bool sum_digits(const char *digits, size_t len, int64_t *sum)
+{
+    int64_t value = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned digit = (unsigned char)digits[i] - (unsigned)'0';
+        if (digit > 9)
+            return false;
+        value = value * 10 + digit;
+    }
+    *sum = value;
+    return true;
+}
+
 /* Adds one digit to a negative number; false if it would pass INT64_MIN. */
 static bool add_digit(int64_t *negative, char digit)
 {
@@ -64,6 +79,14 @@ bool slice_to_int64(struct slice text, int64_t *value)
         return false;
     if (text.data[first] == '0' && (minus || text.len > 1))
         return false; /* "-0", "-07" and "07" are second spellings */
+
+    int64_t sum;
+    if (text.len - first <= SAFE_DIGITS) {
+        if (!sum_digits(text.data + first, text.len - first, &sum))
+            return false;
+        *value = minus ? -sum : sum;
+        return true;
+    }
 
     /* Summed up below zero, where there is room for one more value than above. */
     int64_t negative = 0;

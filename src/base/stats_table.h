@@ -42,7 +42,12 @@
     X(PURGE_PENDING, "todo_purges_total", "kind=\"pending\"", "")                                                      \
     X(PURGE_DRAINED, "todo_purges_total", "kind=\"drained\"", "")                                                      \
     X(EPOCH_MOVED, "todo_epoch_moves_total", "",                                                                       \
-      "Times that this worker moved the epoch after it found another Redis.")                                          \
+      "Times that this worker moved the epoch after it found another Redis or store.")                                 \
+    X(LOOK_OK, "todo_store_looks_total", "result=\"ok\"", "Looks at the epoch in the store, by result.")               \
+    X(LOOK_FAILED, "todo_store_looks_total", "result=\"failed\"", "")                                                  \
+    X(STORE_UNSEEN, "todo_store_unseen_seconds_total", "",                                                             \
+      "Seconds in which a worker trusted Redis more than 2 s after its last good look at the store.")                  \
+    X(HIT_UNSEEN, "todo_unseen_hits_total", "", "Hits on todos and pages in these seconds.")                           \
     X(FOLLOW_INVALIDATED, "todo_follow_changes_total", "result=\"invalidated\"",                                       \
       "Changes that the store reported, by what happened to the entry.")                                               \
     X(FOLLOW_KEPT, "todo_follow_changes_total", "result=\"kept\"", "")                                                 \

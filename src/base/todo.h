@@ -62,6 +62,7 @@ enum todo_access {
     X(DESCRIPTION, "description", TEXT, description, WRITE, true, SLICE(""), 0, TODO_DESCRIPTION_MAX)                  \
     X(DONE, "done", FLAG, done, WRITE, false, false, 0, 1)                                                             \
     X(V, "v", INTEGER, v, HIDDEN, false, 1, 1, INT64_MAX)                                                              \
+    X(LIFE, "life", INTEGER, life, HIDDEN, true, 0, 0, INT64_MAX)                                                      \
     X(CREATED_AT, "created_at", TIME, created_at_ms, READ, false, 0, 0, TODO_TIME_MAX_MS)                              \
     X(UPDATED_AT, "updated_at", TIME, updated_at_ms, READ, false, 0, 0, TODO_TIME_MAX_MS)
 
@@ -74,7 +75,8 @@ struct todo {
     struct slice name;        /* borrowed from the code that filled the struct in */
     struct slice description; /* borrowed; never absent in a complete todo */
     bool done;
-    int64_t v; /* 1 at birth, +1 at each change */
+    int64_t v;    /* 1 at birth, +1 at each change */
+    int64_t life; /* which of the lives of this id: it is deleted, and made again */
     int64_t created_at_ms;
     int64_t updated_at_ms;
 };
@@ -141,5 +143,18 @@ void todo_copy(struct todo *copy, const struct todo *source, struct arena *arena
 
 /* Gives todo the values of these fields, a set; texts are borrowed from values. */
 void todo_set_fields(struct todo *todo, const struct todo *values, unsigned fields);
+
+/*
+ * A life is named by chance when the todo is made (life_new() in random.h), from LIFE_LEAST on. What other programs and
+ * older versions of this one stored has no life, 0; then its time of birth stands for it, which is always smaller.
+ * A double holds all of them exactly, so no shell or script changes one by reading it.
+ */
+#define LIFE_LEAST (INT64_C(1) << 52)
+_Static_assert(LIFE_LEAST > TODO_TIME_MAX_MS, "a time could be taken for a life named by chance");
+
+static inline int64_t todo_life_of(int64_t life, int64_t created_at_ms)
+{
+    return life == 0 ? created_at_ms : life;
+}
 
 #endif

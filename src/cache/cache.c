@@ -5,7 +5,7 @@
  *   todo_read.c, list_read.c -- flight.c -- pool --> store    a read: how it hits, misses and fills
  *   change.c -- write.c -- fence.c, outbox.c                  a write: how it deletes entries, twice
  *   doubt.c                                                   marks past their deadline, until the store tells
- *   trust.c, identity.c, epoch.c                              trust: which Redis this is, and under which epoch
+ *   trust.c, record.c, beat.c, epoch.c, identity.c            trust: which Redis and store these are, which epoch
  *   keys.c, entry.c, page.c, scripts.c, lifetime.c            what Redis holds, by which steps, and for how long
  *   cdn/                                                      below this room: purges of caches in front
  *   follow/, audit/                                           above this room: foreign writes, audits
@@ -85,7 +85,7 @@ bool cache_is_purging(const struct cache *cache)
 
 enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
 {
-    return epoch_move(&cache->options, cache->purger, epoch, error);
+    return epoch_move(cache->options.store, cache->options.settings, cache->purger, epoch, error);
 }
 
 void cache_tend(struct cache *cache)
@@ -94,6 +94,16 @@ void cache_tend(struct cache *cache)
         purger_tend(cache->purger);
     outbox_tend(cache->outbox);
     trust_tend(cache->trust);
+}
+
+void cache_note_write(struct cache *cache)
+{
+    trust_note_write(cache->trust);
+}
+
+bool cache_settle(struct cache *cache)
+{
+    return trust_settle(cache->trust);
 }
 
 void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx)

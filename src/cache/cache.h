@@ -50,6 +50,12 @@ enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct e
 /* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
 
+/* Others' writes were taken to Redis. */
+void cache_note_write(struct cache *cache);
+
+/* Before the end, when nothing is under way: trust_settle() of this cache. */
+bool cache_settle(struct cache *cache);
+
 /* From now on on_hit is told of each hit on a todo, before its answer; NULL: no longer. It must be cheap. */
 void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx);
 

@@ -17,11 +17,12 @@
 typedef void (*cache_insert_cb)(void *ctx, enum status status, const struct error *error);
 
 /*
- * The caller fills in todo (complete, its texts borrowed until done), done and ctx. status and error are the caller's
- * own.
+ * The caller fills in todo (complete, its texts borrowed until done), answer, done and ctx. status and error are the
+ * caller's own.
  */
 struct cache_insert {
     struct todo todo;
+    const struct store_answer *answer; /* of the request's key, borrowed until done; NULL: it has none */
     cache_insert_cb done;
     void *ctx;
     enum status status;

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "cache/options.h"
+#include "base/settings.h"
 #include "cdn/purger.h"
+#include "store/store.h"
 
 /*
  * A little later, caches in front are told to forget all. Needs no Redis.
@@ -19,7 +20,7 @@
  * errors   the store's; STATUS_BUSY: others moved it on at the same time, again and again
  * context  pool thread, may block
  */
-enum status epoch_move(const struct cache_options *options, const struct purger *purger, int64_t *epoch,
-                       struct error *error) STATUS_MUST_CHECK;
+enum status epoch_move(struct store *store, const struct settings *settings, const struct purger *purger,
+                       int64_t *epoch, struct error *error) STATUS_MUST_CHECK;
 
 #endif

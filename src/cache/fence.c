@@ -149,7 +149,7 @@ void publish_send(const struct fence_call *call, const struct entry *entry, int6
 
 /* ---- Others' writes ---- */
 
-enum { LEFT_TEXT_MAX = 2 * INT64_TEXT_MAX + 2 };
+enum { LEFT_TEXT_MAX = 3 * INT64_TEXT_MAX + 3 };
 
 /* What invalidate.lua compares an entry with. */
 static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_event *event)
@@ -159,6 +159,8 @@ static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_even
     if (event->v == 0)
         return SLICE("");
     int len = snprintf(text, LEFT_TEXT_MAX, "%lld %lld", (long long)event->v, (long long)event->updated_at_ms);
+    if (event->life > 0)
+        len += snprintf(text + len, LEFT_TEXT_MAX - (size_t)len, " %lld", (long long)event->life);
     return (struct slice){.data = text, .len = (size_t)len};
 }
 

@@ -232,6 +232,7 @@ static struct cache_trace flight_trace(const struct flight *flight)
     struct cache_trace trace = {.source = flight->source, .stored = state->filled, .ttl_ms = -1};
     if (state->filled || state->found)
         trace_date(&trace, flight->at_ms, flight->kind->ttl_ms(flight));
+    trace.unseen = state->found && trust_is_unseen(flight->cache->trust);
     return trace;
 }
 

@@ -4,6 +4,8 @@
  *
  * A page's key holds a hash over all that makes the query: limit, order, filter and the place it begins after.
  * Two queries may have the same 64 bits, so the page itself repeats the query and is a miss if that differs (page.h).
+ *
+ * An epoch has 19 digits and stands in every key, so its text is kept from key to key.
  */
 #include "cache/keys.h"
 
@@ -21,12 +23,25 @@ static void key_add(struct key *key, struct slice part)
     key->text[key->len] = '\0';
 }
 
+static struct slice epoch_text(int64_t epoch)
+{
+    static _Thread_local struct {
+        int64_t epoch;
+        struct slice text;
+        char room[INT64_TEXT_MAX + 1];
+    } last;
+    if (last.epoch != epoch || !last.text.data) {
+        last.epoch = epoch;
+        last.text = slice_of_int64(last.room, epoch);
+    }
+    return last.text;
+}
+
 static void key_begin(struct key *key, struct slice kind, int64_t epoch)
 {
     key->len = 0;
     key_add(key, kind);
-    char text[INT64_TEXT_MAX + 1];
-    key_add(key, slice_of_int64(text, epoch));
+    key_add(key, epoch_text(epoch));
 }
 
 static void key_of_list(struct key *key, int64_t epoch, struct slice name)
@@ -64,6 +79,11 @@ struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query 
                              (int)query->done, query->after.created_at_ms, query->after.id)
                   : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
     return (struct slice){text, (size_t)len};
+}
+
+void key_of_beat(struct key *key, int64_t epoch)
+{
+    key_of_list(key, epoch, SLICE("beat"));
 }
 
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query)

@@ -52,6 +52,8 @@ static void list_answer(struct cache_list *list, const struct cache_page_answer 
                                               [CACHE_REQUEST] = STAT_LIST_REQUEST,
                                               [CACHE_BYPASS] = STAT_LIST_BYPASS};
     cache_count(list->reader.cache, stats[answer->trace.source]);
+    if (answer->trace.unseen)
+        cache_count(list->reader.cache, STAT_HIT_UNSEEN);
     list->done(list->ctx, answer);
 }
 
@@ -235,8 +237,9 @@ static void list_found(struct cache_list *list, const struct cached_page *cached
 {
     struct cache_page_answer answer = {.status = STATUS_OK, .page = &cached->page};
     answer.trace.source = CACHE_HIT;
+    answer.trace.unseen = trust_is_unseen(list->reader.cache->trust);
     trace_date(&answer.trace, cached->at_ms, page_ttl_ms(list->reader.cache, cached->page.etag, cached->at_ms));
-    if (!demand_fits(&list->demand, &answer.trace, 0)) {
+    if (!demand_fits(&list->demand, &answer.trace, NULL)) {
         list_miss(list, true);
         return;
     }

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libcache.a
 CACHE_LIBS = -lm
 libcache_a_SOURCES = \
+	src/cache/beat.c src/cache/beat.h \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c src/cache/change.h \
 	src/cache/doubt.c src/cache/doubt.h \
@@ -18,6 +19,7 @@ libcache_a_SOURCES = \
 	src/cache/outbox.c src/cache/outbox.h \
 	src/cache/page.c src/cache/page.h \
 	src/cache/reader.c src/cache/reader.h \
+	src/cache/record.c src/cache/record.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c src/cache/todo_read.h \
 	src/cache/trust.c src/cache/trust.h \
@@ -31,6 +33,7 @@ nodist_libcache_a_SOURCES = src/cache/scripts_embedded.h
 
 CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
+	src/cache/scripts/beat.lua \
 	src/cache/scripts/clear.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \

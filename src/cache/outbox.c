@@ -8,10 +8,10 @@
  * A record is one writer's fence on one id, under the writer's token. To bring it to Redis is that writer's own
  * protocol, done late: an open record becomes its fence, with what is left of its time, and a closed one its unfence.
  * An open record past its deadline counts as closed once store_barrier() has shown that its write is visible or never
- * will be (doubt.c tells why the deadline alone is not enough). There is one exception: a worker that was frozen before
- * its store call may go on. It commits, closes the record and answers, and a reader may have filled the old value after
- * the unfence of this drain. So a removal names the record as it was listed, and the record that was closed meanwhile
- * stays for the next drain.
+ * will be (doubt.c tells why the deadline alone is not enough). As a rule its worker died. But the worker may have been
+ * frozen, and may go on: it commits, closes the record and answers. A reader may have filled the old value after the
+ * unfence of this drain. So a removal names the record as it was listed, and the record that was closed meanwhile stays
+ * for the next drain.
  *
  * Every worker drains, and draining twice does no harm. A worker may fence from an old listing what another has already
  * unfenced; then that mark stays until doubt.c removes it, and readers bypass the cache until then: slower, never
@@ -51,20 +51,21 @@ struct outbox {
     const struct cache_options *options;
     struct store_fence fences[DRAIN_MAX];
     size_t count;
-    size_t closed_count;  /* of fences, moved to the front */
+    size_t closed_count;     /* of fences, moved to the front */
+    bool has_barrier;        /* open records past their deadline count as closed */
+    int64_t listed_at_ms;    /* wall time */
+    struct store_fence last; /* of the page, as listed: the next page begins behind it */
+    bool is_first_page;
     size_t changed_count; /* of those: put again since they were listed, so they stay */
     bool is_changed;      /* a record of any page */
-    bool is_first_page;
-    struct store_fence last; /* of the page, as listed: the next page begins behind it */
-    bool has_barrier;        /* open records past their deadline count as closed */
-    int64_t listed_at_ms;
-    struct redis *redis; /* these two: of the drain under way */
+    struct redis *redis;  /* these two: of the drain under way */
     int64_t epoch;
     bool is_draining;
     bool is_cut;         /* that connection is gone, or is not trusted any more */
     unsigned calls_left; /* fences and unfences without an outcome */
     bool is_refused;     /* one of them */
     bool has_news;       /* since the drain began */
+    bool has_removed;    /* since the last drain began */
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
@@ -119,6 +120,7 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
     if (status == STATUS_OK) {
         size_t removed_count = outbox->closed_count - outbox->changed_count;
         outbox->is_changed |= outbox->changed_count > 0;
+        outbox->has_removed |= removed_count > 0;
         stats_add(outbox->options->stats, STAT_OUTBOX_DRAINED, removed_count);
         log_info(NULL, "outbox_drained", "records=%zu changed=%zu", removed_count, outbox->changed_count);
     } else {
@@ -262,6 +264,7 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
     bug_unless(!outbox->is_draining, "two drains at once");
     outbox->is_draining = true;
     outbox->is_cut = false;
+    outbox->has_removed = false;
     outbox->done = done;
     outbox->ctx = ctx;
     outbox->redis = redis;
@@ -274,6 +277,11 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
 void outbox_cut(struct outbox *outbox)
 {
     outbox->is_cut = true;
+}
+
+bool outbox_has_removed(const struct outbox *outbox)
+{
+    return outbox->has_removed;
 }
 
 bool outbox_is_idle(const struct outbox *outbox)

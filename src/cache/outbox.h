@@ -31,6 +31,9 @@ void outbox_free(struct outbox *outbox);
 
 /* Takes the outbox's records to this Redis, under this epoch. One drain at a time. */
 void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, outbox_drained_cb done, void *ctx);
+
+/* Whether the last drain removed records, which are traces of others' writes. */
+bool outbox_has_removed(const struct outbox *outbox);
 bool outbox_is_idle(const struct outbox *outbox);
 
 /* Redis was lost, or is another one now: a drain under way removes nothing and ends DRAIN_UNFINISHED. */

@@ -6,9 +6,13 @@
  * may come after trust was given. It must not believe that answer: what Redis had at the question may be of an older
  * epoch, or may lack what the outbox has brought since. So each read takes a hold on the trust when it begins.
  *
- * An entry of an older version than the reader has seen cannot exist as long as Redis stays the same. After an outage
- * it can, until the outbox is drained. So least_v is checked on every answer but one: what the store said to this very
- * reader. A reader whose demand is not met asks the store directly (todo_read.c).
+ * An entry of an older state than the reader has seen cannot exist as long as Redis stays the same. After an outage it
+ * can, until the outbox is drained. So the least state is checked on every answer but one: what the store said to this
+ * very reader. A reader whose demand is not met asks the store directly (todo_read.c).
+ *
+ * An entry of another life may be older or newer than the reader's. It does not meet the demand, and the store decides:
+ * a reader of a deleted life is shown its successor, which begins at v 1 again. If the store is away then, the reader
+ * gets an error rather than a life that may be the older one.
  *
  * The monotonic clock is read only if the settings ask for Server-Timing.
  */
@@ -29,13 +33,13 @@ bool reader_may_trust(const struct cache_reader *reader)
     return trust_holds(reader->cache->trust, reader->hold);
 }
 
-bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, int64_t v)
+bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, const struct todo *todo)
 {
     if (demand->from_store)
         return false;
     if (demand->max_age_ms >= 0 && trace->age_ms > demand->max_age_ms)
         return false;
-    return trace->ttl_ms >= demand->min_fresh_ms && v >= demand->least_v;
+    return trace->ttl_ms >= demand->min_fresh_ms && todo_version_is_met(&demand->least, todo);
 }
 
 void trace_date(struct cache_trace *trace, int64_t at_ms, int64_t ttl_ms)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/todo_version.h"
 #include "cache/trust.h"
 
 struct cache;
@@ -18,8 +19,8 @@ struct cache_demand {
     bool from_store;     /* take nothing from Redis */
     bool only_if_cached; /* take nothing from the store: STATUS_MISMATCH if Redis has nothing that fits; both: always */
     int64_t max_age_ms;  /* entries not older than this; -1: any */
-    int64_t min_fresh_ms; /* entries that have so much of their lifetime ahead */
-    int64_t least_v;      /* a todo of this version or a newer one; 0: any */
+    int64_t min_fresh_ms;      /* entries that have so much of their lifetime ahead */
+    struct todo_version least; /* this state of the todo or a newer one; all zero: any */
 };
 
 enum cache_source {
@@ -35,6 +36,7 @@ struct cache_trace {
     bool stored;                /* the answer is in the cache now */
     bool collapsed;             /* it came from another request's flight */
     bool stale;                 /* past its end, and answered because the store is away */
+    bool unseen;                /* a hit, and the last good look at the store is too long ago */
     int64_t age_ms;             /* since the store was read */
     int64_t ttl_ms;             /* the rest of the entry's lifetime; -1: not in the cache */
     int64_t redis_us, store_us; /* that the answer took in either; -1: not asked */
@@ -55,8 +57,8 @@ void reader_init(struct cache_reader *reader, struct cache *cache);
 /* Whether Redis' answer to the reader's question may be believed: it has been trusted since the read began. */
 bool reader_may_trust(const struct cache_reader *reader);
 
-/* Whether an answer with this age and ttl will do; v is the todo's, 0 for "there is none" and for pages. */
-bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, int64_t v);
+/* Whether an answer with this age and ttl will do; todo NULL: "there is none", and pages. */
+bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, const struct todo *todo);
 
 /* The times of an answer that was read from the store at at_ms; ttl_ms is its whole lifetime. */
 void trace_date(struct cache_trace *trace, int64_t at_ms, int64_t ttl_ms);

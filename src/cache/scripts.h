@@ -13,6 +13,7 @@
 
 enum script {
     SCRIPT_ACQUIRE,
+    SCRIPT_BEAT,
     SCRIPT_CLEAR,
     SCRIPT_FENCE,
     SCRIPT_FILL,

@@ -42,6 +42,8 @@ struct todo_flight {
 
 static void count_read(struct cache *cache, const struct cache_answer *answer)
 {
+    if (answer->trace.unseen)
+        cache_count(cache, STAT_HIT_UNSEEN);
     static const enum stat_counter stats[] = {
         [CACHE_HIT] = STAT_HIT, [CACHE_MISS] = STAT_MISS, [CACHE_REQUEST] = STAT_REQUEST, [CACHE_BYPASS] = STAT_BYPASS};
     bool is_negative_hit = answer->trace.source == CACHE_HIT && answer->status == STATUS_NOT_FOUND;
@@ -183,10 +185,9 @@ static void todo_deliver(struct flight *flight, struct cache_reader *reader, con
     bool is_value = flight->status == STATUS_OK || flight->status == STATUS_NOT_FOUND;
     if (flight->status == STATUS_OK)
         answer.todo = &self->entry.todo;
-    int64_t v = answer.todo ? answer.todo->v : 0;
     if (!is_value)
         get_last_resort(get, flight->status, &flight->error);
-    else if (!flight->is_direct && v < get->demand.least_v)
+    else if (!flight->is_direct && !todo_version_is_met(&get->demand.least, answer.todo))
         get_direct(get);
     else
         get_answer(get, &answer);
@@ -222,12 +223,12 @@ static void on_last_resort(void *ctx, const struct redis_reply *reply)
     struct cache *cache = get->reader.cache;
     struct entry entry;
     if (!reply || !trust_is_given(cache->trust) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND ||
-        entry.negative || entry.todo.v < get->demand.least_v) {
+        entry.negative || !todo_version_is_met(&get->demand.least, &entry.todo)) {
         get_fail(get);
         return;
     }
     struct cache_answer answer = {.status = STATUS_OK, .todo = &entry.todo};
-    answer.trace = (struct cache_trace){.source = CACHE_HIT, .stale = true};
+    answer.trace = (struct cache_trace){.source = CACHE_HIT, .stale = true, .unseen = trust_is_unseen(cache->trust)};
     trace_date(&answer.trace, entry.at_ms, lifetime_ms(cache->options.settings, false, get->id, entry.at_ms).hard_ms);
     trace_time(&answer.trace, &get->reader, -1);
     cache_count(cache, STAT_STALE);
@@ -310,10 +311,10 @@ static void get_hit(struct cache_get *get, const struct entry *entry, const stru
 static void get_found(struct cache_get *get, const struct entry *entry)
 {
     struct lifetime lifetime = lifetime_ms(get->reader.cache->options.settings, entry->negative, get->id, entry->at_ms);
-    struct cache_trace trace = {.source = CACHE_HIT};
+    struct cache_trace trace = {.source = CACHE_HIT, .unseen = trust_is_unseen(get->reader.cache->trust)};
     trace_date(&trace, entry->at_ms, lifetime.hard_ms);
     bool is_over = trace.age_ms >= lifetime.hard_ms;
-    if (!is_over && demand_fits(&get->demand, &trace, entry->negative ? 0 : entry->todo.v))
+    if (!is_over && demand_fits(&get->demand, &trace, entry->negative ? NULL : &entry->todo))
         get_hit(get, entry, &lifetime, &trace);
     else if (get_ends_here(get))
         return;

@@ -2,8 +2,8 @@
 /*
  * Which Redis is this, and may its entries be believed?
  *
- *   connected -> INFO -> compare with the store's record -> drain the outbox -> trusted
- *                              \--another identity--> the record's epoch moves on, in one operation
+ *   connected -> INFO -> compare with the store's record -> compare the beats -> drain the outbox -> trusted
+ *                              \--another identity, or an earlier beat--> the record's epoch moves on, in one operation
  *
  * The danger: a Redis that was restarted from old data, or a replica promoted without the last deletes, holds entries
  * that writes have made old. Such a Redis has another identity (identity.c). The store remembers the identity that the
@@ -13,9 +13,16 @@
  * Until a worker knows the epoch, it reads from the store and sends its writes' fences to the outbox. The outbox holds
  * the invalidations that Redis missed while it was away, so it is drained before the first read is trusted.
  *
- * Once a second the record is read again. If the epoch has moved on and names another Redis, this worker drops its
- * connection and connects anew, because the address may lead elsewhere by now. If it names the same one, the worker
- * only learns the new epoch. If the store is away at that moment, nothing changes and hits go on.
+ * The store may be another one, too: restored from a backup, or a copy. Then its beat is earlier than one that Redis or
+ * this worker has seen (beat.c), and the epoch moves on as well.
+ *
+ * Once a second the record is read again: a look. If the epoch has moved on and names another Redis, this worker drops
+ * its connection and connects anew, because the address may lead elsewhere by now. If it names the same one, the worker
+ * only learns the new epoch. A look is good when the outbox is drained after it.
+ *
+ * If the store is away, hits go on: no worker can write to it. But it may be away for this worker alone, while others
+ * write and leave their invalidations in the outbox. This worker can't tell. So it says so with each hit from
+ * UNSEEN_MS after its last good look on, and hits_without_store_s bounds how long it trusts Redis then.
  *
  * Once a second Redis is asked for its identity again, because a primary can be made a replica without its clients
  * being told. This question also finds a connection whose other end is gone.
@@ -29,17 +36,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/identity.h"
+#include "cache/record.h"
 
-enum { SWAP_TRIES = 5, DRAINS_MAX = 5 };
+enum { DRAINS_MAX = 5, SETTLES_MAX = 3, UNSEEN_MS = 2000 };
 
 enum trust_state {
     TRUST_DOWN,     /* no connection */
     TRUST_ASKING,   /* INFO is under way */
-    TRUST_CHECKING, /* the store's record is being read, or moved on */
+    TRUST_CHECKING, /* the store's record is being read, moved on, compared */
     TRUST_DRAINING, /* the outbox goes first */
     TRUST_FAILED,   /* the store was away, or Redis refused: asked again at the next tend */
     TRUST_GIVEN,
@@ -53,23 +60,18 @@ struct trust {
     uint64_t period; /* begins at 1, counts withdrawals */
     int64_t epoch;
     char run_id[STORE_RUN_ID_MAX + 1];
-    struct store_meta meta; /* of the job */
-    bool moved;
-    unsigned drains_left; /* writes that end meanwhile make it drain again, but not for ever */
-    bool was_logged;      /* this failure is in the log */
-    struct pool_job job;
-    bool job_runs;
+    struct record *record;
+    int64_t
+        drain_read_at_ms;  /* when the record was read before the drain that runs; on the loop's clock, as the next */
+    int64_t seen_at_ms;    /* when the last good look began */
+    bool is_unseen;        /* that was too long ago */
+    unsigned settles_left; /* at the end: tries for a last beat */
+    unsigned drains_left;  /* writes that end meanwhile make it drain again, but not for ever */
+    bool was_logged;       /* this failure is in the log */
 };
 
 static void trust_ask(struct trust *trust);
 static void trust_drain(struct trust *trust);
-
-static void trust_run(struct trust *trust, pool_work_fn work, pool_done_cb done)
-{
-    trust->job_runs = true;
-    trust->job = (struct pool_job){.lane = POOL_CARE, .work = work, .done = done};
-    pool_run(trust->options->pool, &trust->job);
-}
 
 /* The one place where trust ends. */
 static void trust_withdraw(struct trust *trust, enum trust_state state)
@@ -77,6 +79,27 @@ static void trust_withdraw(struct trust *trust, enum trust_state state)
     trust->state = state;
     trust->period++;
     outbox_cut(trust->outbox);
+}
+
+/* ---- Drains ---- */
+
+/* A look is good when the outbox is drained after it. Removed records are from writes whose workers may be gone. */
+static void trust_note_drained(struct trust *trust, enum drain_result result)
+{
+    if (outbox_has_removed(trust->outbox))
+        record_note_write(trust->record);
+    if (result != DRAIN_DONE)
+        return;
+    trust->seen_at_ms = trust->drain_read_at_ms;
+    if (trust->is_unseen)
+        log_info(NULL, "store_seen", "epoch=%lld", (long long)trust->epoch);
+    trust->is_unseen = false;
+}
+
+static void trust_begin_drain(struct trust *trust, outbox_drained_cb done)
+{
+    trust->drain_read_at_ms = record_read_at_ms(trust->record);
+    outbox_drain(trust->outbox, trust->redis, trust->epoch, done, trust);
 }
 
 /* ---- Trusted at last ---- */
@@ -102,6 +125,7 @@ static void on_drained(void *ctx, enum drain_result result)
     struct trust *trust = ctx;
     if (trust->state != TRUST_DRAINING)
         return; /* the connection was lost meanwhile */
+    trust_note_drained(trust, result);
     if (result == DRAIN_DONE && outbox_has_news(trust->outbox) && trust->drains_left > 0)
         trust_drain(trust);
     else if (result == DRAIN_DONE)
@@ -115,54 +139,23 @@ static void trust_drain(struct trust *trust)
     trust->state = TRUST_DRAINING;
     trust->drains_left--;
     if (outbox_is_idle(trust->outbox))
-        outbox_drain(trust->outbox, trust->redis, trust->epoch, on_drained, trust);
+        trust_begin_drain(trust, on_drained);
     else
         trust_fail(trust, "an earlier drain is still under way");
 }
 
 /* ---- The store's record ---- */
 
-/* pool thread */
-static enum status check_work(struct pool_job *job, struct error *error)
+static void on_checked(void *ctx, enum record_outcome outcome, const char *reason)
 {
-    struct trust *trust = container_of(job, struct trust, job);
-    struct store *store = trust->options->store;
-    trust->moved = false;
-    for (int i = 0; i < SWAP_TRIES; i++) {
-        enum status status = store_meta_get(store, &trust->meta, error);
-        if (status != STATUS_OK)
-            return status;
-        if (trust->meta.epoch > 0 && strcmp(trust->meta.cache_run_id, trust->run_id) == 0)
-            return STATUS_OK;
-        struct store_meta next = {.epoch = trust->meta.epoch + 1};
-        memcpy(next.cache_run_id, trust->run_id, sizeof(next.cache_run_id));
-        status = store_meta_swap(store, trust->meta.epoch, &next, &trust->moved, error);
-        if (status != STATUS_OK)
-            return status;
-        if (trust->moved) {
-            trust->meta = next;
-            return STATUS_OK;
-        }
-    }
-    return error_set(error, STATUS_BUSY, "the epoch was moved on by others %d times in a row", SWAP_TRIES);
-}
-
-static void on_checked(struct pool_job *job, enum status status, const struct error *error)
-{
-    struct trust *trust = container_of(job, struct trust, job);
-    trust->job_runs = false;
-    if (trust->state != TRUST_CHECKING)
+    struct trust *trust = ctx;
+    if (trust->state != TRUST_CHECKING || outcome == RECORD_LOST)
         return; /* the connection was lost meanwhile */
-    if (status != STATUS_OK) {
-        trust_fail(trust, error->text);
+    if (outcome != RECORD_GOOD) {
+        trust_fail(trust, reason);
         return;
     }
-    if (trust->moved) {
-        stats_add(trust->options->stats, STAT_EPOCH_MOVED, 1);
-        log_warn(NULL, "epoch_moved", "epoch=%lld run_id=%s reason=\"the entries belong to another Redis\"",
-                 (long long)trust->meta.epoch, trust->run_id);
-    }
-    trust->epoch = trust->meta.epoch;
+    trust->epoch = record_meta(trust->record)->epoch;
     trust->drains_left = DRAINS_MAX;
     trust_drain(trust);
 }
@@ -180,13 +173,13 @@ static void on_info(void *ctx, const struct redis_reply *reply)
         redis_drop(trust->redis, identity.flaw);
         return;
     }
-    if (trust->job_runs) {
+    if (record_is_busy(trust->record)) {
         trust_fail(trust, "an earlier check is still under way");
         return;
     }
-    memcpy(trust->run_id, identity.id, sizeof(identity.id)); /* not before: that job reads it */
+    memcpy(trust->run_id, identity.id, sizeof(identity.id));
     trust->state = TRUST_CHECKING;
-    trust_run(trust, check_work, on_checked);
+    record_check(trust->record, trust->redis, trust->run_id, on_checked);
 }
 
 static void info_send(struct trust *trust, redis_reply_cb on_reply)
@@ -212,36 +205,53 @@ static void on_down(void *ctx)
 
 /* ---- Once a second ---- */
 
-/* pool thread */
-static enum status peek_work(struct pool_job *job, struct error *error)
-{
-    struct trust *trust = container_of(job, struct trust, job);
-    return store_meta_get(trust->options->store, &trust->meta, error);
-}
-
 static void on_tend_drained(void *ctx, enum drain_result result)
 {
+    struct trust *trust = ctx;
     if (result == DRAIN_REFUSED)
-        trust_report_refusal(ctx, "it refuses an invalidation");
+        trust_report_refusal(trust, "it refuses an invalidation");
+    if (trust->state == TRUST_GIVEN)
+        trust_note_drained(trust, result);
 }
 
-static void on_peeked(struct pool_job *job, enum status status, const struct error *error)
+/* The record is of another epoch, or of an earlier state of the store. */
+static void trust_turn_away(struct trust *trust)
 {
-    struct trust *trust = container_of(job, struct trust, job);
-    (void)error;
-    trust->job_runs = false;
-    if (status != STATUS_OK || trust->state != TRUST_GIVEN)
+    const struct store_meta *meta = record_meta(trust->record);
+    log_info(NULL, "epoch_changed", "from=%lld to=%lld", (long long)trust->epoch, (long long)meta->epoch);
+    if (meta->epoch == 0 || strcmp(meta->cache_run_id, trust->run_id) == 0)
+        trust_ask(trust);
+    else
+        redis_drop(trust->redis, "the cache is in another Redis now");
+}
+
+static void on_looked(void *ctx, enum record_outcome outcome, const char *reason)
+{
+    struct trust *trust = ctx;
+    if (trust->state != TRUST_GIVEN)
         return;
-    if (trust->meta.epoch != trust->epoch) {
-        log_info(NULL, "epoch_changed", "from=%lld to=%lld", (long long)trust->epoch, (long long)trust->meta.epoch);
-        if (strcmp(trust->meta.cache_run_id, trust->run_id) == 0)
-            trust_ask(trust);
-        else
-            redis_drop(trust->redis, "the cache is in another Redis now");
+    if (outcome == RECORD_CHANGED)
+        trust_turn_away(trust);
+    else if (outcome == RECORD_REFUSED)
+        trust_report_refusal(trust, reason);
+    else if (outcome == RECORD_GOOD && outbox_is_idle(trust->outbox))
+        trust_begin_drain(trust, on_tend_drained);
+}
+
+/* hits_without_store_s counts from the last good look. */
+static void trust_watch_store(struct trust *trust)
+{
+    int64_t unseen_ms = events_now_ms(trust->options->events) - trust->seen_at_ms;
+    int64_t most_ms = trust->options->settings->hits_without_store_s * 1000;
+    if (unseen_ms <= UNSEEN_MS)
         return;
-    }
-    if (outbox_is_idle(trust->outbox))
-        outbox_drain(trust->outbox, trust->redis, trust->epoch, on_tend_drained, trust);
+    if (!trust->is_unseen)
+        log_warn(NULL, "store_unseen", "for_ms=%lld action=\"hits go on; other workers may write unnoticed\"",
+                 (long long)unseen_ms);
+    trust->is_unseen = true;
+    stats_add(trust->options->stats, STAT_STORE_UNSEEN, 1);
+    if (most_ms > 0 && unseen_ms > most_ms)
+        trust_report_refusal(trust, "the store was not seen for longer than hits_without_store_s");
 }
 
 static void on_info_again(void *ctx, const struct redis_reply *reply)
@@ -260,11 +270,13 @@ static void on_info_again(void *ctx, const struct redis_reply *reply)
 void trust_tend(struct trust *trust)
 {
     if (trust->state == TRUST_GIVEN)
+        trust_watch_store(trust);
+    if (trust->state == TRUST_GIVEN)
         info_send(trust, on_info_again);
-    if (trust->job_runs)
+    if (record_is_busy(trust->record))
         return;
     if (trust->state == TRUST_GIVEN)
-        trust_run(trust, peek_work, on_peeked);
+        record_look(trust->record, trust->redis, on_looked);
     else if (trust->state == TRUST_FAILED && redis_is_up(trust->redis))
         trust_ask(trust);
 }
@@ -274,6 +286,27 @@ void trust_tend(struct trust *trust)
 bool trust_is_given(const struct trust *trust)
 {
     return trust->state == TRUST_GIVEN;
+}
+
+bool trust_is_unseen(const struct trust *trust)
+{
+    return trust->is_unseen;
+}
+
+void trust_note_write(struct trust *trust)
+{
+    record_note_write(trust->record);
+}
+
+bool trust_settle(struct trust *trust)
+{
+    if (record_is_busy(trust->record))
+        return false;
+    if (!record_beat_is_due(trust->record) || trust->state != TRUST_GIVEN || trust->settles_left == 0)
+        return true;
+    trust->settles_left--;
+    record_look(trust->record, trust->redis, on_looked);
+    return false;
 }
 
 int64_t trust_epoch(const struct trust *trust)
@@ -328,6 +361,8 @@ enum status trust_new(struct trust **out, const struct cache_options *options, s
     trust->options = options;
     trust->outbox = outbox;
     trust->period = 1;
+    trust->settles_left = SETTLES_MAX;
+    trust->record = record_new(options, trust);
     struct redis_options redis_options = {
         .events = options->events,
         .stats = options->stats,
@@ -346,7 +381,7 @@ enum status trust_new(struct trust **out, const struct cache_options *options, s
     if (status == STATUS_OK)
         *out = trust;
     else
-        free(trust);
+        trust_free(trust);
     return status;
 }
 
@@ -355,6 +390,6 @@ void trust_free(struct trust *trust)
     if (!trust)
         return;
     redis_free(trust->redis);
-    bug_unless(!trust->job_runs, "the trust is freed while a job of its runs");
+    record_free(trust->record);
     free(trust);
 }

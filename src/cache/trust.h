@@ -54,7 +54,16 @@ bool trust_is_coming(const struct trust *trust);
  */
 void trust_report_refusal(struct trust *trust, const char *reason);
 
-/* Once a second: has the epoch moved on, is this Redis still the same? Drains the outbox, too. */
+/* Once a second: has the epoch moved on, are Redis and store still the same? Drains the outbox, too. */
 void trust_tend(struct trust *trust);
+
+/* The last good look at the store is more than 2 s ago: hits may lack what other workers wrote since. */
+bool trust_is_unseen(const struct trust *trust);
+
+/* This process has written to the store, or has taken others' writes to Redis: the store's beat is due (beat.h). */
+void trust_note_write(struct trust *trust);
+
+/* Before the end: whether no beat is due, or can be made. If false, one is under way: ask again. */
+bool trust_settle(struct trust *trust);
 
 #endif

@@ -211,6 +211,8 @@ static void count_outcome(struct cache *cache, enum status status)
 static void note_outcome(struct write_flow *flow, enum status status, const struct error *error)
 {
     count_outcome(flow->cache, status);
+    if (write_store_may_have_written(&flow->store, status))
+        trust_note_write(flow->cache->trust);
     flow->status = status;
     if (error)
         flow->error = *error;

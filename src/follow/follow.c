@@ -18,7 +18,7 @@
  * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers
  * that may have read before it. So an entry that a change meets is not older than the change before. If it has the v
  * and updated_at that this change made, and the change made both new, it was read after the change. So the entries of
- * own writes stay.
+ * own writes stay. An insert also tells its life, which the entry must have then: two lives may share v and time.
  *
  * Why the pause. A change may overtake its own writer's publish on the way to Redis, which would then be refused. So
  * changes wait for PAUSE_MS, unless they come in so fast that they are late already.
@@ -186,6 +186,7 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
         follow_fail(follow, "Redis did not take what others changed");
         return;
     }
+    cache_note_write(follow->cache);
     stats_add(follow->options.stats, STAT_FOLLOW_KEPT, (uint64_t)kept_count);
     stats_add(follow->options.stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - (uint64_t)kept_count);
     if (!follow_may_go_on(follow)) {

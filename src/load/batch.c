@@ -10,9 +10,8 @@
  * without, as if rows were written one by one.
  *
  * A batch with an unknown outcome is sent again. In INSERT mode its rows may then be in the store already. Such a row
- * is no duplicate: if the stored todo equals ours in every field, the store holds our row, and it does not matter which
- * attempt wrote it. If a client has changed it in between, the row counts as a duplicate although it was written. Then
- * the count is wrong, but the data are right.
+ * is no duplicate: each row gets a life of its own here, and a stored todo with this life is our row, whichever attempt
+ * wrote it, and whatever clients have made of it since. No file gives a life: an imported todo begins a new one.
  *
  * Does not: decide when to send, retry, or count; that is load.c.
  */
@@ -21,6 +20,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 
 static struct slice batch_keep(struct batch *batch, const struct intake *intake, struct slice raw)
 {
@@ -32,6 +32,7 @@ static bool batch_add(struct batch *batch, const struct intake *intake, const st
 {
     struct todo *todo = &batch->todos[batch->count];
     *todo = row->todo;
+    todo->life = life_new();
     /* the set borrows the id, so it gets the copy in the batch; made-up ids are unique */
     if (!intake->reader->ids_unique && !id_set_add(&batch->id_set, todo->id))
         return false;
@@ -89,7 +90,7 @@ static enum status batch_find_own(struct batch *batch, struct store *store, stru
         struct todo stored;
         arena_reset(&arena);
         status = store_get(store, batch->ids[i], &arena, &stored, error);
-        if (status == STATUS_OK && todo_equal(&batch->todos[i], &stored))
+        if (status == STATUS_OK && stored.life == batch->todos[i].life)
             batch->results[i] = STATUS_OK;
         if (status == STATUS_NOT_FOUND)
             status = STATUS_OK; /* deleted since: EXISTS only says that it was there */

@@ -137,10 +137,15 @@ static void guard_on_prepared(struct pool_job *job, enum status status, const st
     events->timer_start(guard->wait, 0);
 }
 
+/* The last batches are due a beat of the store. */
 static void guard_on_finished(void *ctx)
 {
     static const struct error no_error;
-    guard_answer(ctx, STATUS_OK, &no_error);
+    struct guard *guard = ctx;
+    if (!guard->options.cache || cache_settle(guard->options.cache))
+        guard_answer(guard, STATUS_OK, &no_error);
+    else
+        guard->options.events->timer_start(guard->wait, CACHE_LOOK_MS);
 }
 
 struct guard *guard_new(const struct guard_options *options)

@@ -8,7 +8,7 @@
  *   done         else completed; false if there is none. A boolean; in CSV true, false, 1, 0, yes or no.
  *   created_at   RFC 3339 text or a date; the time of the load if there is none.
  *   updated_at   likewise; created_at if there is none.
- *   v            ignored without a note: an imported todo begins its life here, with v 1.
+ *   v, life      ignored without a note: an imported todo begins its life here, with v 1. batch.c names the life.
  *
  * Any other field of TODO_FIELDS (base/todo.h) is taken by its own name, and has its default if there is no such
  * member.
@@ -221,7 +221,7 @@ static enum status row_finish_field(struct row_maker *maker, enum todo_field fie
     case TODO_TYPE_FLAG:
         return row_finish_flag(value, field, member, error);
     case TODO_TYPE_INTEGER:
-        break; /* v is the only one, and is hidden */
+        break; /* v and life are the only ones, and are hidden */
     case TODO_TYPE_TIME:
         return row_finish_time(value, field, member, error);
     }

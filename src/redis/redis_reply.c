@@ -3,8 +3,8 @@
  * Replies in an arena, and access to them.
  *
  * A hit's reply is an array of some twenty strings. hiredis' own functions allocate two pieces of memory for each and
- * free them a moment later. Here they are cut from an arena, which its owner resets when the callback has returned. The
- * struct is hiredis' own, because its code looks into replies too.
+ * free them a moment later. Here a string and its text are one piece of an arena, which its owner resets when the
+ * callback has returned. The struct is hiredis' own, because its code looks into replies too.
  *
  * A reply that no command awaits ends the connection: hiredis would end the process over it. An error is let through,
  * because that is how Redis says that it has too many clients.
@@ -19,12 +19,13 @@
 
 /* ---- What hiredis' reader calls; NULL ends the connection. ---- */
 
-static void *reply_new(const redisReadTask *task, int type)
+/* With room for text_bytes behind the struct. */
+static redisReply *reply_make(const redisReadTask *task, int type, size_t text_bytes)
 {
     struct reply_room *room = task->privdata;
     if (!task->parent && *room->awaited == 0 && type != REDIS_REPLY_ERROR)
         return NULL;
-    redisReply *reply = arena_alloc(&room->arena, sizeof(*reply));
+    redisReply *reply = arena_alloc(&room->arena, sizeof(*reply) + text_bytes);
     *reply = (redisReply){.type = type};
     if (task->parent) {
         redisReply *parent = task->parent->obj;
@@ -35,19 +36,20 @@ static void *reply_new(const redisReadTask *task, int type)
 
 static void *reply_new_string(const redisReadTask *task, char *text, size_t len)
 {
-    struct reply_room *room = task->privdata;
-    redisReply *reply = reply_new(task, task->type);
+    redisReply *reply = reply_make(task, task->type, len + 1);
     if (!reply)
         return NULL;
-    reply->str = (char *)arena_copy(&room->arena, (struct slice){text, len}).data;
+    reply->str = (char *)(reply + 1);
     reply->len = len;
+    memcpy(reply->str, text, len);
+    reply->str[len] = '\0';
     return reply;
 }
 
 static void *reply_new_array(const redisReadTask *task, int count)
 {
     struct reply_room *room = task->privdata;
-    redisReply *reply = reply_new(task, REDIS_REPLY_ARRAY);
+    redisReply *reply = reply_make(task, REDIS_REPLY_ARRAY, 0);
     if (!reply)
         return NULL;
     if (count > 0) {
@@ -60,7 +62,7 @@ static void *reply_new_array(const redisReadTask *task, int count)
 
 static void *reply_new_integer(const redisReadTask *task, long long value)
 {
-    redisReply *reply = reply_new(task, REDIS_REPLY_INTEGER);
+    redisReply *reply = reply_make(task, REDIS_REPLY_INTEGER, 0);
     if (reply)
         reply->integer = value;
     return reply;
@@ -68,7 +70,7 @@ static void *reply_new_integer(const redisReadTask *task, long long value)
 
 static void *reply_new_nil(const redisReadTask *task)
 {
-    return reply_new(task, REDIS_REPLY_NIL);
+    return reply_make(task, REDIS_REPLY_NIL, 0);
 }
 
 /* All at once, when the arena is reset. */

@@ -146,9 +146,11 @@ static enum status server_open(struct server *server, struct error *error)
     return server_open_backend(server, error);
 }
 
+/* The store gets the beat of the last writes at the very end. */
 static bool server_is_done(const struct server *server)
 {
-    return listener_connection_count(server->listener) == 0 && backend_is_idle(&server->backend);
+    return listener_connection_count(server->listener) == 0 && backend_is_idle(&server->backend) &&
+           cache_settle(server->backend.cache);
 }
 
 static void on_drain_tick(void *ctx)

@@ -6,10 +6,12 @@
  *   of another request            STATUS_MISMATCH (422): a key is for one request
  *   ended                         STATUS_EXISTS: the first answer is the answer to all of them
  *   running, before its deadline  STATUS_BUSY (409): a worker is at it
- *   running, past its deadline    its worker has died: take the request over, with its todo's id and time
+ *   running, past its deadline    its worker has died: take the request over, with its todo's id, life and time
  *
- * The last row is why a record has the todo's id from the start. The dead worker may have inserted its todo. The
- * request that takes over inserts the same todo under the same id, and a store that has it already says so.
+ * The last row is why a record has the todo's id and life from the start. The dead worker may have inserted its todo,
+ * and others may have changed or deleted it since. SQLite notes in the record that the todo is made, inside the
+ * insert's transaction; MongoDB finds out when the request is taken over (mongo_made.c). If it was made, it is not made
+ * again. Else the request that takes over inserts it; if the first insert comes after all, the two have one life.
  *
  * Both stores read a record, judge it by these rules, and write only if the record is still the same: SQLite under its
  * write lock, MongoDB by a filter on the fields that it read.
@@ -27,7 +29,14 @@ static bool answer_is_sound(const struct store_answer *stored)
         if (stored->etag.data[i] <= ' ' || stored->etag.data[i] > '~')
             return false;
     return stored->etag.len <= ETAG_MAX && todo_id_valid(slice_of(stored->id)) && stored->created_at_ms >= 0 &&
-           stored->created_at_ms <= TODO_TIME_MAX_MS;
+           stored->created_at_ms <= TODO_TIME_MAX_MS && stored->life >= 0;
+}
+
+enum status store_insert_own(const struct todo *stored, const struct todo *todo, struct error *error)
+{
+    if (todo_equal(stored, todo))
+        return STATUS_OK;
+    return error_set(error, STATUS_MISMATCH, "the todo \"%s\" was made by this request, and changed since", todo->id);
 }
 
 enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
@@ -49,5 +58,7 @@ enum status store_answer_judge(const struct store_answer *stored, struct store_a
         return error_set(error, STATUS_BUSY, "the request \"%.60s\" is still running", asked->key);
     memcpy(asked->id, stored->id, sizeof(asked->id));
     asked->created_at_ms = stored->created_at_ms;
+    asked->life = stored->life;
+    asked->is_made = stored->is_made;
     return STATUS_OK;
 }

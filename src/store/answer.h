@@ -17,4 +17,7 @@
 enum status store_answer_judge(const struct store_answer *stored, struct store_answer *asked, int64_t now_ms,
                                struct error *error) STATUS_MUST_CHECK;
 
+/* What store_insert() says of a todo that it finds stored with the very life that it should insert. */
+enum status store_insert_own(const struct todo *stored, const struct todo *todo, struct error *error) STATUS_MUST_CHECK;
+
 #endif

@@ -23,7 +23,7 @@ static bool versions_have(const struct store_versions *versions, const struct to
     if (versions->any)
         return true;
     for (size_t i = 0; i < versions->count; i++)
-        if (versions->items[i].v == current->v && versions->items[i].created_at_ms == current->created_at_ms)
+        if (versions->items[i].v == current->v && versions->items[i].life == current->life)
             return true;
     return false;
 }

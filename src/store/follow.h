@@ -23,13 +23,14 @@ struct resume_token {
 
 /*
  * One change. v and updated_at_ms are set only if both surely differ from those before the change, as they do after
- * each write of ours; else v is 0.
+ * each write of ours; else v is 0. life is set where the event says it, which an insert's does; else it is 0.
  */
 struct change_event {
     char id[TODO_ID_MAX + 1];
     bool deleted;
     int64_t v;
     int64_t updated_at_ms;
+    int64_t life;
 };
 
 struct store_changes {

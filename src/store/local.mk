@@ -14,6 +14,7 @@ libstore_a_SOURCES = \
 	src/store/mongo_follow.c \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
 	src/store/mongo_insert.c \
+	src/store/mongo_made.c src/store/mongo_made.h \
 	src/store/mongo_meta.c \
 	src/store/mongo_outbox.c \
 	src/store/mongo_purges.c \

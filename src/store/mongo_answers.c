@@ -12,6 +12,9 @@
  * The TTL index that mongo_indexes.c makes deletes expired records, late if the server is busy. Judging looks at
  * expires_at itself, and replaces an expired record that is still there.
  *
+ * life is an int64; made is true once it is known that the todo was made (mongo_made.c). A request that is taken over
+ * asks for that, which costs two reads in this rare case.
+ *
  * Bodies and tags are kept as text: the answers of this service are JSON in UTF-8. A record that lacks a field, or has
  * one of another type, is reported as damaged; no value is guessed.
  */
@@ -31,6 +34,8 @@ static void running_append(bson_t *document, const struct store_answer *answer)
     BSON_APPEND_UTF8(document, "fingerprint", answer->fingerprint);
     BSON_APPEND_UTF8(document, "id", answer->id);
     BSON_APPEND_DATE_TIME(document, "created_at", answer->created_at_ms);
+    BSON_APPEND_INT64(document, "life", answer->life);
+    BSON_APPEND_BOOL(document, "made", answer->is_made);
     BSON_APPEND_DATE_TIME(document, "deadline_at", answer->deadline_at_ms);
     BSON_APPEND_DATE_TIME(document, "expires_at", answer->expires_at_ms);
     BSON_APPEND_INT32(document, "http_status", 0);
@@ -58,7 +63,7 @@ static enum status running_replace(struct mongo_session *session, const struct s
     bson_t *filter =
         BCON_NEW("_id", BCON_UTF8(stored->key), "fingerprint", BCON_UTF8(stored->fingerprint), "http_status",
                  BCON_INT32(stored->http_status), "deadline_at", BCON_DATE_TIME(stored->deadline_at_ms), "expires_at",
-                 BCON_DATE_TIME(stored->expires_at_ms));
+                 BCON_DATE_TIME(stored->expires_at_ms), "made", "{", "$ne", BCON_BOOL(!stored->is_made), "}");
     BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
     running_append(&set, answer);
     bson_append_document_end(&update, &set);
@@ -81,6 +86,15 @@ static bool time_read(const bson_t *document, const char *key, int64_t *at_ms)
     return there;
 }
 
+/* Records of older versions have neither. Then the todo has no life either, and its created_at stands for one. */
+static void made_read(const bson_t *document, struct store_answer *stored)
+{
+    bson_iter_t value;
+    bool has_life = bson_iter_init_find(&value, document, "life") && BSON_ITER_HOLDS_INT64(&value);
+    stored->life = todo_life_of(has_life ? bson_iter_int64(&value) : 0, stored->created_at_ms);
+    stored->is_made = bson_iter_init_find(&value, document, "made") && bson_iter_as_bool(&value);
+}
+
 /* The record's fields; stored's texts are copied into the arena. */
 static bool fields_read(const bson_t *document, struct arena *arena, struct store_answer *stored)
 {
@@ -93,6 +107,7 @@ static bool fields_read(const bson_t *document, struct arena *arena, struct stor
                  mongo_text_read(document, "body", &stored->body) && mongo_text_read(document, "etag", &stored->etag) &&
                  bson_iter_init_find(&http_status, document, "http_status") && BSON_ITER_HOLDS_INT(&http_status);
     if (whole) {
+        made_read(document, stored);
         stored->http_status = (int)bson_iter_as_int64(&http_status);
         stored->body = arena_copy(arena, stored->body);
         stored->etag = arena_copy(arena, stored->etag);
@@ -130,6 +145,30 @@ static enum status answer_read(struct mongo_session *session, struct arena *aren
     return status;
 }
 
+/*
+ * A request that was taken over: was its todo made? The order is what makes the answer certain (mongo_made.c). A todo
+ * that was made is there, or its record says so before it goes.
+ */
+static enum status made_look(struct mongo_session *session, struct store_answer *answer, struct arena *arena,
+                             struct error *error)
+{
+    struct mongo_session todos;
+    struct todo todo;
+    struct store_answer stored = *answer;
+    mongo_session_share(&todos, session, "todos");
+    enum status status = mongo_todo_find(&todos, answer->id, arena, &todo, error);
+    mongo_session_unshare(&todos);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND && status != STATUS_INVALID)
+        return status;
+    answer->is_made = status == STATUS_OK && todo.life == answer->life;
+    if (answer->is_made)
+        return STATUS_OK;
+    status = answer_read(session, arena, &stored, error);
+    if (status == STATUS_OK)
+        answer->is_made = stored.is_made;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
 /* One round; STATUS_NOT_FOUND: the record has changed since it was read, so another round is needed. */
 static enum status begin_try(struct mongo_session *session, struct store_answer *answer, struct arena *arena,
                              struct error *error)
@@ -141,7 +180,10 @@ static enum status begin_try(struct mongo_session *session, struct store_answer 
     status = answer_read(session, arena, &stored, error);
     if (status == STATUS_OK)
         status = store_answer_judge(&stored, answer, clock_wall_ms(), error);
-    return status == STATUS_OK ? running_replace(session, &stored, answer, error) : status;
+    if (status == STATUS_OK)
+        status = running_replace(session, &stored, answer, error);
+    bool is_taken_over = answer->life == stored.life;
+    return status == STATUS_OK && is_taken_over && !answer->is_made ? made_look(session, answer, arena, error) : status;
 }
 
 enum status mongo_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,

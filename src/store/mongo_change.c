@@ -5,7 +5,7 @@
  * The condition goes into the filter of one findAndModify. The server checks it on the very document that it changes,
  * so of two changes under one If-Match the second matches nothing. Nothing is read first.
  *
- *   If-Match, a list         $or of (v, created_at)
+ *   If-Match, a list         $or of (v, life)
  *   If-None-Match, a list    $nor of the same
  *   If-Unmodified-Since      updated_at before the next second
  *   "*"                      no filter: a document that is found exists, and one that exists is not inserted
@@ -18,6 +18,11 @@
  * "If-None-Match: *" begins with the insert, because no existing todo meets it. The duplicate cannot be our own insert:
  * mongo_document.c says why. Of several equal todos that are sent at once, exactly one is reported as created.
  *
+ * A document without a life has its created_at for one (todo.h), so a small life is asked for in both ways.
+ *
+ * A todo that was made with an Idempotency-Key is not deleted by the first try. Its making is noted first, and the next
+ * try deletes it (mongo_made.c).
+ *
  * The filter also asks for a v that can grow by one and a date in updated_at, because $inc fails on anything else. A
  * document that a foreign writer has spoilt is reported as in a read (STATUS_INVALID).
  */
@@ -25,6 +30,7 @@
 
 #include "base/clock.h"
 #include "store/mongo_document.h"
+#include "store/mongo_made.h"
 #include "store/mongo_store.h"
 #include "store/mongo_todo.h"
 
@@ -39,6 +45,7 @@ struct change_call {
     struct store_changed *changed;
     int64_t begun_at_ms;
     unsigned try_count;
+    struct mongo_made made; /* the marker whose making is noted, so that its todo may be deleted */
 };
 
 /* What remains of the server's time for all tries together; 0: nothing. */
@@ -67,26 +74,43 @@ static bool may_create(const struct store_change *change)
     return change->kind == STORE_REPLACE && !change->condition.match.given;
 }
 
+static bson_t *version_begin(bson_t *list, uint32_t at, const struct store_version *version, bson_t *each)
+{
+    char room[16];
+    const char *key;
+    bson_uint32_to_string(at, &key, room, sizeof(room));
+    bson_append_document_begin(list, key, -1, each);
+    BSON_APPEND_INT64(each, "v", version->v);
+    return each;
+}
+
+static void version_append(bson_t *list, uint32_t *at, const struct store_version *version)
+{
+    bson_t each;
+    BSON_APPEND_INT64(version_begin(list, (*at)++, version, &each), "life", version->life);
+    bson_append_document_end(list, &each);
+    if (version->life > TODO_TIME_MAX_MS)
+        return;
+    BCON_APPEND(version_begin(list, (*at)++, version, &each), "life", "{", "$in", "[", BCON_NULL, BCON_INT64(0), "]",
+                "}", "created_at", BCON_DATE_TIME(version->life));
+    bson_append_document_end(list, &each);
+}
+
 static void versions_append(bson_t *filter, const char *operation, const struct store_versions *versions)
 {
-    bson_t list, each;
+    bson_t list;
+    uint32_t at = 0;
     if (!versions->given || versions->any || versions->count == 0)
         return;
     bson_append_array_begin(filter, operation, -1, &list);
-    for (size_t i = 0; i < versions->count; i++) {
-        char room[16];
-        const char *at;
-        bson_uint32_to_string((uint32_t)i, &at, room, sizeof(room));
-        bson_append_document_begin(&list, at, -1, &each);
-        BSON_APPEND_INT64(&each, "v", versions->items[i].v);
-        BSON_APPEND_DATE_TIME(&each, "created_at", versions->items[i].created_at_ms);
-        bson_append_document_end(&list, &each);
-    }
+    for (size_t i = 0; i < versions->count; i++)
+        version_append(&list, &at, &versions->items[i]);
     bson_append_array_end(filter, &list);
 }
 
-static bson_t *filter_new(const struct store_change *change)
+static bson_t *filter_new(const struct change_call *call)
 {
+    const struct store_change *change = call->change;
     const struct store_condition *condition = &change->condition;
     int64_t v_max = change->kind == STORE_DELETE ? INT64_MAX : INT64_MAX - 1;
     int64_t updated_max_ms = TODO_TIME_MAX_MS;
@@ -98,6 +122,8 @@ static bson_t *filter_new(const struct store_change *change)
                  "updated_at", "{", "$gte", BCON_DATE_TIME(0), "$lte", BCON_DATE_TIME(updated_max_ms), "}");
     versions_append(filter, "$or", &condition->match);
     versions_append(filter, "$nor", &condition->none_match);
+    if (change->kind == STORE_DELETE)
+        mongo_made_filter(filter, &call->made);
     return filter;
 }
 
@@ -115,7 +141,7 @@ static bson_t *update_new(const struct store_change *change)
 static enum status update_try(struct change_call *call, struct error *error)
 {
     const struct store_change *change = call->change;
-    bson_t *filter = filter_new(change);
+    bson_t *filter = filter_new(call);
     bson_t *update = change->kind == STORE_DELETE ? NULL : update_new(change);
     bson_t fields = BSON_INITIALIZER, found;
     mongo_todo_project(&fields);
@@ -145,13 +171,13 @@ static enum status create_try(struct change_call *call, struct error *error)
     return status;
 }
 
-/* Why nothing matched; STATUS_BUSY: the todo matches by now. */
+/* Why nothing matched; STATUS_BUSY: the todo matches by now, or it may be deleted by now. */
 static enum status reason_read(struct change_call *call, struct error *error)
 {
     const struct store_change *change = call->change;
     const char *id = change->todo->id;
     struct todo current;
-    enum status status = mongo_todo_find(call->session, id, call->arena, &current, error);
+    enum status status = mongo_made_find(call->session, id, call->arena, &current, &call->made, error);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
     if (!store_condition_holds(&change->condition, status == STATUS_OK ? &current : NULL))
@@ -160,6 +186,11 @@ static enum status reason_read(struct change_call *call, struct error *error)
         return status;
     if (status == STATUS_OK && change->kind != STORE_DELETE && current.v == INT64_MAX)
         return error_set(error, STATUS_INVALID, "the todo \"%s\" has had all versions that can be counted", id);
+    if (change->kind == STORE_DELETE && call->made.key[0]) {
+        enum status noted = mongo_made_note(call->session, &current, &call->made, operation_max_ms(call), error);
+        if (noted != STATUS_OK)
+            return noted;
+    }
     return error_set(error, STATUS_BUSY, "the todo \"%s\" was changed by other clients during every try; send it again",
                      id);
 }

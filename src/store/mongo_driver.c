@@ -269,6 +269,18 @@ enum status mongo_session_close_read(struct mongo_session *session, enum status 
     return status;
 }
 
+void mongo_session_share(struct mongo_session *shared, const struct mongo_session *session, const char *collection_name)
+{
+    *shared = *session;
+    shared->collection = mongoc_client_get_collection(session->client, session->server->database, collection_name);
+    shared->collection_name = collection_name;
+}
+
+void mongo_session_unshare(struct mongo_session *shared)
+{
+    mongoc_collection_destroy(shared->collection);
+}
+
 void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command)
 {
     *batch = (struct mongo_batch){

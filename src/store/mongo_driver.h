@@ -62,6 +62,11 @@ enum status mongo_session_close_read(struct mongo_session *session, enum status 
 /* Whether the session's server is the one that takes writes. Asked only of a direct connection; others know it. */
 enum status mongo_session_check(struct mongo_session *session, struct error *error) STATUS_MUST_CHECK;
 
+/* Another collection by the client of an open session, which must be closed later. A second client might not come. */
+void mongo_session_share(struct mongo_session *shared, const struct mongo_session *session,
+                         const char *collection_name);
+void mongo_session_unshare(struct mongo_session *shared);
+
 /* Of an operation that surely wrote nothing: STATUS_UNAVAILABLE. */
 enum status mongo_read_failed(const char *action, const struct _bson_error_t *failure, struct error *error);
 

@@ -3,8 +3,9 @@
  * Inserts into the collection todos: one todo for a POST, many for the loader.
  *
  * A taken id may be the caller's own work, done by an earlier try whose answer got lost. An insert that finds its id
- * taken therefore reads the stored todo, and reports STATUS_EXISTS only if that differs from its own in some field. If
- * the stored todo can't be read, the outcome of the insert is not known.
+ * taken therefore reads the stored todo, and reports STATUS_EXISTS only if that has another life. If the stored todo
+ * can't be read, the outcome of the insert is not known. It is not known either if the id is taken and a read of the
+ * majority shows no todo, and a retry will ask.
  *
  * A load goes on after taken ids, which it recognises by their error code. Each row must be accounted for: the number
  * of inserted and of taken ones must add up to all, or the outcome is not known.
@@ -16,30 +17,34 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "store/answer.h"
 #include "store/mongo_document.h"
+#include "store/mongo_made.h"
 #include "store/mongo_store.h"
 #include "store/mongo_todo.h"
 
 /* Is the stored todo ours? If it can't be read, the outcome of the insert is not known. */
-static enum status insert_settle(struct store *store, const struct todo *todo, struct error *error)
+static enum status insert_settle(struct store *store, const struct todo *todo, bool has_retry, struct error *error)
 {
     struct arena arena;
     struct todo stored;
     struct error reason = {0};
     arena_init(&arena);
     enum status status = mongo_get(store, todo->id, &arena, &stored, &reason);
-    bool same = status == STATUS_OK && todo_equal(&stored, todo);
+    enum status own =
+        status == STATUS_OK && stored.life == todo->life ? store_insert_own(&stored, todo, error) : STATUS_EXISTS;
     arena_fini(&arena);
-    if (same)
-        return STATUS_OK;
-    if (status == STATUS_UNAVAILABLE || status == STATUS_BUSY) {
+    if (own != STATUS_EXISTS)
+        return own;
+    if (status == STATUS_UNAVAILABLE || status == STATUS_BUSY || (status == STATUS_NOT_FOUND && has_retry)) {
         return error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, and the stored todo can't be read: %.130s",
                          todo->id, reason.text);
     }
     return error_set(error, STATUS_EXISTS, "there is a todo with the id \"%s\" already", todo->id);
 }
 
-enum status mongo_insert(struct store *store, const struct todo *todo, struct error *error)
+enum status mongo_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                         struct error *error)
 {
     struct mongo_session session;
     enum status status = mongo_session_open(&session, mongo_server_of(store), "todos", error);
@@ -47,10 +52,12 @@ enum status mongo_insert(struct store *store, const struct todo *todo, struct er
         return status;
     bson_t document = BSON_INITIALIZER;
     mongo_todo_write(&document, todo, ~0u);
+    if (answer)
+        mongo_made_append(&document, answer);
     status = mongo_insert_one(&session, &document, session.server->max_time_ms, "insert a todo", error);
     bson_destroy(&document);
     mongo_session_close(&session);
-    return status == STATUS_EXISTS ? insert_settle(store, todo, error) : status;
+    return status == STATUS_EXISTS ? insert_settle(store, todo, answer != NULL, error) : status;
 }
 
 /* Marks the taken ids; returns how many errors there were, or -1 if one of them was of another kind. */
@@ -125,8 +132,10 @@ static void upsert_write(bson_t *statement, const struct todo *todo)
     BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
     mongo_todo_write(&set, todo, TODO_WRITE_FIELDS | 1u << TODO_UPDATED_AT);
     bson_append_document_end(&update, &set);
-    BCON_APPEND(&update, "$inc", "{", "v", BCON_INT64(1), "}", "$setOnInsert", "{", "created_at",
-                BCON_DATE_TIME(todo->created_at_ms), "}");
+    BCON_APPEND(&update, "$inc", "{", "v", BCON_INT64(1), "}");
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$setOnInsert", &set);
+    mongo_todo_write(&set, todo, 1u << TODO_CREATED_AT | 1u << TODO_LIFE);
+    bson_append_document_end(&update, &set);
     bson_append_document_end(statement, &update);
 }
 

@@ -13,7 +13,7 @@
  *
  * Only ids and versions are sent: $project drops the rest on the server. An event has a version if it proves that the
  * version is new: an insert's, or an update's that changed both v (an int64, as we write it) and updated_at. A
- * replacement may keep both and change the name, so its event has only the id.
+ * replacement may keep both and change the name, so its event has only the id. An insert's event also has the life.
  *
  * There is no filter. An event that is not about one document (drop, rename, dropDatabase, invalidate) ends the history
  * here, because it does not say what it did to each todo. An _id that no todo can have is ignored: it can't be cached.
@@ -141,6 +141,14 @@ static void version_find(const bson_t *event, const char *v_path, const char *up
     }
 }
 
+static void insert_find(const bson_t *event, struct change_event *change)
+{
+    bson_iter_t life;
+    version_find(event, "fullDocument.v", "fullDocument.updated_at", change);
+    if (find(event, "fullDocument.life", &life) && BSON_ITER_HOLDS_INT64(&life) && bson_iter_int64(&life) > 0)
+        change->life = bson_iter_int64(&life);
+}
+
 /* Adds the event to changes; false if it isn't about one document. */
 static bool event_read(const bson_t *event, struct store_changes *changes)
 {
@@ -151,7 +159,7 @@ static bool event_read(const bson_t *event, struct store_changes *changes)
     const char *type = bson_iter_utf8(&value, NULL);
     change.deleted = strcmp(type, "delete") == 0;
     if (strcmp(type, "insert") == 0)
-        version_find(event, "fullDocument.v", "fullDocument.updated_at", &change);
+        insert_find(event, &change);
     else if (strcmp(type, "update") == 0)
         version_find(event, "updateDescription.updatedFields.v", "updateDescription.updatedFields.updated_at", &change);
     else if (!change.deleted && strcmp(type, "replace") != 0)
@@ -255,9 +263,10 @@ static bson_t *open_command(const struct resume_token *resume_after)
     bson_t *command =
         BCON_NEW("aggregate", "todos", "pipeline", "[", "{", "$changeStream", BCON_DOCUMENT(&stage), "}", "{",
                  "$project", "{", "operationType", BCON_INT32(1), "documentKey", BCON_INT32(1), "fullDocument.v",
-                 BCON_INT32(1), "fullDocument.updated_at", BCON_INT32(1), "updateDescription.updatedFields.v",
-                 BCON_INT32(1), "updateDescription.updatedFields.updated_at", BCON_INT32(1), "}", "}", "]", "cursor",
-                 "{", "batchSize", BCON_INT32(STORE_CHANGES_MAX), "}", "readConcern", "{", "level", "majority", "}");
+                 BCON_INT32(1), "fullDocument.updated_at", BCON_INT32(1), "fullDocument.life", BCON_INT32(1),
+                 "updateDescription.updatedFields.v", BCON_INT32(1), "updateDescription.updatedFields.updated_at",
+                 BCON_INT32(1), "}", "}", "]", "cursor", "{", "batchSize", BCON_INT32(STORE_CHANGES_MAX), "}",
+                 "readConcern", "{", "level", "majority", "}");
     bson_destroy(&stage);
     return command;
 }

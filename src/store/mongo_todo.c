@@ -8,7 +8,7 @@
  * Other programs may write into the collection, so each document is checked field by field when it is read. A number
  * may be of another type, as shells write them, if its value is whole and exact. A field may be missing, or a text
  * null, if its row says that documents may lack it; the field then has its default. All else must be as todo_check()
- * wants it.
+ * wants it. A document without a life has its created_at for one (base/todo.h).
  */
 #include "store/mongo_todo.h"
 
@@ -130,6 +130,7 @@ enum status mongo_todo_read(const bson_t *document, struct arena *arena, struct 
     struct todo borrowed;
     struct error broken = {0};
     if (fields_read(document, &borrowed, &broken) == STATUS_OK) {
+        borrowed.life = todo_life_of(borrowed.life, borrowed.created_at_ms);
         todo_copy(todo, &borrowed, arena);
         return STATUS_OK;
     }

@@ -9,6 +9,9 @@
  * one that it adds, so the table shrinks again after a busy day, and a bounded number, so no single request pays for
  * that day. An expired row that is still there counts as none.
  *
+ * The insert of the todo sets made in its own transaction (sqlite_store.c). So a begin that takes a request over reads
+ * whether the todo was made, whatever became of it.
+ *
  * The deadline of a record says which worker runs it: a take-over sets a later one. An end need not check that, because
  * the worker that took over makes the same todo. It must only be the first end.
  */
@@ -54,6 +57,8 @@ static enum status answer_read(struct sqlite_connection *connection, struct begi
     stored->http_status = (int)sqlite_column_int(connection, 5);
     stored->body = arena_copy(work->arena, sqlite_column_text(connection, 6));
     stored->etag = arena_copy(work->arena, sqlite_column_text(connection, 7));
+    stored->life = todo_life_of(sqlite_column_int(connection, 8), stored->created_at_ms);
+    stored->is_made = sqlite_column_int(connection, 9) != 0;
     return STATUS_OK;
 }
 
@@ -72,6 +77,8 @@ static enum status answer_write(struct sqlite_connection *connection, const stru
     sqlite_bind_int(connection, 4, answer->created_at_ms);
     sqlite_bind_int(connection, 5, answer->deadline_at_ms);
     sqlite_bind_int(connection, 6, answer->expires_at_ms);
+    sqlite_bind_int(connection, 7, answer->life);
+    sqlite_bind_int(connection, 8, answer->is_made);
     return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "note a running request", error);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The epoch in the embedded store: one row, which a CHECK keeps the only one.
+ * The epoch and the beat in the embedded store: one row, which a CHECK keeps the only one.
  *
- * The swap is one statement that changes the row only if its epoch is the expected one. Of several workers that found
+ * The swap is one statement that changes the row only if it still is the expected one. Of several workers that found
  * another Redis exactly one moves the epoch on. A file without the row has epoch 0, so the first swap inserts it.
  *
  * The barrier is here as well: both say where the store stands.
@@ -21,7 +21,8 @@ enum status sqlite_meta_get(struct store *store, struct store_meta *meta, struct
     switch (sqlite_step(connection)) {
     case STEP_ROW:
         meta->epoch = sqlite_column_int(connection, 0);
-        snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", sqlite_column_text(connection, 1).data);
+        meta->beat = sqlite_column_int(connection, 1);
+        snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", sqlite_column_text(connection, 2).data);
         break;
     case STEP_DONE:
         break; /* never set: the epoch is 0 */
@@ -34,8 +35,7 @@ enum status sqlite_meta_get(struct store *store, struct store_meta *meta, struct
 }
 
 struct meta_work {
-    int64_t expected_epoch;
-    const struct store_meta *meta;
+    const struct store_meta *expected, *next;
     bool swapped;
 };
 
@@ -43,19 +43,21 @@ static enum status meta_body(struct sqlite_connection *connection, void *ctx, st
 {
     struct meta_work *work = ctx;
     sqlite_use(connection, SQL_META_SWAP);
-    sqlite_bind_int(connection, 1, work->expected_epoch);
-    sqlite_bind_int(connection, 2, work->meta->epoch);
-    sqlite_bind_text(connection, 3, slice_of(work->meta->cache_run_id));
+    sqlite_bind_int(connection, 1, work->expected->epoch);
+    sqlite_bind_int(connection, 2, work->expected->beat);
+    sqlite_bind_int(connection, 3, work->next->epoch);
+    sqlite_bind_int(connection, 4, work->next->beat);
+    sqlite_bind_text(connection, 5, slice_of(work->next->cache_run_id));
     if (!sqlite_run(connection))
-        return sqlite_failed(connection, "move the epoch on", error);
+        return sqlite_failed(connection, "move epoch or beat on", error);
     work->swapped = sqlite_change_count(connection) > 0;
     return STATUS_OK;
 }
 
-enum status sqlite_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                             struct error *error)
+enum status sqlite_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                             bool *swapped, struct error *error)
 {
-    struct meta_work work = {.expected_epoch = expected_epoch, .meta = meta};
+    struct meta_work work = {.expected = expected, .next = next};
     enum status status = sqlite_transact(sqlite_file_of(store), meta_body, &work, error);
     *swapped = status == STATUS_OK && work.swapped;
     return status;

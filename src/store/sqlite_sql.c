@@ -7,9 +7,10 @@
  *
  * A step that has been released never changes. A new column needs a step of its own, at the end of SQLITE_STEPS:
  *
- *   ALTER TABLE todos ADD COLUMN NAME TYPE NOT NULL DEFAULT ... CHECK (...); PRAGMA user_version = N + 1;
+ *   ALTER TABLE todos ADD COLUMN NAME TYPE NOT NULL DEFAULT ...; PRAGMA user_version = N + 1;
  *
- * A new file goes through all steps, so old and new files are alike.
+ * A new file goes through all steps, so old and new files are alike. A new column has no CHECK, because sqlite would
+ * try it on every row: seconds for a million, and a step must end within the time of one call. Readers check the value.
  *
  * The CHECKs repeat what todo_check() says in C, so that no other program (a shell, a script) can write a row that
  * breaks a rule. They use only GLOB and length(), no extension and no function of ours, so any sqlite3 can write the
@@ -116,9 +117,20 @@ static const char PURGES[] =
     ") STRICT;"
     "CREATE INDEX purges_by_due ON purges (due_at);"
     "PRAGMA user_version = 3;";
+
+static const char BEAT[] =
+    "ALTER TABLE meta ADD COLUMN beat INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 4;";
+
+/* A life of 0 is none: the row is older than this column, or another program wrote it (base/todo.h). */
+static const char LIVES[] =
+    "ALTER TABLE todos ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE answers ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE answers ADD COLUMN made INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 5;";
 /* clang-format on */
 
-const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES};
+const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES, BEAT, LIVES};
 const int SQLITE_SCHEMA_VERSION = sizeof(SQLITE_STEPS) / sizeof(SQLITE_STEPS[0]);
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
@@ -141,10 +153,12 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_UPDATE] = UPDATE_TODO "excluded.v",
     [SQL_DELETE] = "DELETE FROM todos WHERE id = ?1",
     [SQL_ANSWER_GET] =
-        "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag FROM answers"
+        "SELECT fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag, life, made FROM answers"
         " WHERE key = ?1",
-    [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers (key, fingerprint, id, created_at, deadline_at, expires_at)"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_ANSWER_PUT] = "INSERT OR REPLACE INTO answers"
+                       " (key, fingerprint, id, created_at, deadline_at, expires_at, life, made)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_ANSWER_MADE] = "UPDATE answers SET made = 1 WHERE key = ?1 AND life = ?2 AND http_status = 0",
     [SQL_ANSWER_END] = "UPDATE answers SET expires_at = ?3, http_status = ?4, body = ?5, etag = ?6"
                        " WHERE key = ?1 AND fingerprint = ?2 AND http_status = 0",
     [SQL_ANSWER_FORGET] = "DELETE FROM answers WHERE key = ?1 AND deadline_at = ?2 AND http_status = 0",
@@ -163,10 +177,10 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_PURGE_REMOVE] = "DELETE FROM purges WHERE token = ?1 AND sequence = ?2",
     [SQL_PURGE_SWEEP] = "DELETE FROM purges WHERE rowid IN"
                         " (SELECT rowid FROM purges WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2)",
-    [SQL_META_GET] = "SELECT epoch, cache_run_id FROM meta",
-    /* Without a record the epoch is 0. */
-    [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, cache_run_id)"
-                      " SELECT 1, ?2, ?3 WHERE ?1 = 0 OR EXISTS (SELECT 1 FROM meta)"
-                      " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, cache_run_id = excluded.cache_run_id"
-                      " WHERE meta.epoch = ?1",
+    [SQL_META_GET] = "SELECT epoch, beat, cache_run_id FROM meta",
+    /* Without a record epoch and beat are 0. */
+    [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, beat, cache_run_id)"
+                      " SELECT 1, ?3, ?4, ?5 WHERE (?1 = 0 AND ?2 = 0) OR EXISTS (SELECT 1 FROM meta)"
+                      " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, beat = excluded.beat,"
+                      " cache_run_id = excluded.cache_run_id WHERE meta.epoch = ?1 AND meta.beat = ?2",
 };

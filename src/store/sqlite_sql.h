@@ -23,8 +23,9 @@ enum sqlite_sql {
     SQL_UPDATE, /* the fields of a todo that exists: as SQL_UPSERT, but v is the parameter */
     SQL_DELETE,
     SQL_ANSWER_GET,
-    SQL_ANSWER_PUT,    /* key, fingerprint, id, created_at, deadline_at, expires_at: running; replaces any other */
-    SQL_ANSWER_END,    /* key, fingerprint, expires_at, http_status, body, etag */
+    SQL_ANSWER_PUT,  /* key, fingerprint, id, created_at, deadline_at, expires_at, life, made: running; replaces any */
+    SQL_ANSWER_MADE, /* key, life */
+    SQL_ANSWER_END,  /* key, fingerprint, expires_at, http_status, body, etag */
     SQL_ANSWER_FORGET, /* key, deadline_at */
     SQL_ANSWER_SWEEP,  /* now, how many at most */
     SQL_OUTBOX_PUT,    /* token, id, deadline_at, settled */
@@ -36,7 +37,7 @@ enum sqlite_sql {
     SQL_PURGE_REMOVE,
     SQL_PURGE_SWEEP, /* due before, how many at most */
     SQL_META_GET,
-    SQL_META_SWAP, /* expected epoch, epoch, run id */
+    SQL_META_SWAP, /* expected epoch and beat; epoch, beat, run id */
     SQL_COUNT,
 };
 

@@ -10,8 +10,8 @@
  * rows syncs the disk once, and a process that is killed inside it writes none of them.
  *
  * A taken id is no error for the statement (ON CONFLICT DO NOTHING changes no row), so one such row does not stop a
- * batch. A single insert then compares: a stored todo that equals ours in every field is our own, written by an earlier
- * try whose answer got lost.
+ * batch. A single insert then compares: a stored todo with our life is our own, written by an earlier try whose answer
+ * got lost. If the request has a key, the insert notes in the key's record that its todo is made.
  *
  * A row that breaks a rule of todos is found when it is read (sqlite_todo.c). A get says what is wrong with it. A list
  * skips it, logs once per call, and goes on with the next row, so that a client's cursor always moves.
@@ -26,6 +26,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/answer.h"
 #include "store/sqlite_todo.h"
 
 static void sqlite_close(struct store *store)
@@ -114,7 +115,8 @@ struct load_work {
     size_t count;
     enum store_load_mode mode;
     enum status *results;
-    struct arena *arena; /* of an insert only */
+    struct arena *arena;               /* these two of an insert only */
+    const struct store_answer *answer; /* NULL: the request has no key */
 };
 
 static enum status load_body(struct sqlite_connection *connection, void *ctx, struct error *error)
@@ -143,30 +145,44 @@ static enum status sqlite_load(struct store *store, const struct todo *todos, si
     return sqlite_transact(sqlite_file_of(store), load_body, &work, error);
 }
 
+/* The record of the request says that its todo is made, from this transaction on. */
+static enum status made_note(struct sqlite_connection *connection, const struct store_answer *answer,
+                             struct error *error)
+{
+    sqlite_use(connection, SQL_ANSWER_MADE);
+    sqlite_bind_text(connection, 1, slice_of(answer->key));
+    sqlite_bind_int(connection, 2, answer->life);
+    return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "note that a todo was made", error);
+}
+
 static enum status insert_body(struct sqlite_connection *connection, void *ctx, struct error *error)
 {
     struct load_work *work = ctx;
     struct todo stored;
     enum status status = load_body(connection, work, error);
-    if (status != STATUS_OK || *work->results == STATUS_OK)
+    if (status != STATUS_OK)
         return status;
+    if (*work->results == STATUS_OK)
+        return work->answer ? made_note(connection, work->answer, error) : STATUS_OK;
     status = sqlite_todo_find(connection, work->todos->id, work->arena, &stored, error);
-    if (status == STATUS_OK && todo_equal(&stored, work->todos))
-        *work->results = STATUS_OK;
+    if (status == STATUS_OK && stored.life == work->todos->life)
+        *work->results = store_insert_own(&stored, work->todos, error);
     return status == STATUS_INVALID ? STATUS_OK : status; /* an unreadable row is not ours */
 }
 
-static enum status sqlite_insert(struct store *store, const struct todo *todo, struct error *error)
+static enum status sqlite_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                                 struct error *error)
 {
     struct arena arena;
     enum status result = STATUS_EXISTS;
     arena_init(&arena);
-    struct load_work work = {.todos = todo, .count = 1, .mode = STORE_LOAD_INSERT, .results = &result, .arena = &arena};
+    struct load_work work = {
+        .todos = todo, .count = 1, .mode = STORE_LOAD_INSERT, .results = &result, .arena = &arena, .answer = answer};
     enum status status = sqlite_transact(sqlite_file_of(store), insert_body, &work, error);
     arena_fini(&arena);
     if (status == STATUS_OK && result == STATUS_EXISTS)
         return error_set(error, STATUS_EXISTS, "there is a todo with the id \"%s\" already", todo->id);
-    return status;
+    return status == STATUS_OK ? result : status;
 }
 
 static const struct store_ops SQLITE_OPS = {

@@ -5,9 +5,11 @@
  * Each statement has its parameters and columns in the order of TODO_FIELDS (sqlite_sql.c builds them from it). One
  * loop over the fields therefore binds any statement, and one loop reads any row.
  *
- * The CHECKs of the table keep most rules of a todo. Two kinds of bad rows are found here, when a row is read: text
- * that is not valid UTF-8, which SQL can't check, and rows that a shell wrote with its checks switched off. A todo that
- * todo_check() refuses is never returned.
+ * The CHECKs of the table keep most rules of a todo. Three kinds of bad rows are found here, when a row is read: text
+ * that is not valid UTF-8, which SQL can't check; a bad value in a column that was added later, which has no CHECK; and
+ * rows that a shell wrote with its checks switched off. A todo that todo_check() refuses is never returned.
+ *
+ * A row without a life has its created_at for one (base/todo.h).
  */
 #include "store/sqlite_todo.h"
 
@@ -76,6 +78,7 @@ enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena 
     struct error broken = {0};
     if (todo_check(&row, &broken) != STATUS_OK)
         return error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", row.id, broken.text);
+    row.life = todo_life_of(row.life, row.created_at_ms);
     todo_copy(todo, &row, arena);
     return STATUS_OK;
 }

@@ -78,16 +78,22 @@ struct store_page {
 enum status store_list(struct store *store, const struct store_query *query, struct arena *arena,
                        struct store_page *page, struct error *error) STATUS_MUST_CHECK;
 
-/*
- * Inserts a complete todo, exactly as given. STATUS_EXISTS: its id is taken by a todo that differs; an equal one is our
- * own, from an earlier try.
- */
-enum status store_insert(struct store *store, const struct todo *todo, struct error *error) STATUS_MUST_CHECK;
+struct store_answer;
 
-/* Which life of an id, and which state in it, as in an entity tag. Two lives of one id differ in created_at. */
+/*
+ * Inserts a complete todo, exactly as given. With an answer, which store_answer_begin() has begun for this todo, the
+ * store remembers that the request has made it, in one step with the insert; NULL: the request has no key.
+ *
+ * errors  STATUS_EXISTS: its id is taken by another life. The same life is our own, from an earlier try: STATUS_OK if
+ *         it equals todo, STATUS_MISMATCH if others have changed it since
+ */
+enum status store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                         struct error *error) STATUS_MUST_CHECK;
+
+/* Which life of an id, and which state in it, as in an entity tag. */
 struct store_version {
     int64_t v;
-    int64_t created_at_ms;
+    int64_t life;
 };
 
 struct store_versions {
@@ -152,17 +158,19 @@ enum { STORE_KEY_MAX = 255, STORE_FINGERPRINT_LEN = 32 };
 struct store_answer {
     char key[STORE_KEY_MAX + 1];
     char fingerprint[STORE_FINGERPRINT_LEN + 1]; /* of the request */
-    char id[TODO_ID_MAX + 1]; /* of the todo that it makes; a take-over keeps id and created_at_ms, and so recognises */
+    char id[TODO_ID_MAX + 1]; /* of the todo that it makes; a take-over keeps these three, and so recognises */
     int64_t created_at_ms;    /* the insert of the first request as its own */
-    int64_t deadline_at_ms;   /* while running */
-    int64_t expires_at_ms;    /* from then on the record counts as absent */
-    int http_status;          /* 0: running */
-    struct slice body, etag;  /* of the answer; in the arena when read */
+    int64_t life;
+    bool is_made;            /* the todo has been made; others may have changed or deleted it since */
+    int64_t deadline_at_ms;  /* while running */
+    int64_t expires_at_ms;   /* from then on the record counts as absent */
+    int http_status;         /* 0: running */
+    struct slice body, etag; /* of the answer; in the arena when read */
 };
 
 /*
  * Begins a request. STATUS_OK: its key is new or expired, and answer is now the running record; or it took over a
- * running record past its deadline, whose id is now answer->id.
+ * running record past its deadline, and answer has its id, life, time, and whether the todo is made.
  * errors  STATUS_EXISTS: there is an answer already, and answer holds it; STATUS_BUSY: the request is still running;
  *         STATUS_MISMATCH: the key was used for another request
  */
@@ -274,13 +282,14 @@ enum { STORE_RUN_ID_MAX = 40 };
 /* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */
 struct store_meta {
     int64_t epoch; /* 0: never set */
+    int64_t beat;  /* moved on after writes (cache/beat.h); 0: never set, the record is of an older version */
     char cache_run_id[STORE_RUN_ID_MAX + 1];
 };
 
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error) STATUS_MUST_CHECK;
 
-/* Replaces the record if its epoch is still expected_epoch, in one operation; swapped: whether it was. */
-enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                            struct error *error) STATUS_MUST_CHECK;
+/* Replaces the record if its epoch and beat are still the expected ones, in one operation; swapped: whether it was. */
+enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                            bool *swapped, struct error *error) STATUS_MUST_CHECK;
 
 #endif

@@ -85,10 +85,12 @@ enum status store_list(struct store *store, const struct store_query *query, str
     return store->ops->list(store, query, arena, page, error);
 }
 
-enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
+enum status store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                         struct error *error)
 {
     bug_unless(todo_id_valid(slice_of(todo->id)), "an invalid id reached the store");
-    return store->ops->insert(store, todo, error);
+    bug_unless(!answer || answer->life == todo->life, "a todo under a key of another life reached the store");
+    return store->ops->insert(store, todo, answer, error);
 }
 
 enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
@@ -180,11 +182,11 @@ enum status store_meta_get(struct store *store, struct store_meta *meta, struct 
     return store->ops->meta_get(store, meta, error);
 }
 
-enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                            struct error *error)
+enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                            bool *swapped, struct error *error)
 {
     *swapped = false;
-    return store->ops->meta_swap(store, expected_epoch, meta, swapped, error);
+    return store->ops->meta_swap(store, expected, next, swapped, error);
 }
 
 /* ---- follow.h ---- */

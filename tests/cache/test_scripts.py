@@ -183,13 +183,15 @@ def test_a_fill_from_before_the_fence_is_refused_after_the_unfence_too(redis):
 # ---- invalidate ----
 
 
-ENTRY_OF_2 = ("v", "2", "updated_at", "1700000000000", "at", "3000")
+ENTRY_OF_2 = ("v", "2", "updated_at", "1700000000000", "life", "6000000000000000", "at", "3000")
 
 
 @pytest.mark.parametrize(
     "left, stays",
     [
         ("2 1700000000000", True),
+        ("2 1700000000000 6000000000000000", True),
+        ("2 1700000000000 6000000000000001", False),
         ("2 1700000000001", False),
         ("3 1700000000000", False),
         ("1 1700000000000", False),

@@ -30,13 +30,14 @@ def store():
 
 @pytest.fixture
 def following(new_stack, replica_set):
-    """following() is a stack of which one worker follows, in epoch 2: the first beginning ever has left epoch 1."""
+    """following() is a stack of which one worker follows, in the epoch that its first beginning ever has made."""
 
     def new(settings=None, **options):
         settings = {"follow": "on", "todo_ttl_s": 3600, "list_ttl_s": 3600, **(settings or {})}
         stack = new_stack(store_uri=database_uri(replica_set.uri), settings=settings, **options)
         stack.others = Others(replica_set, stack.environment["STACK_STORE"])
-        wait_until(lambda: follower_is_ready(stack, 2), 30, "a follower")
+        wait_until(lambda: follower_is_ready(stack), 30, "a follower")
+        stack.first_epoch = epoch_of_store(stack)
         return stack
 
     return new
@@ -65,7 +66,13 @@ def epochs(stack):
     return [found.get(pid) for pid in stack.worker_pids()]
 
 
-def follower_is_ready(stack, epoch):
+def epoch_of_store(stack):
+    record = stack.others.run({"find": "meta", "filter": {"_id": "cache"}})["cursor"]["firstBatch"]
+    return record[0]["epoch"] if record else 0
+
+
+def follower_is_ready(stack):
+    epoch = epoch_of_store(stack)
     record = stack.others.run({"find": "meta", "filter": {"_id": "follow"}})["cursor"]["firstBatch"]
     is_held = record and record[0]["expires_at"] > time.time() * 1000 and "place" in record[0]
     return is_held and epochs(stack) == [epoch] * 2 and beginnings(stack)[-1:] == ["saved_place"]
@@ -164,7 +171,8 @@ def test_a_follower_that_is_told_to_stop_leaves_the_lease_to_another(following):
     wait_until(lambda: not running(stopped), what="the end of the follower")
     stack.others.update("a", {"$set": {"name": "meanwhile"}})
     wait_until(lambda: stack.get("/todos/a").json["name"] == "meanwhile", 30)
-    wait_until(lambda: follower_is_ready(stack, 2), 30)
+    wait_until(lambda: follower_is_ready(stack), 30)
+    assert epoch_of_store(stack) == stack.first_epoch
     assert beginnings(stack)[-1] == "saved_place" and stack.counters()["todo_follow_anew_total"] == 1
 
 
@@ -190,9 +198,24 @@ def test_a_lost_history_leaves_all_entries(following):
         stack.others.run({"insert": "noise", "documents": rows})
     stack.start("workers")
     stack.wait_answer()
-    wait_until(lambda: follower_is_ready(stack, 3), 30)
+    wait_until(lambda: epoch_of_store(stack) > stack.first_epoch and follower_is_ready(stack), 30)
     assert "event=follow_history_lost" in stack.log("workers")
     assert stack.get("/todos/a").json["name"] == "meanwhile"
+
+
+def test_a_dropped_database_brings_no_epoch_back(following):
+    """With a counter the epochs were 2, 0, 1, 2, and what was dropped was a hit again."""
+    stack = following()
+    seen = [stack.first_epoch]
+    for _ in range(3):
+        wait_until(lambda: stack.post({"id": "a", "name": "ours"}).status == 201, 30, "an insert")
+        cached(stack, "a")
+        stack.others.run({"dropDatabase": 1})
+        wait_until(lambda: stack.get("/todos/a").status == 404, 30)
+        wait_until(lambda: epoch_of_store(stack) > seen[-1] and follower_is_ready(stack), 30)
+        assert all(stack.get("/todos/a").status == 404 for _ in range(10))
+        seen.append(epoch_of_store(stack))
+    assert seen == sorted(set(seen))
 
 
 def test_a_dropped_collection_leaves_all_entries(following):
@@ -201,7 +224,7 @@ def test_a_dropped_collection_leaves_all_entries(following):
     cached(stack, "a")
     stack.others.run({"drop": "todos"})
     wait_until(lambda: stack.get("/todos/a").status == 404, 30)
-    wait_until(lambda: follower_is_ready(stack, 3), 30)
+    wait_until(lambda: epoch_of_store(stack) > stack.first_epoch and follower_is_ready(stack), 30)
     assert stack.counters()["todo_follow_anew_total"] == 2
     stack.others.run({"insert": "todos", "documents": [{"_id": "first"}]})
     indexes = ["_id_", "todos_by_done_and_time", "todos_by_time"]

@@ -16,7 +16,7 @@ import uuid
 import pytest
 from stack import Client, wait_until
 from tiny_bson import Mongo
-from verbs import delete, made, patch, post, steady
+from verbs import delete, made, patch, post, put, steady, version
 
 WRITES = 'todo_store_calls_total{call="write",outcome="ok"}'
 ONCE = {"Idempotency-Replayed", "Cache-Status"}
@@ -245,8 +245,39 @@ def test_worker_killed_before_its_insert_is_stood_in_for(new_stack):
     assert [row["id"] for row in stack.get("/todos").json["todos"]] == [todo]
 
 
+# What clients have made of a todo before the retry of the request that made it.
+FATES = ["kept", "edited", "deleted", "made again"]
+
+
+def meet_fate(stack, todo, fate):
+    """Returns what a GET must answer afterwards, whatever the retry does: the status, and the version."""
+    path = f"/todos/{todo}"
+    if fate == "edited":
+        assert patch(stack, path, {"name": "edited"}).status == 200
+    if fate in ("deleted", "made again"):
+        assert delete(stack, path).status == 204
+    if fate == "made again":
+        assert put(stack, path, {"name": "another"}).status == 201
+    now = stack.get(path)
+    return now.status, now.headers["ETag"]
+
+
+def made_once(stack, key, todo, fate, now):
+    """The retry gets the first answer, and leaves what others have made of the todo; so does an If-Match of the first life."""
+    answer = answered_in_the_end(stack, key)
+    assert (answer.json["id"], answer.json["name"]) == (todo, "stuck")
+    assert answer.headers["ETag"].startswith('"1-') and version(answer) == f"{todo}.1"
+    found = stack.get(f"/todos/{todo}")
+    assert (found.status, found.headers["ETag"]) == now
+    assert len(stack.get("/todos").json["todos"]) == (fate != "deleted")
+    same(answer, post(stack, STUCK_BODY, Idempotency_Key=key))
+    status = patch(stack, f"/todos/{todo}", {"name": "mine"}, If_Match=answer.headers["ETag"]).status
+    assert status == (200 if fate == "kept" else 412)
+
+
+@pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
-def test_worker_killed_between_insert_and_end_has_made_its_todo(new_stack):
+def test_worker_killed_between_insert_and_end_has_made_its_todo(new_stack, fate):
     """The file's lock, held from outside, parks the insert; Redis, frozen again, parks what comes after it."""
     stack, key = new_stack(settings={**STUCK, "store_timeout_ms": 700, "write_deadline_ms": 3000}), new_key()
     stack.get("/todos?limit=1")
@@ -264,14 +295,12 @@ def test_worker_killed_between_insert_and_end_has_made_its_todo(new_stack):
         assert database.execute("SELECT id, http_status FROM answers").fetchall() == [(todo, 0)]
         stuck.kill_workers()
     assert records(stack) == [(todo, 0)]
-    answer = answered_in_the_end(stack, key)
-    assert answer.json["id"] == todo
-    assert [row["id"] for row in stack.get("/todos").json["todos"]] == [todo]
-    assert stack.get(f"/todos/{todo}").body == answer.body
+    made_once(stack, key, todo, fate, meet_fate(stack, todo, fate))
 
 
+@pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("store", ["mongodb"], scope="session", indirect=True)
-def test_worker_killed_after_its_insert_was_applied_has_made_its_todo(mongodb_proxy, new_stack):
+def test_worker_killed_after_its_insert_was_applied_has_made_its_todo(mongodb_proxy, new_stack, fate):
     """The proxy passes the insert on, and no answer back."""
     proxy = mongodb_proxy()
     stack, key = new_stack(store_uri=proxy.uri, settings={**STUCK, "store_timeout_ms": 1000, "write_deadline_ms": 2500}), new_key()
@@ -286,6 +315,4 @@ def test_worker_killed_after_its_insert_was_applied_has_made_its_todo(mongodb_pr
     stuck.kill_workers(lambda: proxy.hold_answers(False))
     direct.close()
     assert [status for _, status in records(stack)] == [0]
-    answer = answered_in_the_end(stack, key)
-    assert answer.json["id"] == row["_id"]
-    assert [todo["id"] for todo in stack.get("/todos").json["todos"]] == [row["_id"]]
+    made_once(stack, key, row["_id"], fate, meet_fate(stack, row["_id"], fate))

@@ -45,6 +45,18 @@ def made(stack, todo, **members):
     return answer
 
 
+def life(answer):
+    """Which life of its id an answer shows, by its ETag."""
+    return int(answer.headers["ETag"].split("-")[1], 16)
+
+
+def version(answer):
+    """ID.V of a write's Todo-Version, whose last part is the life."""
+    name, _, last = answer.headers["Todo-Version"].rpartition(".")
+    assert answer.headers["ETag"] is None or int(last, 16) == life(answer)
+    return name
+
+
 def steady(answer):
     """An answer's header fields, but for those that differ each time."""
     return sorted((name, value) for name, value in answer.headers.items() if name not in VARYING)

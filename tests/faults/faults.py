@@ -19,7 +19,7 @@ def worker_killed(stack):
         killed(random.choice(pids))
 
 
-def worker_frozen(stack, seconds=2.0):
+def worker_frozen(stack, seconds=2.5):
     """Longer than a mark lasts: what the worker had begun is finished when all others have forgotten it."""
     pid = random.choice(stack.worker_pids())
     os.kill(pid, signal.SIGSTOP)

@@ -4,7 +4,7 @@ The history checker: did every answer show a state that the todo could have been
 
 A history is a list of Op: what one client asked about one id, when it asked, when it had the answer, and which state the answer
 showed. All times are one clock's. The store keeps one todo per id and changes it one step at a time, so its states are in
-one order: a life, told by its created_at, goes from version 1 upward, then it ends by a delete; another life may follow. A
+one order: a life goes from version 1 upward, then it ends by a delete; another life may follow. A
 state is known by its life and its version, both of which are in the ETag; by the name that the write gave it, which no other
 write uses; or it is ABSENT. check() holds the answers against that order:
 
@@ -89,10 +89,9 @@ class _History:
         self.found = []
         self.makers = {op.name: op for op in ops if op.kind == "write"}
         self.resolve()
-        self.ambiguous = self.twins()
         self.lives = defaultdict(list)
         for op in ops:
-            if isinstance(op.state, tuple) and op.state[0] not in self.ambiguous:
+            if isinstance(op.state, tuple):
                 self.lives[op.state[0]].append(op)
         self.absents = [op for op in ops if op.state is ABSENT and op.answered]
         self.deletes = [op for op in ops if op.kind == "delete" and (op.state is ABSENT or not op.answered)]
@@ -116,14 +115,6 @@ class _History:
         for op in self.ops:
             if op.state is None and op.name and op.kind == "read":
                 op.state = states.get(op.name)
-
-    def twins(self):
-        """Two lives that began in the same millisecond can't be told apart: they are left out, which should be next to never."""
-        names = defaultdict(set)
-        for op in self.ops:
-            if isinstance(op.state, tuple) and op.state[1] == 1 and op.name:
-                names[op.state[0]].add(op.name)
-        return {life for life, some in names.items() if len(some) > 1}
 
     def check(self):
         self.check_twice()

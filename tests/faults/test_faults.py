@@ -7,6 +7,7 @@ loses the writers' marks, reads may differ while a write is under way, and nothi
 away, or only some of the workers see it, what is old is so for two seconds at most. Afterwards every entry equals the store.
 """
 
+import math
 import time
 
 import faults
@@ -19,7 +20,7 @@ KILL = (
     "write_after_fence=kill@0.01,write_after_commit=kill@0.01,write_before_unfence=kill@0.01,fill_before=kill@0.01,"
     "drain_before_remove=kill@0.1," + SLOW
 )
-FREEZABLE = "write_after_fence=delay:30@0.3,write_after_commit=delay:30@0.3,fill_before=delay:30@0.3"
+FREEZABLE = "write_after_fence=delay:60@0.5,write_after_commit=delay:60@0.5,fill_before=delay:30@0.3"
 # A mark of a killed writer lasts this long, and readers go past the cache meanwhile: short, so that there are hits.
 SHORT_MARKS = {"write_deadline_ms": 1500, "store_timeout_ms": 600}
 # Much shorter than Redis is frozen; only where staleness has a bound, for a busy machine may look like a frozen Redis.
@@ -100,17 +101,22 @@ def test_nothing_is_older_than_the_bound_in_an_outage(make_stack, new_ids, secon
     run.assert_worth_it(hits=0.01).assert_clean(slack_s=STALE_S).assert_healed()
 
 
-# A write that was frozen behind its fence: the mark has run out when the worker comes to remove it.
+# A write that was frozen on its way, longer than its mark's deadline, and was answered after all.
 FROZEN = {
-    faults.worker_frozen: lambda run: run.count("fence_lost") > 0,
+    faults.worker_frozen: lambda run: any(
+        op.kind == "write" and SHORT_MARKS["write_deadline_ms"] / 1000 < op.end - op.begin < math.inf for op in run.load.ops
+    ),
 }
 
 
 @under_policies(*FROZEN)
 def test_nothing_is_older_than_the_bound_after_a_worker_was_frozen(make_stack, new_ids, seconds, policy, fault):
-    """In the middle of writes and fills, which it then finishes; many wait long there, so that the freeze meets some."""
+    """
+    In the middle of writes and fills, which it then finishes; many wait long there, so that the freeze meets some. Many todos, for
+    other writes of the same one would keep its marks alive.
+    """
     stack = make_stack(failpoints=FREEZABLE, settings=SHORT_MARKS | policy)
-    run = Experiment(stack, new_ids(8), clients=12, weights=writing(0.3)).run(seconds(6), fault, every_s=0.5)
+    run = Experiment(stack, new_ids(60), clients=12, weights=writing(0.3)).run(seconds(4), fault, every_s=0.5)
     assert FROZEN[fault](run), "the fault didn't bite"
     run.assert_worth_it(hits=0.01).assert_clean(slack_s=STALE_S).assert_healed()
 

@@ -52,9 +52,6 @@ CLEAN = {
     "a delete that ended an earlier life": [
         BORN, delete(2, 9), write(4, 8, "M", 1), read(10, 11, "M", 1), read(12, 13, "M", 1),
     ],
-    "born twice in one millisecond": [
-        BORN, delete(2, 3), Op("a", "write", 4, 5, ("L", 1), "another"), read(6, 7, "L", 1, "another"),
-    ],
     "a list shows it": [BORN, listed(2, 3, "L", 1), write(4, 5, "L", 2), listed(6, 7, "L", 2)],
     "a list shows what nobody else has seen": [BORN, lost(2, "L", 2), listed(3, 4, "L", 2), write(5, 6, "L", 3)],
 }  # fmt: skip
@@ -77,6 +74,9 @@ RED = {
     "a read before its write": ("future", [BORN, read(2, 3, "L", 2), write(4, 5, "L", 2)]),
     "a name that nobody wrote": ("future", [BORN, read(2, 3, "L", 1), read(4, 5, "L", 2, "nobody's")]),
     "one version made twice": ("twice", [BORN, write(2, 9, "L", 2), write(3, 8, "L", 2, "other")]),
+    "one life born twice": (
+        "twice", [BORN, delete(2, 3), Op("a", "write", 4, 5, ("L", 1), "another"), read(6, 7, "L", 1, "another")],
+    ),
     "one state with two names": (
         "torn", [BORN, write(2, 3, "L", 2), lost(2, "L", 3), read(4, 5, "L", 2, "L.3")],
     ),

@@ -11,6 +11,8 @@ import pytest
 from experiment import STALE_S, Experiment, said, writing
 from form import IS_LONG
 from history import check
+from stack import wait_until
+from store_file import back_up, restore
 
 RUN_MAX_S = 40
 
@@ -51,6 +53,25 @@ def test_a_new_epoch_that_writes_do_not_look_for_is_noticed(make_stack, new_ids)
         if check(run.load.ops, slack_s=STALE_S):
             return
     raise AssertionError("not noticed in 8 rounds")
+
+
+def name_after_restore(stack, todo_id):
+    """What a reader gets of a todo whose later name went with the restore of an older file."""
+    json = {"Content-Type": "application/json"}
+    assert stack.request("PUT", f"/todos/{todo_id}", b'{"name": "before"}', json).status == 201
+    copy = back_up(stack)
+    assert stack.request("PUT", f"/todos/{todo_id}", b'{"name": "later"}', json).status == 200
+    wait_until(lambda: stack.get(f"/todos/{todo_id}").cache.get("hit"), what="an entry of the later name")
+    stack.stop("workers")
+    restore(stack, copy)
+    stack.start("workers")
+    return stack.wait_answer().get(f"/todos/{todo_id}").json["name"]
+
+
+def test_a_restored_store_whose_beat_nobody_compares_is_noticed(make_stack, new_ids):
+    [first, second] = new_ids(2)
+    assert name_after_restore(make_stack(settings={"audit_rate": 0}), first) == "before"
+    assert name_after_restore(make_stack(failpoints=f"{WINDOWS},beat_unlooked=on"), second) == "later"
 
 
 @pytest.mark.parametrize("like", ["joiners_take_refused", "lost_mark_untold"] if IS_LONG else ["lost_mark_untold"])

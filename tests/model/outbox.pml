@@ -13,7 +13,7 @@
  * applies a write late or never (STATUS_UNKNOWN), or refuses the record that settles; a removal from the outbox fails; a mark
  * is removed when its write can't be applied any more, as store_barrier() shows (cache.pml has that in steps).
  *
- * Deadlines: a record counts as settled, and a mark runs out, once the write can't be applied any more; or when its worker is
+ * Deadlines: a record counts as closed, and a mark runs out, once the write can't be applied any more; or when its worker is
  * frozen beyond the deadline just before the store call (`overdue`). Such a worker goes on later: it commits, unfences or settles,
  * and answers. Left out is an overdue write whose worker is killed then, or whose outcome is unknown: doc/consistency.md has it.
  *
@@ -94,7 +94,7 @@ byte shown_here[WORKERS];  /* and that binds readers of worker w, where it is ne
 #define MAY_PUBLISH(w) (written[w] > 0 && !unanswered[w])
 #endif
 
-/* A record that is past its deadline may be gone, so its writer goes on until it is settled. */
+/* A record that is past its deadline may be gone, so its writer goes on until it is closed. */
 #ifdef MUTANT_UNSETTLED_AND_OVERDUE
 #define MAY_STAY_OPEN(w) true
 #else

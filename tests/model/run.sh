@@ -28,6 +28,8 @@ table() {
         outbox-flight                outbox  holds   WRITERS=1 FLIGHTS=1
         outbox-two-links             outbox  holds   WRITERS=1 LINKS=2
         epoch                        epoch   holds
+        restore                      restore holds
+        split                        split   holds
 
         # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
         mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
@@ -56,9 +58,16 @@ table() {
         mutant-epoch-untold          epoch   breaks  MUTANT_LOST_MARK_UNTOLD
         mutant-outbox-removes-changed outbox breaks  MUTANT_REMOVES_WHAT_CHANGED
         mutant-outbox-unclosed-late  outbox  breaks  MUTANT_UNSETTLED_AND_OVERDUE
+        mutant-epoch-counter         restore breaks  MUTANT_COUNTER
+        mutant-restore-no-beat       restore breaks  MUTANT_NO_BEAT
+        mutant-restore-own-memory    restore breaks  MUTANT_OWN_MEMORY
+        mutant-restore-told-back     restore breaks  MUTANT_TOLD_GOES_BACK
+        mutant-restore-left-untold   restore breaks  MUTANT_LEFT_UNTOLD
+        mutant-split-no-bound        split   breaks  MUTANT_NO_BOUND
         mutant-publish-late-fence    outbox  breaks  MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
 
         # the weaker promise is no excess of caution
+        restore-too-soon             restore breaks  SOON
         lost-marks-promise-all       cache   breaks  ONLY_HISTORY LOST_MARKS PROMISE_ALL
 TABLE
 }

@@ -92,6 +92,7 @@ struct todo fixture_todo(struct arena *arena, unsigned number)
     struct todo todo = {
         .done = number % 3 == 0,
         .v = 1,
+        .life = LIFE_LEAST + number,
         .created_at_ms = INT64_C(1700000000000) + number / 4 * 1000, /* four share a moment */
         .updated_at_ms = INT64_C(1700000001000) + number,
     };
@@ -117,6 +118,7 @@ void assert_stored(struct fixture *fixture, const struct todo *wanted)
     assert_memory_equal(got.description.data, wanted->description.data, wanted->description.len);
     assert_int_equal(got.done, wanted->done);
     assert_int_equal(got.v, wanted->v);
+    assert_int_equal(got.life, wanted->life);
     assert_int_equal(got.created_at_ms, wanted->created_at_ms);
     assert_int_equal(got.updated_at_ms, wanted->updated_at_ms);
     assert_true(todo_equal(&got, wanted)); /* and what fields there are more */

@@ -70,6 +70,7 @@ static void test_numbers_of_other_types_and_no_description_are_read(void **state
                           .description = SLICE(""),
                           .done = true,
                           .v = 3,
+                          .life = 5,
                           .created_at_ms = 5,
                           .updated_at_ms = 6};
     assert_stored(fixture, &wanted);
@@ -81,7 +82,7 @@ static void test_lists_pass_over_what_they_can_not_read_and_go_on(void **state)
     for (unsigned i = 0; i < 8; i++) {
         struct todo todo = fixture_todo(&fixture->arena, i * 100);
         char json[200];
-        assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+        assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
         for (unsigned j = 0; j < 5; j++) { /* more in a row than a page has rows */
             snprintf(json, sizeof(json), "{\"_id\":\"%s.%u\",\"created_at\":{\"$date\":{\"$numberLong\":\"%lld\"}}}",
                      todo.id, j, (long long)todo.created_at_ms + j);
@@ -139,7 +140,7 @@ static void assert_away(unsigned port)
     struct arena arena;
     arena_init(&arena);
     int64_t began_ms = clock_monotonic_ms();
-    assert_int_equal(store_insert(store, &todo, &error), STATUS_UNAVAILABLE);
+    assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_UNAVAILABLE);
     assert_true(clock_monotonic_ms() - began_ms < 3000);
     assert_int_equal(store_get(store, "a", &arena, &todo, &error), STATUS_UNAVAILABLE);
     assert_int_equal(store_prepare(store, &error), STATUS_UNAVAILABLE);
@@ -273,24 +274,24 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
     enum status result;
     bool swapped;
     struct store_meta next = {.epoch = 1};
-    assert_int_equal(store_insert(store, &other, &error), STATUS_OK);
+    assert_int_equal(store_insert(store, &other, NULL, &error), STATUS_OK);
     atomic_store(&proxy.mute, true);
     int64_t began_ms = clock_monotonic_ms();
-    assert_int_equal(store_insert(store, &todo, &error), STATUS_UNKNOWN);
+    assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_UNKNOWN);
     assert_true(clock_monotonic_ms() - began_ms < 3000);
     assert_stored(fixture, &todo); /* it was applied */
     atomic_store(&proxy.mute, false);
     usleep(100000);
     while (store_prepare(store, &error) != STATUS_OK) /* the driver finds the server again */
         assert_true(clock_monotonic_ms() - began_ms < 20000);
-    assert_int_equal(store_insert(store, &todo, &error), STATUS_OK); /* it is our own */
+    assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_OK); /* it is our own */
     atomic_store(&proxy.mute, true);
     assert_int_equal(store_load(store, &other, 1, STORE_LOAD_UPSERT, &result, &error), STATUS_UNKNOWN);
     atomic_store(&proxy.mute, false);
     while (store_prepare(store, &error) != STATUS_OK)
         assert_true(clock_monotonic_ms() - began_ms < 20000);
     atomic_store(&proxy.mute, true);
-    assert_int_equal(store_meta_swap(store, 0, &next, &swapped, &error), STATUS_UNKNOWN);
+    assert_int_equal(store_meta_swap(store, &(struct store_meta){0}, &next, &swapped, &error), STATUS_UNKNOWN);
     store_close(store);
     proxy_stop(&proxy);
 }
@@ -454,6 +455,26 @@ static void test_only_known_errors_of_a_write_exclude_that_it_was_applied(void *
 
 #define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+static void test_a_record_of_an_older_version_has_no_beat_and_gets_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    const struct store_meta next = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 2, .cache_run_id = "run"};
+    const struct store_meta wrong = {.epoch = 3, .beat = 7, .cache_run_id = "run"};
+    bool swapped;
+    fixture_mongo_write(fixture->uri, "meta", "{\"_id\":\"cache\",\"epoch\":3,\"cache_run_id\":\"run\"}");
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, 3);
+    assert_int_equal(meta.beat, 0);
+    assert_int_equal(store_meta_swap(fixture->store, &wrong, &next, &swapped, NULL), STATUS_OK);
+    assert_false(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, &meta, &next, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, next.epoch);
+    assert_int_equal(meta.beat, next.beat);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,7 +485,10 @@ int main(void)
         ON_EMPTY_STORE(test_a_change_whose_answer_is_lost_has_an_unknown_outcome),
         ON_EMPTY_STORE(test_a_document_that_has_no_version_is_not_changed),
         ON_EMPTY_STORE(test_a_change_goes_on_from_numbers_as_shells_write_them),
+        ON_EMPTY_STORE(test_a_document_without_a_life_has_its_birth_for_one),
+        ON_EMPTY_STORE(test_a_request_of_an_older_version_knows_its_todo_by_the_time),
         ON_EMPTY_STORE(test_other_fields_of_a_document_outlive_a_change),
+        ON_EMPTY_STORE(test_a_record_of_an_older_version_has_no_beat_and_gets_one),
         ON_EMPTY_STORE(test_a_damaged_record_of_an_answer_is_told_of),
         ON_EMPTY_STORE(test_answers_have_an_index_by_which_they_expire),
         cmocka_unit_test(test_a_server_that_is_gone_is_told_in_time),

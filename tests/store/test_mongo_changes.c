@@ -29,6 +29,7 @@ static struct todo values_for(const char *id)
                         .description = SLICE("new too"),
                         .done = true,
                         .v = 1,
+                        .life = LIFE_LEAST,
                         .created_at_ms = 1000,
                         .updated_at_ms = 1000};
     snprintf(todo.id, sizeof(todo.id), "%s", id);
@@ -104,7 +105,7 @@ void test_a_change_goes_on_from_numbers_as_shells_write_them(void **state)
         snprintf(json, sizeof(json), "{\"_id\":\"%s\"," GOOD_NAME "\"v\":%s," GOOD_TIMES "}", id, numbers[i]);
         fixture_mongo_write(fixture->uri, "todos", json);
         struct todo values = values_for(id);
-        struct store_version version = {.v = 3, .created_at_ms = 5};
+        struct store_version version = {.v = 3, .life = 5}; /* the document has no other than its created_at */
         struct store_change change = {
             .kind = STORE_REPLACE,
             .todo = &values,
@@ -113,9 +114,61 @@ void test_a_change_goes_on_from_numbers_as_shells_write_them(void **state)
         assert_int_equal(store_change(fixture->store, &change, &fixture->arena, &changed, NULL), STATUS_OK);
         assert_int_equal(changed.todo.v, 4);
         values.v = 4;
-        values.created_at_ms = 5;
+        values.life = values.created_at_ms = 5;
         assert_stored(fixture, &values);
     }
+}
+
+static enum status delete_by(struct fixture *fixture, const char *id, int64_t v, int64_t life)
+{
+    struct todo values = values_for(id);
+    struct store_version version = {.v = v, .life = life};
+    struct store_change change = {
+        .kind = STORE_DELETE,
+        .todo = &values,
+        .condition = {.match = {.given = true, .items = &version, .count = 1}, .unmodified_since_s = -1}};
+    struct store_changed changed;
+    return store_change(fixture->store, &change, &fixture->arena, &changed, NULL);
+}
+
+/* As older versions of this program and other programs write them. */
+void test_a_document_without_a_life_has_its_birth_for_one(void **state)
+{
+    static const char *const lives[] = {"", "\"life\":0,", "\"life\":5,", "\"life\":{\"$numberDouble\":\"5.0\"},"};
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
+        char id[24], json[256];
+        struct todo todo;
+        snprintf(id, sizeof(id), "n%zu", i);
+        snprintf(json, sizeof(json), "{\"_id\":\"%s\"," GOOD_NAME "\"v\":3,%s" GOOD_TIMES "}", id, lives[i]);
+        fixture_mongo_write(fixture->uri, "todos", json);
+        assert_int_equal(store_get(fixture->store, id, &fixture->arena, &todo, NULL), STATUS_OK);
+        assert_int_equal(todo.life, 5);
+        assert_int_equal(delete_by(fixture, id, 3, 6), STATUS_MISMATCH);
+        assert_int_equal(delete_by(fixture, id, 2, 5), STATUS_MISMATCH);
+        assert_int_equal(delete_by(fixture, id, 3, 5), STATUS_OK);
+        todo.life = LIFE_LEAST;
+        assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
+        assert_int_equal(delete_by(fixture, id, 3, 5), STATUS_MISMATCH);
+    }
+}
+
+#define OLD_RECORD                                                                                                     \
+    "{\"_id\":\"k\",\"fingerprint\":\"f\",\"id\":\"old\",\"http_status\":0,\"body\":\"\",\"etag\":\"\",\"created_"     \
+    "at\":" DATE(5) ",\"deadline_at\":" DATE(5) ",\"expires_at\":" DATE(9000000000000) "}"
+
+/* The record has neither a life nor a note; its todo has no life. */
+void test_a_request_of_an_older_version_knows_its_todo_by_the_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_answer answer = {.key = "k", .fingerprint = "f", .id = "an-id", .life = LIFE_LEAST};
+    answer.deadline_at_ms = answer.expires_at_ms = clock_wall_ms() + 60000;
+    fixture_mongo_write(fixture->uri, "answers", OLD_RECORD);
+    fixture_mongo_write(fixture->uri, "todos", "{\"_id\":\"old\"," GOOD_NAME "\"v\":3," GOOD_TIMES "}");
+    assert_int_equal(store_answer_begin(fixture->store, &answer, &fixture->arena, NULL), STATUS_OK);
+    assert_string_equal(answer.id, "old");
+    assert_int_equal(answer.life, 5);
+    assert_true(answer.is_made);
 }
 
 void test_other_fields_of_a_document_outlive_a_change(void **state)

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/random.h"
 #include "fixture.h"
 #include "store/sqlite_sql.h"
 
@@ -91,6 +92,7 @@ static struct todo kept_todo(void)
                          .description = SLICE("an old description"),
                          .done = true,
                          .v = 7,
+                         .life = INT64_C(1600000000000), /* it was stored without one */
                          .created_at_ms = INT64_C(1600000000000),
                          .updated_at_ms = INT64_C(1600000000001)};
 }
@@ -129,6 +131,11 @@ static void test_a_file_of_the_first_version_is_brought_up_in_place(void **state
     assert_string_equal(fence.token.text, "0123456789abcdef0123456789abcdef");
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 9);
+    assert_int_equal(meta.beat, 0);
+    bool swapped;
+    const struct store_meta next = {.epoch = 10, .beat = 10};
+    assert_int_equal(store_meta_swap(fixture->store, &meta, &next, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
     struct store_answer answer = request("k");
     assert_int_equal(store_answer_begin(fixture->store, &answer, &fixture->arena, NULL), STATUS_OK);
     buf_fini(&fresh);
@@ -201,7 +208,7 @@ static int change_what_was_read(const char *uri)
     for (;;) {
         if (store_get(store, "kept", &arena, &todo, NULL) != STATUS_OK || todo.v >= LAST_V)
             break;
-        struct store_version version = {.v = todo.v, .created_at_ms = todo.created_at_ms};
+        struct store_version version = {.v = todo.v, .life = todo.life};
         struct store_change change = {
             .kind = STORE_MERGE,
             .fields = 1u << TODO_DONE,
@@ -221,7 +228,7 @@ static void test_of_processes_that_change_one_version_one_does(void **state)
 {
     struct fixture *fixture = *state;
     struct todo todo = kept_todo();
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
     store_close(fixture->store);
     assert_int_equal(processes_run(fixture, change_what_was_read), LAST_V - todo.v);
     fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
@@ -229,12 +236,64 @@ static void test_of_processes_that_change_one_version_one_does(void **state)
     assert_stored(fixture, &todo);
 }
 
+/* By its tag, which an older version of this program made: of v and created_at. */
+static enum status change_by_tag(struct fixture *fixture, enum store_change_kind kind, int64_t v, int64_t created_at_ms)
+{
+    struct todo kept = kept_todo();
+    struct store_version version = {.v = v, .life = created_at_ms};
+    struct store_change change = {
+        .kind = kind,
+        .fields = 1u << TODO_DONE,
+        .todo = &kept,
+        .condition = {.match = {.given = true, .items = &version, .count = 1}, .unmodified_since_s = -1}};
+    struct store_changed changed;
+    return store_change(fixture->store, &change, &fixture->arena, &changed, NULL);
+}
+
+static void test_an_old_tag_matches_an_old_row_and_no_later_life(void **state)
+{
+    struct fixture *fixture = *state;
+    const int64_t born_ms = kept_todo().created_at_ms;
+    store_close(fixture->store);
+    make_old_file(fixture);
+    fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
+    assert_int_equal(change_by_tag(fixture, STORE_MERGE, 7, born_ms + 1), STATUS_MISMATCH);
+    assert_int_equal(change_by_tag(fixture, STORE_MERGE, 7, born_ms), STATUS_OK);
+    assert_int_equal(change_by_tag(fixture, STORE_MERGE, 7, born_ms), STATUS_MISMATCH);
+    assert_int_equal(change_by_tag(fixture, STORE_DELETE, 8, born_ms), STATUS_OK);
+    struct todo again = kept_todo();
+    again.life = life_new();
+    assert_int_equal(store_insert(fixture->store, &again, NULL, NULL), STATUS_OK);
+    assert_int_equal(change_by_tag(fixture, STORE_DELETE, 7, born_ms), STATUS_MISMATCH);
+    assert_stored(fixture, &again);
+}
+
+static void test_a_request_of_an_older_version_knows_its_todo_by_the_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_answer first = request("k"), second = request("k");
+    first.created_at_ms = 1600000000000;
+    first.deadline_at_ms = 0;
+    assert_int_equal(store_answer_begin(fixture->store, &first, &fixture->arena, NULL), STATUS_OK);
+    sqlite3 *db = foreign_open(fixture);
+    run(db, "UPDATE answers SET life = 0, id = 'kept'; INSERT INTO todos (id, name, created_at, updated_at)"
+            " VALUES ('kept', 'n', 1600000000000, 1600000000000)");
+    sqlite3_close(db);
+    assert_int_equal(store_answer_begin(fixture->store, &second, &fixture->arena, NULL), STATUS_OK);
+    assert_int_equal(second.life, first.created_at_ms);
+    struct todo todo = {.name = SLICE("n"), .description = SLICE(""), .v = 1, .life = second.life};
+    todo_set_id(&todo, SLICE("kept"));
+    todo.created_at_ms = todo.updated_at_ms = second.created_at_ms;
+    assert_int_equal(store_insert(fixture->store, &todo, &second, NULL), STATUS_OK); /* it is its own */
+}
+
 static void test_a_begin_deletes_some_expired_answers_by_their_index(void **state)
 {
     struct fixture *fixture = *state;
     sqlite3 *db = foreign_open(fixture);
     run(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)"
-            " INSERT INTO answers SELECT 'old-' || i, 'f', 'x', 0, 0, i, 201, '{}', '' FROM n");
+            " INSERT INTO answers (key, fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag)"
+            " SELECT 'old-' || i, 'f', 'x', 0, 0, i, 201, '{}', '' FROM n");
     sqlite3_close(db);
     static const int64_t left[] = {12, 4, 0, 0};
     for (unsigned i = 0; i < 4; i++) {
@@ -268,7 +327,7 @@ static void test_a_row_that_can_not_be_read_is_not_changed(void **state)
     struct store_changed changed;
     struct error error = {0};
     struct store_change change = {.todo = &todo, .condition = {.unmodified_since_s = -1}};
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
     sqlite3 *db = foreign_open(fixture);
     run(db, "UPDATE todos SET name = CAST(x'ff' AS TEXT)");
     sqlite3_close(db);
@@ -286,7 +345,7 @@ static void test_a_change_that_breaks_a_rule_leaves_the_row(void **state)
     struct todo values = kept_todo();
     struct store_changed changed;
     struct store_change change = {.kind = STORE_REPLACE, .todo = &values, .condition = {.unmodified_since_s = -1}};
-    assert_int_equal(store_insert(fixture->store, &before, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &before, NULL, NULL), STATUS_OK);
     values.name = SLICE("");
     assert_int_equal(store_change(fixture->store, &change, &fixture->arena, &changed, NULL), STATUS_INVALID);
     assert_stored(fixture, &before);
@@ -300,6 +359,8 @@ int main(void)
         ON_EMPTY_STORE(test_a_file_of_the_first_version_is_brought_up_in_place),
         ON_EMPTY_STORE(test_processes_may_bring_up_one_file_at_once),
         ON_EMPTY_STORE(test_of_processes_that_change_one_version_one_does),
+        ON_EMPTY_STORE(test_an_old_tag_matches_an_old_row_and_no_later_life),
+        ON_EMPTY_STORE(test_a_request_of_an_older_version_knows_its_todo_by_the_time),
         ON_EMPTY_STORE(test_a_begin_deletes_some_expired_answers_by_their_index),
         ON_EMPTY_STORE(test_a_row_that_can_not_be_read_is_not_changed),
         ON_EMPTY_STORE(test_a_change_that_breaks_a_rule_leaves_the_row),

@@ -28,7 +28,7 @@ static void test_a_todo_reads_back_as_it_was_inserted(void **state)
     struct fixture *fixture = *state;
     struct todo todo = fixture_todo(&fixture->arena, 7);
     struct error error = {0};
-    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, &error), STATUS_OK);
     assert_stored(fixture, &todo);
 }
 
@@ -54,7 +54,7 @@ static void test_texts_and_times_may_be_as_long_as_the_rules_allow(void **state)
     todo.created_at_ms = TODO_TIME_MAX_MS;
     todo.updated_at_ms = TODO_TIME_MAX_MS;
     todo.v = INT64_MAX;
-    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, &error), STATUS_OK);
     assert_stored(fixture, &todo);
 }
 
@@ -63,7 +63,7 @@ static void test_texts_and_times_may_be_as_small_as_the_rules_allow(void **state
     struct fixture *fixture = *state;
     struct todo todo = {.id = "_", .name = SLICE("\t"), .description = SLICE(""), .v = 1};
     struct error error = {0};
-    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, &error), STATUS_OK);
     assert_stored(fixture, &todo);
 }
 
@@ -74,7 +74,7 @@ static void test_quotes_newlines_and_del_are_kept(void **state)
     struct error error = {0};
     todo.name = SLICE("it's \"quoted\" \\ $where {\"a\":1} -- ; DROP");
     todo.description = SLICE("\r\n\ttab\n\nend \x7f %s %n \xc2\x85");
-    assert_int_equal(store_insert(fixture->store, &todo, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, &error), STATUS_OK);
     assert_stored(fixture, &todo);
 }
 
@@ -93,7 +93,7 @@ static void test_ids_differ_by_case_and_digits(void **state)
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         struct todo todo = fixture_todo(&fixture->arena, (unsigned)i);
         snprintf(todo.id, sizeof(todo.id), "%s", ids[i]);
-        assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+        assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
         assert_stored(fixture, &todo);
     }
 }
@@ -104,9 +104,9 @@ static void test_a_taken_id_is_refused_and_its_todo_stays(void **state)
     struct todo first = fixture_todo(&fixture->arena, 3);
     struct todo second = first;
     struct error error = {0};
-    second.done = !second.done;
-    assert_int_equal(store_insert(fixture->store, &first, &error), STATUS_OK);
-    assert_int_equal(store_insert(fixture->store, &second, &error), STATUS_EXISTS);
+    second.life++; /* and all else alike */
+    assert_int_equal(store_insert(fixture->store, &first, NULL, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &second, NULL, &error), STATUS_EXISTS);
     assert_non_null(strstr(error.text, "t3"));
     assert_stored(fixture, &first);
 }
@@ -115,10 +115,9 @@ static void test_the_same_insert_again_is_its_own_success(void **state)
 {
     struct fixture *fixture = *state;
     struct todo todo = fixture_todo(&fixture->arena, 4);
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
-    todo.updated_at_ms++;
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_EXISTS);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
+    assert_stored(fixture, &todo);
 }
 
 static void test_each_field_is_stored_by_insert_and_by_load(void **state)
@@ -129,7 +128,7 @@ static void test_each_field_is_stored_by_insert_and_by_load(void **state)
     field_differ(&todos[1], &todos[0], ~0u);
     for (size_t i = 0; i < 2; i++) {
         todos[i].v = 1; /* a load with UPSERT gives no other to a new row */
-        assert_int_equal(store_insert(fixture->store, &todos[i], NULL), STATUS_OK);
+        assert_int_equal(store_insert(fixture->store, &todos[i], NULL, NULL), STATUS_OK);
         assert_stored(fixture, &todos[i]);
         snprintf(todos[i].id, sizeof(todos[i].id), "insert-%zu", i);
         assert_int_equal(store_load(fixture->store, &todos[i], 1, STORE_LOAD_INSERT, &result, NULL), STATUS_OK);
@@ -140,18 +139,19 @@ static void test_each_field_is_stored_by_insert_and_by_load(void **state)
     }
 }
 
-/* A retried insert is recognised as our own only if the stored todo is ours in each field. */
-static void test_an_insert_that_differs_in_any_field_is_not_our_own(void **state)
+/* A retried insert is recognised as our own by its life. It tells whether the stored todo is still the same. */
+static void test_an_insert_is_told_from_others_by_its_life_alone(void **state)
 {
     struct fixture *fixture = *state;
     struct todo todo = field_sample();
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
     for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
         struct todo other = todo;
         field_alter(&other, field);
         if (field != TODO_ID)
-            assert_int_equal(store_insert(fixture->store, &other, NULL), STATUS_EXISTS);
+            assert_int_equal(store_insert(fixture->store, &other, NULL, NULL),
+                             field == TODO_LIFE ? STATUS_EXISTS : STATUS_MISMATCH);
     }
     assert_stored(fixture, &todo);
 }
@@ -167,7 +167,7 @@ static void test_a_load_tells_of_each_taken_id_and_inserts_the_rest(void **state
     snprintf(todos[5].id, sizeof(todos[5].id), "t2"); /* twice in one batch */
     struct todo old = fixture_todo(&fixture->arena, 3);
     old.done = !old.done;
-    assert_int_equal(store_insert(fixture->store, &old, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &old, NULL, NULL), STATUS_OK);
     assert_int_equal(store_load(fixture->store, todos, 6, STORE_LOAD_INSERT, results, &error), STATUS_OK);
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(results[i], i == 3 || i == 5 ? STATUS_EXISTS : STATUS_OK);
@@ -182,7 +182,7 @@ static void test_an_upsert_changes_what_is_there_and_inserts_the_rest(void **sta
     struct todo todos[2] = {fixture_todo(&fixture->arena, 1), fixture_todo(&fixture->arena, 2)};
     enum status results[2];
     struct error error = {0};
-    assert_int_equal(store_insert(fixture->store, &todos[0], NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todos[0], NULL, NULL), STATUS_OK);
     struct todo changed = todos[0];
     changed.name = SLICE("new name");
     changed.description = SLICE("");
@@ -338,19 +338,22 @@ static void test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is(voi
 {
     struct fixture *fixture = *state;
     struct store_meta meta;
-    struct store_meta next = {.epoch = 1, .cache_run_id = "0123456789012345678901234567890123456789"};
+    const struct store_meta none = {0}, other = {.epoch = 5};
+    struct store_meta next = {.epoch = 1, .beat = 1, .cache_run_id = "0123456789012345678901234567890123456789"};
     bool swapped;
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 0);
+    assert_int_equal(meta.beat, 0);
     assert_string_equal(meta.cache_run_id, "");
-    assert_int_equal(store_meta_swap(fixture->store, 5, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_meta_swap(fixture->store, &other, &next, &swapped, NULL), STATUS_OK);
     assert_false(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, 0, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_meta_swap(fixture->store, &none, &next, &swapped, NULL), STATUS_OK);
     assert_true(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, 0, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_meta_swap(fixture->store, &none, &next, &swapped, NULL), STATUS_OK);
     assert_false(swapped);
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 1);
+    assert_int_equal(meta.beat, 1);
     assert_string_equal(meta.cache_run_id, next.cache_run_id);
 }
 
@@ -363,6 +366,27 @@ static void test_a_barrier_changes_nothing_that_others_see(void **state)
         assert_int_equal(store_barrier(fixture->store, NULL), STATUS_OK);
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 0);
+}
+
+static void test_the_beat_moves_only_from_where_it_is_and_holds_large_numbers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    const struct store_meta none = {0};
+    const struct store_meta first = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 3, .cache_run_id = "r"};
+    const struct store_meta second = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 2, .cache_run_id = "r"};
+    bool swapped;
+    assert_int_equal(store_meta_swap(fixture->store, &none, &first, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, &second, &first, &swapped, NULL), STATUS_OK);
+    assert_false(swapped); /* the same epoch, another beat */
+    assert_int_equal(store_meta_swap(fixture->store, &first, &second, &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_meta_swap(fixture->store, &first, &second, &swapped, NULL), STATUS_OK);
+    assert_false(swapped);
+    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, INT64_MAX - 1);
+    assert_int_equal(meta.beat, INT64_MAX - 2);
 }
 
 enum { RACER_COUNT = 16, EPOCH_COUNT = 30 };
@@ -394,9 +418,10 @@ static void *swap_each_epoch(void *ctx)
 {
     struct racer *racer = ctx;
     for (int64_t epoch = 0; epoch < EPOCH_COUNT; epoch++) {
-        struct store_meta next = {.epoch = epoch + 1};
+        const struct store_meta expected = {.epoch = epoch, .beat = epoch};
+        const struct store_meta next = {.epoch = epoch + 1, .beat = epoch + 1};
         pthread_barrier_wait(racer->barrier);
-        if (store_meta_swap(racer->store, epoch, &next, &racer->won[epoch], NULL) != STATUS_OK)
+        if (store_meta_swap(racer->store, &expected, &next, &racer->won[epoch], NULL) != STATUS_OK)
             racer->failed_count++;
     }
     return NULL;
@@ -422,9 +447,10 @@ static void *insert_the_same_id(void *ctx)
     struct racer *racer = ctx;
     char name[24];
     snprintf(name, sizeof(name), "racer %u", racer->number);
-    struct todo todo = {.id = "wanted", .name = slice_of(name), .description = SLICE(""), .v = 1};
+    struct todo todo = {
+        .id = "wanted", .name = slice_of(name), .description = SLICE(""), .v = 1, .life = LIFE_LEAST + racer->number};
     pthread_barrier_wait(racer->barrier);
-    racer->status = store_insert(racer->store, &todo, NULL);
+    racer->status = store_insert(racer->store, &todo, NULL, NULL);
     return NULL;
 }
 
@@ -443,7 +469,8 @@ static void test_of_sixteen_that_insert_one_id_one_succeeds(void **state)
     assert_int_equal(winner_count, 1);
     char name[24];
     snprintf(name, sizeof(name), "racer %u", winner);
-    struct todo wanted = {.id = "wanted", .name = slice_of(name), .description = SLICE(""), .v = 1};
+    struct todo wanted = {
+        .id = "wanted", .name = slice_of(name), .description = SLICE(""), .v = 1, .life = LIFE_LEAST + winner};
     assert_stored(fixture, &wanted);
 }
 
@@ -451,7 +478,7 @@ static void test_another_opening_sees_the_same_rows(void **state)
 {
     struct fixture *fixture = *state;
     struct todo todo = fixture_todo(&fixture->arena, 11);
-    assert_int_equal(store_insert(fixture->store, &todo, NULL), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
     struct store *first = fixture->store;
     fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
     assert_stored(fixture, &todo);
@@ -479,7 +506,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_an_empty_store_has_an_empty_page),
         ON_EMPTY_STORE(test_pages_show_each_row_once_while_rows_are_inserted),
         ON_EMPTY_STORE(test_each_field_is_stored_by_insert_and_by_load),
-        ON_EMPTY_STORE(test_an_insert_that_differs_in_any_field_is_not_our_own),
+        ON_EMPTY_STORE(test_an_insert_is_told_from_others_by_its_life_alone),
         ON_EMPTY_STORE(test_a_load_tells_of_each_taken_id_and_inserts_the_rest),
         ON_EMPTY_STORE(test_an_upsert_changes_what_is_there_and_inserts_the_rest),
         ON_EMPTY_STORE(test_a_large_load_is_whole),
@@ -499,6 +526,9 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_keys_are_told_apart_byte_by_byte),
         ON_EMPTY_STORE(test_answers_are_kept_as_they_are),
         ON_EMPTY_STORE(test_past_its_deadline_a_request_goes_on_with_its_first_id_and_time),
+        ON_EMPTY_STORE(test_a_request_that_is_taken_over_hears_whether_its_todo_was_made),
+        ON_EMPTY_STORE(test_a_todo_that_was_made_under_a_key_is_deleted_under_the_same_conditions),
+        ON_EMPTY_STORE(test_a_todo_is_made_once_by_an_insert_that_comes_late),
         ON_EMPTY_STORE(test_a_kept_tag_or_time_that_is_none_is_told),
         ON_EMPTY_STORE(test_an_expired_record_is_as_if_it_had_never_been),
         ON_EMPTY_STORE(test_a_forgotten_request_may_come_again),
@@ -516,6 +546,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_a_purge_holds_as_many_keys_as_the_rules_allow),
         ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),
         ON_EMPTY_STORE(test_a_barrier_changes_nothing_that_others_see),
+        ON_EMPTY_STORE(test_the_beat_moves_only_from_where_it_is_and_holds_large_numbers),
         ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
         ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),
         ON_EMPTY_STORE(test_another_opening_sees_the_same_rows),

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "crowd.h"
 #include "fixture.h"
 
@@ -27,7 +28,8 @@ static const char KEY[] = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 /* A request that begins now and has a minute to go, a day to be remembered. */
 static struct store_answer request(const char *key, const char *fingerprint, const char *id)
 {
-    struct store_answer answer = {.created_at_ms = clock_wall_ms(),
+    struct store_answer answer = {.life = life_new(),
+                                  .created_at_ms = clock_wall_ms(),
                                   .deadline_at_ms = clock_wall_ms() + MINUTE_MS,
                                   .expires_at_ms = clock_wall_ms() + 24 * 60 * MINUTE_MS};
     snprintf(answer.key, sizeof(answer.key), "%s", key);
@@ -82,6 +84,7 @@ static void assert_kept(struct fixture *fixture, struct store_answer asked, cons
     assert_true(slice_equal(asked.body, wanted->body));
     assert_true(slice_equal(asked.etag, wanted->etag));
     assert_int_equal(asked.created_at_ms, wanted->created_at_ms);
+    assert_int_equal(asked.life, wanted->life);
     assert_int_equal(asked.expires_at_ms, wanted->expires_at_ms);
 }
 
@@ -168,11 +171,133 @@ void test_past_its_deadline_a_request_goes_on_with_its_first_id_and_time(void **
     assert_int_equal(begin(fixture, &other), STATUS_MISMATCH); /* late or not */
     assert_int_equal(begin(fixture, &second), STATUS_OK);
     assert_string_equal(second.id, "first");
+    assert_int_equal(second.life, first.life);
     assert_int_equal(second.created_at_ms, first.created_at_ms);
+    assert_false(second.is_made);
     assert_int_equal(begin(fixture, &third), STATUS_BUSY); /* the deadline is the second's now */
     second = ended(second, 201, SLICE("{\"id\":\"first\"}"));
     end(fixture, &second);
     assert_kept(fixture, request(KEY, "f1", "fourth"), &second);
+}
+
+/* ---- Whether the todo was made ---- */
+
+static struct todo todo_of(const struct store_answer *answer)
+{
+    struct todo todo = {.name = SLICE("made"),
+                        .description = SLICE(""),
+                        .v = 1,
+                        .life = answer->life,
+                        .created_at_ms = answer->created_at_ms,
+                        .updated_at_ms = answer->created_at_ms};
+    memcpy(todo.id, answer->id, sizeof(todo.id));
+    return todo;
+}
+
+static void make(struct fixture *fixture, const struct store_answer *answer)
+{
+    struct todo todo = todo_of(answer);
+    assert_int_equal(store_insert(fixture->store, &todo, answer, NULL), STATUS_OK);
+}
+
+static enum status change(struct fixture *fixture, enum store_change_kind kind, const struct store_answer *answer,
+                          const struct store_version *version)
+{
+    struct todo todo = todo_of(answer);
+    struct store_change asked = {
+        .kind = kind, .fields = 1u << TODO_NAME, .todo = &todo, .condition = {.unmodified_since_s = -1}};
+    struct store_changed changed;
+    if (version)
+        asked.condition.match = (struct store_versions){.given = true, .items = version, .count = 1};
+    todo.life = life_new();
+    todo.name = SLICE("changed");
+    return store_change(fixture->store, &asked, &fixture->arena, &changed, NULL);
+}
+
+/* What happened between the begin of a request whose worker died and its retry: a letter for each step. */
+static const struct {
+    const char *steps; /* i insert, c change, d delete, o others' insert */
+    bool made;
+} LIVES[] = {
+    {"", false}, {"o", false}, {"od", false}, {"i", true}, {"ic", true}, {"id", true}, {"icd", true}, {"ido", true},
+};
+
+static void take_steps(struct fixture *fixture, const char *steps, const struct store_answer *answer)
+{
+    struct todo others = todo_of(answer);
+    others.life = life_new();
+    for (; *steps; steps++)
+        if (*steps == 'i')
+            make(fixture, answer);
+        else if (*steps == 'o')
+            assert_int_equal(store_insert(fixture->store, &others, NULL, NULL), STATUS_OK);
+        else
+            assert_int_equal(change(fixture, *steps == 'c' ? STORE_MERGE : STORE_DELETE, answer, NULL), STATUS_OK);
+}
+
+void test_a_request_that_is_taken_over_hears_whether_its_todo_was_made(void **state)
+{
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(LIVES) / sizeof(LIVES[0]); i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "life-%zu", i);
+        struct store_answer first = late_request(id, "f1", id);
+        struct store_answer second = late_request(id, "f1", "second"), third = request(id, "f1", "third");
+        assert_begins(fixture, first);
+        take_steps(fixture, LIVES[i].steps, &first);
+        for (unsigned turn = 0; turn < 2; turn++) { /* and once more, as if the second had died as well */
+            struct store_answer *asked = turn == 0 ? &second : &third;
+            assert_int_equal(begin(fixture, asked), STATUS_OK);
+            if (asked->is_made != LIVES[i].made)
+                fail_msg("\"%s\", turn %u: made is %d", LIVES[i].steps, turn, asked->is_made);
+            assert_string_equal(asked->id, id);
+            assert_int_equal(asked->life, first.life);
+        }
+    }
+}
+
+void test_a_todo_that_was_made_under_a_key_is_deleted_under_the_same_conditions(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 0; i < 3; i++) {
+        char key[16];
+        snprintf(key, sizeof(key), "key-%u", i);
+        struct store_answer answer = request(key, "f1", key);
+        answer.expires_at_ms = clock_wall_ms() + (i == 2 ? 1 : MINUTE_MS);
+        struct store_version now = {.v = 1, .life = answer.life};
+        struct store_version next = {.v = 2, .life = answer.life}, other = {.v = 1, .life = answer.life + 1};
+        assert_begins(fixture, answer);
+        make(fixture, &answer);
+        if (i == 1) {
+            struct store_answer done = ended(answer, 201, SLICE("{}"));
+            end(fixture, &done);
+        }
+        assert_int_equal(change(fixture, STORE_DELETE, &answer, &next), STATUS_MISMATCH);
+        assert_int_equal(change(fixture, STORE_DELETE, &answer, &other), STATUS_MISMATCH);
+        assert_int_equal(change(fixture, STORE_MERGE, &answer, &now), STATUS_OK);
+        assert_int_equal(change(fixture, STORE_DELETE, &answer, &now), STATUS_MISMATCH);
+        assert_int_equal(change(fixture, STORE_DELETE, &answer, &next), STATUS_OK);
+        assert_int_equal(change(fixture, STORE_DELETE, &answer, &next), STATUS_MISMATCH);
+        assert_int_equal(change(fixture, STORE_DELETE, &answer, NULL), STATUS_NOT_FOUND);
+    }
+}
+
+/* The worker of the first request was frozen, not dead: its insert comes after the retry's, or before. */
+void test_a_todo_is_made_once_by_an_insert_that_comes_late(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_answer first = late_request(KEY, "f1", "first"), second = request(KEY, "f1", "second");
+    assert_begins(fixture, first);
+    assert_int_equal(begin(fixture, &second), STATUS_OK);
+    make(fixture, &second);
+    make(fixture, &first); /* its own, and the same */
+    assert_int_equal(change(fixture, STORE_MERGE, &first, NULL), STATUS_OK);
+    struct todo todo = todo_of(&first);
+    assert_int_equal(store_insert(fixture->store, &todo, &first, NULL), STATUS_MISMATCH);
+    struct todo stored;
+    assert_int_equal(store_get(fixture->store, "first", &fixture->arena, &stored, NULL), STATUS_OK);
+    assert_int_equal(stored.v, 2);
+    assert_int_equal(stored.life, first.life);
 }
 
 /* What is kept becomes header fields: a line break in one would make another. */

@@ -28,11 +28,14 @@
 
 enum { THE_V = 3 };
 
+#define THE_LIFE (LIFE_LEAST + 1)
+
 /* Initializers for the table, one line each. */
 /* clang-format off */
-#define THE_ONE       {THE_V, BORN_MS}
-#define ONE_BEFORE    {THE_V - 1, BORN_MS}
-#define ANOTHER_LIFE  {THE_V, BORN_MS + 1}
+#define THE_ONE       {THE_V, THE_LIFE}
+#define ONE_BEFORE    {THE_V - 1, THE_LIFE}
+#define ANOTHER_LIFE  {THE_V, THE_LIFE + 1}
+#define ITS_BIRTH     {THE_V, BORN_MS}
 #define ANY           {.given = true, .any = true}
 #define NO_VERSION    {.given = true}
 #define LIST(...)     (const struct store_version[]){__VA_ARGS__}
@@ -54,6 +57,7 @@ static const struct row {
     {"match this version", {.match = VERSIONS(THE_ONE), UNASKED}, REFUSED, DONE},
     {"match the version before", {.match = VERSIONS(ONE_BEFORE), UNASKED}, REFUSED, REFUSED},
     {"match the same v of another life", {.match = VERSIONS(ANOTHER_LIFE), UNASKED}, REFUSED, REFUSED},
+    {"match the same v and the time of birth", {.match = VERSIONS(ITS_BIRTH), UNASKED}, REFUSED, REFUSED},
     {"match a list with it", {.match = VERSIONS(ONE_BEFORE, ANOTHER_LIFE, THE_ONE), UNASKED}, REFUSED, DONE},
     {"match a list without it", {.match = VERSIONS(ONE_BEFORE, ANOTHER_LIFE), UNASKED}, REFUSED, REFUSED},
     {"match no version at all", {.match = NO_VERSION, UNASKED}, REFUSED, REFUSED},
@@ -71,6 +75,7 @@ static const struct row {
     {"none match this version", {UNASKED, .none_match = VERSIONS(THE_ONE)}, DONE, REFUSED},
     {"none match the version before", {UNASKED, .none_match = VERSIONS(ONE_BEFORE)}, DONE, DONE},
     {"none match the same v of another life", {UNASKED, .none_match = VERSIONS(ANOTHER_LIFE)}, DONE, DONE},
+    {"none match the same v and the time of birth", {UNASKED, .none_match = VERSIONS(ITS_BIRTH)}, DONE, DONE},
     {"none match a list with it", {UNASKED, .none_match = VERSIONS(ONE_BEFORE, THE_ONE)}, DONE, REFUSED},
     {"none match a list without it", {UNASKED, .none_match = VERSIONS(ONE_BEFORE, ANOTHER_LIFE)}, DONE, DONE},
     {"none match no version at all", {UNASKED, .none_match = NO_VERSION}, DONE, DONE},
@@ -104,6 +109,7 @@ static struct todo the_todo(const char *id)
                         .description = SLICE("a description"),
                         .done = true,
                         .v = THE_V,
+                        .life = THE_LIFE,
                         .created_at_ms = BORN_MS,
                         .updated_at_ms = CHANGED_MS};
     snprintf(todo.id, sizeof(todo.id), "%s", id);
@@ -117,6 +123,7 @@ static struct todo the_new_todo(const char *id)
     struct todo todo = {.name = SLICE("another name"),
                         .description = SLICE(""),
                         .v = 1,
+                        .life = THE_LIFE + 2,
                         .created_at_ms = NOW_MS,
                         .updated_at_ms = NOW_MS};
     snprintf(todo.id, sizeof(todo.id), "%s", id);
@@ -127,7 +134,7 @@ static struct todo the_new_todo(const char *id)
 static void insert(struct fixture *fixture, const struct todo *todo)
 {
     struct error error = {0};
-    if (store_insert(fixture->store, todo, &error) != STATUS_OK)
+    if (store_insert(fixture->store, todo, NULL, &error) != STATUS_OK)
         fail_msg("%s: %s", todo->id, error.text);
 }
 
@@ -145,6 +152,7 @@ static void assert_same(const struct todo *got, const struct todo *wanted)
     assert_true(slice_equal(got->description, wanted->description));
     assert_int_equal(got->done, wanted->done);
     assert_int_equal(got->v, wanted->v);
+    assert_int_equal(got->life, wanted->life);
     assert_int_equal(got->created_at_ms, wanted->created_at_ms);
     assert_int_equal(got->updated_at_ms, wanted->updated_at_ms);
     assert_true(todo_equal(got, wanted)); /* and what fields there are more */
@@ -255,9 +263,9 @@ void test_a_version_of_a_first_life_never_matches_a_second(void **state)
 {
     struct fixture *fixture = *state;
     struct todo first = the_todo("cat");
-    struct todo second = the_new_todo("cat");
-    first.v = 1;
-    struct store_version old = {.v = 1, .created_at_ms = first.created_at_ms};
+    struct todo second = first; /* made in the same moment, with the same words */
+    second.life++;
+    struct store_version old = {.v = first.v, .life = first.life};
     struct store_versions versions = {.given = true, .items = &old, .count = 1};
     struct store_change change = {.kind = STORE_DELETE, .todo = &first, .condition = {.match = versions, UNASKED}};
     struct store_changed changed;
@@ -403,7 +411,7 @@ void test_of_fifty_that_change_one_version_one_does(void **state)
     struct todo todo = the_todo("wanted");
     insert(fixture, &todo);
     for (unsigned round = 0; round < 5; round++) {
-        struct store_version version = {.v = todo.v, .created_at_ms = todo.created_at_ms};
+        struct store_version version = {.v = todo.v, .life = todo.life};
         struct rivals rivals = {
             .store = store,
             .id = "wanted",

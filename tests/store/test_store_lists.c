@@ -160,7 +160,7 @@ static void *insert_until_told(void *ctx)
     for (unsigned number = 0; number < INSERT_MAX && !atomic_load(&inserter->stop); number++) {
         struct todo todo = fixture_todo(&arena, number % 400);
         snprintf(todo.id, sizeof(todo.id), "n%u", number);
-        if (store_insert(inserter->store, &todo, NULL) == STATUS_OK)
+        if (store_insert(inserter->store, &todo, NULL, NULL) == STATUS_OK)
             inserter->inserted_count++;
         else
             inserter->failed_count++;

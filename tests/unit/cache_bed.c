@@ -100,10 +100,18 @@ void bed_stop_workers(struct bed *bed)
     }
 }
 
+void bed_set_meta(struct bed *bed, int64_t epoch, const char *run_id)
+{
+    struct store_meta *meta = fake_store_meta(bed->store);
+    meta->epoch = meta->beat = epoch;
+    snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", run_id);
+}
+
 int bed_begin(void **state)
 {
     bed_begin_idle(state);
     struct bed *bed = *state;
+    bed_set_meta(bed, 1, "run-a");
     bed_start_workers(bed);
     bed_settle(bed);
     assert_true(cache_is_trusted(bed->workers[0].cache));
@@ -152,6 +160,16 @@ static bool bed_step(struct bed *bed)
             return true;
     }
     return false;
+}
+
+const char *bed_key(const struct bed *bed, const char *before, const char *behind)
+{
+    static char names[4][100];
+    static unsigned last;
+    char *name = names[++last % 4];
+    long long epoch = fake_store_meta(bed->store)->epoch;
+    snprintf(name, sizeof(names[0]), "%s%lld%s", before, epoch, behind);
+    return name;
 }
 
 void bed_settle(struct bed *bed)

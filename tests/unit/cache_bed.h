@@ -47,7 +47,13 @@ int bed_end(void **state);
 /* The same without the workers, for tests that prepare something before bed_start_workers(). */
 int bed_begin_idle(void **state);
 void bed_start_workers(struct bed *bed);
+
+/* The store's record, as others have left it. Numbers as small as these come before all that workers make. */
+void bed_set_meta(struct bed *bed, int64_t epoch, const char *run_id);
 void bed_stop_workers(struct bed *bed);
+
+/* The name of a key under the epoch that the store has now; it lives until the fourth call from here. */
+const char *bed_key(const struct bed *bed, const char *before, const char *behind);
 
 /* Everything that can happen now; bed_pass() also moves the clock, firing timers in their time. */
 void bed_settle(struct bed *bed);

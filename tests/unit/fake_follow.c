@@ -57,6 +57,14 @@ void fake_follow_change(const char *id, int64_t v, int64_t updated_at_ms)
     event->updated_at_ms = updated_at_ms;
 }
 
+void fake_follow_insert(const char *id, int64_t v, int64_t updated_at_ms, int64_t life)
+{
+    struct change_event *event = history_add(id);
+    event->v = v;
+    event->updated_at_ms = updated_at_ms;
+    event->life = life;
+}
+
 void fake_follow_delete(const char *id)
 {
     history_add(id)->deleted = true;

@@ -18,6 +18,7 @@ void fake_follow_reset(void);
 
 /* Somebody has changed a todo, and said what it is now (v 0: not said); or deleted it; or dropped the collection. */
 void fake_follow_change(const char *id, int64_t v, int64_t updated_at_ms);
+void fake_follow_insert(const char *id, int64_t v, int64_t updated_at_ms, int64_t life);
 void fake_follow_delete(const char *id);
 void fake_follow_drop(void);
 

@@ -113,6 +113,17 @@ static struct redis_reply *run_acquire(const struct call *call)
     return fake_reply_text(SLICE("FILL"));
 }
 
+static struct redis_reply *run_beat(const struct call *call)
+{
+    struct fake_server *server = call->server;
+    const struct slice known = pair_value(pair_find(key_find(server, call->keys[0]), ""));
+    if (known.data && atoll(known.data) > atoll(call->args[0]))
+        return fake_reply_text(known);
+    if (!server->full)
+        text_set(server, call->keys[0], call->raw_args[0], atoll(call->args[1]));
+    return fake_reply_text(call->raw_args[0]);
+}
+
 static struct redis_reply *run_fence(const struct call *call)
 {
     for (size_t i = 0; i < call->key_count; i += 3) {
@@ -162,12 +173,16 @@ static struct redis_reply *run_fill(const struct call *call)
 /* Whether the entry is what the change left: invalidate.lua. */
 static bool entry_is_left(const struct fake_key *entry, const char *left)
 {
-    char text[64];
+    char text[96];
     struct slice v = pair_value(pair_find(entry, "v")), updated_at = pair_value(pair_find(entry, "updated_at"));
+    struct slice life = pair_value(pair_find(entry, "life"));
     if (!v.data || !updated_at.data)
         return strcmp(left, "none") == 0 && pair_value(pair_find(entry, "none")).data;
-    snprintf(text, sizeof(text), "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
-    return strcmp(left, text) == 0;
+    int len = snprintf(text, sizeof(text), "%.*s %.*s", (int)v.len, v.data, (int)updated_at.len, updated_at.data);
+    if (strcmp(left, text) == 0)
+        return true;
+    snprintf(text + len, sizeof(text) - (size_t)len, " %.*s", (int)life.len, life.data);
+    return life.data && strcmp(left, text) == 0;
 }
 
 static struct redis_reply *run_invalidate(const struct call *call)
@@ -311,13 +326,21 @@ static const struct {
     const char *name;
     struct redis_reply *(*run)(const struct call *call);
 } scripts[FAKE_SCRIPT_COUNT] = {
-    FAKE_SCRIPT(ACQUIRE, acquire),       FAKE_SCRIPT(CLEAR, clear),
-    FAKE_SCRIPT(FENCE, fence),           FAKE_SCRIPT(FILL, fill),
-    FAKE_SCRIPT(INVALIDATE, invalidate), FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
-    FAKE_SCRIPT(LIST_CLEAR, list_clear), FAKE_SCRIPT(LIST_FENCE, list_fence),
-    FAKE_SCRIPT(LIST_FILL, list_fill),   FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
-    FAKE_SCRIPT(PUBLISH, publish),       FAKE_SCRIPT(RELEASE, release),
-    FAKE_SCRIPT(UNFENCE, unfence),       [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
+    FAKE_SCRIPT(ACQUIRE, acquire),
+    FAKE_SCRIPT(BEAT, beat),
+    FAKE_SCRIPT(CLEAR, clear),
+    FAKE_SCRIPT(FENCE, fence),
+    FAKE_SCRIPT(FILL, fill),
+    FAKE_SCRIPT(INVALIDATE, invalidate),
+    FAKE_SCRIPT(LIST_ACQUIRE, list_acquire),
+    FAKE_SCRIPT(LIST_CLEAR, list_clear),
+    FAKE_SCRIPT(LIST_FENCE, list_fence),
+    FAKE_SCRIPT(LIST_FILL, list_fill),
+    FAKE_SCRIPT(LIST_UNFENCE, list_unfence),
+    FAKE_SCRIPT(PUBLISH, publish),
+    FAKE_SCRIPT(RELEASE, release),
+    FAKE_SCRIPT(UNFENCE, unfence),
+    [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
 };
 
 /* ---- Commands ---- */

@@ -4,6 +4,9 @@
  *
  * It keeps the contract of store.h, conformance is tested on the real ones (tests/store). Every call is noted in the journal
  * by its name.
+ *
+ * Lives are no chance here, but are counted from LIFE_LEAST + 1 on, anew with each store: conversations that are written down
+ * show them. life_new() is wrapped by the linker.
  */
 #include "fake_store.h"
 
@@ -11,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "fake_events.h"
 #include "fake_journal.h"
 #include "store/answer.h"
@@ -158,15 +162,28 @@ enum status store_list(struct store *store, const struct store_query *query, str
     return STATUS_OK;
 }
 
-enum status store_insert(struct store *store, const struct todo *todo, struct error *error)
+static struct kept *kept_find(struct store *store, const char *key)
+{
+    for (size_t i = 0; i < store->kept_count; i++)
+        if (strcmp(store->kept[i].answer.key, key) == 0)
+            return &store->kept[i];
+    return NULL;
+}
+
+enum status store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                         struct error *error)
 {
     enum status status = call_begin(store, FAKE_INSERT, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
     const struct row *row = row_find(store, todo->id);
+    if (row && row->todo.life != todo->life)
+        return STATUS_EXISTS;
     if (row)
-        return todo_equal(&row->todo, todo) ? status : STATUS_EXISTS;
+        return store_insert_own(&row->todo, todo, error);
     row_set(store, todo);
+    if (answer)
+        kept_find(store, answer->key)->answer.is_made = true;
     return status;
 }
 
@@ -209,14 +226,6 @@ enum status store_change(struct store *store, const struct store_change *change,
     else
         row_set(store, &changed->todo);
     return status;
-}
-
-static struct kept *kept_find(struct store *store, const char *key)
-{
-    for (size_t i = 0; i < store->kept_count; i++)
-        if (strcmp(store->kept[i].answer.key, key) == 0)
-            return &store->kept[i];
-    return NULL;
 }
 
 enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
@@ -275,8 +284,10 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
         const struct row *row = row_find(store, todos[i].id);
         results[i] = row && mode == STORE_LOAD_INSERT ? STATUS_EXISTS : STATUS_OK;
         struct todo todo = todos[i];
-        if (row)
+        if (row) {
             todo.v = row->todo.v + 1;
+            todo.life = row->todo.life;
+        }
         if (results[i] == STATUS_OK)
             row_set(store, &todo);
     }
@@ -351,20 +362,31 @@ enum status store_barrier(struct store *store, struct error *error)
     return call_begin(store, FAKE_BARRIER, error);
 }
 
-enum status store_meta_swap(struct store *store, int64_t expected_epoch, const struct store_meta *meta, bool *swapped,
-                            struct error *error)
+enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                            bool *swapped, struct error *error)
 {
     enum status status = call_begin(store, FAKE_META_SWAP, error);
-    *swapped = status == STATUS_OK && store->meta.epoch == expected_epoch;
+    bool is_expected = store->meta.epoch == expected->epoch && store->meta.beat == expected->beat;
+    *swapped = status == STATUS_OK && is_expected;
     if (*swapped)
-        store->meta = *meta;
+        store->meta = *next;
     return status;
 }
 
 /* ---- What tests do to it ---- */
 
+static int64_t life_count;
+
+int64_t __wrap_life_new(void);
+
+int64_t __wrap_life_new(void)
+{
+    return LIFE_LEAST + ++life_count;
+}
+
 struct store *fake_store_new(void)
 {
+    life_count = 0;
     return mem_zalloc(sizeof(struct store));
 }
 
@@ -402,6 +424,7 @@ void fake_store_put(struct store *store, const char *id, int64_t v)
     struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = v};
     todo_set_id(&todo, slice_of(id));
     const struct row *row = row_find(store, id);
+    todo.life = row ? row->todo.life : life_new();
     todo.created_at_ms = row ? row->todo.created_at_ms : fake_now_ms();
     todo.updated_at_ms = fake_now_ms();
     row_set(store, &todo);
@@ -411,6 +434,11 @@ void fake_store_remove(struct store *store, const char *id)
 {
     if (row_find(store, id))
         row_remove(store, id);
+}
+
+int64_t fake_store_life(const struct store *store, const char *id)
+{
+    return row_find(store, id)->todo.life;
 }
 
 int64_t fake_store_v(const struct store *store, const char *id)
@@ -447,4 +475,31 @@ void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
 struct store_meta *fake_store_meta(struct store *store)
 {
     return &store->meta;
+}
+
+struct store *fake_store_backup(const struct store *store)
+{
+    struct store *backup = mem_alloc(sizeof(*backup));
+    memcpy(backup, store, sizeof(*backup));
+    return backup;
+}
+
+/* Each row's todo points to its own texts. */
+void fake_store_restore(struct store *store, const struct store *backup)
+{
+    memcpy(store->rows, backup->rows, sizeof(store->rows));
+    store->row_count = backup->row_count;
+    for (size_t i = 0; i < store->row_count; i++) {
+        store->rows[i].todo.name = slice_of(store->rows[i].name);
+        store->rows[i].todo.description = slice_of(store->rows[i].description);
+    }
+    memcpy(store->fences, backup->fences, sizeof(store->fences));
+    store->fence_count = backup->fence_count;
+    store->meta = backup->meta;
+}
+
+void fake_store_empty(struct store *store)
+{
+    store->row_count = store->fence_count = store->kept_count = 0;
+    store->meta = (struct store_meta){0};
 }

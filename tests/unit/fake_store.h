@@ -45,7 +45,8 @@ unsigned fake_store_calls(const struct store *store, enum fake_call call);
 
 /* Puts a todo in, as somebody else's write would: v, and "name N" for its name. */
 void fake_store_put(struct store *store, const char *id, int64_t v);
-void fake_store_remove(struct store *store, const char *id);     /* if it is there */
+void fake_store_remove(struct store *store, const char *id); /* if it is there; a put after it makes the next life */
+int64_t fake_store_life(const struct store *store, const char *id);
 int64_t fake_store_v(const struct store *store, const char *id); /* 0: it isn't there */
 
 /* The answer kept under a key, its texts the store's; NULL: none. What a test changes in it is what the next request meets. */
@@ -54,5 +55,12 @@ struct store_answer *fake_store_answer(struct store *store, const char *key);
 size_t fake_store_outbox_count(const struct store *store, bool is_closed);
 void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
 struct store_meta *fake_store_meta(struct store *store);
+
+/* A copy of all that the store holds, to be freed by fake_store_free(), and the store as it was then. */
+struct store *fake_store_backup(const struct store *store);
+void fake_store_restore(struct store *store, const struct store *backup);
+
+/* As somebody who drops the database. */
+void fake_store_empty(struct store *store);
 
 #endif

@@ -25,7 +25,8 @@ check_PROGRAMS += \
 	tests/unit/test_slice \
 	tests/unit/test_stats \
 	tests/unit/test_todo \
-	tests/unit/test_todo_json
+	tests/unit/test_todo_json \
+	tests/unit/test_todo_version
 else
 check-local:
 	@echo "make check: cmocka is missing; install libcmocka-dev and run configure again" >&2; exit 1
@@ -75,6 +76,8 @@ tests_unit_test_todo_LDADD = $(UNIT_LIBS)
 tests_unit_test_todo_json_SOURCES = tests/unit/test_todo_json.c tests/unit/fields.h tests/unit/golden.h tests/unit/testing.h
 tests_unit_test_todo_json_CPPFLAGS = $(UNIT_GOLDEN)
 tests_unit_test_todo_json_LDADD = $(UNIT_LIBS)
+tests_unit_test_todo_version_SOURCES = tests/unit/test_todo_version.c tests/unit/testing.h
+tests_unit_test_todo_version_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/unit/golden
 
 # The loader's room: its own library, over fakes of what lies below where a test needs them.
@@ -116,7 +119,8 @@ tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/tes
 tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
-# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock.
+# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock,
+# and lets them name lives.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_follow.c tests/unit/fake_follow.h tests/unit/fake_http.c tests/unit/fake_http.h \
@@ -129,7 +133,7 @@ FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
 UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
-FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=life_new
 
 if HAVE_CMOCKA
 check_PROGRAMS += \
@@ -142,7 +146,9 @@ check_PROGRAMS += \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
 	tests/unit/test_history \
+	tests/unit/test_beat \
 	tests/unit/test_trust \
+	tests/unit/test_unseen \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
 	tests/unit/test_purge \
@@ -163,9 +169,15 @@ tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
 tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_beat_SOURCES = tests/unit/test_beat.c $(FAKES)
+tests_unit_test_beat_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_beat_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_trust_SOURCES = tests/unit/test_trust.c $(FAKES)
 tests_unit_test_trust_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_trust_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_unseen_SOURCES = tests/unit/test_unseen.c $(FAKES)
+tests_unit_test_unseen_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_unseen_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_purge_SOURCES = tests/unit/test_purge.c $(FAKES)
 tests_unit_test_purge_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_purge_LDFLAGS = $(FAKE_CLOCK)

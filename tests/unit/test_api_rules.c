@@ -95,6 +95,38 @@ static void a_client_says_what_it_takes_from_the_cache(void **state)
     }
 }
 
+static void a_hit_says_that_the_worker_can_not_see_the_store(void **state)
+{
+    static const struct {
+        const char *path, *source;
+        int status;
+    } rows[] = {{"/todos/a", "todo-fcgi; hit; detail=store-unseen; ttl=", 200},
+                {"/todos/none", "todo-fcgi; hit; detail=store-unseen; ttl=", 404},
+                {"/todos", "todo-fcgi; hit; detail=store-unseen; ttl=", 200},
+                {"/todos/never", "todo-fcgi; fwd=miss", 503}};
+    struct exchange exchange;
+    (void)state;
+    for (size_t i = 0; i < 3; i++) { /* fills it */
+        exchange_init(&exchange, "GET", rows[i].path);
+        exchange_run(&exchange);
+        exchange_fini(&exchange);
+    }
+    fake_store_set_away(bed->store, true);
+    for (int i = 0; i < 3; i++) {
+        bed_pass(bed, 1000);
+        bed_tend(bed);
+    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        exchange_init(&exchange, "GET", rows[i].path);
+        exchange_run(&exchange);
+        assert_status(rows[i].path, &exchange, rows[i].status);
+        struct slice source = exchange_header(&exchange, "Cache-Status");
+        if (rows[i].status != 503)
+            assert_text(rows[i].path, (struct slice){source.data, strlen(rows[i].source)}, slice_of(rows[i].source));
+        exchange_fini(&exchange);
+    }
+}
+
 /* Another worker's entry of an older version, as after an outage that took an invalidation with it. */
 static void an_older_entry_than_the_client_has_seen_is_passed_by(void **state)
 {
@@ -520,6 +552,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
     const struct CMUnitTest tests[] = {
         TEST(a_client_says_what_it_takes_from_the_cache),
+        TEST(a_hit_says_that_the_worker_can_not_see_the_store),
         TEST(an_older_entry_than_the_client_has_seen_is_passed_by),
         TEST(a_negative_entry_is_older_than_any_version),
         TEST(only_if_cached_never_asks_the_store_not_even_without_redis),

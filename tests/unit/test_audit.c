@@ -17,6 +17,7 @@ static int begin_with_rate(void **state, int64_t rate)
     bed_begin_idle(state);
     struct bed *bed = *state;
     bed->settings.audit_rate = rate;
+    bed_set_meta(bed, 1, "run-a");
     bed_start_workers(bed);
     bed_settle(bed);
     fake_store_put(bed->store, "a", 1);
@@ -93,6 +94,16 @@ static void an_entry_behind_the_store_is_inconsistent(void **state)
     seconds_pass(bed, 2);
     assert_int_equal(count(bed, STAT_AUDIT_INCONSISTENT), 1);
     assert_int_equal(count_all(bed), 1);
+}
+
+static void the_same_todo_of_another_life_is_inconsistent(void **state)
+{
+    struct bed *bed = *state;
+    hit(bed, "a");
+    fake_store_remove(bed->store, "a");
+    fake_store_put(bed->store, "a", 1); /* in the same moment, with the same name */
+    seconds_pass(bed, 2);
+    assert_int_equal(count(bed, STAT_AUDIT_INCONSISTENT), 1);
 }
 
 static void the_right_version_with_a_wrong_text_is_inconsistent(void **state)
@@ -279,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_hit_is_compared_three_times_and_forgotten),
         TEST(an_entry_behind_the_store_is_inconsistent),
+        TEST(the_same_todo_of_another_life_is_inconsistent),
         TEST(the_right_version_with_a_wrong_text_is_inconsistent),
         TEST(a_negative_entry_is_compared_as_one),
         TEST(a_write_in_between_is_no_inconsistency),

@@ -4,6 +4,7 @@
 
 #include "base/etag.h"
 #include "base/hash.h"
+#include "base/todo.h"
 
 /* Known answers of XXH3 (seed 0) for the empty input: tags must survive builds, or every client's copy is refetched. */
 static void tags_of_known_bodies_are_fixed(void **state)
@@ -53,14 +54,24 @@ static void version_and_each_byte_of_the_body_make_another_tag(void **state)
 static void version_and_life_come_back_from_a_tag(void **state)
 {
     (void)state;
-    static const int64_t numbers[][2] = {{1, 0}, {7, 15}, {9, 16}, {INT64_MAX, 253402300799999}};
+    static const int64_t numbers[][2] = {{1, 0}, {7, 15}, {9, 16}, {7, (INT64_C(1) << 53) - 1}, {INT64_MAX, INT64_MAX}};
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         char etag[ETAG_MAX + 1];
-        int64_t v, created_at_ms;
+        int64_t v, life;
         etag_of_todo(etag, numbers[i][0], numbers[i][1], SLICE("body"));
-        assert_true(etag_parse_todo(slice_of(etag), &v, &created_at_ms));
-        assert_true(v == numbers[i][0] && created_at_ms == numbers[i][1]);
+        assert_true(etag_parse_todo(slice_of(etag), &v, &life));
+        assert_true(v == numbers[i][0] && life == numbers[i][1]);
     }
+}
+
+/* As older versions made them, of created_at: such a tag names the life of a todo that was stored without one. */
+static void the_tag_of_an_older_version_is_read(void **state)
+{
+    (void)state;
+    int64_t v, life;
+    assert_true(etag_parse_todo(SLICE("\"3-18bcfe56800-23f630dd792a0c56\""), &v, &life));
+    assert_true(v == 3 && life == INT64_C(1700000000000));
+    assert_true(life == todo_life_of(0, INT64_C(1700000000000)));
 }
 
 static void what_is_no_tag_of_a_todo_is_told(void **state)
@@ -82,8 +93,8 @@ static void what_is_no_tag_of_a_todo_is_told(void **state)
         "\"99aa06d3014798d86001c324468d497f\"",
     };
     for (size_t i = 0; i < COUNT_OF(tags); i++) {
-        int64_t v, created_at_ms;
-        assert_false(etag_parse_todo(slice_of(tags[i]), &v, &created_at_ms));
+        int64_t v, life;
+        assert_false(etag_parse_todo(slice_of(tags[i]), &v, &life));
     }
 }
 
@@ -93,6 +104,7 @@ int main(void)
         cmocka_unit_test(tags_of_known_bodies_are_fixed),
         cmocka_unit_test(a_tag_is_quoted_printable_and_fits),
         cmocka_unit_test(version_and_life_come_back_from_a_tag),
+        cmocka_unit_test(the_tag_of_an_older_version_is_read),
         cmocka_unit_test(what_is_no_tag_of_a_todo_is_told),
         cmocka_unit_test(version_and_each_byte_of_the_body_make_another_tag),
     };

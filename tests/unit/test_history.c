@@ -113,7 +113,7 @@ static struct cache_demand demand_draw(const struct run *run)
         demand.only_if_cached = true;
         break;
     case 2:
-        demand.least_v = run->history.known + (int64_t)dice(2);
+        demand.least.v = run->history.known + (int64_t)dice(2);
         break;
     case 3:
         demand.max_age_ms = (int64_t)dice(1000);

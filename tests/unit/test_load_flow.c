@@ -50,6 +50,8 @@ static struct {
     size_t fault_count, load_calls;
     int64_t epoch;
     bool trusted;
+    bool settles_late;
+    unsigned settles_asked;
     enum status prepare_status;
     size_t fenced_count;
     struct load_result result;
@@ -78,13 +80,8 @@ static void fake_timer_start(struct timer *timer, uint32_t after_ms)
 
 static void fake_timer_stop(struct timer *timer)
 {
-    timer->due_at_ms = -1;
-}
-
-static void fake_timer_free(struct timer *timer)
-{
     if (timer)
-        fake_timer_stop(timer);
+        timer->due_at_ms = -1;
 }
 
 static const struct events EVENTS = {
@@ -92,7 +89,7 @@ static const struct events EVENTS = {
     .timer_new = fake_timer_new,
     .timer_start = fake_timer_start,
     .timer_stop = fake_timer_stop,
-    .timer_free = fake_timer_free,
+    .timer_free = fake_timer_stop,
 };
 
 static void fake_push(struct action action)
@@ -117,8 +114,7 @@ bool cache_is_trusted(const struct cache *cache)
 
 enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
 {
-    (void)cache;
-    (void)error;
+    (void)cache, (void)error;
     *epoch = ++fake.epoch;
     return STATUS_OK;
 }
@@ -126,6 +122,12 @@ enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct e
 void cache_tend(struct cache *cache)
 {
     (void)cache;
+}
+
+bool cache_settle(struct cache *cache)
+{
+    (void)cache;
+    return !fake.settles_late || fake.settles_asked++ > 0;
 }
 
 static void assert_ids_free(const struct cache_write *write)
@@ -194,8 +196,7 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
 
 enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
 {
-    (void)store;
-    (void)error;
+    (void)store, (void)error;
     const struct stored *row = fake_find(id);
     if (!row)
         return STATUS_NOT_FOUND;
@@ -389,6 +390,20 @@ static void a_batch_without_a_result_is_sent_again_and_knows_its_own_rows(void *
     }
 }
 
+/* Each row begins a life of its own, whatever its file says; a batch that is sent again keeps them. */
+static void each_row_gets_a_life_and_keeps_it(void **state)
+{
+    fault_next(STATUS_UNKNOWN, 2);
+    start(*state, reader_of(SLICE("{\"id\":\"a\",\"name\":\"1\",\"life\":5}\n{\"id\":\"b\",\"name\":\"1\"}\n")));
+    finish();
+    assert_int_equal(fake.load_calls, 2);
+    assert_int_equal(fake.result.in_count, 2);
+    assert_int_equal(fake.result.reject_count, 0);
+    assert_true(fake_find("a")->todo.life >= LIFE_LEAST);
+    assert_true(fake_find("b")->todo.life >= LIFE_LEAST);
+    assert_true(fake_find("a")->todo.life != fake_find("b")->todo.life);
+}
+
 static void a_store_that_stays_away_ends_the_load(void **state)
 {
     struct fixture *fixture = *state;
@@ -441,6 +456,16 @@ static void redis_that_stays_away_is_not_waited_for_longer(void **state)
     finish();
     assert_in_range(fake.now_ms, 10000, 10200);
     assert_int_equal(fake.fenced_count, 5500); /* by the cache, in its outbox */
+}
+
+static void a_load_ends_when_the_store_has_its_last_beat(void **state)
+{
+    struct fixture *fixture = *state;
+    fake.settles_late = true;
+    start(fixture, three_rows());
+    finish();
+    assert_int_equal(fake.result.in_count, 3);
+    assert_int_equal(fake.settles_asked, 2);
 }
 
 static void without_redis_the_epoch_is_moved_before_and_after(void **state)
@@ -553,10 +578,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_two_rows_with_one_id_the_later_wins_with_upsert, begin, end),
         cmocka_unit_test_setup_teardown(of_two_rows_with_one_id_the_earlier_wins_without, begin, end),
         cmocka_unit_test_setup_teardown(a_batch_without_a_result_is_sent_again_and_knows_its_own_rows, begin, end),
+        cmocka_unit_test_setup_teardown(each_row_gets_a_life_and_keeps_it, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_stays_away_ends_the_load, begin, end),
         cmocka_unit_test_setup_teardown(what_no_retry_mends_ends_the_load_at_once, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_goes_away_on_the_way_is_waited_for, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_stays_away_is_not_waited_for_longer, begin, end),
+        cmocka_unit_test_setup_teardown(a_load_ends_when_the_store_has_its_last_beat, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_the_epoch_is_moved_before_and_after, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_nothing_is_written_if_that_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_told, begin, end),

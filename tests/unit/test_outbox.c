@@ -164,6 +164,8 @@ static void a_drain_removes_no_record_that_was_closed_since_it_was_listed(void *
     bed_hold(drains, true);
     worker_tend(drains);
     bed_store(drains); /* the epoch */
+    bed_redis(drains); /* who it is */
+    bed_redis(drains); /* the beat */
     bed_store(drains); /* the listing */
     bed_redis(drains); /* the unfence, and the list's */
     assert_int_equal(bed_read(bed, other, "a"), 1);
@@ -321,6 +323,7 @@ static void a_write_through_the_outbox_ends_with_an_unfence_if_redis_is_back(voi
     bed_redis(worker); /* INFO */
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the record */
+    bed_redis(worker); /* the beat */
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the outbox: empty */
     assert_true(cache_is_trusted(worker->cache));
@@ -346,6 +349,7 @@ static void a_drain_looks_again_if_a_write_has_ended_meanwhile(void **state)
     bed_redis(worker);
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker);
+    bed_redis(worker); /* the beat */
     fake_pool_delay_oldest(worker->pool);
     bed_work(worker); /* the outbox is listed, and empty */
     fake_pool_delay_oldest(worker->pool);
@@ -370,12 +374,14 @@ static void a_record_that_came_too_late_for_the_drain_is_followed_by_an_unfence(
     fake_server_restart(bed->server, "run-b", false);
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
-    assert_true(fake_server_has(bed->server, "todo:2:{a}"));
+    assert_true(fake_server_has(bed->server, bed_key(bed, "todo:", ":{a}")));
     fake_store_fail(bed->store, FAKE_OUTBOX_PUT, 0, STATUS_UNAVAILABLE);
     bed_store(worker);
     bed_redis(worker); /* INFO */
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the link's record */
+    bed_redis(worker); /* the old epoch is left */
+    bed_redis(worker); /* the beat */
     fake_pool_delay_oldest(worker->pool);
     bed_store(worker); /* the outbox: empty */
     assert_true(cache_is_trusted(worker->cache));
@@ -423,6 +429,7 @@ static void a_redis_that_refuses_an_unfence_is_not_trusted_either(void **state)
     for (int i = 0; i < 2; i++) { /* the link's jobs overtake the write */
         fake_pool_delay_oldest(worker->pool);
         bed_store(worker);
+        bed_settle(bed); /* the beat is compared */
     }
     assert_true(cache_is_trusted(worker->cache));
     fake_server_refuse(bed->server, "UNFENCE LIST_UNFENCE", "READONLY You can't write against a read only replica.");

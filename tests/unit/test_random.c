@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* random.c: tokens, bounded numbers, UUIDv7. */
+/* random.c: tokens, lives, bounded numbers, UUIDv7. */
 #include "testing.h"
 
 #include <pthread.h>
 
 #include "base/random.h"
+#include "base/todo.h"
 
 enum { THREADS = 4, UUIDS_PER_THREAD = 5000 };
 
@@ -37,6 +38,21 @@ static void bytes_larger_than_the_supply_are_all_filled(void **state)
     }
     for (size_t i = 0; i < sizeof(ones); i++)
         assert_int_equal(ones[i] & zeros[i], 0xFF);
+}
+
+/* Each bit is seen set and clear, but the first, which tells a life from a time. */
+static void lives_are_52_bits_above_every_time(void **state)
+{
+    (void)state;
+    uint64_t ones = 0, zeros = 0;
+    for (int i = 0; i < 1000; i++) {
+        int64_t life = life_new();
+        assert_true(life >= LIFE_LEAST && life < 2 * LIFE_LEAST);
+        assert_true((int64_t)(double)life == life);
+        ones |= (uint64_t)life;
+        zeros |= ~(uint64_t)life;
+    }
+    assert_true((ones & zeros) == (uint64_t)LIFE_LEAST - 1);
 }
 
 static void numbers_stay_below_their_bound_and_meet_all_values(void **state)
@@ -119,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_128_bits_of_lower_case_hex_and_never_repeat),
         cmocka_unit_test(bytes_larger_than_the_supply_are_all_filled),
+        cmocka_unit_test(lives_are_52_bits_above_every_time),
         cmocka_unit_test(numbers_stay_below_their_bound_and_meet_all_values),
         cmocka_unit_test(a_uuid_has_the_form_of_version_7),
         cmocka_unit_test(uuids_of_a_process_only_go_up),

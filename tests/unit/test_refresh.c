@@ -192,9 +192,58 @@ static void who_has_seen_a_newer_one_gets_nothing_stale(void **state)
     fake_store_set_away(bed->store, true);
     reader = (struct reader){0};
     reader_start(&reader, &bed->workers[0], "a");
-    reader.get.demand.least_v = 2;
+    reader.get.demand.least.v = 2;
     bed_settle(bed);
     assert_int_equal(reader.status, STATUS_UNAVAILABLE);
+}
+
+/* The entry is of an old life, of a higher version than the reader's. */
+static void who_has_seen_another_life_gets_nothing_stale(void **state)
+{
+    struct bed *bed = *state;
+    const int64_t old_life = fake_store_life(bed->store, "a");
+    const struct {
+        struct todo_version least;
+        enum status status;
+    } rows[] = {
+        {{.v = 1, .life = old_life + 1}, STATUS_UNAVAILABLE},
+        {{.v = 1, .life = old_life}, STATUS_OK},
+        {{.v = 2, .life = old_life}, STATUS_UNAVAILABLE},
+        {{.v = 1}, STATUS_OK}, /* of an older worker: any life */
+    };
+    bed_pass(bed, hard_ttl_ms(bed));
+    fake_store_set_away(bed->store, true);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct reader reader;
+        reader_start(&reader, &bed->workers[0], "a");
+        reader.get.demand.least = rows[i].least;
+        bed_settle(bed);
+        assert_int_equal(reader.status, rows[i].status);
+    }
+}
+
+/* Without the store's word no one can tell which of two lives is the newer one; the store shows what there is. */
+static void who_has_seen_another_life_is_shown_the_stores(void **state)
+{
+    struct bed *bed = *state;
+    const int64_t old_life = fake_store_life(bed->store, "a");
+    fake_store_remove(bed->store, "a");
+    fake_store_put(bed->store, "a", 1);
+    const int64_t new_life = fake_store_life(bed->store, "a");
+    const struct todo_version least[] = {{.v = 1, .life = new_life}, {.v = 5, .life = old_life}};
+    for (size_t i = 0; i < 4; i++) { /* with the entry of the old life, and with the new one's */
+        struct reader reader;
+        reader_start(&reader, &bed->workers[0], "a");
+        reader.get.demand.least = least[i % 2];
+        bed_settle(bed);
+        assert_int_equal(reader.v, 1);
+        bool is_hit = i == 2;
+        assert_int_equal(reader.trace.source, is_hit ? CACHE_HIT : CACHE_REQUEST);
+        if (i == 1) {
+            fake_server_evict(bed->server, ENTRY);
+            assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
+        }
+    }
 }
 
 /* Who isn't content goes on to a flight of its own, and takes nobody along who stands behind it in the queue. */
@@ -207,7 +256,7 @@ static void who_wants_a_newer_one_goes_on_alone(void **state)
     bed_hold(&bed->workers[0], true);
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
         reader_start(&readers[i], &bed->workers[0], "a");
-        readers[i].get.demand.least_v = i % 2 == 1 ? 3 : 0;
+        readers[i].get.demand.least.v = i % 2 == 1 ? 3 : 0;
     }
     bed_let_go(bed);
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
@@ -296,6 +345,8 @@ int main(void)
         TEST(the_hard_end_wins_over_a_refresh_that_hangs),
         TEST(what_is_past_its_end_will_do_if_the_store_is_away),
         TEST(who_has_seen_a_newer_one_gets_nothing_stale),
+        TEST(who_has_seen_another_life_gets_nothing_stale),
+        TEST(who_has_seen_another_life_is_shown_the_stores),
         TEST(who_wants_a_newer_one_goes_on_alone),
         TEST(without_stale_if_error_the_store_away_is_told),
         TEST(what_was_invalidated_is_not_brought_back),

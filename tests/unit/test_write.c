@@ -90,6 +90,24 @@ static void an_insert_takes_the_negative_entry_away(void **state)
     assert_int_equal(bed_read(bed, &bed->workers[1], "b"), 1);
 }
 
+/* Of a request whose worker died after its insert. What it made must not become the entry again. */
+static void an_insert_that_finds_its_todo_changed_publishes_nothing(void **state)
+{
+    struct bed *bed = *state;
+    bed->settings.write_policy = WRITE_PUBLISH;
+    struct inserted inserted = {.insert = {.done = on_inserted}};
+    inserted.insert.ctx = &inserted;
+    inserted.insert.todo = (struct todo){.name = SLICE("old"), .description = SLICE(""), .v = 1};
+    inserted.insert.todo.life = fake_store_life(bed->store, "a");
+    todo_set_id(&inserted.insert.todo, SLICE("a"));
+    fake_store_put(bed->store, "a", 2);
+    cache_insert(bed->workers[0].cache, &inserted.insert);
+    bed_settle(bed);
+    assert_int_equal(inserted.status, STATUS_OK);
+    assert_false(fake_server_has(bed->server, "todo:1:{a}"));
+    assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
+}
+
 static void an_insert_of_a_taken_id_is_refused_and_unfenced(void **state)
 {
     struct bed *bed = *state;
@@ -226,6 +244,7 @@ int main(void)
         TEST(a_write_fences_writes_and_unfences),
         TEST(the_entry_is_gone_before_the_store_is_asked),
         TEST(an_insert_takes_the_negative_entry_away),
+        TEST(an_insert_that_finds_its_todo_changed_publishes_nothing),
         TEST(an_insert_of_a_taken_id_is_refused_and_unfenced),
         TEST(a_batch_is_fenced_with_one_call_per_script),
         TEST(two_writes_of_one_todo_overlap_without_harm),

@@ -11,7 +11,7 @@
 #include "cache/trust.h"
 
 #define OLD_WRITERS "todo:1:{a}:writers"
-#define NEW_ENTRY   "todo:2:{a}"
+#define NEW_ENTRY   bed_key(bed, "todo:", ":{a}")
 
 static int begin(void **state)
 {

@@ -3,8 +3,8 @@
 --
 -- KEYS    generation, writers of the list
 -- ARGV    a new token, in case there is no generation; generation_ms: its lifetime
--- answer  "BYPASS": a write is under way; "DOUBT T": a mark is past its deadline, and T is Redis' time (list_clear.lua);
---         else the generation's token
+-- answer  "BYPASS": a write is under way; "DOUBT T": a mark is past its deadline, and T is Redis' time
+--         (list_clear.lua); else the generation's token
 local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
 if #last > 0 then
     local time = redis.call('TIME')

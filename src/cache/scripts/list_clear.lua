@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- After the store has shown where it stands: removes marks that were past their deadline before that, and makes pages that
--- were read meanwhile unreachable.
+-- After the store has shown where it stands: removes marks that were past their deadline before that, and makes pages
+-- that were read meanwhile unreachable.
 --
 -- KEYS    generation, writers of the list
 -- ARGV    the T of list_acquire.lua's "DOUBT T": marks with a later deadline stay

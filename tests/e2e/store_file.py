@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""The SQLite file of a stack: a copy of it while workers run, and the copy put in its place while none does."""
+
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+
+def store_path(stack):
+    return stack.folder / re.search(r"^store = sqlite:(.+)$", (stack.folder / "todo.conf").read_text(), re.M)[1]
+
+
+def back_up(stack):
+    """The file as it is now, whatever is in the write-ahead log."""
+    copy = stack.folder / "backup.db"
+    with sqlite3.connect(store_path(stack)) as source, sqlite3.connect(copy) as target:
+        source.backup(target)
+    return copy
+
+
+def restore(stack, copy):
+    path = store_path(stack)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    shutil.copyfile(copy, path)
