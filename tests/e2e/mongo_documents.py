@@ -8,8 +8,8 @@ Taken from the server's manual ("Query and Projection Operators", "Update Operat
 - an upsert takes the equalities of the filter and what the update sets;
 - an _id is unique by value, so 1 and 1.0 are the same.
 
-Not played: arrays in filters, dotted names, regular expressions, collations. An operator that is not here is an error, so that no
-test passes because of something that was ignored.
+Dotted names lead into documents, in filters only. Not played: arrays in filters, regular expressions, collations. An operator
+that is not here is an error, so that no test passes because of something that was ignored.
 """
 
 import functools
@@ -53,16 +53,25 @@ COMPARISONS = {
 def value_matches(value, wanted):
     if not (isinstance(wanted, dict) and any(name.startswith("$") for name in wanted)):
         return key_of(value) == key_of(wanted)
-    for name, operand in wanted.items():
-        if name == "$in":
-            if key_of(value) not in [key_of(one) for one in operand]:
-                return False
-            continue
-        if name not in COMPARISONS:
-            raise CommandError(2, "BadValue", f"unknown operator: {name}")
-        if kind_of(value) != kind_of(operand) or not COMPARISONS[name](value, operand):
-            return False
-    return True
+    return all(operator_holds(name, value, operand) for name, operand in wanted.items())
+
+
+def operator_holds(name, value, operand):
+    if name == "$in":
+        return key_of(value) in [key_of(one) for one in operand]
+    if name == "$ne":
+        return key_of(value) != key_of(operand)
+    if name == "$not":
+        return not value_matches(value, operand)
+    if name not in COMPARISONS:
+        raise CommandError(2, "BadValue", f"unknown operator: {name}")
+    return kind_of(value) == kind_of(operand) and COMPARISONS[name](value, operand)
+
+
+def value_at(document, path):
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
+    return document
 
 
 def matches(document, wanted):
@@ -71,10 +80,10 @@ def matches(document, wanted):
             held = any(matches(document, one) for one in value)
         elif name == "$nor":
             held = not any(matches(document, one) for one in value)
-        elif name.startswith("$") or "." in name:
+        elif name.startswith("$"):
             raise CommandError(2, "BadValue", f"unknown operator: {name}")
         else:
-            held = value_matches(document.get(name), value)
+            held = value_matches(value_at(document, name), value)
         if not held:
             return False
     return True
