@@ -19,6 +19,7 @@ class Proxy:
         self.listener = None
         self.answers_pass = threading.Event()
         self.answers_pass.set()
+        self.last_request = None
         self.port = free_port()
 
     def open(self):
@@ -46,6 +47,10 @@ class Proxy:
         else:
             self.answers_pass.set()
 
+    def hold_answers_from(self, last_request):
+        """From the first request on that has these bytes in it. Until then all pass: a new connection's first words, say."""
+        self.last_request = last_request
+
     def accept(self, listener):
         while True:
             try:
@@ -58,12 +63,13 @@ class Proxy:
             for one, other, gate in ((near, far, None), (far, near, self.answers_pass)):
                 threading.Thread(target=self.copy, args=(one, other, gate), daemon=True).start()
 
-    @staticmethod
-    def copy(source, sink, gate):
+    def copy(self, source, sink, gate):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if gate:
                     gate.wait()
+                elif (mark := self.last_request) and mark in data:
+                    self.hold_answers(True)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

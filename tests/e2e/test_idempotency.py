@@ -301,17 +301,18 @@ def test_worker_killed_between_insert_and_end_has_made_its_todo(new_stack, fate)
 @pytest.mark.parametrize("fate", FATES)
 @pytest.mark.parametrize("store", ["mongodb"], scope="session", indirect=True)
 def test_worker_killed_after_its_insert_was_applied_has_made_its_todo(mongodb_proxy, new_stack, fate):
-    """The proxy passes the insert on, and no answer back."""
+    """The proxy passes the insert on, and no answer back: not to it, nor to what comes after it."""
     proxy = mongodb_proxy()
     stack, key = new_stack(store_uri=proxy.uri, settings={**STUCK, "store_timeout_ms": 1000, "write_deadline_ms": 2500}), new_key()
     stack.get("/todos?limit=1")
     stuck = Stuck(stack, key)
     wait_until(lambda: records(stack), what="the record of a running request")
-    proxy.hold_answers(True)
+    proxy.hold_answers_from(b"stuck")
     stack.kill("redis", signal.SIGCONT)
     direct = Mongo("mongodb://%s:%d/%s" % (*proxy.target, proxy.uri.rpartition("/")[2].partition("?")[0]))
     [row] = wait_until(lambda: direct.find_all("todos"), what="the insert")
     stack.kill("redis", signal.SIGSTOP)
+    proxy.hold_answers_from(None)
     stuck.kill_workers(lambda: proxy.hold_answers(False))
     direct.close()
     assert [status for _, status in records(stack)] == [0]
