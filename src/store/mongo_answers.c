@@ -78,14 +78,6 @@ static enum status running_replace(struct mongo_session *session, const struct s
     return status;
 }
 
-static bool time_read(const bson_t *document, const char *key, int64_t *at_ms)
-{
-    bson_iter_t value;
-    bool there = bson_iter_init_find(&value, document, key) && BSON_ITER_HOLDS_DATE_TIME(&value);
-    *at_ms = there ? bson_iter_date_time(&value) : 0;
-    return there;
-}
-
 /* Records of older versions have neither. Then the todo has no life either, and its created_at stands for one. */
 static void made_read(const bson_t *document, struct store_answer *stored)
 {
@@ -101,9 +93,10 @@ static bool fields_read(const bson_t *document, struct arena *arena, struct stor
     bson_iter_t http_status;
     bool whole = mongo_text_copy(document, "fingerprint", stored->fingerprint, sizeof(stored->fingerprint)) &&
                  mongo_text_copy(document, "id", stored->id, sizeof(stored->id)) &&
-                 todo_id_valid(slice_of(stored->id)) && time_read(document, "created_at", &stored->created_at_ms) &&
-                 time_read(document, "deadline_at", &stored->deadline_at_ms) &&
-                 time_read(document, "expires_at", &stored->expires_at_ms) &&
+                 todo_id_valid(slice_of(stored->id)) &&
+                 mongo_time_read(document, "created_at", &stored->created_at_ms) &&
+                 mongo_time_read(document, "deadline_at", &stored->deadline_at_ms) &&
+                 mongo_time_read(document, "expires_at", &stored->expires_at_ms) &&
                  mongo_text_read(document, "body", &stored->body) && mongo_text_read(document, "etag", &stored->etag) &&
                  bson_iter_init_find(&http_status, document, "http_status") && BSON_ITER_HOLDS_INT(&http_status);
     if (whole) {

@@ -179,6 +179,14 @@ bool mongo_text_copy(const bson_t *document, const char *key, char *text, size_t
     return true;
 }
 
+bool mongo_time_read(const bson_t *document, const char *key, int64_t *at_ms)
+{
+    bson_iter_t value;
+    bool there = bson_iter_init_find(&value, document, key) && BSON_ITER_HOLDS_DATE_TIME(&value);
+    *at_ms = there ? bson_iter_date_time(&value) : 0;
+    return there;
+}
+
 static enum status pool_open(struct mongo_server *server, const char *full, struct error *error)
 {
     bson_error_t failure;
@@ -281,32 +289,15 @@ enum status mongo_session_close_read(struct mongo_session *session, enum status 
     return status;
 }
 
-void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command)
+void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command, const char *action)
 {
     *batch = (struct mongo_batch){
         .session = session,
         .command = command,
         .array_key = strcmp(command, "update") == 0 ? "updates" : "deletes",
+        .action = action,
         .statements = bson_new(),
     };
-}
-
-void mongo_batch_fini(struct mongo_batch *batch)
-{
-    bson_destroy(batch->statements);
-}
-
-void mongo_batch_add(struct mongo_batch *batch, const bson_t *statement)
-{
-    char room[16];
-    const char *key;
-    size_t len = bson_uint32_to_string(batch->count++, &key, room, sizeof(room));
-    bson_append_document(batch->statements, key, (int)len, statement);
-}
-
-bool mongo_batch_is_full(const struct mongo_batch *batch)
-{
-    return batch->count >= BATCH_MAX_COUNT || batch->statements->len >= BATCH_MAX_BYTES;
 }
 
 /* The first error of a statement, in the form of the driver's own. */
@@ -322,7 +313,7 @@ static bool statements_failed(const bson_t *reply, bson_error_t *failure)
     return true;
 }
 
-enum status mongo_batch_send(struct mongo_batch *batch, const char *action, struct error *error)
+static enum status batch_send(struct mongo_batch *batch, struct error *error)
 {
     struct mongo_session *session = batch->session;
     bson_error_t failure;
@@ -340,10 +331,29 @@ enum status mongo_batch_send(struct mongo_batch *batch, const char *action, stru
     bson_iter_t matched;
     if (bson_iter_init_find(&matched, &reply, "n"))
         batch->matched_count += bson_iter_as_int64(&matched);
-    enum status status = failed ? mongo_write_failed(action, &reply, &failure, error) : STATUS_OK;
+    enum status status = failed ? mongo_write_failed(batch->action, &reply, &failure, error) : STATUS_OK;
     bson_destroy(&reply);
     bson_destroy(command);
     bson_reinit(batch->statements);
     batch->count = 0;
+    return status;
+}
+
+enum status mongo_batch_add(struct mongo_batch *batch, bson_t *statement, struct error *error)
+{
+    char room[16];
+    const char *key;
+    size_t len = bson_uint32_to_string(batch->count++, &key, room, sizeof(room));
+    bson_append_document(batch->statements, key, (int)len, statement);
+    bson_destroy(statement);
+    bool is_full = batch->count >= BATCH_MAX_COUNT || batch->statements->len >= BATCH_MAX_BYTES;
+    return is_full ? batch_send(batch, error) : STATUS_OK;
+}
+
+enum status mongo_batch_end(struct mongo_batch *batch, enum status status, struct error *error)
+{
+    if (status == STATUS_OK)
+        status = batch_send(batch, error);
+    bson_destroy(batch->statements);
     return status;
 }

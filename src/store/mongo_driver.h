@@ -81,24 +81,28 @@ bool mongo_text_read(const struct _bson_t *document, const char *key, struct sli
 /* The same, copied into text with a NUL. False also if it has a NUL or is too long. */
 bool mongo_text_copy(const struct _bson_t *document, const char *key, char *text, size_t size_bytes);
 
-/* Statements of one unordered update or delete command, collected until mongo_batch_send(). */
+/* The time of a key. False: there is none, or it is no time; at_ms is 0 then. */
+bool mongo_time_read(const struct _bson_t *document, const char *key, int64_t *at_ms);
+
+/* Statements of unordered update or delete commands, sent whenever one command should not hold more, and at the end. */
 struct mongo_batch {
     struct mongo_session *session;
     const char *command;   /* "update", "delete" */
     const char *array_key; /* "updates", "deletes" */
+    const char *action;    /* for errors: "change the outbox" */
     struct _bson_t *statements;
     uint32_t count;
     int64_t matched_count; /* documents that the statements sent so far have found */
 };
 
-void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command);
-void mongo_batch_fini(struct mongo_batch *batch);
-void mongo_batch_add(struct mongo_batch *batch, const struct _bson_t *statement);
+void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command,
+                      const char *action);
 
-/* Whether one command should not hold more. */
-bool mongo_batch_is_full(const struct mongo_batch *batch);
+/* Takes the statement and destroys it. An error is that of any statement of the command that was sent, if one was. */
+enum status mongo_batch_add(struct mongo_batch *batch, struct _bson_t *statement,
+                            struct error *error) STATUS_MUST_CHECK;
 
-/* Runs the statements and empties the batch. An error of any statement is the call's. No statements: STATUS_OK. */
-enum status mongo_batch_send(struct mongo_batch *batch, const char *action, struct error *error) STATUS_MUST_CHECK;
+/* Sends the rest if status, that of the last add, is STATUS_OK. Only matched_count may be read afterwards. */
+enum status mongo_batch_end(struct mongo_batch *batch, enum status status, struct error *error) STATUS_MUST_CHECK;
 
 #endif

@@ -142,22 +142,16 @@ static void upsert_write(bson_t *statement, const struct todo *todo)
 static enum status mongo_load_upsert(struct mongo_session *session, const struct todo *todos, size_t count,
                                      enum status *results, struct error *error)
 {
-    static const char action[] = "insert or update todos";
     enum status status = STATUS_OK;
     struct mongo_batch batch;
-    mongo_batch_init(&batch, session, "update");
+    mongo_batch_init(&batch, session, "update", "insert or update todos");
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         bson_t statement = BSON_INITIALIZER;
         upsert_write(&statement, &todos[i]);
-        mongo_batch_add(&batch, &statement);
-        bson_destroy(&statement);
         results[i] = STATUS_OK;
-        if (mongo_batch_is_full(&batch))
-            status = mongo_batch_send(&batch, action, error);
+        status = mongo_batch_add(&batch, &statement, error);
     }
-    status = status ? status : mongo_batch_send(&batch, action, error);
-    mongo_batch_fini(&batch);
-    return status;
+    return mongo_batch_end(&batch, status, error);
 }
 
 enum status mongo_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,

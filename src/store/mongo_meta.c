@@ -116,13 +116,10 @@ enum status mongo_barrier(struct store *store, struct error *error)
     if (status)
         return status;
     struct mongo_batch batch;
-    mongo_batch_init(&batch, &session, "update");
+    mongo_batch_init(&batch, &session, "update", "wait for a majority");
     bson_t *statement = BCON_NEW("q", "{", "_id", BCON_UTF8("barrier"), "}", "u", "{", "$inc", "{", "n", BCON_INT64(1),
                                  "}", "}", "upsert", BCON_BOOL(true));
-    mongo_batch_add(&batch, statement);
-    status = mongo_batch_send(&batch, "wait for a majority", error);
-    mongo_batch_fini(&batch);
-    bson_destroy(statement);
+    status = mongo_batch_end(&batch, mongo_batch_add(&batch, statement, error), error);
     mongo_session_close(&session);
     return status;
 }

@@ -49,22 +49,17 @@ static bson_t *remove_statement(const struct store_fence *fence)
 static enum status fences_send(struct mongo_session *session, const char *command, const struct store_fence *fences,
                                size_t count, int64_t *matched_count, struct error *error)
 {
-    static const char action[] = "change the outbox";
     enum status status = STATUS_OK;
     bool puts = strcmp(command, "update") == 0;
     int64_t added_at_ms = clock_wall_ms();
     struct mongo_batch batch;
-    mongo_batch_init(&batch, session, command);
+    mongo_batch_init(&batch, session, command, "change the outbox");
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         bson_t *statement = puts ? put_statement(&fences[i], added_at_ms) : remove_statement(&fences[i]);
-        mongo_batch_add(&batch, statement);
-        bson_destroy(statement);
-        if (mongo_batch_is_full(&batch))
-            status = mongo_batch_send(&batch, action, error);
+        status = mongo_batch_add(&batch, statement, error);
     }
-    status = status ? status : mongo_batch_send(&batch, action, error);
+    status = mongo_batch_end(&batch, status, error);
     *matched_count = batch.matched_count;
-    mongo_batch_fini(&batch);
     return status;
 }
 
@@ -125,18 +120,14 @@ enum status mongo_outbox_remove(struct store *store, const struct store_fence *f
 
 static bool fence_read(const bson_t *document, struct store_fence *fence)
 {
-    bson_iter_t deadline_at, settled, added_at;
+    bson_iter_t settled;
     bool whole = mongo_text_copy(document, "token", fence->token.text, sizeof(fence->token.text)) &&
                  mongo_text_copy(document, "id", fence->id, sizeof(fence->id)) && todo_id_valid(slice_of(fence->id)) &&
-                 bson_iter_init_find(&deadline_at, document, "deadline_at") &&
-                 BSON_ITER_HOLDS_DATE_TIME(&deadline_at) && bson_iter_init_find(&settled, document, "settled") &&
-                 BSON_ITER_HOLDS_BOOL(&settled) && bson_iter_init_find(&added_at, document, "added_at") &&
-                 BSON_ITER_HOLDS_DATE_TIME(&added_at);
-    if (whole) {
-        fence->deadline_at_ms = bson_iter_date_time(&deadline_at);
+                 mongo_time_read(document, "deadline_at", &fence->deadline_at_ms) &&
+                 bson_iter_init_find(&settled, document, "settled") && BSON_ITER_HOLDS_BOOL(&settled) &&
+                 mongo_time_read(document, "added_at", &fence->place);
+    if (whole)
         fence->is_closed = bson_iter_bool(&settled);
-        fence->place = bson_iter_date_time(&added_at);
-    }
     return whole;
 }
 

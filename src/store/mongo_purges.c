@@ -45,22 +45,15 @@ static bson_t *remove_statement(const struct store_purge *purge)
 static enum status purges_send(struct mongo_server *server, bool puts, const struct store_purge *purges, size_t count,
                                struct error *error)
 {
-    const char *action = puts ? "note purges" : "remove purges";
     struct mongo_session session;
     enum status status = mongo_session_open(&session, server, COLLECTION, error);
     if (status)
         return status;
     struct mongo_batch batch;
-    mongo_batch_init(&batch, &session, puts ? "update" : "delete");
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        bson_t *statement = puts ? put_statement(&purges[i]) : remove_statement(&purges[i]);
-        mongo_batch_add(&batch, statement);
-        bson_destroy(statement);
-        if (mongo_batch_is_full(&batch))
-            status = mongo_batch_send(&batch, action, error);
-    }
-    status = status ? status : mongo_batch_send(&batch, action, error);
-    mongo_batch_fini(&batch);
+    mongo_batch_init(&batch, &session, puts ? "update" : "delete", puts ? "note purges" : "remove purges");
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = mongo_batch_add(&batch, puts ? put_statement(&purges[i]) : remove_statement(&purges[i]), error);
+    status = mongo_batch_end(&batch, status, error);
     mongo_session_close(&session);
     return status;
 }
@@ -77,17 +70,17 @@ enum status mongo_purge_remove(struct store *store, const struct store_purge *pu
 
 static bool purge_read(const bson_t *document, const char *url, struct arena *arena, struct store_purge *purge)
 {
-    bson_iter_t sequence, due_at;
+    bson_iter_t sequence;
+    int64_t due_at_ms;
     struct slice token, keys;
     bool whole = mongo_text_read(document, "token", &token) && token.len == TOKEN_LEN &&
                  mongo_text_read(document, "keys", &keys) && bson_iter_init_find(&sequence, document, "sequence") &&
-                 BSON_ITER_HOLDS_INT(&sequence) && bson_iter_init_find(&due_at, document, "due_at") &&
-                 BSON_ITER_HOLDS_DATE_TIME(&due_at);
+                 BSON_ITER_HOLDS_INT(&sequence) && mongo_time_read(document, "due_at", &due_at_ms);
     if (whole) {
         *purge = (struct store_purge){.url = url,
                                       .sequence = (uint32_t)bson_iter_as_int64(&sequence),
                                       .keys = arena_copy(arena, keys).data,
-                                      .due_at_ms = bson_iter_date_time(&due_at)};
+                                      .due_at_ms = due_at_ms};
         memcpy(purge->token.text, token.data, TOKEN_LEN);
     }
     return whole;
