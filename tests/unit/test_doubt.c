@@ -31,6 +31,17 @@ static void leave_in_doubt(struct bed *bed)
     fake_journal_reset();
 }
 
+/* A reader of the first worker is told so; what it does next waits. */
+static void read_in_doubt(struct bed *bed, struct reader *reader)
+{
+    struct worker *worker = &bed->workers[0];
+    leave_in_doubt(bed);
+    bed_hold(worker, true);
+    reader_start(reader, worker, "a");
+    bed_redis(worker);
+    bed_redis(worker); /* DOUBT */
+}
+
 static void nothing_is_filled_until_the_store_shows_where_it_stands(void **state)
 {
     struct bed *bed = *state;
@@ -54,11 +65,7 @@ static void readers_do_not_wait_for_the_barrier(void **state)
     struct bed *bed = *state;
     struct worker *worker = &bed->workers[0];
     struct reader reader;
-    leave_in_doubt(bed);
-    bed_hold(worker, true);
-    reader_start(&reader, worker, "a");
-    bed_redis(worker);
-    bed_redis(worker); /* DOUBT */
+    read_in_doubt(bed, &reader);
     bed_work(worker);
     bed_done(worker); /* the barrier or the read, whichever is first */
     bed_work(worker);
@@ -102,13 +109,8 @@ static void a_publish_beside_a_mark_in_doubt_leaves_no_entry(void **state)
 static void a_mark_that_is_set_during_the_barrier_stays(void **state)
 {
     struct bed *bed = *state;
-    struct worker *worker = &bed->workers[0];
     struct reader reader;
-    leave_in_doubt(bed);
-    bed_hold(worker, true);
-    reader_start(&reader, worker, "a");
-    bed_redis(worker);
-    bed_redis(worker);
+    read_in_doubt(bed, &reader);
     fake_store_fail(bed->store, FAKE_LOAD, 0, STATUS_UNKNOWN);
     assert_int_equal(bed_write(bed, &bed->workers[1], "a"), STATUS_UNKNOWN);
     bed_let_go(bed);

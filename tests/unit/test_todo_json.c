@@ -6,16 +6,26 @@
 #include "base/todo_json.h"
 #include "fields.h"
 
-/* A body as POST would read it: the members that were there, in fixed order; or status, pointer and text of the error. */
+typedef enum status (*parse_fn)(struct slice json, struct arena *arena, struct todo_draft *draft, struct error *error);
+
+/* False: it was refused, and out has status, pointer and text of the error. */
+static bool parse(parse_fn read, struct slice input, struct arena *arena, struct todo_draft *draft, struct buf *out)
+{
+    struct error error;
+    if (read(input, arena, draft, &error) == STATUS_OK)
+        return true;
+    buf_printf(out, "%s at \"%s\": %s\n", status_name(error.status), error.pointer, error.text);
+    return false;
+}
+
+/* A body as POST would read it: the members that were there, in fixed order; or the error. */
 static void read_draft(const char *name, struct slice input, struct buf *out)
 {
     (void)name;
     struct arena arena;
     struct todo_draft draft;
-    struct error error;
     arena_init(&arena);
-    if (todo_json_read(input, &arena, &draft, &error) != STATUS_OK) {
-        buf_printf(out, "%s at \"%s\": %s\n", status_name(error.status), error.pointer, error.text);
+    if (!parse(todo_json_read, input, &arena, &draft, out)) {
         arena_fini(&arena);
         return;
     }
@@ -42,10 +52,8 @@ static void read_patch(const char *name, struct slice input, struct buf *out)
     (void)name;
     struct arena arena;
     struct todo_draft draft;
-    struct error error;
     arena_init(&arena);
-    if (todo_json_read_patch(input, &arena, &draft, &error) != STATUS_OK) {
-        buf_printf(out, "%s at \"%s\": %s\n", status_name(error.status), error.pointer, error.text);
+    if (!parse(todo_json_read_patch, input, &arena, &draft, out)) {
         arena_fini(&arena);
         return;
     }
