@@ -61,13 +61,12 @@ struct trust {
     int64_t epoch;
     char run_id[STORE_RUN_ID_MAX + 1];
     struct record *record;
-    int64_t
-        drain_read_at_ms;  /* when the record was read before the drain that runs; on the loop's clock, as the next */
-    int64_t seen_at_ms;    /* when the last good look began */
-    bool is_unseen;        /* that was too long ago */
-    unsigned settles_left; /* at the end: tries for a last beat */
-    unsigned drains_left;  /* writes that end meanwhile make it drain again, but not for ever */
-    bool was_logged;       /* this failure is in the log */
+    int64_t drain_read_at_ms; /* loop time: when the record was read before the drain that runs */
+    int64_t seen_at_ms;       /* loop time: when the last good look began */
+    bool is_unseen;           /* that was too long ago */
+    unsigned settles_left;    /* at the end: tries for a last beat */
+    unsigned drains_left;     /* writes that end meanwhile make it drain again, but not for ever */
+    bool was_logged;          /* this failure is in the log */
 };
 
 static void trust_ask(struct trust *trust);
