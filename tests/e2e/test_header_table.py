@@ -103,6 +103,8 @@ def conversation(request, new_stack):
     stack.prepare().start()
     stack.internal.get("/metrics")
     wait_until(lambda: stack.internal.get("/readyz").status == 200, what="a worker that is ready")
+    # Ready is a worker without Redis too, but its answers have no RateLimit.
+    wait_until(lambda: "event=redis_trusted" in stack.log("workers"), what="a worker that trusts Redis")
     if request.param == "Without workers":
         stack.stop("workers")
     return request.param, Conversation(stack, stack.internal_port if request.param == "Internal" else stack.port)
