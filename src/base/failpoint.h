@@ -37,7 +37,8 @@
       "a publish leaves its entry if another write overlapped")                                                        \
     X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "a writer that finds its mark lost doesn't record it")             \
     X(EPOCH_UNLOOKED, "epoch_unlooked", SWITCH, "a write doesn't check whether the epoch has moved")                   \
-    X(BEAT_UNLOOKED, "beat_unlooked", SWITCH, "nobody checks whether the store has gone back in time")
+    X(BEAT_UNLOOKED, "beat_unlooked", SWITCH, "nobody checks whether the store has gone back in time")                 \
+    X(WATERMARK_UNTOLD, "watermark_untold", SWITCH, "writers don't tell Redis how far the store has come")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,
 enum failpoint { FAILPOINTS(FAILPOINT_ENUM) FAILPOINT_COUNT };

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/todo.h"
+#include "cache/fence.h"
 #include "cache/keys.h"
 #include "cache/scripts.h"
 
@@ -78,6 +79,19 @@ static void clear_send(const struct doubt *doubt, const struct note *note)
     }
 }
 
+/* The barrier's own watermark goes first: a reader that acquires then must see what it has shown. */
+static void clear_all(const struct doubt *doubt)
+{
+    struct fence_call call = {.redis = trust_redis(doubt->trust),
+                              .settings = doubt->options->settings,
+                              .store = doubt->options->store,
+                              .epoch = trust_epoch(doubt->trust)};
+    watermark_send(&call, on_cleared, NULL);
+    for (size_t i = 0; i < doubt->asked_count; i++)
+        clear_send(doubt, &doubt->asked[i]);
+    stats_add(doubt->options->stats, STAT_MARKS_CLEARED, doubt->asked_count);
+}
+
 /* pool thread */
 static enum status barrier_work(struct pool_job *job, struct error *error)
 {
@@ -102,11 +116,8 @@ static void on_barrier(struct pool_job *job, enum status status, const struct er
         return;
     }
     doubt->was_logged = false;
-    if (trust_holds(doubt->trust, doubt->asked_hold)) {
-        for (size_t i = 0; i < doubt->asked_count; i++)
-            clear_send(doubt, &doubt->asked[i]);
-        stats_add(doubt->options->stats, STAT_MARKS_CLEARED, doubt->asked_count);
-    }
+    if (trust_holds(doubt->trust, doubt->asked_hold))
+        clear_all(doubt);
     if (doubt->note_count > 0)
         doubt_ask(doubt);
 }

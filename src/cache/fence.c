@@ -7,6 +7,8 @@
  * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark is past its deadline.
  *
  * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
+ * Before an unfence Redis is told how far the store has come (watermark.c).
+ *
  * When a fence is sent: write.c (a write's own) and outbox.c (fences that Redis could not take in time).
  *
  * Writes of others are known only once they are made, too late for a fence: follow.c invalidates their entries.
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/failpoint.h"
 #include "base/mem.h"
 #include "cache/keys.h"
 #include "cache/lifetime.h"
@@ -27,7 +30,7 @@
 struct fence_pair {
     fence_done_cb done;
     void *ctx;
-    unsigned replies_left;
+    unsigned replies_left; /* one more if there is a watermark to tell */
     enum fence_outcome outcome;
     int64_t count;
 };
@@ -58,6 +61,30 @@ static void on_todos_reply(void *ctx, const struct redis_reply *reply)
     if (redis_reply_ok(reply))
         pair->count = redis_reply_integer(reply);
     on_list_reply(pair, reply);
+}
+
+bool watermark_send(const struct fence_call *call, redis_reply_cb on_reply, void *ctx)
+{
+    struct store_watermark mark;
+    struct key key;
+    char ttl_ms[INT64_TEXT_MAX + 1];
+    store_watermark(call->store, &mark);
+    if (!mark.text[0] || failpoint_is_on(FAILPOINT_WATERMARK_UNTOLD))
+        return false;
+    key_of_watermark(&key, call->epoch);
+    const struct slice args[] = {slice_of(mark.text), slice_of_int64(ttl_ms, lifetime_generation_ms(call->settings))};
+    const struct slice keys[] = {key_slice(&key)};
+    script_run(call->redis, SCRIPT_WATERMARK, keys, 1, args, 2, on_reply, ctx);
+    return true;
+}
+
+/* For unfences: a reader that gets a lease after them must be told how far the store has come, so this goes first. */
+static struct fence_pair *pair_new_told(const struct fence_call *call, fence_done_cb done, void *ctx)
+{
+    struct fence_pair *pair = pair_new(done, ctx);
+    if (watermark_send(call, on_list_reply, pair))
+        pair->replies_left++;
+    return pair;
 }
 
 /* ---- A write's scripts ---- */
@@ -120,7 +147,7 @@ static void list_unfence_send(const struct fence_call *call, struct fence_pair *
 
 void unfence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 {
-    struct fence_pair *pair = pair_new(done, ctx);
+    struct fence_pair *pair = pair_new_told(call, done, ctx);
     struct fence_keys all;
     fence_keys_init(&all, call->epoch, call->ids, call->id_count);
     const struct slice token = slice_of(call->token->text);
@@ -132,7 +159,7 @@ void unfence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 void publish_send(const struct fence_call *call, const struct entry *entry, int64_t ttl_ms, fence_done_cb done,
                   void *ctx)
 {
-    struct fence_pair *pair = pair_new(done, ctx);
+    struct fence_pair *pair = pair_new_told(call, done, ctx);
     struct fence_keys all;
     struct entry_args fields;
     char ttl_text[INT64_TEXT_MAX + 1];
@@ -167,7 +194,7 @@ static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_even
 void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
                      fence_done_cb done, void *ctx)
 {
-    struct fence_pair *pair = pair_new(done, ctx);
+    struct fence_pair *pair = pair_new_told(call, done, ctx);
     struct fence_keys all;
     const char **ids = mem_alloc(event_count * sizeof(*ids));
     struct slice *args = mem_alloc(event_count * sizeof(*args));

@@ -8,6 +8,7 @@
 #ifndef CACHE_FENCE_H
 #define CACHE_FENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ typedef void (*fence_done_cb)(void *ctx, enum fence_outcome outcome, int64_t cou
 struct fence_call {
     struct redis *redis;
     const struct settings *settings;
+    const struct store *store;
     const struct token *token; /* the write's */
     const char *const *ids;
     size_t id_count;
@@ -47,8 +49,14 @@ void publish_send(const struct fence_call *call, const struct entry *entry, int6
                   void *ctx);
 
 /*
+ * Tells Redis the store's watermark (watermark.h), as unfences do by themselves. Of call, redis, settings, store and
+ * epoch are used. False: the store has none, nothing was sent, and on_reply does not come.
+ */
+bool watermark_send(const struct fence_call *call, redis_reply_cb on_reply, void *ctx);
+
+/*
  * What others changed, as the store told it: an entry is deleted unless it is what the change made; the list's pages
- * are out of reach. Of call, redis, settings and epoch are used. count: how many entries stayed.
+ * are out of reach. Of call, redis, settings, store and epoch are used. count: how many entries stayed.
  */
 void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
                      fence_done_cb done, void *ctx);

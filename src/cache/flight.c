@@ -36,6 +36,7 @@
 #include "base/failpoint.h"
 #include "base/mem.h"
 #include "cache/cache_state.h"
+#include "cache/watermark.h"
 
 enum { WAIT_FIRST_MS = 5, WAIT_MAX_MS = 40 };
 
@@ -88,6 +89,22 @@ static bool flight_was_trusted(const struct flight *flight)
 
 /* ---- The steps, in running order ---- */
 
+static void on_watermark(void *ctx, const struct redis_reply *reply)
+{
+    struct flight *flight = ctx;
+    watermark_heed(flight->cache->options.store, reply);
+    flight_fetch(flight, CACHE_REQUEST);
+}
+
+static void flight_fetch_direct(struct flight *flight)
+{
+    const struct cache *cache = flight->cache;
+    bool is_asked = trust_is_given(cache->trust) &&
+                    watermark_ask(cache->redis, cache->options.store, trust_epoch(cache->trust), on_watermark, flight);
+    if (!is_asked)
+        flight_fetch(flight, CACHE_REQUEST);
+}
+
 static void flight_begin(struct flight *flight)
 {
     const struct events *events = flight_events(flight);
@@ -95,7 +112,7 @@ static void flight_begin(struct flight *flight)
     flight->state->patience_until_ms = events_now_ms(events) + patience_ms;
     flight->state->wait_ms = WAIT_FIRST_MS;
     if (flight->is_direct)
-        flight_fetch(flight, CACHE_REQUEST);
+        flight_fetch_direct(flight);
     else if (trust_is_given(flight->cache->trust))
         flight_acquire(flight);
     else

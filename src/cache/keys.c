@@ -86,6 +86,11 @@ void key_of_beat(struct key *key, int64_t epoch)
     key_of_list(key, epoch, SLICE("beat"));
 }
 
+void key_of_watermark(struct key *key, int64_t epoch)
+{
+    key_of_list(key, epoch, SLICE("watermark"));
+}
+
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query)
 {
     key_of_list(&keys->generation, epoch, SLICE("gen"));

@@ -10,6 +10,7 @@
  *   todos:EPOCH:{list}:writers       sorted set, as above
  *   todos:EPOCH:{list}:HASH          hash: a page (page.h); HASH stands for the query
  *   todos:EPOCH:{list}:beat          string: the latest beat of the store (beat.h)
+ *   todos:EPOCH:{list}:watermark     string: how far the store has come (watermark.h)
  *
  * The braces are a hash tag: the keys of one id share a slot. context any (pure)
  */
@@ -47,6 +48,7 @@ void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id);
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query);
 
 void key_of_beat(struct key *key, int64_t epoch);
+void key_of_watermark(struct key *key, int64_t epoch);
 
 enum { QUERY_TEXT_MAX = 112 };
 

@@ -29,6 +29,7 @@
 #include "cache/flight.h"
 #include "cache/lifetime.h"
 #include "cache/scripts.h"
+#include "cache/watermark.h"
 
 struct list_flight {
     struct flight flight;
@@ -100,12 +101,17 @@ static void list_destroy(struct flight *flight)
 static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
 {
     struct list_flight *self = (struct list_flight *)flight;
-    const struct slice keys[] = {key_slice(&self->keys.generation), key_slice(&self->keys.writers)};
+    struct key watermark;
+    struct store_watermark known;
+    key_of_watermark(&watermark, trust_epoch(flight->cache->trust));
+    store_watermark(flight->cache->options.store, &known);
+    const struct slice keys[] = {key_slice(&self->keys.generation), key_slice(&self->keys.writers),
+                                 key_slice(&watermark)};
     char generation_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {
-        slice_of(flight->token.text),
-        slice_of_int64(generation_ms, lifetime_generation_ms(flight->cache->options.settings))};
-    script_run(flight->cache->redis, SCRIPT_LIST_ACQUIRE, keys, 2, args, 2, on_reply, flight);
+    const struct slice args[] = {slice_of(flight->token.text),
+                                 slice_of_int64(generation_ms, lifetime_generation_ms(flight->cache->options.settings)),
+                                 slice_of(known.text)};
+    script_run(flight->cache->redis, SCRIPT_LIST_ACQUIRE, keys, 3, args, 3, on_reply, flight);
 }
 
 static enum flight_grant list_granted(struct flight *flight, const struct redis_reply *reply)
@@ -114,9 +120,10 @@ static enum flight_grant list_granted(struct flight *flight, const struct redis_
     int64_t doubted_at_ms;
     if (redis_reply_type(reply) != REDIS_TYPE_TEXT)
         return GRANT_BYPASS;
-    if (doubt_parse(redis_reply_text(reply), &doubted_at_ms))
+    struct slice word = watermark_take(flight->cache->options.store, redis_reply_text(reply));
+    if (doubt_parse(word, &doubted_at_ms))
         doubt_note_list(flight->cache->doubt, doubted_at_ms);
-    return generation_take(self->generation, redis_reply_text(reply)) ? GRANT_FILL : GRANT_BYPASS;
+    return generation_take(self->generation, word) ? GRANT_FILL : GRANT_BYPASS;
 }
 
 static enum status list_fetch(struct flight *flight, struct store *store, struct error *error)

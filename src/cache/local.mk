@@ -23,6 +23,7 @@ libcache_a_SOURCES = \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/todo_read.c src/cache/todo_read.h \
 	src/cache/trust.c src/cache/trust.h \
+	src/cache/watermark.c src/cache/watermark.h \
 	src/cache/write.c src/cache/write.h \
 	src/cache/write_store.c src/cache/write_store.h
 if FAILPOINTS
@@ -45,7 +46,8 @@ CACHE_LUA = \
 	src/cache/scripts/list_unfence.lua \
 	src/cache/scripts/publish.lua \
 	src/cache/scripts/release.lua \
-	src/cache/scripts/unfence.lua
+	src/cache/scripts/unfence.lua \
+	src/cache/scripts/watermark.lua
 EXTRA_DIST += src/redis/embed.sh $(CACHE_LUA)
 BUILT_SOURCES += src/cache/scripts_embedded.h
 CLEANFILES += src/cache/scripts_embedded.h

@@ -173,6 +173,7 @@ static void send_run(struct outbox *outbox, const struct store_fence *fences, si
         ids[i] = fences[i].id;
     struct fence_call call = {.redis = outbox->redis,
                               .settings = outbox->options->settings,
+                              .store = outbox->options->store,
                               .token = &fences[0].token,
                               .ids = ids,
                               .id_count = count,

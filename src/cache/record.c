@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cache/beat.h"
+#include "cache/fence.h"
 
 enum { SWAP_TRIES = 5, CHECKS_MAX = 5 };
 
@@ -62,9 +63,19 @@ static void record_run(struct record *record, pool_work_fn work, pool_done_cb do
     pool_run(record->options->pool, &record->job);
 }
 
+static void on_marked(void *ctx, const struct redis_reply *reply)
+{
+    (void)ctx, (void)reply; /* if Redis did not take it, the next look tells it again */
+}
+
 static void record_tell(struct record *record, redis_reply_cb on_reply)
 {
+    struct fence_call call = {.redis = record->redis,
+                              .settings = record->options->settings,
+                              .store = record->options->store,
+                              .epoch = record->known.epoch};
     record->is_telling = true;
+    watermark_send(&call, on_marked, NULL);
     beat_tell(record->redis, record->options->settings, &record->known, on_reply, record);
 }
 

@@ -26,6 +26,7 @@ enum script {
     SCRIPT_PUBLISH,
     SCRIPT_RELEASE,
     SCRIPT_UNFENCE,
+    SCRIPT_WATERMARK,
     SCRIPT_COUNT
 };
 

@@ -31,6 +31,7 @@
 #include "cache/lifetime.h"
 #include "cache/mutant.h"
 #include "cache/scripts.h"
+#include "cache/watermark.h"
 
 struct todo_flight {
     struct flight flight;
@@ -92,12 +93,17 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
     const struct slice entry = key_slice(&self->keys.entry), writers = key_slice(&self->keys.writers);
-    const struct slice keys[] = {entry, key_slice(&self->keys.lease), mutant_writers(entry, writers)};
+    struct key watermark;
+    struct store_watermark known;
+    key_of_watermark(&watermark, trust_epoch(flight->cache->trust));
+    store_watermark(flight->cache->options.store, &known);
+    const struct slice keys[] = {entry, key_slice(&self->keys.lease), mutant_writers(entry, writers),
+                                 key_slice(&watermark)};
     char lease_ms[INT64_TEXT_MAX + 1], after_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
-                                 slice_of_int64(after_ms, flight->after_ms)};
-    script_run(flight->cache->redis, SCRIPT_ACQUIRE, keys, 3, args, 3, on_reply, flight);
+                                 slice_of_int64(after_ms, flight->after_ms), slice_of(known.text)};
+    script_run(flight->cache->redis, SCRIPT_ACQUIRE, keys, 4, args, 4, on_reply, flight);
 }
 
 /* The entry's texts are in the reply, which is freed before a waiting reader gets its answer: copied. */
@@ -118,7 +124,7 @@ static enum flight_grant todo_granted(struct flight *flight, const struct redis_
 {
     if (redis_reply_type(reply) == REDIS_TYPE_ARRAY)
         return todo_found((struct todo_flight *)flight, reply);
-    struct slice word = redis_reply_text(reply);
+    struct slice word = watermark_take(flight->cache->options.store, redis_reply_text(reply));
     int64_t doubted_at_ms;
     if (slice_equal(word, SLICE("FILL")))
         return GRANT_FILL;

@@ -104,6 +104,7 @@ static struct fence_call call_of(const struct write_flow *flow)
     const struct settings *settings = flow->cache->options.settings;
     return (struct fence_call){.redis = flow->cache->redis,
                                .settings = settings,
+                               .store = flow->cache->options.store,
                                .token = &flow->store.token,
                                .ids = flow->write->ids,
                                .id_count = flow->write->id_count,

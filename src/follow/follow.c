@@ -200,7 +200,8 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
 
 static void follow_invalidate(struct follow *follow)
 {
-    struct fence_call call = {.redis = cache_redis(follow->cache), .settings = follow->options.settings};
+    struct fence_call call = {
+        .redis = cache_redis(follow->cache), .settings = follow->options.settings, .store = follow->options.store};
     follow->state = FOLLOW_INVALIDATING;
     follow->epoch = call.epoch = trust_epoch(follow->trust);
     invalidate_send(&call, follow->changes.items, follow->changes.count, on_invalidated, follow);

@@ -23,6 +23,7 @@ libstore_a_SOURCES = \
 	src/store/mongo_stream.c \
 	src/store/mongo_todo.c src/store/mongo_todo.h \
 	src/store/mongo_uri.c src/store/mongo_uri.h \
+	src/store/mongo_watermark.c \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_answers.c \

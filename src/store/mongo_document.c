@@ -48,9 +48,12 @@ enum status mongo_todo_find(struct mongo_session *session, const char *id, struc
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(id));
     bson_t options = BSON_INITIALIZER;
     mongo_find_options(&options, session->server, 1);
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, filter, &options, NULL);
-    enum status status = cursor_read_one(cursor, id, arena, todo, error);
-    mongoc_cursor_destroy(cursor);
+    enum status status = mongo_session_catch_up(session, &options, error);
+    if (status == STATUS_OK) {
+        mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, filter, &options, NULL);
+        status = cursor_read_one(cursor, id, arena, todo, error);
+        mongoc_cursor_destroy(cursor);
+    }
     bson_destroy(filter);
     bson_destroy(&options);
     return status;

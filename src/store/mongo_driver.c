@@ -200,6 +200,7 @@ static enum status pool_open(struct mongo_server *server, const char *full, stru
     if (!server->pool)
         return error_set(error, STATUS_INVALID, "the store's URI can't be used: %.180s", failure.message);
     mongoc_client_pool_set_error_api(server->pool, ERROR_API);
+    mongo_server_watch(server);
     return STATUS_OK;
 }
 
@@ -237,12 +238,15 @@ enum status mongo_session_open(struct mongo_session *session, struct mongo_serve
     session->client = client;
     session->collection = mongoc_client_get_collection(client, server->database, collection_name);
     session->collection_name = collection_name;
+    session->causal = NULL;
     return STATUS_OK;
 }
 
 void mongo_session_close(struct mongo_session *session)
 {
     mongoc_collection_destroy(session->collection);
+    if (session->causal)
+        mongoc_client_session_destroy(session->causal);
     mongoc_client_pool_push(session->server->pool, session->client);
 }
 

@@ -22,15 +22,18 @@ struct _bson_t;
 struct _bson_error_t;
 struct _mongoc_client_t;
 struct _mongoc_client_pool_t;
+struct _mongoc_client_session_t;
 struct _mongoc_collection_t;
 
 struct mongo_server {
     struct _mongoc_client_pool_t *pool;
     char *database;
-    int64_t max_time_ms;     /* of each operation, on the server */
-    uint32_t timeout_ms;     /* of a call */
-    bool is_direct;          /* directConnection=true: to one host, whether it is the primary or not */
-    atomic_bool is_prepared; /* the indexes were there, and no operation has missed one since */
+    int64_t max_time_ms;            /* of each operation, on the server */
+    uint32_t timeout_ms;            /* of a call */
+    bool is_direct;                 /* directConnection=true: to one host, whether it is the primary or not */
+    atomic_bool is_sharded;         /* a mongos was met */
+    atomic_uint_fast64_t watermark; /* the latest operationTime, seconds in the upper half; 0: none */
+    atomic_bool is_prepared;        /* the indexes were there, and no operation has missed one since */
 };
 
 /* STATUS_INVALID: the URI. Makes no connection yet. */
@@ -38,12 +41,19 @@ enum status mongo_server_init(struct mongo_server *server, const char *uri, uint
                               struct error *error) STATUS_MUST_CHECK;
 void mongo_server_fini(struct mongo_server *server);
 
+/* Raises its watermark to the time of the document's key, if it is one. any thread */
+void mongo_server_note(struct mongo_server *server, const struct _bson_t *document, const char *key);
+
+/* From now on its watermark is the latest that a reply has told. Before the first call. */
+void mongo_server_watch(struct mongo_server *server);
+
 /* A client of the pool and a collection of the database, for one call. */
 struct mongo_session {
     struct mongo_server *server;
     struct _mongoc_client_t *client;
     struct _mongoc_collection_t *collection;
-    const char *collection_name; /* borrowed */
+    const char *collection_name;             /* borrowed */
+    struct _mongoc_client_session_t *causal; /* of reads that catch up; NULL: none yet */
 };
 
 /* STATUS_BUSY: no client came back in time. */
@@ -63,6 +73,13 @@ void mongo_session_unshare(struct mongo_session *shared);
  */
 enum status mongo_session_close_read(struct mongo_session *session, enum status status,
                                      struct error *error) STATUS_MUST_CHECK;
+
+/*
+ * Adds to the options of a read that it shows at least the watermark (mongo_watermark.c). Such a read waits for it,
+ * and fails if the time of the call is over before.
+ */
+enum status mongo_session_catch_up(struct mongo_session *session, struct _bson_t *options,
+                                   struct error *error) STATUS_MUST_CHECK;
 
 /* Whether the session's server is the one that takes writes. Asked only of a direct connection; others know it. */
 enum status mongo_session_check(struct mongo_session *session, struct error *error) STATUS_MUST_CHECK;

@@ -47,9 +47,12 @@ enum status mongo_meta_get(struct store *store, struct store_meta *meta, struct 
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(META_KEY));
     bson_t *options = BCON_NEW("limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true), "maxTimeMS",
                                BCON_INT64(session.server->max_time_ms));
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
-    status = epoch_read(cursor, meta, error);
-    mongoc_cursor_destroy(cursor);
+    status = mongo_session_catch_up(&session, options, error);
+    if (status == STATUS_OK) {
+        mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
+        status = epoch_read(cursor, meta, error);
+        mongoc_cursor_destroy(cursor);
+    }
     bson_destroy(filter);
     bson_destroy(options);
     return mongo_session_close_read(&session, status, error);

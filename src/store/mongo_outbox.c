@@ -142,21 +142,12 @@ static bson_t *filter_after(const struct store_fence *after)
                     BCON_DATE_TIME(after->place), "_id", "{", "$gt", BCON_UTF8(key), "}", "}", "]");
 }
 
-enum status mongo_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
-                              size_t limit, size_t *count, struct error *error)
+/* Reads records until there are enough; those that are not ours don't count, and must not hide what is behind them. */
+static enum status fences_read(mongoc_cursor_t *cursor, struct store_fence *fences, size_t limit, size_t *count,
+                               struct error *error)
 {
-    struct mongo_session session;
-    enum status status = mongo_session_open(&session, mongo_server_of(store), "outbox", error);
-    if (status)
-        return status;
     const bson_t *document;
     bson_error_t failure;
-    /* No limit: documents that are not ours don't count, and must not hide those behind them. */
-    bson_t *filter = filter_after(after);
-    bson_t *options =
-        BCON_NEW("batchSize", BCON_INT64((int64_t)limit), "maxTimeMS", BCON_INT64(session.server->max_time_ms), "sort",
-                 "{", "added_at", BCON_INT32(1), "_id", BCON_INT32(1), "}");
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
     while (*count < limit && mongoc_cursor_next(cursor, &document)) {
         if (fence_read(document, &fences[*count])) {
             (*count)++;
@@ -165,9 +156,26 @@ enum status mongo_outbox_list(struct store *store, const struct store_fence *aft
                       "advice=\"a record is not ours: look for it in outbox and remove it\"");
         }
     }
-    if (mongoc_cursor_error(cursor, &failure))
-        status = mongo_read_failed("read the outbox", &failure, error);
-    mongoc_cursor_destroy(cursor);
+    return mongoc_cursor_error(cursor, &failure) ? mongo_read_failed("read the outbox", &failure, error) : STATUS_OK;
+}
+
+enum status mongo_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
+                              size_t limit, size_t *count, struct error *error)
+{
+    struct mongo_session session;
+    enum status status = mongo_session_open(&session, mongo_server_of(store), "outbox", error);
+    if (status)
+        return status;
+    bson_t *filter = filter_after(after);
+    bson_t *options =
+        BCON_NEW("batchSize", BCON_INT64((int64_t)limit), "maxTimeMS", BCON_INT64(session.server->max_time_ms), "sort",
+                 "{", "added_at", BCON_INT32(1), "_id", BCON_INT32(1), "}");
+    status = mongo_session_catch_up(&session, options, error);
+    if (status == STATUS_OK) {
+        mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session.collection, filter, options, NULL);
+        status = fences_read(cursor, fences, limit, count, error);
+        mongoc_cursor_destroy(cursor);
+    }
     bson_destroy(options);
     bson_destroy(filter);
     return mongo_session_close_read(&session, status, error);

@@ -110,8 +110,13 @@ static enum status list_read(struct listing *listing, size_t wanted, size_t *rea
     const bson_t *document;
     bson_error_t failure;
     bson_t options = BSON_INITIALIZER;
-    bson_t *filter = list_filter(listing->query, &listing->position);
     list_options(&options, listing, (int64_t)wanted);
+    enum status status = mongo_session_catch_up(listing->session, &options, error);
+    if (status != STATUS_OK) {
+        bson_destroy(&options);
+        return status;
+    }
+    bson_t *filter = list_filter(listing->query, &listing->position);
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(listing->session->collection, filter, &options, NULL);
     for (*read_count = 0; mongoc_cursor_next(cursor, &document); (*read_count)++) {
         position_move(listing, document);

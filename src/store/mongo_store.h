@@ -51,6 +51,10 @@ __typeof__(store_barrier) mongo_barrier;
 __typeof__(store_meta_get) mongo_meta_get;
 __typeof__(store_meta_swap) mongo_meta_swap;
 
+/* mongo_watermark.c */
+__typeof__(store_watermark) mongo_watermark;
+__typeof__(store_raise) mongo_raise;
+
 /* mongo_follow.c */
 __typeof__(store_follow_claim) mongo_follow_claim;
 __typeof__(store_follow_keep) mongo_follow_keep;

@@ -213,6 +213,7 @@ static enum status batch_read(struct mongo_stream *stream, const bson_t *reply, 
         bson_iter_document(&each, &len, &bytes);
         if (!bson_init_static(&event, bytes, len) || !event_read(&event, changes))
             return history_ends(stream, error);
+        mongo_server_note(stream->session.server, &event, "clusterTime");
     }
     changes->full = event_count == STORE_CHANGES_MAX;
     return resume_token_read(reply, &changes->resume_after, error);
@@ -262,11 +263,11 @@ static bson_t *open_command(const struct resume_token *resume_after)
         BSON_APPEND_DOCUMENT(&stage, "resumeAfter", &token);
     bson_t *command =
         BCON_NEW("aggregate", "todos", "pipeline", "[", "{", "$changeStream", BCON_DOCUMENT(&stage), "}", "{",
-                 "$project", "{", "operationType", BCON_INT32(1), "documentKey", BCON_INT32(1), "fullDocument.v",
-                 BCON_INT32(1), "fullDocument.updated_at", BCON_INT32(1), "fullDocument.life", BCON_INT32(1),
-                 "updateDescription.updatedFields.v", BCON_INT32(1), "updateDescription.updatedFields.updated_at",
-                 BCON_INT32(1), "}", "}", "]", "cursor", "{", "batchSize", BCON_INT32(STORE_CHANGES_MAX), "}",
-                 "readConcern", "{", "level", "majority", "}");
+                 "$project", "{", "operationType", BCON_INT32(1), "clusterTime", BCON_INT32(1), "documentKey",
+                 BCON_INT32(1), "fullDocument.v", BCON_INT32(1), "fullDocument.updated_at", BCON_INT32(1),
+                 "fullDocument.life", BCON_INT32(1), "updateDescription.updatedFields.v", BCON_INT32(1),
+                 "updateDescription.updatedFields.updated_at", BCON_INT32(1), "}", "}", "]", "cursor", "{", "batchSize",
+                 BCON_INT32(STORE_CHANGES_MAX), "}", "readConcern", "{", "level", "majority", "}");
     bson_destroy(&stage);
     return command;
 }

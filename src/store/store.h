@@ -277,6 +277,26 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
  */
 enum status store_barrier(struct store *store, struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * A watermark: how far the store's history has come, as text. Of two of one length the later one is greater by
+ * strcmp(). Empty: the store's reads show every acknowledged write anyway (SQLite), or it tells none (a standalone or
+ * sharded MongoDB).
+ */
+enum { STORE_WATERMARK_LEN = 16 };
+
+struct store_watermark {
+    char text[STORE_WATERMARK_LEN + 1];
+};
+
+/* The latest that this process has seen: every write that it knows to be acknowledged came before it. any thread */
+void store_watermark(const struct store *store, struct store_watermark *mark);
+
+/*
+ * Raises it to what another process has told; text that is no watermark, or an earlier one, changes nothing. Reads of
+ * todos, lists, the outbox and the record that begin from now on show what came before it, or fail. any thread
+ */
+void store_raise(struct store *store, struct slice text);
+
 enum { STORE_RUN_ID_MAX = 40 };
 
 /* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */

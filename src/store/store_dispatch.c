@@ -176,6 +176,19 @@ enum status store_barrier(struct store *store, struct error *error)
     return store->ops->barrier(store, error);
 }
 
+void store_watermark(const struct store *store, struct store_watermark *mark)
+{
+    mark->text[0] = '\0';
+    if (store->ops->watermark)
+        store->ops->watermark(store, mark);
+}
+
+void store_raise(struct store *store, struct slice text)
+{
+    if (store->ops->raise)
+        store->ops->raise(store, text);
+}
+
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
 {
     *meta = (struct store_meta){0};

@@ -36,6 +36,8 @@ struct store_ops {
     STORE_OP(barrier);
     STORE_OP(meta_get);
     STORE_OP(meta_swap);
+    STORE_OP(watermark); /* NULL: its reads never fall behind; then there is no raise either */
+    STORE_OP(raise);
     STORE_OP(follow_claim); /* NULL: the store can't report changes, and has none of the rest */
     STORE_OP(follow_keep);
     STORE_OP(follow_release);

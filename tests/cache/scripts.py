@@ -9,6 +9,7 @@ SCRIPTS = {path.stem: path for path in sorted(SRC.glob("**/*.lua"))}
 ENTRY, LEASE, WRITERS = TODO = ["todo:1:{a}", "todo:1:{a}:lease", "todo:1:{a}:writers"]
 OTHER = [key.replace("{a}", "{b}") for key in TODO]
 GENERATION, LIST_WRITERS = LIST = ["todos:1:{list}:gen", "todos:1:{list}:writers"]
+WATERMARK = "todos:1:{list}:watermark"
 PAGE = "todos:1:{list}:0123456789abcdef"
 WINDOW_MS, LEASE_MS, TTL_MS, GENERATION_MS = 10000, 3000, 60000, 120000
 DAY_MS = 86400000
@@ -63,8 +64,13 @@ class Redis:
         return dict(zip(flat[::2], flat[1::2]))
 
 
-def acquire(redis, token="reader", after_ms=-1):
-    return redis.run("acquire", TODO, token, LEASE_MS, after_ms)
+def word_of(answer):
+    """Without the watermark behind it; of a store that has none."""
+    return answer.removesuffix(" ") if isinstance(answer, str) else answer
+
+
+def acquire(redis, token="reader", after_ms=-1, lease_ms=LEASE_MS, keys=TODO):
+    return word_of(redis.run("acquire", [*keys, WATERMARK], token, lease_ms, after_ms, ""))
 
 
 def fill(redis, token="reader", *fields):
@@ -89,7 +95,7 @@ def unfence(redis, token="writer", keys=TODO):
 
 
 def list_acquire(redis, token="g0"):
-    return redis.run("list_acquire", LIST, token, GENERATION_MS)
+    return word_of(redis.run("list_acquire", [*LIST, WATERMARK], token, GENERATION_MS, ""))
 
 
 def list_fill(redis, generation):

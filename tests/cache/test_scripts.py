@@ -48,7 +48,7 @@ def test_one_reader_gets_the_lease_others_wait(redis):
 
 
 def test_a_lease_runs_out(redis):
-    assert redis.run("acquire", TODO, "r1", 30, -1) == "FILL"
+    assert acquire(redis, "r1", lease_ms=30) == "FILL"
     time.sleep(0.05)
     assert acquire(redis, "r2") == "FILL"
     assert fill(redis, "r1") == 0
@@ -477,7 +477,7 @@ def test_a_full_redis_refuses_entries_pages_and_leases(redis, full):
     acquire(redis)
     list_acquire(redis)
     full()
-    for offer in (lambda: fill(redis), lambda: list_fill(redis, "g0"), lambda: redis.run("acquire", OTHER, "r", LEASE_MS, -1)):
+    for offer in (lambda: fill(redis), lambda: list_fill(redis, "g0"), lambda: acquire(redis, keys=OTHER)):
         with pytest.raises(Refused, match="OOM"):
             offer()
     assert redis("EXISTS", ENTRY, PAGE, *OTHER) == 0

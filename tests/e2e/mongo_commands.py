@@ -12,7 +12,7 @@ error, and no more), validators, capped collections, transactions of several sta
 import time
 
 from mongo_documents import CommandError, in_order, key_of, matches, project, updated, upserted
-from tiny_bson import Int32, ObjectId
+from tiny_bson import Int32, ObjectId, Timestamp
 
 
 def namespace(command, name):
@@ -165,7 +165,7 @@ def drop_database(member, command):
 
 
 def event_of(entry):
-    event = {"_id": {"_data": f"{entry.time:016x}"}, "operationType": entry.kind, "ns": dict(zip(("db", "coll"), entry.place))}
+    event = {"_id": {"_data": f"{entry.time:016x}"}, "clusterTime": Timestamp(entry.time), "operationType": entry.kind, "ns": dict(zip(("db", "coll"), entry.place))}
     if entry.kind != "drop":
         event["documentKey"] = {"_id": entry.row_id}
     if entry.kind in ("insert", "replace"):

@@ -251,10 +251,16 @@ class Member:
             codes = {answer.get("code"), answer.get("writeConcernError", {}).get("code")}
             answer |= {"errorLabels": ["RetryableWriteError"]} if codes & RETRYABLE else {}
         if not self.set.is_standalone:
-            now = Timestamp(self.log[-1].time if self.log else 1)
+            now = Timestamp(self.operation_time(name, command))
             sign = {"hash": Binary(20), "keyId": 0}
-            answer |= {"operationTime": now, "$clusterTime": {"clusterTime": now, "signature": sign}}
+            answer = {"operationTime": now, **answer, "$clusterTime": {"clusterTime": now, "signature": sign}}
         return None if (fault and not fault["error"]) or self.role == DOWN else answer
+
+    def operation_time(self, name, command):
+        """Of a read at majority, the commit point's; else that of what was done last here. An acknowledged write has its own."""
+        is_majority = name in READS and command.get("readConcern", {}).get("level") == "majority"
+        log = self.log[: self.commit] if is_majority else self.log
+        return log[-1].time if log else 1
 
     def run(self, name, command):
         if name in WRITES:
@@ -323,7 +329,7 @@ class Member:
         left_s = min(concern.get("wtimeout") or 1e9, command.get("maxTimeMS") or 1e9, 1e7) / 1000
         self.set.wait(lambda: is_safe() or is_over(), left_s)
         if is_safe():
-            return answer
+            return {**answer, "operationTime": Timestamp(last.time)}
         if is_over():
             failed = {"code": Int32(189), "codeName": "PrimarySteppedDown", "errmsg": "Primary stepped down while waiting for replication"}
         else:

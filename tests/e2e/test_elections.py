@@ -10,6 +10,7 @@ import threading
 import time
 
 import pytest
+from elections import BehindElection
 from mongo_server import MongoSet
 from stack import Client, wait_until
 from tiny_bson import Date, Mongo
@@ -187,6 +188,36 @@ def test_a_direct_connection_to_a_secondary_fills_nothing_and_is_not_ready(new_s
     not_ready = stack.internal.get("/readyz")
     assert not_ready.status == 503 and "remove directConnection=true" in not_ready.json["reason"]
     assert stack.redis("keys", "todo:*{a}") == ""
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def seen(stack, path, **headers):
+    """What one of the workers shows: a name, or None while the store is not there yet."""
+    answer = stack.get(path, **headers)
+    assert answer.status in (200, 503), answer
+    if answer.status == 503:
+        return None
+    return next(todo["name"] for todo in answer.json.get("todos", [answer.json]) if todo["id"] == "a")
+
+
+@pytest.mark.parametrize("path", ["/todos/a", "/todos?limit=5"])
+@pytest.mark.parametrize("headers", [{}, {"Cache_Control": "no-cache"}], ids=["any", "no-cache"])
+def test_a_new_primary_that_is_behind_brings_no_old_todo_back(new_set, new_stack, path, headers):
+    """Both workers are asked, and one of them has made the write. Reads wait for what was acknowledged; hits of others go on."""
+    mongo = new_set()
+    others(mongo, "old", 1)
+    stack = new_stack(store_uri=mongo.uri(), settings={"store_timeout_ms": 1000, "list_ttl_s": 3600})
+    assert wait_until(lambda: seen(stack, path), what="an answer") == "old"
+    election = BehindElection(mongo)
+    assert stack.request("PUT", "/todos/a", b'{"name": "new"}', JSON).status == 200
+    election.elect()
+    names = {seen(stack, path, **headers) for _ in range(12)}
+    assert names == {None}, names
+    election.catch_up()
+    assert wait_until(lambda: seen(stack, path, **headers), what="the new primary's majority") == "new"
+    assert {seen(stack, path) for _ in range(12)} <= {"new", None}
 
 
 def test_a_standalone_server_needs_no_setting(new_set, new_stack):

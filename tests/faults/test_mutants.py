@@ -10,7 +10,9 @@ import faults
 import pytest
 from experiment import STALE_S, Experiment, said, writing
 from form import IS_LONG
+from elections import BehindElection
 from history import check
+from mongo_server import MongoSet
 from stack import wait_until
 from store_file import back_up, restore
 
@@ -78,6 +80,34 @@ def test_a_restored_store_whose_beat_nobody_compares_is_noticed(make_stack, new_
     [first, second] = new_ids(2)
     assert name_after_restore(make_stack(settings={"audit_rate": 0}), first) == "before"
     assert name_after_restore(make_stack(failpoints=f"{WINDOWS},beat_unlooked=on"), second) == "later"
+
+
+def name_after_election(stack, mongo, todo_id):
+    """What the workers' reads show of a todo whose last write a new primary does not show yet; None: they refuse."""
+    json = {"Content-Type": "application/json"}
+    assert stack.request("PUT", f"/todos/{todo_id}", b'{"name": "before"}', json).status == 201
+    election = BehindElection(mongo)
+    assert stack.request("PUT", f"/todos/{todo_id}", b'{"name": "later"}', json).status == 200
+    election.elect()
+
+    def names():
+        answers = [stack.get(f"/todos/{todo_id}") for _ in range(8)]
+        return {answer.json.get("name") for answer in answers} - {None}
+
+    seen = names()
+    election.catch_up()
+    wait_until(lambda: "later" in names(), what="the new primary's majority")
+    return seen
+
+
+@pytest.mark.parametrize("failpoints, seen", [(WINDOWS, set()), (f"{WINDOWS},watermark_untold=on", {"before"})], ids=["kept", "left out"])
+def test_a_store_that_tells_nobody_how_far_it_has_come_is_noticed(make_stack, failpoints, seen):
+    mongo = MongoSet().start()
+    try:
+        stack = make_stack(failpoints=failpoints, store_uri=mongo.uri(), settings={"store_timeout_ms": 1000})
+        assert name_after_election(stack, mongo, "a") == seen
+    finally:
+        mongo.stop()
 
 
 @pytest.mark.parametrize("like", ["joiners_take_refused", "lost_mark_untold"] if IS_LONG else ["lost_mark_untold"])

@@ -30,6 +30,7 @@ table() {
         epoch                        epoch   holds
         restore                      restore holds
         split                        split   holds
+        election                     election holds
 
         # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
         mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
@@ -64,6 +65,9 @@ table() {
         mutant-restore-told-back     restore breaks  MUTANT_TOLD_GOES_BACK
         mutant-restore-left-untold   restore breaks  MUTANT_LEFT_UNTOLD
         mutant-split-no-bound        split   breaks  MUTANT_NO_BOUND
+        mutant-election-untold       election breaks  MUTANT_UNTOLD
+        mutant-election-told-late    election breaks  MUTANT_TOLD_AFTER_UNFENCE
+        mutant-election-unheeded     election breaks  MUTANT_UNHEEDED
         mutant-publish-late-fence    outbox  breaks  MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
 
         # the weaker promise is no excess of caution

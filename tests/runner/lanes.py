@@ -20,6 +20,7 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 CANNOT_START_EXIT = 127  # as a shell has it
 TEARDOWN_S = 30  # how long interrupted jobs may take to stop what they have started
+INTERRUPTS = {signal.SIGINT, signal.SIGTERM}
 
 
 @dataclass(eq=False)
@@ -67,6 +68,14 @@ class Lanes:
         return bool(started)
 
     def start(self, job):
+        """An interrupt waits until the job is known, so that stop() can tell it."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+        try:
+            self.start_known(job)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
+
+    def start_known(self, job):
         self.number += 1
         job.output = self.folder / f"{self.number}.out"
         job.begun_at = time.monotonic()
@@ -75,6 +84,7 @@ class Lanes:
                 job.process = subprocess.Popen(
                     job.command, cwd=job.folder, env={**os.environ, **job.environment()}, stdin=subprocess.DEVNULL, stdout=output,
                     stderr=subprocess.STDOUT, start_new_session=True,
+                    preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS),
                 )  # fmt: skip
         except OSError as error:
             job.output.write_text(f"{error}\n")

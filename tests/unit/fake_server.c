@@ -67,7 +67,7 @@ static struct redis_reply *writers_reply(struct fake_server *server, const char 
     char text[40];
     if (!key)
         return NULL;
-    snprintf(text, sizeof(text), "DOUBT %lld", (long long)fake_now_ms());
+    snprintf(text, sizeof(text), "DOUBT %lld ", (long long)fake_now_ms());
     return fake_reply_text(writers_last_ms(key) > fake_now_ms() ? SLICE("BYPASS") : slice_of(text));
 }
 
@@ -295,6 +295,14 @@ static struct redis_reply *run_list_fill(const struct call *call)
     return fake_reply_integer(1);
 }
 
+static struct redis_reply *run_watermark(const struct call *call)
+{
+    const struct slice known = pair_value(pair_find(key_find(call->server, call->keys[0]), ""));
+    bool is_later = known.data && strcmp(known.data, call->args[0]) >= 0;
+    text_set(call->server, call->keys[0], is_later ? known : call->raw_args[0], atoll(call->args[1]));
+    return fake_reply_integer(1);
+}
+
 /* The clock is one of milliseconds here, so the texts are; reckoned in us as in limit.lua. */
 static struct redis_reply *run_limit(const struct call *call)
 {
@@ -340,6 +348,7 @@ static const struct {
     FAKE_SCRIPT(PUBLISH, publish),
     FAKE_SCRIPT(RELEASE, release),
     FAKE_SCRIPT(UNFENCE, unfence),
+    FAKE_SCRIPT(WATERMARK, watermark),
     [FAKE_SCRIPT_LIMIT] = {"LIMIT", run_limit},
 };
 

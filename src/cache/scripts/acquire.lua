@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- After a miss, or ahead of an expiry: may this reader fill the entry?
 --
--- KEYS    entry, lease, writers of one id
--- ARGV    token, lease_ms, after_ms: an entry filled at this time or earlier will not do; -1: any will
--- answer  the entry's fields and values, if another reader has filled one meanwhile that will do
---         "BYPASS"  a write is under way: read the store, do not fill
+-- KEYS    entry, lease, writers of one id; watermark of the epoch
+-- ARGV    token, lease_ms, after_ms: an entry filled at this time or earlier will not do; -1: any will;
+--         the watermark that the reader knows, "" if the store has none
+-- answer  the entry's fields and values, if another reader has filled one meanwhile that will do; else a word, a
+--         blank, and the watermark that the reader's read must show
+--         "BYPASS"  a write is under way, or Redis has lost the watermark: read the store, do not fill
 --         "DOUBT T" a mark is past its deadline, and T is Redis' time: read the store, do not fill, until clear.lua
 --         "FILL"    the lease is yours: read the store, then fill
 --         "WAIT"    another reader has the lease
@@ -14,13 +16,20 @@ local filled_at_ms = tonumber(redis.call('HGET', KEYS[1], 'at') or -1)
 if filled_at_ms > tonumber(ARGV[3]) then
     return redis.call('HGETALL', KEYS[1])
 end
+local watermark = ''
+if ARGV[4] ~= '' then
+    watermark = redis.pcall('GET', KEYS[4])
+    watermark = type(watermark) == 'string' and watermark or ''
+end
 local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 if #last > 0 then
     local time = redis.call('TIME')
     local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-    return tonumber(last[2]) > now_ms and 'BYPASS' or string.format('DOUBT %.0f', now_ms)
+    local word = tonumber(last[2]) > now_ms and 'BYPASS' or string.format('DOUBT %.0f', now_ms)
+    return word .. ' ' .. watermark
 end
-if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
-    return 'FILL'
+if #watermark ~= #ARGV[4] then
+    return 'BYPASS '
 end
-return 'WAIT'
+local is_granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+return (is_granted and 'FILL ' or 'WAIT ') .. watermark
