@@ -29,7 +29,7 @@ check_PROGRAMS += \
 	tests/unit/test_todo_version
 else
 check-local:
-	@echo "make check: cmocka is missing; install libcmocka-dev and run configure again" >&2; exit 1
+	@echo "make check: install libcmocka-dev, liblua5.1-0-dev and libssl-dev, and run configure again" >&2; exit 1
 endif
 
 tests_unit_test_arena_SOURCES = tests/unit/test_arena.c tests/unit/testing.h
