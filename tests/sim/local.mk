@@ -1,6 +1,6 @@
 # The simulated Redis, which runs the real scripts: unit tests stand on it too.
 check_LIBRARIES = tests/sim/libsimredis.a
-SIM_LIBS = tests/sim/libsimredis.a libbase.a $(LUA_LIBS) $(BASE_LIBS) -lm
+SIM_LIBS = tests/sim/libsimredis.a $(LUA_LIBS)
 tests_sim_libsimredis_a_CFLAGS = $(AM_CFLAGS) $(LUA_CFLAGS)
 tests_sim_libsimredis_a_SOURCES = \
 	tests/sim/sim_redis.c tests/sim/sim_redis.h \

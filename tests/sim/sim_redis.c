@@ -46,10 +46,9 @@ static const struct sim_script *script_find(const struct sim_redis *redis, struc
 }
 
 /* NULL: it can't be compiled, and the reply says so. */
-static const struct sim_script *script_load(const struct sim_call *call, struct slice text)
+static const struct sim_script *script_load(struct sim_redis *redis, struct slice text, struct buf *reply)
 {
-    struct sim_redis *redis = call->client->redis;
-    const struct sim_script *script = sim_script_compile(text, call->reply);
+    const struct sim_script *script = sim_script_compile(text, reply);
     if (!script || script_find(redis, sim_script_sha(script)))
         return script;
     struct sim_loaded *loaded = mem_alloc(sizeof(*loaded));
@@ -101,6 +100,7 @@ static void on_script_call(void *ctx, const struct slice *args, size_t count, st
 
 static void script_run(const struct sim_call *call, bool is_sha)
 {
+    struct sim_redis *redis = call->client->redis;
     int64_t key_count;
     if (!sim_take_integer(call, 2, &key_count))
         return;
@@ -110,7 +110,7 @@ static void script_run(const struct sim_call *call, bool is_sha)
         return;
     }
     const struct sim_script *script =
-        is_sha ? script_find(call->client->redis, call->args[1]) : script_load(call, call->args[1]);
+        is_sha ? script_find(redis, call->args[1]) : script_load(redis, call->args[1], call->reply);
     if (!script && is_sha)
         resp_error(call->reply, "NOSCRIPT No matching script. Please use EVAL.");
     if (!script)
@@ -142,7 +142,7 @@ static void run_script(const struct sim_call *call)
         sim_redis_flush_scripts(redis);
         resp_status(call->reply, "OK");
     } else if (sim_word_is(call->args[1], "LOAD") && call->count == 3) {
-        const struct sim_script *script = script_load(call, call->args[2]);
+        const struct sim_script *script = script_load(redis, call->args[2], call->reply);
         if (script)
             resp_text(call->reply, sim_script_sha(script));
     } else {
@@ -458,6 +458,15 @@ void sim_redis_flush_scripts(struct sim_redis *redis)
         redis->scripts = loaded->next;
         free(loaded);
     }
+}
+
+void sim_redis_load_script(struct sim_redis *redis, struct slice text)
+{
+    struct buf reply;
+    buf_init(&reply);
+    bool is_loaded = script_load(redis, text, &reply) != NULL;
+    bug_unless(is_loaded, "a script can't be compiled");
+    buf_fini(&reply);
 }
 
 void sim_redis_refuse(struct sim_redis *redis, const char *words, const char *error)

@@ -81,6 +81,9 @@ bool sim_redis_evict(struct sim_redis *redis, const char *pattern);
 void sim_redis_flush(struct sim_redis *redis);
 void sim_redis_flush_scripts(struct sim_redis *redis);
 
+/* As if somebody had called the script before; it must be one that can be compiled. */
+void sim_redis_load_script(struct sim_redis *redis, struct slice text);
+
 /* From now on commands and scripts of these names (with blanks between them) answer error; NULL ends that. */
 void sim_redis_refuse(struct sim_redis *redis, const char *words, const char *error);
 

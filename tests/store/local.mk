@@ -32,7 +32,6 @@ tests_store_test_store_SOURCES = tests/store/test_store.c \
 	tests/store/test_store_purges.c tests/store/test_store_purges.h \
 	tests/store/crowd.c tests/store/crowd.h tests/store/fixture.c tests/store/fixture.h tests/unit/fields.h
 tests_store_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
-tests_store_test_store_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
 tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_mongo_SOURCES = tests/store/test_mongo.c \

@@ -15,23 +15,24 @@
 #include "fake_server.h"
 #include "redis/redis_encode.h"
 #include "redis/redis_error.h"
+#include "tests/sim/sim_redis.h"
 
 struct command {
     struct command *next;
-    struct slice *args; /* owned, with their bytes */
-    size_t count;
     redis_reply_cb on_reply;
     void *ctx;
     int64_t sent_at_ms;
-    struct redis_reply *reply; /* NULL until it was executed */
+    bool is_executed;
 };
 
 struct redis {
     struct redis_options options;
     char address[32];
-    struct fake_server *server; /* while up */
-    struct redis *next;         /* of the server's connections */
-    struct command *commands;   /* oldest first: executed ones, then sent ones */
+    struct fake_server *server; /* these two: while up */
+    struct sim_client *client;
+    struct fake_replies replies;
+    struct redis *next;       /* of the server's connections */
+    struct command *commands; /* oldest first: executed ones, then sent ones */
     struct command *refused;
     struct timer *connect_timer, *late_timer;
     bool up, held, delivers, dropped, coming;
@@ -52,14 +53,9 @@ static void command_push(struct command **list, struct command *command)
     *list = command;
 }
 
-static void command_end(struct command *command)
+static void command_end(struct command *command, const struct redis_reply *reply)
 {
-    struct redis_reply *reply = command->reply;
     command->on_reply(command->ctx, reply);
-    fake_reply_free(reply);
-    for (size_t i = 0; i < command->count; i++)
-        free((char *)command->args[i].data);
-    free(command->args);
     free(command);
 }
 
@@ -69,36 +65,8 @@ bool fake_redis_refuse(struct redis *redis)
     if (!command)
         return false;
     redis->refused = command->next;
-    command_end(command);
+    command_end(command, NULL);
     return true;
-}
-
-/* "\r\n"-terminated number behind a type byte; moves *at behind it. */
-static size_t take_number(const char **at, char type)
-{
-    bug_unless(**at == type, "a command isn't RESP2");
-    char *end;
-    size_t number = strtoull(*at + 1, &end, 10);
-    bug_unless(end[0] == '\r' && end[1] == '\n', "a command isn't RESP2");
-    *at = end + 2;
-    return number;
-}
-
-static struct command *command_decode(struct slice text)
-{
-    struct command *command = mem_zalloc(sizeof(*command));
-    const char *at = text.data;
-    command->count = take_number(&at, '*');
-    command->args = mem_alloc(command->count * sizeof(*command->args));
-    for (size_t i = 0; i < command->count; i++) {
-        size_t len = take_number(&at, '$');
-        char *copy = mem_zalloc(len + 1);
-        memcpy(copy, at, len);
-        command->args[i] = (struct slice){copy, len};
-        at += len + 2;
-    }
-    bug_unless(at == text.data + text.len, "a command's count of arguments is wrong");
-    return command;
 }
 
 /* ---- Up and down ---- */
@@ -118,9 +86,7 @@ static void fail_all(struct redis *redis)
     while (redis->commands) {
         struct command *command = redis->commands;
         redis->commands = command->next;
-        fake_reply_free(command->reply);
-        command->reply = NULL;
-        command_end(command);
+        command_end(command, NULL);
     }
     late_timer_set(redis);
 }
@@ -132,6 +98,7 @@ static void server_leave(struct redis *redis)
         at = &(*at)->next;
     *at = redis->next;
     redis->server = NULL;
+    sim_client_free(redis->client);
 }
 
 static void go_down(struct redis *redis)
@@ -159,6 +126,9 @@ static void on_connect_time(void *ctx)
     redis->server = server;
     redis->next = server->connections;
     server->connections = redis;
+    redis->client = sim_client_new(server->redis);
+    fake_replies_end(&redis->replies);
+    fake_replies_begin(&redis->replies);
     redis->up = true;
     redis->options.on_up(redis->options.ctx);
 }
@@ -184,11 +154,12 @@ void fake_redis_hold(struct redis *redis, bool held)
 bool fake_redis_execute(struct redis *redis)
 {
     struct command *command = redis->commands;
-    while (command && command->reply)
+    while (command && command->is_executed)
         command = command->next;
     if (!command || redis->server->frozen)
         return false;
-    command->reply = fake_server_run(redis->server, command->args, command->count);
+    command->is_executed = sim_client_execute(redis->client);
+    bug_unless(command->is_executed, "a command that was sent is not whole");
     if (redis->lose_after > 0 && --redis->lose_after == 0)
         go_down(redis);
     return true;
@@ -204,16 +175,27 @@ static bool reply_ends(struct redis *redis, const struct redis_reply *reply)
     return error->is_away;
 }
 
+/* Of the oldest command that was executed; it lives until the next one. */
+static const struct redis_reply *reply_take(struct redis *redis)
+{
+    struct buf *output = sim_client_output(redis->client);
+    arena_reset(&redis->replies.room.arena);
+    const struct redis_reply *reply = fake_replies_read(&redis->replies, buf_slice(output));
+    buf_reset(output);
+    return reply;
+}
+
 bool fake_redis_deliver(struct redis *redis)
 {
     struct command *command = redis->commands;
-    if (!command || !command->reply)
+    if (!command || !command->is_executed)
         return false;
     redis->commands = command->next;
     late_timer_set(redis);
-    bool ends = reply_ends(redis, command->reply);
+    const struct redis_reply *reply = reply_take(redis);
+    bool ends = reply_ends(redis, reply);
     redis->delivers = true;
-    command_end(command);
+    command_end(command, reply);
     if (ends)
         go_down(redis);
     redis->delivers = false;
@@ -251,7 +233,7 @@ size_t fake_redis_sent_count(const struct redis *redis)
 {
     size_t count = 0;
     for (const struct command *command = redis->commands; command; command = command->next)
-        count += command->reply ? 0 : 1;
+        count += !command->is_executed;
     return count;
 }
 
@@ -264,6 +246,7 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
     struct redis *redis = mem_zalloc(sizeof(*redis));
     redis->options = *options;
     memcpy(redis->address, options->address, strlen(options->address) + 1);
+    fake_replies_begin(&redis->replies);
     redis->connect_timer = options->events->timer_new(options->events->loop, on_connect_time, redis);
     redis->late_timer = options->events->timer_new(options->events->loop, on_late, redis);
     options->events->timer_start(redis->connect_timer, 0);
@@ -283,6 +266,7 @@ void redis_free(struct redis *redis)
         continue;
     redis->options.events->timer_free(redis->connect_timer);
     redis->options.events->timer_free(redis->late_timer);
+    fake_replies_end(&redis->replies);
     free(redis);
 }
 
@@ -314,10 +298,10 @@ void redis_accept(struct redis *redis)
 
 void redis_send(struct redis *redis, struct slice text, redis_reply_cb on_reply, void *ctx)
 {
-    struct command *command = command_decode(text);
-    command->on_reply = on_reply;
-    command->ctx = ctx;
-    command->sent_at_ms = now_ms(redis);
+    struct command *command = mem_alloc(sizeof(*command));
+    *command = (struct command){.on_reply = on_reply, .ctx = ctx, .sent_at_ms = now_ms(redis)};
+    if (redis->up)
+        sim_client_feed(redis->client, text);
     command_push(redis->up ? &redis->commands : &redis->refused, command);
     if (redis->up && redis->commands == command)
         late_timer_set(redis);

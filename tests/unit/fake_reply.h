@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of Redis, made by hand: redis/redis.h's accessors read them. Items belong to the array that holds them. */
+/* Replies as bytes, read by hiredis' reader into what redis_reply.c makes of them: redis_wire.c without a connection. */
 #ifndef TESTS_UNIT_FAKE_REPLY_H
 #define TESTS_UNIT_FAKE_REPLY_H
 
-#include "redis/redis.h"
+#include "redis/redis_reply.h"
 
-struct redis_reply *fake_reply_nil(void);
-struct redis_reply *fake_reply_text(struct slice text); /* copied */
-struct redis_reply *fake_reply_error(const char *text); /* copied */
-struct redis_reply *fake_reply_integer(int64_t value);
-struct redis_reply *fake_reply_array(void);
-void fake_reply_add(struct redis_reply *array, struct redis_reply *item);
+struct fake_replies {
+    struct reply_room room;
+    struct redisReader *reader;
+    size_t awaited;
+};
 
-/* NULL is fine. */
-void fake_reply_free(struct redis_reply *reply);
+void fake_replies_begin(struct fake_replies *replies);
+void fake_replies_end(struct fake_replies *replies);
+
+/* The next reply out of all bytes so far, which must hold one; it lives until the arena of room is reset. */
+const struct redis_reply *fake_replies_read(struct fake_replies *replies, struct slice bytes);
 
 #endif

@@ -126,13 +126,13 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_follow.c tests/unit/fake_follow.h tests/unit/fake_http.c tests/unit/fake_http.h \
 	tests/unit/fake_purges.c tests/unit/fake_purges.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
-	tests/unit/fake_keys.c tests/unit/fake_keys.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libstore.a $(UNIT_LIBS) $(CACHE_LIBS)
+UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
+	$(REDIS_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=life_new
 
 if HAVE_CMOCKA
@@ -211,15 +211,15 @@ tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
 tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
-tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
+tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
-tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
+tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS)
 
 tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
-tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
+tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
 	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
-tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS) $(REDIS_LIBS)
+tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS)
 
 # Failpoints, whether or not this build has them.
 if HAVE_CMOCKA

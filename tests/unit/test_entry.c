@@ -8,24 +8,51 @@
 #include "cache/page.h"
 #include "fake_reply.h"
 #include "fields.h"
+#include "redis/redis_encode.h"
 
 static const char AT[] = "1700000000000";
 
-/* fields: name, value, name, value, ..., NULL */
-static struct redis_reply *hash(const char *const *fields)
+static struct fake_replies replies;
+
+static int replies_begin(void **state)
 {
-    struct redis_reply *reply = fake_reply_array();
-    for (; *fields; fields++)
-        fake_reply_add(reply, fake_reply_text(slice_of(*fields)));
+    (void)state;
+    fake_replies_begin(&replies);
+    return 0;
+}
+
+static int replies_end(void **state)
+{
+    (void)state;
+    fake_replies_end(&replies);
+    return 0;
+}
+
+/* What Redis answers to HGETALL; it lives until the end. */
+static const struct redis_reply *hash(const struct slice *args, size_t count)
+{
+    struct buf bytes;
+    buf_init(&bytes);
+    redis_encode_all(&bytes, args, count);
+    const struct redis_reply *reply = fake_replies_read(&replies, buf_slice(&bytes));
+    buf_fini(&bytes);
     return reply;
 }
 
-static struct redis_reply *hash_of_args(const struct slice *args, size_t count)
+/* The same with the value of a field changed, or left out where that is NULL. */
+static const struct redis_reply *hash_changed(const struct slice *args, size_t count, const char *field,
+                                              const char *value)
 {
-    struct redis_reply *reply = fake_reply_array();
-    for (size_t i = 0; i < count; i++)
-        fake_reply_add(reply, fake_reply_text(args[i]));
-    return reply;
+    struct slice changed[ENTRY_ARGS_MAX];
+    size_t changed_count = 0;
+    for (size_t i = 0; i < count; i += 2) {
+        bool is_changed = slice_equal(args[i], slice_of(field));
+        if (is_changed && !value)
+            continue;
+        changed[changed_count++] = args[i];
+        changed[changed_count++] = is_changed ? slice_of(value) : args[i + 1];
+    }
+    return hash(changed, changed_count);
 }
 
 static struct entry sample_entry(void)
@@ -49,7 +76,7 @@ static void an_entry_is_read_back_as_it_was_printed(void **state)
     struct entry entry = sample_entry(), got;
     struct entry_args args;
     entry_print(&args, &entry);
-    struct redis_reply *reply = hash_of_args(args.args, args.count);
+    const struct redis_reply *reply = hash(args.args, args.count);
     assert_int_equal(entry_parse(&got, "a.B_c~-9", reply), ENTRY_FOUND);
     assert_false(got.negative);
     assert_string_equal(got.todo.id, entry.todo.id);
@@ -62,7 +89,6 @@ static void an_entry_is_read_back_as_it_was_printed(void **state)
     assert_int_equal(got.todo.updated_at_ms, entry.todo.updated_at_ms);
     assert_int_equal(got.at_ms, entry.at_ms);
     assert_int_equal(got.cost_ms, entry.cost_ms);
-    fake_reply_free(reply);
 }
 
 /* Redis gives the fields of a large hash in any order. */
@@ -73,12 +99,11 @@ static void each_field_is_read_back_in_any_order(void **state)
     struct entry_args args;
     entry_print(&args, &entry);
     for (size_t first = 0; first < args.count; first += 2) {
-        struct redis_reply *reply = fake_reply_array();
+        struct slice turned[ENTRY_ARGS_MAX];
         for (size_t i = 0; i < args.count; i++)
-            fake_reply_add(reply, fake_reply_text(args.args[(first + i) % args.count]));
-        assert_int_equal(entry_parse(&got, entry.todo.id, reply), ENTRY_FOUND);
+            turned[i] = args.args[(first + i) % args.count];
+        assert_int_equal(entry_parse(&got, entry.todo.id, hash(turned, args.count)), ENTRY_FOUND);
         assert_true(todo_equal(&got.todo, &entry.todo));
-        fake_reply_free(reply);
     }
 }
 
@@ -90,12 +115,8 @@ static void an_entry_without_one_field_is_broken(void **state)
     struct entry_args args;
     entry_print(&args, &entry);
     for (size_t missing = 0; missing < args.count; missing += 2) {
-        struct redis_reply *reply = fake_reply_array();
-        for (size_t i = 0; i < args.count; i++)
-            if (i / 2 != missing / 2)
-                fake_reply_add(reply, fake_reply_text(args.args[i]));
+        const struct redis_reply *reply = hash_changed(args.args, args.count, args.args[missing].data, NULL);
         assert_number(args.args[missing].data, entry_parse(&got, entry.todo.id, reply), ENTRY_BROKEN);
-        fake_reply_free(reply);
     }
 }
 
@@ -106,21 +127,18 @@ static void a_negative_entry_says_no_more_than_that(void **state)
     struct entry_args args;
     entry_print(&args, &entry);
     assert_int_equal(args.count, 4);
-    struct redis_reply *reply = hash_of_args(args.args, args.count);
+    const struct redis_reply *reply = hash(args.args, args.count);
     assert_int_equal(entry_parse(&got, "any", reply), ENTRY_FOUND);
     assert_true(got.negative);
     assert_int_equal(got.at_ms, entry.at_ms);
-    fake_reply_free(reply);
 }
 
 static void a_field_that_a_newer_worker_adds_is_passed_over(void **state)
 {
     (void)state;
-    const char *const fields[] = {"colour", "red", "at", AT, "none", "1", NULL};
+    const struct slice fields[] = {SLICE("colour"), SLICE("red"), SLICE("at"), slice_of(AT), SLICE("none"), SLICE("1")};
     struct entry got;
-    struct redis_reply *reply = hash(fields);
-    assert_int_equal(entry_parse(&got, "a", reply), ENTRY_FOUND);
-    fake_reply_free(reply);
+    assert_int_equal(entry_parse(&got, "a", hash(fields, COUNT_OF(fields))), ENTRY_FOUND);
 }
 
 /* A whole entry with one field changed to this value, or left out where that is NULL. */
@@ -163,39 +181,23 @@ static void what_is_no_whole_entry_of_ours_is_broken(void **state)
         struct entry entry = sample_entry(), got;
         struct entry_args args;
         entry_print(&args, &entry);
-        struct redis_reply *reply = fake_reply_array();
-        for (size_t arg = 0; arg < args.count; arg += 2) {
-            bool is_changed = slice_equal(args.args[arg], slice_of(rows[i].field));
-            if (is_changed && !rows[i].value)
-                continue;
-            fake_reply_add(reply, fake_reply_text(args.args[arg]));
-            fake_reply_add(reply, fake_reply_text(is_changed ? slice_of(rows[i].value) : args.args[arg + 1]));
-        }
+        const struct redis_reply *reply = hash_changed(args.args, args.count, rows[i].field, rows[i].value);
         assert_number(rows[i].field, entry_parse(&got, "a.B_c~-9", reply), ENTRY_BROKEN);
-        fake_reply_free(reply);
     }
 }
 
 static void other_answers_are_no_entries(void **state)
 {
     (void)state;
-    static const char *const half[] = {"none", NULL};
-    static const char *const no_time[] = {"none", "1", NULL};
-    static const char *const nothing[] = {NULL};
-    struct redis_reply *const replies[] = {fake_reply_nil(),
-                                           fake_reply_text(SLICE("OK")),
-                                           fake_reply_integer(1),
-                                           fake_reply_error("WRONGTYPE no hash"),
-                                           hash(half),
-                                           hash(no_time)};
+    static const struct slice no_time[] = {SLICE("none"), SLICE("1")};
+    static const struct slice texts[] = {SLICE("$-1\r\n"), SLICE("+OK\r\n"), SLICE(":1\r\n"),
+                                         SLICE("-WRONGTYPE no hash\r\n")};
     struct entry got;
-    for (size_t i = 0; i < COUNT_OF(replies); i++) {
-        assert_number("reply", entry_parse(&got, "a", replies[i]), ENTRY_BROKEN);
-        fake_reply_free(replies[i]);
-    }
-    struct redis_reply *empty = hash(nothing);
-    assert_int_equal(entry_parse(&got, "a", empty), ENTRY_ABSENT);
-    fake_reply_free(empty);
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        assert_number("reply", entry_parse(&got, "a", fake_replies_read(&replies, texts[i])), ENTRY_BROKEN);
+    assert_int_equal(entry_parse(&got, "a", hash(no_time, 1)), ENTRY_BROKEN);
+    assert_int_equal(entry_parse(&got, "a", hash(no_time, 2)), ENTRY_BROKEN);
+    assert_int_equal(entry_parse(&got, "a", hash(no_time, 0)), ENTRY_ABSENT);
 }
 
 static void lifetimes_are_up_to_a_tenth_shorter_and_spread(void **state)
@@ -244,14 +246,13 @@ static void a_page_is_read_back_as_it_was_printed(void **state)
     struct slice args[PAGE_ARGS];
     char numbers[2][INT64_TEXT_MAX + 1], text[QUERY_TEXT_MAX + 1];
     page_print(args, numbers, &page);
-    struct redis_reply *reply = hash_of_args(args, PAGE_ARGS);
+    const struct redis_reply *reply = hash(args, PAGE_ARGS);
     assert_true(page_parse(&got, query_text(text, &newest), reply));
     assert_text("body", got.page.body, page.page.body);
     assert_text("etag", got.page.etag, page.page.etag);
     assert_text("next", got.page.next, page.page.next);
     assert_text("generation", got.generation, page.generation);
     assert_int_equal(got.at_ms, page.at_ms);
-    fake_reply_free(reply);
 }
 
 static void what_is_no_whole_page_for_this_query_is_a_miss(void **state)
@@ -280,16 +281,8 @@ static void what_is_no_whole_page_for_this_query_is_a_miss(void **state)
         struct slice args[PAGE_ARGS];
         char numbers[2][INT64_TEXT_MAX + 1];
         page_print(args, numbers, &page);
-        struct redis_reply *reply = fake_reply_array();
-        for (size_t arg = 0; arg < PAGE_ARGS; arg += 2) {
-            bool is_changed = slice_equal(args[arg], slice_of(rows[i].field));
-            if (is_changed && !rows[i].value)
-                continue;
-            fake_reply_add(reply, fake_reply_text(args[arg]));
-            fake_reply_add(reply, fake_reply_text(is_changed ? slice_of(rows[i].value) : args[arg + 1]));
-        }
+        const struct redis_reply *reply = hash_changed(args, PAGE_ARGS, rows[i].field, rows[i].value);
         assert_number(rows[i].field, page_parse(&got, SLICE("50 0 0"), reply), false);
-        fake_reply_free(reply);
     }
 }
 
@@ -361,5 +354,5 @@ int main(void)
         cmocka_unit_test(the_longest_id_in_the_last_epoch_has_room),
         cmocka_unit_test(each_query_has_a_page_of_its_own),
     };
-    return cmocka_run_group_tests_name("entry", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("entry", tests, replies_begin, replies_end);
 }

@@ -50,7 +50,7 @@ static void a_read_is_answered_from_the_store_and_redis_is_left(void **state)
         assert_int_equal(bed_read(bed, worker, "a"), 1);
         assert_number(away->error, (int64_t)(bed_counter(worker, away->stat) - before), 1); /* not asked again */
         fake_server_refuse(bed->server, NULL, NULL);
-        bed_pass(bed, bed->settings.lease_ms); /* one that could not be given back runs out */
+        bed_pass(bed, bed->settings.lease_ms + 1); /* one that could not be given back runs out */
         assert_true(is_trusted(bed, 0));
         assert_int_equal(bed_read(bed, worker, "a"), 1);
         assert_true(fake_server_has(bed->server, ENTRY));
@@ -170,7 +170,7 @@ static void an_error_that_says_nothing_of_the_entry_leaves_it_alone(void **state
 static void a_full_redis_costs_misses_alone(void **state)
 {
     struct bed *bed = *state;
-    bed->server->full = true;
+    bed->server->redis->is_full = true;
     struct reader reader;
     reader_start(&reader, &bed->workers[0], "a");
     bed_settle(bed);

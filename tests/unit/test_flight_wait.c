@@ -75,7 +75,7 @@ static void who_waited_long_enough_reads_the_store_and_fills_nothing(void **stat
     assert_int_equal(waiting.trace.source, CACHE_MISS);
     assert_false(waiting.trace.stored);
     assert_false(fake_server_has(bed->server, ENTRY));
-    assert_in_range(bed->server->command_count, 8, 16); /* it asked less and less often */
+    assert_in_range(bed->server->redis->command_count, 8, 16); /* it asked less and less often */
     bed_let_go(bed);
 }
 

@@ -137,7 +137,7 @@ static void a_page_ends_with_its_lifetime(void **state)
     struct lister lister;
     list(bed, &bed->workers[0], &lister);
     assert_true(lister.trace.ttl_ms > 54000 && lister.trace.ttl_ms <= 60000);
-    bed_pass(bed, lister.trace.ttl_ms);
+    bed_pass(bed, lister.trace.ttl_ms + 1);
     list(bed, &bed->workers[0], &lister);
     assert_int_equal(lister.trace.source, CACHE_MISS);
 }

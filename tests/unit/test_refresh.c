@@ -178,7 +178,7 @@ static void what_is_past_its_end_will_do_if_the_store_is_away(void **state)
     assert_true(reader.trace.stale);
     assert_int_equal(reader.trace.age_ms, ttl_ms + 5000);
     assert_int_equal(bed_counter(&bed->workers[0], STAT_STALE), 1);
-    bed_pass(bed, 45000);
+    bed_pass(bed, 45001);
     reader_start(&reader, &bed->workers[0], "a");
     bed_settle(bed);
     assert_int_equal(reader.status, STATUS_UNAVAILABLE); /* stale_if_error_s is over */

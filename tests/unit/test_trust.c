@@ -111,13 +111,13 @@ static void entries_of_a_restarted_redis_are_out_of_reach(void **state)
 static void a_replica_is_not_trusted_until_it_is_a_primary(void **state)
 {
     struct bed *bed = *state;
-    bed->server->is_replica = true;
+    bed->server->redis->is_replica = true;
     start(bed);
     bed_pass(bed, 5 * FAKE_RECONNECT_MS);
     assert_false(is_trusted(bed, 0));
     fake_store_put(bed->store, "a", 1);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
-    bed->server->is_replica = false;
+    bed->server->redis->is_replica = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
 }
@@ -125,19 +125,19 @@ static void a_replica_is_not_trusted_until_it_is_a_primary(void **state)
 static void a_redis_that_loads_its_file_is_not_trusted_until_it_is_through(void **state)
 {
     struct bed *bed = *state;
-    bed->server->is_loading = true;
+    bed->server->redis->is_loading = true;
     bed_start_workers(bed);
     bed_pass(bed, 5 * FAKE_RECONNECT_MS);
     assert_false(is_trusted(bed, 0));
     assert_int_equal(fake_store_meta(bed->store)->epoch, 0); /* who knows who it will be */
-    bed->server->is_loading = false;
+    bed->server->redis->is_loading = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
 }
 
 static void set_replication_id(struct bed *bed, char digit)
 {
-    memset(bed->server->replication_id, digit, sizeof(bed->server->replication_id) - 1);
+    memset(bed->server->redis->replication_id, digit, sizeof(bed->server->redis->replication_id) - 1);
 }
 
 /* It was made a replica, took over what its primary had, and was promoted: one process, one run id, other data. */
@@ -167,11 +167,11 @@ static void what_a_primary_became_behind_our_back_is_noticed_at_the_next_tend(vo
     fake_store_put(bed->store, "a", 1);
     bed_read(bed, &bed->workers[0], "a");
     fake_store_put(bed->store, "a", 2);
-    bed->server->is_replica = true;
+    bed->server->redis->is_replica = true;
     bed_tend(bed);
     assert_false(is_trusted(bed, 0));
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
-    bed->server->is_replica = false;
+    bed->server->redis->is_replica = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1); /* it is who it was, and so is what it has */
     set_replication_id(bed, 'b');

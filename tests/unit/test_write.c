@@ -159,7 +159,7 @@ static void scripts_that_redis_forgot_are_sent_again(void **state)
 static void a_full_redis_takes_fences(void **state)
 {
     struct bed *bed = *state;
-    bed->server->full = true;
+    bed->server->redis->is_full = true;
     assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
     assert_journal("FENCE LIST_FENCE load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
