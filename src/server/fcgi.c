@@ -7,8 +7,10 @@
  *                                          `-----answer at once--> ANSWERED ----------^
  *
  * Why libfcgi may block the loop: nginx sends a request only when it has all of it, and reads an answer as fast as it
- * comes. A peer that stops in the middle of a request blocks the loop for 2 s (SO_RCVTIMEO). The socket's mode, 0660,
- * keeps such peers out.
+ * comes. A peer that does otherwise blocks the loop for 2 s, once while it sends a request and once while it takes the
+ * answer; then its connection is shut down (deadline.c). libfcgi itself does not survive every peer: lengths of
+ * parameters whose sum overflows abort the process, and FCGI_GET_VALUES writes past its stack. The socket's mode, 0660,
+ * and its group keep all peers but nginx out.
  *
  * Each connection has two descriptors. libfcgi closes the one that it was given when a request fails, and libuv forbids
  * closing a descriptor under an active poll. Stopping the poll around each request would cost three epoll_ctl calls per
@@ -34,7 +36,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -42,10 +43,11 @@
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/container.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "server/deadline.h"
 
 enum {
-    IO_TIMEOUT_S = 2,           /* for one read or write */
     ASK_GRACE_MS = 1000,        /* for a peer that was asked to close */
     BODY_CHUNK_BYTES = 8192,    /* libfcgi's own buffer is as large */
     BODY_DRAIN_BYTES = 8 << 20, /* read of a longer body before the connection is given up */
@@ -139,6 +141,18 @@ static void connection_rest(struct fcgi_connection *connection)
         connection_ask_close(connection);
 }
 
+/* From here to connection_io_end() libfcgi may block the loop. */
+static void connection_io_begin(struct fcgi_connection *connection)
+{
+    deadline_begin(connection->fcgi->deadline, connection->fd);
+}
+
+static void connection_io_end(struct fcgi_connection *connection, const char *what)
+{
+    if (!deadline_end(connection->fcgi->deadline))
+        log_warn(NULL, "peer_too_slow", "doing=%s ms=%d action=\"shut down\"", what, DEADLINE_MS);
+}
+
 /*
  * Sends the answer and ends the request. Up to about 8 KB this is one write(): libfcgi's writer then holds head, body
  * and END_REQUEST. The connection is used again only if the peer wants that and this request was read to its end.
@@ -150,10 +164,12 @@ static void connection_finish(struct fcgi_connection *connection)
     const struct buf *out = &connection->request.out;
     bug_unless(out->len <= INT_MAX, "an answer's size is bounded by limit and the texts' lengths");
 
+    connection_io_begin(connection);
     FCGX_PutStr(out->data, (int)out->len, codec->out);
     bool keep = codec->keepConnection && connection->body_at_eof;
     codec->keepConnection = 1; /* or libfcgi closes its descriptor, waiting for the peer */
     FCGX_Finish_r(codec);
+    connection_io_end(connection, "answer");
     fcgi->busy_count--;
 
     if (codec->ipcFd < 0)
@@ -214,7 +230,6 @@ static void connection_read_body(struct fcgi_connection *connection)
     struct request *request = &connection->request;
     FCGX_Stream *in = connection->codec.in;
     size_t max_bytes = (size_t)connection->fcgi->services->settings->body_max_bytes;
-    int64_t give_up_at_us = request->started_at_us + IO_TIMEOUT_S * 1000000;
     char chunk[BODY_CHUNK_BYTES];
     size_t total = 0;
     int got;
@@ -223,7 +238,7 @@ static void connection_read_body(struct fcgi_connection *connection)
         total += (size_t)got;
         if (total <= max_bytes)
             buf_append(&connection->body, chunk, (size_t)got);
-        if (total > BODY_DRAIN_BYTES || clock_monotonic_us() > give_up_at_us)
+        if (total > BODY_DRAIN_BYTES)
             break;
     }
     bool failed = FCGX_GetError(in) != 0;
@@ -269,7 +284,9 @@ static void connection_serve(struct fcgi_connection *connection)
 {
     struct fcgi *fcgi = connection->fcgi;
     int64_t now_us = clock_monotonic_us();
+    connection_io_begin(connection);
     if (!connection_read_request(connection)) {
+        connection_io_end(connection, "parameters");
         connection_lost(connection);
         return;
     }
@@ -280,6 +297,7 @@ static void connection_serve(struct fcgi_connection *connection)
     request_read_params(request, connection->codec.envp);
     request_begin(request, now_us);
     connection_read_body(connection);
+    connection_io_end(connection, "body");
     api_handle(fcgi->services, request);
     if (connection->state == CONNECTION_ANSWERED)
         connection_finish(connection);
@@ -314,6 +332,7 @@ void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *
                void *ctx)
 {
     *fcgi = (struct fcgi){.events = events, .services = services, .on_closed = on_closed, .ctx = ctx};
+    fcgi->deadline = deadline_new();
 }
 
 void fcgi_fini(struct fcgi *fcgi)
@@ -321,6 +340,7 @@ void fcgi_fini(struct fcgi *fcgi)
     bug_unless(fcgi->busy_count == 0, "the connections end after the last answer");
     while (fcgi->connections)
         connection_close(fcgi->connections);
+    deadline_free(fcgi->deadline);
 }
 
 enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
@@ -331,10 +351,6 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
         close(fd);
         return STATUS_UNAVAILABLE;
     }
-    struct timeval timeout = {.tv_sec = IO_TIMEOUT_S};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-
     struct fcgi_connection *connection = mem_zalloc(sizeof(*connection));
     connection->fcgi = fcgi;
     connection->fd = fd;

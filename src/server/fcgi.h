@@ -3,9 +3,9 @@
  * FastCGI connections: from an accepted socket to struct request, and from its answer back. Only fcgi.c sees libfcgi.
  *
  * One connection carries one request at a time (nginx doesn't pipeline). libfcgi's reads and writes block. That is safe
- * only because the peer is nginx, which buffers both ways. Each socket has SO_RCVTIMEO and SO_SNDTIMEO of 2 s besides.
- * A request's body is always read to its end before the connection is used again: unread bytes would be taken for the
- * next request's records.
+ * only because the peer is nginx, which buffers both ways. Reading a request has a deadline besides, and so has sending
+ * its answer (deadline.h). A request's body is always read to its end before the connection is used again: unread bytes
+ * would be taken for the next request's records.
  * context  loop only
  */
 #ifndef SERVER_FCGI_H
@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/events.h"
 
+struct deadline;
 struct fcgi_connection;
 
 typedef void (*fcgi_closed_cb)(void *ctx);
@@ -29,6 +30,7 @@ struct fcgi {
     struct services *services;
     fcgi_closed_cb on_closed; /* one connection fewer; never from inside fcgi_adopt() */
     void *ctx;
+    struct deadline *deadline;           /* of what blocks the loop; owned */
     struct fcgi_connection *connections; /* newest first */
     size_t connection_count;
     size_t busy_count; /* those with a request under way */

@@ -5,6 +5,7 @@ libserver_a_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS) $(UV_CFLAGS) $(CURL_CFLAGS)
 SERVER_LIBS = $(FCGI_LIBS) $(UV_LIBS) $(CURL_LIBS)
 libserver_a_SOURCES = \
 	src/server/backend.c src/server/backend.h \
+	src/server/deadline.c src/server/deadline.h \
 	src/server/fcgi.c src/server/fcgi.h \
 	src/server/http_client.c src/server/http_client.h \
 	src/server/janitor.c src/server/janitor.h \

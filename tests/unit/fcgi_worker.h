@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { BODY_MAX = 65536, LATER_MS = 100, BIG_BYTES = 100000 };
+enum { BODY_MAX = 65536, LATER_MS = 100, BIG_BYTES = 4 << 20 };
 
 struct worker {
     pid_t pid;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "fcgi_client.h"
 #include "fcgi_worker.h"
+#include "server/deadline.h"
 
 static void send_request(int fd, const char *method, const char *path, const char *body, size_t body_len)
 {
@@ -260,27 +261,99 @@ static void a_peer_that_half_closes_gets_its_answer(void **state)
     worker_stop(&worker);
 }
 
+/*
+ * A peer does a little each SLOW_MS, for as long as it is heard, and another one asks meanwhile: it gets its answer within
+ * the deadline, and the slow one's connection has ended.
+ */
+enum { SLOW_MS = 450, SLOW_STEPS_MAX = 14 };
+
+static void slow_peer_ends(struct worker *worker, int slow, bool (*step)(int slow, unsigned number))
+{
+    int other = client_connect(worker->path);
+    int64_t began_at_ms = now_ms();
+    send_request(other, "GET", "/other", "", 0);
+    unsigned steps = 0;
+    while (client_peek(other, SLOW_MS) < 0 && steps < SLOW_STEPS_MAX)
+        step(slow, steps++);
+    assert_in_range(now_ms() - began_at_ms, 0, DEADLINE_MS + 1000);
+    expect_answer(other, "GET /other 0 whole");
+    poll(NULL, 0, 100);
+    while (step(slow, steps++))
+        assert_true(steps < 2 * SLOW_STEPS_MAX);
+    close(slow);
+    close(other);
+    worker_stop(worker);
+}
+
+static bool stay_silent(int slow, unsigned number)
+{
+    (void)number;
+    return client_peek(slow, 0) != 0;
+}
+
+static bool send_a_byte(int slow, unsigned number)
+{
+    static const char byte[1] = {0};
+    (void)number;
+    return send(slow, byte, 1, MSG_NOSIGNAL) == 1;
+}
+
+/* As little as makes room for another write of libfcgi's. What was written before the end can still be read. */
+static bool take_a_little(int slow, unsigned number)
+{
+    static char some[2 * 8192];
+    static size_t taken;
+    taken = number == 0 ? 0 : taken;
+    ssize_t got = recv(slow, some, sizeof(some), MSG_DONTWAIT);
+    taken += got > 0 ? (size_t)got : 0;
+    return got != 0 && taken < BIG_BYTES;
+}
+
+/* The first part bytes of a request with a body. */
+static int client_begin(const struct worker *worker, size_t part)
+{
+    int fd = client_connect(worker->path);
+    struct buf bytes;
+    buf_init(&bytes);
+    request_append(&bytes, "PUT", "/slow", "hello", 5, false);
+    bytes.len = part < bytes.len ? part : bytes.len - 12; /* without the body's end */
+    client_send(fd, &bytes);
+    buf_fini(&bytes);
+    poll(NULL, 0, 50);
+    return fd;
+}
+
+enum { IN_PARAMS = 16 + 8 + 10, IN_BODY = 1000 };
+
 static void silence_in_mid_request_holds_the_others_up_for_two_seconds_at_most(void **state)
 {
     (void)state;
     struct worker worker = worker_start(8, 60);
-    int half = client_connect(worker.path);
-    int other = client_connect(worker.path);
-    struct buf bytes;
-    buf_init(&bytes);
-    request_append(&bytes, "GET", "/half", "", 0, false);
-    bytes.len -= 12;
-    int64_t began_at_ms = now_ms();
-    client_send(half, &bytes);
+    slow_peer_ends(&worker, client_begin(&worker, IN_PARAMS), stay_silent);
+}
+
+static void parameters_byte_by_byte_hold_the_others_up_for_two_seconds_at_most(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    slow_peer_ends(&worker, client_begin(&worker, IN_PARAMS), send_a_byte);
+}
+
+static void a_body_byte_by_byte_holds_the_others_up_for_two_seconds_at_most(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    slow_peer_ends(&worker, client_begin(&worker, IN_BODY), send_a_byte);
+}
+
+static void an_answer_taken_bit_by_bit_holds_the_others_up_for_two_seconds_at_most(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    send_request(fd, "GET", "/big", "", 0);
     poll(NULL, 0, 50);
-    expect_exchange(other, "GET", "/other", "GET /other 0 whole");
-    int64_t took_ms = now_ms() - began_at_ms;
-    assert_in_range(took_ms, 0, 3000);
-    assert_int_equal(client_peek(half, 1000), 0);
-    buf_fini(&bytes);
-    close(half);
-    close(other);
-    worker_stop(&worker);
+    slow_peer_ends(&worker, fd, take_a_little);
 }
 
 /* libfcgi takes params that break off for complete ones: at no byte may such a request run. */
@@ -417,6 +490,9 @@ int main(void)
         cmocka_unit_test(a_peer_may_leave_at_any_stage),
         cmocka_unit_test(a_peer_that_half_closes_gets_its_answer),
         cmocka_unit_test(silence_in_mid_request_holds_the_others_up_for_two_seconds_at_most),
+        cmocka_unit_test(parameters_byte_by_byte_hold_the_others_up_for_two_seconds_at_most),
+        cmocka_unit_test(a_body_byte_by_byte_holds_the_others_up_for_two_seconds_at_most),
+        cmocka_unit_test(an_answer_taken_bit_by_bit_holds_the_others_up_for_two_seconds_at_most),
         cmocka_unit_test(a_request_whose_params_break_off_is_not_run),
         cmocka_unit_test(garbage_closes_the_connection),
         cmocka_unit_test(connections_beyond_the_limit_wait_for_a_place),
