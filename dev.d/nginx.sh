@@ -58,11 +58,11 @@ nginx_hosts() {
 
 nginx_limits() {
     if [ -n "${LIMIT_RATE-}" ]; then
-        LIMIT_ZONES="limit_req_zone \$binary_remote_addr zone=todo_clients:10m rate=$LIMIT_RATE; "
+        LIMIT_ZONES="limit_req_zone \$todo_client zone=todo_clients:10m rate=$LIMIT_RATE; "
         LIMITS="limit_req zone=todo_clients burst=${LIMIT_BURST-100} nodelay; "
     fi
     if [ -n "${LIMIT_CONNECTIONS-}" ]; then
-        LIMIT_ZONES+="limit_conn_zone \$binary_remote_addr zone=todo_connections:10m;"
+        LIMIT_ZONES+="limit_conn_zone \$todo_client zone=todo_connections:10m;"
         LIMITS+="limit_conn todo_connections $LIMIT_CONNECTIONS;"
     fi
 }

@@ -10,6 +10,8 @@
  * after a write see that write even without the header. With the header they do so through outages as well, because an
  * older entry is not used. A value that can't be parsed, or names another todo, has no effect.
  *
+ * A client that is beyond its limit demands nothing: limit_pass() may learn that while the cache asks Redis.
+ *
  * Does not: read the conditions of a request (base/condition.c).
  */
 #include "api/handlers.h"
@@ -18,7 +20,7 @@
 
 struct cache_demand request_demand(const struct request *request, const char *id)
 {
-    struct cache_demand demand = {.max_age_ms = -1};
+    struct cache_demand demand = {.max_age_ms = -1, .is_refused = &request->limit.refused};
     if (request->cache_control.data) {
         struct directives directives = directives_parse(request->cache_control);
         demand.from_store = directives.no_cache;

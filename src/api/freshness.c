@@ -19,10 +19,15 @@
  * Todo-Version, because a request that carries it asks for a state that a stored answer may not show. That holds for a
  * 404 that caches may keep too: it is purged by the todo's keys, and a client that has just made the todo must not get
  * it.
+ *
+ * An answer that a shared cache may give to other clients tells nothing about this one (is_shared: RateLimit).
+ * "no-cache" is not such an answer, because the cache asks each time, and the 304 brings the fields of who asked.
  */
 #include "api/freshness.h"
 
 #include <stdio.h>
+
+#include "base/directive.h"
 
 static const char VARY[] = "Authorization, Todo-Version";
 
@@ -45,6 +50,9 @@ static void response_cache_control(struct request *request, const char *cache_co
         response_header(request, "Cache-Control", cache_control);
     if (!is_private && *cdn_cache_control)
         response_header(request, "CDN-Cache-Control", cdn_cache_control);
+    if (!is_private && request->limit.known)
+        request->is_shared = directives_allow_sharing(slice_of(cache_control)) ||
+                             (*cdn_cache_control && directives_allow_sharing(slice_of(cdn_cache_control)));
     response_header(request, "Vary", VARY);
 }
 
@@ -71,6 +79,7 @@ const char *freshness_of_absent(const struct services *services, struct request 
     response_header(request, "Vary", VARY);
     if (services->settings->surrogate_keys)
         response_keys(request, "todo-", id);
+    request->is_shared = true;
     snprintf(text, 32, "max-age=%lld", (long long)services->settings->not_found_max_age_s);
     return text;
 }

@@ -3,8 +3,9 @@
  * The limit per client.
  *
  * It is off unless rate_limit_per_minute is set; then a request costs one more script on Redis. For a plain read that
- * script goes out together with the read's own command. Redis answers it first, so the read waits no longer, and its
- * handler checks the verdict when it has its answer. All other requests, writes above all, wait for the verdict first.
+ * script goes out together with the read's own command. Redis answers it first, so the read waits no longer. The cache
+ * looks at the verdict before it takes the read any further (request_demand()): a refused read costs Redis two commands
+ * and the store nothing. All other requests, writes above all, wait for the verdict first.
  *
  * Without Redis no request is refused: the limit protects the service and must not take it down with the cache. nginx'
  * own limit_req stands in front and needs no Redis.
@@ -35,7 +36,7 @@ static void answer_limited(struct request *request)
 
 bool limit_admits(struct request *request)
 {
-    if (!request->limit.known || request->limit.admitted)
+    if (!request->limit.refused)
         return true;
     answer_limited(request);
     return false;
@@ -55,9 +56,10 @@ static void on_verdict(void *ctx, const struct limit_verdict *verdict)
 }
 
 /* A read without demands of its own asks Redis right behind the limit's script, on the same connection. */
-static bool asks_redis_next(const struct request *request, handler_fn handler)
+static bool asks_redis_next(const struct request *request)
 {
-    return (handler == todo_get || handler == todo_list) && !request->cache_control.data && !request->todo_version.data;
+    bool is_read = request->method == METHOD_GET || request->method == METHOD_HEAD;
+    return is_read && !request->cache_control.data && !request->todo_version.data;
 }
 
 void limit_pass(struct services *services, struct request *request, handler_fn handler, struct slice id)
@@ -74,7 +76,7 @@ void limit_pass(struct services *services, struct request *request, handler_fn h
     request->waiter = &waiting->request;
     *waiting = (struct limit_waiting){.services = services, .request = request, .handler = handler, .id = id};
     limit_ask(&services->limiter, request->remote_address, on_verdict, waiting);
-    if (asks_redis_next(request, handler)) {
+    if (asks_redis_next(request)) {
         waiting->handler = NULL; /* before the call: the request may be answered in it */
         handler(services, request, id);
     }

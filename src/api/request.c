@@ -94,6 +94,7 @@ void request_begin(struct request *request, int64_t now_us)
     request->answered = false;
     request->waiter = NULL;
     request->limit = (struct limit_verdict){0};
+    request->is_shared = false;
     request->settings = NULL;
     request->redis_us = request->store_us = -1;
     buf_reset(&request->out);
@@ -161,7 +162,7 @@ void response_header(struct request *request, const char *name, const char *valu
 static void response_limit(struct request *request)
 {
     const struct settings *settings = request->settings;
-    if (!request->limit.known)
+    if (!request->limit.known || request->is_shared)
         return;
     int64_t burst = settings->rate_limit_burst, per_minute = settings->rate_limit_per_minute;
     buf_printf(&request->out, "RateLimit-Policy: \"client\";q=%lld;w=%lld\r\n", (long long)burst,

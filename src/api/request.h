@@ -80,6 +80,7 @@ struct request {
     request_answer_fn answer;        /* the owner's: sends it */
     bool answered;
     struct limit_verdict limit; /* how much of its limit the client has used, as far as known */
+    bool is_shared; /* a shared cache may give this answer to others: it must not tell this client's limit */
     int64_t redis_us, store_us; /* how long each took, for Server-Timing; -1: it wasn't asked */
     struct request **waiter;    /* in a struct that may outlive the request; the answer sets it to NULL */
 };
@@ -92,8 +93,8 @@ void request_begin(struct request *request, int64_t now_us);
  *
  * response_header() takes printable ASCII values only. Any other value is a bug and aborts, so nothing that a client
  * sent can add a header. HEAD and 304 get no body; for HEAD, Content-Length is the length that GET would have sent.
- * response_body() also writes RateLimit and RateLimit-Policy if the client's limit was checked, and Server-Timing if
- * the settings ask for it.
+ * response_body() also writes RateLimit and RateLimit-Policy if the client's limit was checked and the answer is for
+ * this client alone, and Server-Timing if the settings ask for it.
  */
 void response_begin(struct request *request, int status);
 void response_header(struct request *request, const char *name, const char *value);

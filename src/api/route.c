@@ -6,8 +6,9 @@
  * "{id}" at its end, a prefix followed by a valid id. A path that fits no pattern is answered 404. A path that fits,
  * with a method that no row of it has, is answered 405 with Allow, or as OPTIONS. The order of the rows doesn't matter.
  *
- * The checks for all routes are here, in this order: the token for writes (401), the body's size (413), the client's
- * limit (429). The routes for operators have no limit: a supervisor that gets a 429 would take the worker for broken.
+ * The checks for all routes are here, in this order: the client's limit (429), the token for writes (401), the body's
+ * size (413). So who guesses tokens is limited too. The routes for operators have no limit: a supervisor that gets a
+ * 429 would take the worker for broken.
  *
  * A body that was too large or incomplete is answered here, for every route, so handlers see whole bodies only. An
  * unknown path or method is answered before that, because "too large" would suggest that a smaller body helps.
@@ -173,12 +174,15 @@ static bool body_is_whole(const struct services *services, struct request *reque
     return false;
 }
 
-static void row_run(const struct route_row *row, struct services *services, struct request *request, struct slice id)
+/* The client is within its limit, as far as known. */
+static void row_run(struct services *services, struct request *request, struct slice id)
 {
-    if (row->route == ROUTE_HEALTHZ || row->route == ROUTE_READYZ || row->route == ROUTE_METRICS)
+    const struct route_row *row = rows;
+    while (row->route != request->route)
+        row++;
+    bool may_go_on = !(row->methods & WRITES) || may_write(services, request);
+    if (may_go_on && body_is_whole(services, request))
         row->handler(services, request, id);
-    else
-        limit_pass(services, request, row->handler, id);
 }
 
 void api_handle(struct services *services, struct request *request)
@@ -196,9 +200,10 @@ void api_handle(struct services *services, struct request *request)
         if (!(row->methods & 1u << request->method))
             continue;
         request->route = row->route;
-        bool may_go_on = !(row->methods & WRITES) || may_write(services, request);
-        if (may_go_on && body_is_whole(services, request))
-            row_run(row, services, request, id);
+        if (row->route == ROUTE_HEALTHZ || row->route == ROUTE_READYZ || row->route == ROUTE_METRICS)
+            row_run(services, request, id);
+        else
+            limit_pass(services, request, row_run, id);
         return;
     }
     answer_no_row(request, methods);

@@ -10,7 +10,8 @@
  * max-stale is ignored: whether an entry may be answered past its end is decided by the setting stale_if_error_s, not
  * by a client.
  *
- * Does not: parse the values of settings. directives_valid() only checks their form, for they are sent as they are.
+ * Does not: read more of a setting's value than whether it keeps the answer from shared caches. It is sent as it is,
+ * once directives_valid() has checked its form.
  */
 #include "base/directive.h"
 
@@ -88,6 +89,20 @@ struct directives directives_parse(struct slice field)
     if (all.max_age_s == 0)
         all.no_cache = true;
     return all;
+}
+
+/* With an argument, private and no-cache name fields, and say nothing about the rest of the answer. */
+bool directives_allow_sharing(struct slice field)
+{
+    static const struct slice bars[] = {SLICE("no-store"), SLICE("no-cache"), SLICE("private")};
+    struct slice item, name, argument;
+    while (take_item(&field, &item)) {
+        cut_argument(item, &name, &argument);
+        for (size_t i = 0; i < sizeof(bars) / sizeof(*bars); i++)
+            if (!argument.data && is_named(name, bars[i]))
+                return false;
+    }
+    return true;
 }
 
 static bool is_token(struct slice text)

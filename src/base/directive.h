@@ -25,6 +25,11 @@ struct directives {
 struct directives directives_parse(struct slice field);
 
 /*
+ * Whether an answer with this field may go to other clients from a shared cache that does not ask (RFC 9111 3, 5.2.2).
+ */
+bool directives_allow_sharing(struct slice field);
+
+/*
  * Whether text has the form of a Cache-Control field: name, name=token or name="text", set apart by commas. For
  * settings.
  */

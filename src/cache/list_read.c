@@ -204,7 +204,7 @@ static void list_join(struct cache_list *list, bool is_direct)
 static void list_miss(struct cache_list *list, bool is_direct)
 {
     struct cache_page_answer answer = {.status = STATUS_MISMATCH, .trace = {.source = CACHE_MISS, .ttl_ms = -1}};
-    if (list->demand.only_if_cached)
+    if (list->demand.only_if_cached || demand_is_refused(&list->demand))
         list->done(list->ctx, &answer);
     else
         list_join(list, is_direct);
@@ -260,8 +260,8 @@ static void on_page(void *ctx, const struct redis_reply *reply)
     struct cached_page cached;
     char query[QUERY_TEXT_MAX + 1];
     list_discard_foreign(list, LIST_PAGE, reply);
-    bool is_found = reader_may_trust(&list->reader) && list->generation[0] && redis_reply_ok(reply) &&
-                    page_parse(&cached, query_text(query, &list->query), reply) &&
+    bool is_found = reader_may_trust(&list->reader) && !demand_is_refused(&list->demand) && list->generation[0] &&
+                    redis_reply_ok(reply) && page_parse(&cached, query_text(query, &list->query), reply) &&
                     slice_equal(cached.generation, slice_of(list->generation));
     if (is_found)
         list_found(list, &cached);

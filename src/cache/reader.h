@@ -21,6 +21,7 @@ struct cache_demand {
     int64_t max_age_ms;  /* entries not older than this; -1: any */
     int64_t min_fresh_ms;      /* entries that have so much of their lifetime ahead */
     struct todo_version least; /* this state of the todo or a newer one; all zero: any */
+    const bool *is_refused; /* true when Redis has answered: nothing more is done, STATUS_MISMATCH; NULL: it never is */
 };
 
 enum cache_source {
@@ -56,6 +57,11 @@ void reader_init(struct cache_reader *reader, struct cache *cache);
 
 /* Whether Redis' answer to the reader's question may be believed: it has been trusted since the read began. */
 bool reader_may_trust(const struct cache_reader *reader);
+
+static inline bool demand_is_refused(const struct cache_demand *demand)
+{
+    return demand->is_refused && *demand->is_refused;
+}
 
 /* Whether an answer with this age and ttl will do; todo NULL: "there is none", and pages. */
 bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, const struct todo *todo);

@@ -276,11 +276,11 @@ static void get_join(struct cache_get *get, int64_t after_ms)
         flight_start(todo_flight_new(cache, get->id, after_ms), &get->reader);
 }
 
-/* only_if_cached, and Redis has nothing that will do. */
+/* Redis has nothing that will do, and the store isn't asked. */
 static bool get_ends_here(struct cache_get *get)
 {
     struct cache_answer answer = {.status = STATUS_MISMATCH, .trace = {.source = CACHE_MISS, .ttl_ms = -1}};
-    if (!get->demand.only_if_cached)
+    if (!get->demand.only_if_cached && !demand_is_refused(&get->demand))
         return false;
     get->done(get->ctx, &answer); /* the answer may free it */
     return true;
@@ -343,7 +343,7 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 {
     struct cache_get *get = ctx;
     struct entry entry;
-    if (reply && reader_may_trust(&get->reader)) {
+    if (reply && reader_may_trust(&get->reader) && !demand_is_refused(&get->demand)) {
         enum entry_found found = entry_parse(&entry, get->id, reply);
         if (found == ENTRY_FOUND) {
             get_found(get, &entry);

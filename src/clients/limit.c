@@ -12,6 +12,9 @@
  */
 #include "clients/limit.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -34,11 +37,11 @@ struct limit_call {
 
 static struct limit_verdict verdict_of(const struct redis_reply *reply)
 {
-    struct limit_verdict verdict = {.admitted = true};
+    struct limit_verdict verdict = {0};
     if (!redis_reply_ok(reply) || redis_reply_count(reply) != 4)
         return verdict;
     verdict.known = true;
-    verdict.admitted = redis_reply_integer(redis_reply_item(reply, 0)) == 1;
+    verdict.refused = redis_reply_integer(redis_reply_item(reply, 0)) == 0;
     verdict.remaining = redis_reply_integer(redis_reply_item(reply, 1));
     verdict.reset_ms = redis_reply_integer(redis_reply_item(reply, 2));
     verdict.retry_in_ms = redis_reply_integer(redis_reply_item(reply, 3));
@@ -52,20 +55,35 @@ static void on_verdict(void *ctx, const struct redis_reply *reply)
     if (!verdict.known)
         stats_add(call->stats, STAT_LIMIT_UNKNOWN, 1);
     else
-        stats_add(call->stats, verdict.admitted ? STAT_LIMIT_ADMITTED : STAT_LIMIT_REFUSED, 1);
+        stats_add(call->stats, verdict.refused ? STAT_LIMIT_REFUSED : STAT_LIMIT_ADMITTED, 1);
     call->done(call->ctx, &verdict);
     free(call);
 }
 
-void limit_ask(const struct limiter *limiter, struct slice client, limit_cb done, void *ctx)
+/* Who has one IPv6 address has a network of them, a /64 or more. An IPv4 address may be written as an IPv6 one. */
+static void client_of(char client[CLIENT_MAX + 1], struct slice address)
+{
+    struct in6_addr ip;
+    snprintf(client, CLIENT_MAX + 1, "%.*s", (int)address.len, address.data);
+    if (inet_pton(AF_INET6, client, &ip) != 1)
+        return;
+    if (IN6_IS_ADDR_V4MAPPED(&ip)) {
+        inet_ntop(AF_INET, ip.s6_addr + 12, client, CLIENT_MAX + 1);
+        return;
+    }
+    memset(ip.s6_addr + 8, 0, 8);
+    inet_ntop(AF_INET6, &ip, client, CLIENT_MAX + 1);
+    strcat(client, "/64");
+}
+
+void limit_ask(const struct limiter *limiter, struct slice address, limit_cb done, void *ctx)
 {
     const struct settings *settings = limiter->settings;
-    char key[sizeof("limit:{}") + CLIENT_MAX], interval[INT64_TEXT_MAX + 1], burst[INT64_TEXT_MAX + 1];
-    size_t len = client.len < CLIENT_MAX ? client.len : CLIENT_MAX;
-    memcpy(key, "limit:{", 7);
-    memcpy(key + 7, client.data, len);
-    key[7 + len] = '}';
-    const struct slice keys[] = {{key, len + 8}};
+    char client[CLIENT_MAX + 1], key[sizeof("limit:{}") + CLIENT_MAX];
+    char interval[INT64_TEXT_MAX + 1], burst[INT64_TEXT_MAX + 1];
+    client_of(client, address);
+    snprintf(key, sizeof(key), "limit:{%s}", client);
+    const struct slice keys[] = {slice_of(key)};
     const struct slice args[] = {slice_of_int64(interval, LIMIT_WINDOW_US / settings->rate_limit_per_minute),
                                  slice_of_int64(burst, settings->rate_limit_burst)};
     struct limit_call *call = mem_alloc(sizeof(*call));

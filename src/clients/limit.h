@@ -23,20 +23,20 @@ struct limiter {
 };
 
 struct limit_verdict {
-    bool known; /* false: Redis did not say, so the request is admitted */
-    bool admitted;
+    bool known; /* false: Redis did not say, so the request is not refused */
+    bool refused;
     int64_t remaining;   /* requests that could be made at once now */
     int64_t reset_ms;    /* until all of the burst is there again */
-    int64_t retry_in_ms; /* until the next one is admitted; 0 if admitted */
+    int64_t retry_in_ms; /* if refused: until the next one is admitted */
 };
 
 typedef void (*limit_cb)(void *ctx, const struct limit_verdict *verdict);
 
 /*
- * Counts one request of client. done comes once, later. It comes before the answer to any later cache_get() or
- * cache_list(), unless Redis had forgotten the script: then the script is sent once more, behind the commands under
- * way.
+ * Counts one request of the client with this address. done comes once, later. It comes before the answer to any later
+ * cache_get() or cache_list(), unless Redis had forgotten the script: then the script is sent once more, behind the
+ * commands under way.
  */
-void limit_ask(const struct limiter *limiter, struct slice client, limit_cb done, void *ctx);
+void limit_ask(const struct limiter *limiter, struct slice address, limit_cb done, void *ctx);
 
 #endif

@@ -217,6 +217,22 @@ def test_requests_over_the_rate_are_a_429(new_stack):
         assert all(answer.problem(429) and answer.headers["Retry-After"] == "1" for answer in refused)
 
 
+def test_ipv6_clients_are_counted_by_their_networks(new_stack):
+    stack = variant(new_stack, LIMIT_RATE="1r/m", LIMIT_BURST="2")
+    http = stack.folder / "todo/http.conf"
+    http.write_text("set_real_ip_from 127.0.0.1;\nreal_ip_header X-Forwarded-For;\n" + http.read_text())
+    stack.stop("nginx")
+    stack.start("nginx")
+
+    def statuses(*addresses):
+        return [stack.get("/openapi.yaml", X_Forwarded_For=address).status for address in addresses]
+
+    assert statuses("2001:db8::1", "2001:db8::2", "2001:db8::ff:0:0:1", "2001:db8::3") == [200, 200, 200, 429]
+    assert statuses(*(f"2001:db8:0:{number}::1" for number in range(1, 6))) == [200] * 5
+    assert statuses(*(f"::ffff:192.0.2.{number}" for number in range(1, 6))) == [200] * 5
+    assert statuses("192.0.2.99", "::ffff:192.0.2.99", "192.0.2.99", "::ffff:192.0.2.99") == [200, 200, 200, 429]
+
+
 # --- what everybody gets, and what nobody does ---
 
 

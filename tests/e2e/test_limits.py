@@ -12,6 +12,8 @@ from verbs import delete, made, patch, post, put, send
 ADMITTED, REFUSED, UNKNOWN = (f'todo_limit_total{{verdict="{name}"}}' for name in ("admitted", "refused", "unknown"))
 READS = 'todo_cache_reads_total{result="hit"}'
 WRITES = 'todo_fences_total{kind="fence"}'
+STORE_READS = 'todo_store_calls_total{call="get",outcome="absent"}'
+FILLS = 'todo_fills_total{result="stored"}'
 
 
 def standing(answer):
@@ -92,6 +94,17 @@ def test_refused_request_does_nothing(new_stack):
     post(stack, {"id": "b", "name": "x"}, Idempotency_Key='"k"').problem(429)
     stack.redis("FLUSHALL")
     assert stack.get("/todos").json["todos"][0]["name"] == "x"
+
+
+def test_refused_reads_of_absent_todos_ask_the_store_nothing(new_stack):
+    stack = limited(new_stack, 60, 5)
+    begun = time.monotonic()
+    with stack.counted() as count:
+        answers = [stack.get(f"/todos/none-{number}").status for number in range(400)]
+    admitted = 5 + int(time.monotonic() - begun) + 1
+    assert answers[:5] == [404] * 5 and answers.count(404) <= admitted
+    assert answers.count(429) == 400 - answers.count(404)
+    assert (count[STORE_READS], count[FILLS]) == (answers.count(404),) * 2, "one for each that was admitted"
 
 
 def test_304_and_404_tell_the_standing_too(new_stack):

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What holds across routes: what a client may ask of caches, what caches outside are told, the limit, the token, the request's
- * id.
+ * What holds across routes: what a client may ask of caches, what caches outside are told, the token, the request's id.
  *
  * Todo "a" is there, at version 1, and in Redis.
  */
@@ -253,169 +252,6 @@ static void a_write_names_what_it_made_old(void **state)
     exchange_fini(&exchange);
 }
 
-/* ---- The limit ---- */
-
-/* Two at once, then one each second. */
-static void limit_set(void)
-{
-    bed->settings.rate_limit_per_minute = 60;
-    bed->settings.rate_limit_burst = 2;
-}
-
-static void ask(struct exchange *exchange, const char *method, const char *address)
-{
-    exchange_init(exchange, method, "/todos/a");
-    exchange->request.remote_address = slice_of(address);
-    exchange->request.if_match = SLICE("*");
-    fake_journal_reset();
-    exchange_run(exchange);
-}
-
-static void a_client_beyond_its_limit_is_told_when_to_come_again(void **state)
-{
-    static const struct {
-        const char *address;
-        int64_t pass_ms; /* before it */
-        int status;
-        const char *limit, *retry_after;
-    } rows[] = {
-        {"192.0.2.1", 0, 200, "\"client\";r=1;t=1", NULL},    {"192.0.2.1", 0, 200, "\"client\";r=0;t=2", NULL},
-        {"192.0.2.1", 0, 429, "\"client\";r=0;t=2", "1"},     {"192.0.2.1", 0, 429, "\"client\";r=0;t=2", "1"},
-        {"192.0.2.2", 0, 200, "\"client\";r=1;t=1", NULL},    {"192.0.2.1", 999, 429, "\"client\";r=0;t=2", "1"},
-        {"192.0.2.1", 1, 200, "\"client\";r=0;t=2", NULL},    {"192.0.2.1", 0, 429, "\"client\";r=0;t=2", "1"},
-        {"192.0.2.1", 5000, 200, "\"client\";r=1;t=1", NULL},
-    };
-    (void)state;
-    limit_set();
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        char row[16];
-        struct exchange exchange;
-        snprintf(row, sizeof(row), "row %zu", i);
-        bed_pass(bed, rows[i].pass_ms);
-        ask(&exchange, "GET", rows[i].address);
-        assert_number(row, exchange.request.status, rows[i].status);
-        assert_text(row, exchange_header(&exchange, "RateLimit"), slice_of(rows[i].limit));
-        assert_text(row, exchange_header(&exchange, "RateLimit-Policy"), SLICE("\"client\";q=2;w=2"));
-        assert_text(row, exchange_header(&exchange, "Retry-After"), slice_of(rows[i].retry_after));
-        if (rows[i].status == 429)
-            assert_problem(row, &exchange, 429, "too-many-requests");
-        exchange_fini(&exchange);
-    }
-    assert_int_equal(bed_counter(worker, STAT_LIMIT_ADMITTED), 5);
-    assert_int_equal(bed_counter(worker, STAT_LIMIT_REFUSED), 4);
-}
-
-static void who_watches_the_service_is_not_limited(void **state)
-{
-    static const char *const paths[] = {"/healthz", "/readyz", "/metrics"};
-    (void)state;
-    limit_set();
-    for (size_t i = 0; i < 4 * COUNT_OF(paths); i++) {
-        struct exchange exchange;
-        exchange_init(&exchange, "GET", paths[i % COUNT_OF(paths)]);
-        exchange.request.remote_address = SLICE("127.0.0.1");
-        exchange_run(&exchange);
-        assert_status(paths[i % COUNT_OF(paths)], &exchange, 200);
-        exchange_fini(&exchange);
-    }
-    assert_int_equal(bed_counter(worker, STAT_LIMIT_ADMITTED) + bed_counter(worker, STAT_LIMIT_UNKNOWN), 0);
-}
-
-/* The read goes out behind the question, in the same moment; a write waits for the answer, and is not begun without it. */
-static void a_read_waits_for_nothing_and_a_write_for_its_verdict(void **state)
-{
-    (void)state;
-    struct exchange exchange;
-    limit_set();
-    bed_hold(worker, true);
-    exchange_init(&exchange, "GET", "/todos/a");
-    exchange.request.remote_address = SLICE("192.0.2.1");
-    request_begin(&exchange.request, 0);
-    api_handle(&api_services, &exchange.request);
-    assert_int_equal(fake_redis_sent_count(bed_connection(worker)), 2);
-    bed_hold(worker, false);
-    bed_settle(bed);
-    assert_int_equal(exchange.answers, 1);
-    assert_journal("LIMIT HGETALL");
-    exchange_fini(&exchange);
-    ask(&exchange, "DELETE", "192.0.2.1");
-    assert_status("second", &exchange, 204);
-    exchange_fini(&exchange);
-    ask(&exchange, "DELETE", "192.0.2.1");
-    assert_status("third", &exchange, 429);
-    assert_journal("LIMIT");
-    exchange_fini(&exchange);
-    assert_int_equal(fake_store_calls(bed->store, FAKE_CHANGE), 1);
-}
-
-static void without_redis_nobody_is_refused_and_each_is_counted(void **state)
-{
-    static const char *const methods[] = {"GET", "DELETE", "GET"};
-    (void)state;
-    limit_set();
-    for (size_t i = 0; i < 3 * COUNT_OF(methods); i++) {
-        struct exchange exchange;
-        if (i == 0)
-            fake_server_refuse(bed->server, "LIMIT", "OOM command not allowed");
-        if (i == COUNT_OF(methods))
-            fake_server_leave(bed->server);
-        ask(&exchange, methods[i % COUNT_OF(methods)], "192.0.2.1");
-        assert_true(exchange.request.status != 429);
-        assert_null(exchange_header(&exchange, "RateLimit").data);
-        assert_int_equal(bed_counter(worker, STAT_LIMIT_UNKNOWN), i + 1);
-        exchange_fini(&exchange);
-    }
-}
-
-/* Redis goes away between the question and its answer. */
-static void a_verdict_that_is_lost_lets_the_request_through(void **state)
-{
-    static const char *const methods[] = {"GET", "DELETE"};
-    (void)state;
-    limit_set();
-    for (size_t i = 0; i < COUNT_OF(methods); i++) {
-        struct exchange exchange;
-        fake_redis_lose_reply(bed_connection(worker), 1);
-        ask(&exchange, methods[i], "192.0.2.1");
-        assert_status(methods[i], &exchange, i == 0 ? 200 : 204);
-        exchange_fini(&exchange);
-        bed_pass(bed, 1000);
-        assert_true(cache_is_trusted(worker->cache));
-    }
-}
-
-static void errors_tell_the_standing_too(void **state)
-{
-    static const char *const methods[] = {"PUT", "PATCH"};
-    (void)state;
-    limit_set();
-    for (size_t i = 0; i < COUNT_OF(methods); i++) {
-        struct exchange exchange;
-        ask(&exchange, methods[i], "192.0.2.1");
-        assert_true(exchange.request.status >= 400);
-        assert_text(methods[i], exchange_header(&exchange, "RateLimit"),
-                    i == 0 ? SLICE("\"client\";r=1;t=1") : SLICE("\"client\";r=0;t=2"));
-        exchange_fini(&exchange);
-    }
-}
-
-/* EVAL follows a NOSCRIPT behind the read's own answer: that one request goes unlimited, and nothing is left behind. */
-static void a_verdict_that_comes_after_the_answer_finds_nobody(void **state)
-{
-    (void)state;
-    struct exchange exchange;
-    limit_set();
-    fake_server_forget_scripts(bed->server);
-    ask(&exchange, "GET", "192.0.2.1");
-    assert_status("first", &exchange, 200);
-    assert_null(exchange_header(&exchange, "RateLimit").data);
-    assert_journal("NOSCRIPT HGETALL LIMIT");
-    exchange_fini(&exchange);
-    ask(&exchange, "GET", "192.0.2.1");
-    assert_text("the first was counted", exchange_header(&exchange, "RateLimit"), SLICE("\"client\";r=0;t=2"));
-    exchange_fini(&exchange);
-}
-
 /* ---- The token ---- */
 
 static void a_write_shows_the_token_if_there_is_one(void **state)
@@ -559,13 +395,6 @@ int main(void)
         TEST(each_kind_of_answer_has_its_own_freshness),
         TEST(a_setting_that_is_empty_sends_no_field),
         TEST(a_write_names_what_it_made_old),
-        TEST(a_client_beyond_its_limit_is_told_when_to_come_again),
-        TEST(who_watches_the_service_is_not_limited),
-        TEST(a_read_waits_for_nothing_and_a_write_for_its_verdict),
-        TEST(without_redis_nobody_is_refused_and_each_is_counted),
-        TEST(a_verdict_that_is_lost_lets_the_request_through),
-        TEST(errors_tell_the_standing_too),
-        TEST(a_verdict_that_comes_after_the_answer_finds_nobody),
         TEST(a_write_shows_the_token_if_there_is_one),
         TEST(a_request_has_the_traces_id_or_nginx_or_its_own),
         TEST(server_timing_is_sent_if_it_is_wanted),

@@ -103,11 +103,34 @@ static void a_setting_must_look_like_the_field(void **state)
         assert_number(rows[i].text, directives_valid(slice_of(rows[i].text)), rows[i].want);
 }
 
+static void only_some_answers_may_go_to_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field;
+        bool want;
+    } rows[] = {
+        {NULL, true},
+        {"", true},
+        {"max-age=60", true},
+        {"max-age=0, s-maxage=60", true},
+        {"no-cache", false},
+        {"No-Store", false},
+        {"max-age=60, private", false},
+        {"private=\"x-field\"", true},
+        {"no-cache=\"a, private\", max-age=1", true},
+        {"x-private", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_number(rows[i].field, directives_allow_sharing(slice_of(rows[i].field)), rows[i].want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_field_asks_what_the_standard_says),
         cmocka_unit_test(a_setting_must_look_like_the_field),
+        cmocka_unit_test(only_some_answers_may_go_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
