@@ -2,10 +2,9 @@
 /*
  * The queue of commands under way.
  *
- * Redis answers in the order of the commands, so the next answer is always for the oldest command. The age of that
- * command is the time for which the connection has been silent. The queue is a ring, because that is two writes per
- * command on the hit path. It doubles when it is full and keeps its size. The requests that a worker accepts at once
- * bound it.
+ * Redis answers in the order of the commands, so the next answer is always for the oldest command. The queue is a ring,
+ * because that is two writes per command on the hit path. It doubles when it is full and keeps its size. The requests
+ * that a worker accepts at once bound it.
  *
  * Does not: send anything, or call the callbacks that it holds.
  */

@@ -3,10 +3,11 @@
  * One pipelined, asynchronous connection to Redis. It reconnects by itself, to the server that the sentinels name if
  * there are any.
  *
- * Commands are sent together, once per turn of the loop, and answered in their order. When the oldest one is older than
- * timeout_ms the connection is dropped and all commands fail. So a frozen Redis costs each caller at most that long,
- * and a late answer can never be taken for another command's. The connection is dropped too when Redis answers that it
- * can't serve (redis_error.h). Pauses between attempts grow, with jitter, up to reconnect_max_ms.
+ * Commands are sent together, once per turn of the loop, and answered in their order. If Redis is silent for timeout_ms
+ * while a command waits, or a command waits 20 times as long, the connection is dropped and all commands fail. So a
+ * frozen Redis costs each caller at most timeout_ms, large replies make no outage, and a late answer can never be taken
+ * for another command's. The connection is dropped too when Redis answers that it can't serve (redis_error.h). Pauses
+ * between attempts grow, with jitter, up to reconnect_max_ms.
  *
  * context  loop only; callbacks come once, later, never from inside the call that asked for them
  */

@@ -6,12 +6,14 @@
  * turn of the loop, just before the loop waits. So a thousand requests that became readable together cost one write.
  * Replies are built in an arena (redis_reply.c) that is reset after each callback.
  *
- * hiredis 0.14 has no timeout for commands and latches errors. Replies come in the order of the commands, so a ring of
- * the sent commands gives the oldest one's age. If that one is too old, or the context has an error, the context is
- * freed and a new one made. An error is never cleared on a context, because a late reply would then answer the next
- * command.
+ * hiredis 0.14 has no timeout for commands and latches errors. If Redis is silent while a command waits, or the context
+ * has an error, the context is freed and a new one made. An error is never cleared on a context, because a late reply
+ * would then answer the next command.
  *
- * Before a late connection is given up its socket is read once more: the loop itself may have been late, not Redis.
+ * Silence counts from the last bytes that came, because a command may have to wait for others' large replies before it.
+ * The age of the oldest command is bounded too, but by many times as much: a Redis that only trickles is of no use.
+ * Before a late connection is given up, bytes that wait in its socket are read: the loop itself may have been late, not
+ * Redis.
  *
  * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH,
  * SELECT under way), up, failing (hiredis hands back the commands under way). Callers' commands are sent while it is
@@ -23,6 +25,7 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +39,7 @@
 #include "redis/redis_reply.h"
 
 enum { NAME_MAX_BYTES = 512, REASON_MAX = 160 };
+enum { TIMEOUTS_MAX = 20 }; /* that a command may wait while bytes come */
 
 enum state { STATE_IDLE, STATE_CONNECTING, STATE_GREETING, STATE_UP, STATE_FAILING };
 
@@ -53,6 +57,7 @@ struct redis_wire {
     struct timer *late_timer;
     bool late_timer_runs;
     unsigned greetings_left;
+    int64_t heard_at_us;       /* monotonic: when bytes came last */
     struct pending_queue sent; /* and unanswered */
     struct reply_room replies;
     struct buf command; /* scratch */
@@ -97,7 +102,8 @@ static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
     const struct redis_reply *reply = raw;
     (void)ctx;
     struct pending pending = pending_pop(&wire->sent);
-    stats_time(wire->options.stats, STAT_TIME_REDIS, clock_monotonic_us() - pending.sent_at_us);
+    int64_t ended_at_us = reply ? wire->heard_at_us : clock_monotonic_us();
+    stats_time(wire->options.stats, STAT_TIME_REDIS, ended_at_us - pending.sent_at_us);
     if (!reply && wire->state != STATE_IDLE)
         wire->state = STATE_FAILING; /* the context is ending: hiredis takes no new command from a callback */
     char reason[REASON_MAX];
@@ -109,7 +115,14 @@ static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
         wire_end(wire, REDIS_WIRE_AWAY, reason);
 }
 
-/* ---- The late timer: runs while anything is under way, and looks at the oldest command only. ---- */
+/* Bytes have come, or the end. */
+static void wire_read(struct redis_wire *wire)
+{
+    wire->heard_at_us = clock_monotonic_us();
+    redisAsyncHandleRead(wire->context);
+}
+
+/* ---- The late timer: runs while anything is under way. ---- */
 
 static void late_timer_run(struct redis_wire *wire, int64_t after_us)
 {
@@ -117,9 +130,20 @@ static void late_timer_run(struct redis_wire *wire, int64_t after_us)
     wire->options.events->timer_start(wire->late_timer, (uint32_t)(after_us / 1000 + 1));
 }
 
-static int64_t oldest_left_us(const struct redis_wire *wire)
+/* Until Redis is too late with what it owes. */
+static int64_t wire_left_us(const struct redis_wire *wire)
 {
-    return pending_oldest(&wire->sent)->sent_at_us + (int64_t)wire->options.timeout_ms * 1000 - clock_monotonic_us();
+    int64_t timeout_us = (int64_t)wire->options.timeout_ms * 1000;
+    int64_t sent_at_us = pending_oldest(&wire->sent)->sent_at_us;
+    int64_t silent_since_us = wire->heard_at_us > sent_at_us ? wire->heard_at_us : sent_at_us;
+    int64_t late_at_us = silent_since_us + timeout_us, end_at_us = sent_at_us + TIMEOUTS_MAX * timeout_us;
+    return (late_at_us < end_at_us ? late_at_us : end_at_us) - clock_monotonic_us();
+}
+
+static bool bytes_wait(const struct redis_wire *wire)
+{
+    struct pollfd readable = {.fd = wire->context->c.fd, .events = POLLIN};
+    return poll(&readable, 1, 0) > 0;
 }
 
 static void on_late_timer(void *ctx)
@@ -130,11 +154,11 @@ static void on_late_timer(void *ctx)
         wire_end(wire, REDIS_WIRE_REFUSED, "no connection in time");
         return;
     }
-    if (wire->sent.count > 0 && oldest_left_us(wire) <= 0 && wire->context)
-        redisAsyncHandleRead(wire->context);
+    if (wire->sent.count > 0 && wire_left_us(wire) <= 0 && wire->context && bytes_wait(wire))
+        wire_read(wire);
     if (wire->sent.count == 0)
         return;
-    int64_t left_us = oldest_left_us(wire);
+    int64_t left_us = wire_left_us(wire);
     if (left_us > 0)
         late_timer_run(wire, left_us);
     else
@@ -198,7 +222,7 @@ static void on_ready(void *ctx, bool readable, bool writable)
     if (writable && wire->context)
         redisAsyncHandleWrite(wire->context);
     if (readable && wire->context)
-        redisAsyncHandleRead(wire->context);
+        wire_read(wire);
 }
 
 static void on_turn(void *ctx)

@@ -3,8 +3,8 @@
  * One connection to one server that speaks Redis' protocol, from connecting to its end. Then it may be connected again,
  * to the same server or another. The owner (redis.c, sentinel.c) decides when, and to which.
  *
- * Commands are sent together, once per turn of the loop, and answered in their order. When the oldest one is older than
- * timeout_ms the connection ends and all of them fail.
+ * Commands are sent together, once per turn of the loop, and answered in their order. If nothing comes for timeout_ms
+ * while a command waits, or a command waits 20 times as long, the connection ends and all of them fail.
  *
  * context  loop only
  */

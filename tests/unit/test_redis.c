@@ -7,6 +7,9 @@
  */
 #include "redis_bed.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 /* ---- All is well ---- */
 
 static void answers_come_in_the_order_of_the_commands(void **state)
@@ -128,17 +131,96 @@ static void a_frozen_server_is_given_up_after_the_timeout(void **state)
     assert_int_equal(down_count, 1);
 }
 
+/* Of the answer more waits in the socket than is read at once. */
 static void a_loop_that_was_late_itself_reads_before_it_gives_up(void **state)
 {
     struct asked asked;
     (void)state;
     open_up(TIMEOUT_MS);
-    ask(&asked, "ECHO x");
+    ask_and_wait(&asked, "EVAL return(redis.call('SETRANGE','big',999999,'x')) 0");
+    ask(&asked, "GET big");
     poll_events_turn(0); /* sent */
     usleep(2 * TIMEOUT_MS * 1000);
     assert_true(poll_events_until(&asked.answered, PATIENCE_MS));
-    assert_string_equal(asked.text, "x");
+    assert_int_equal(asked.len, 1000000);
     assert_int_equal(down_count, 0);
+}
+
+/* A server whose answers the test writes itself, byte by byte: connected, greeted, and asked for a large value. */
+struct trickle {
+    char path[96];
+    int listener, fd;
+    struct asked asked;
+};
+
+static void trickle_begin(struct trickle *trickle, uint32_t timeout_ms)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char name[104], bytes[256];
+    snprintf(trickle->path, sizeof(trickle->path), "%s/trickle", server.folder);
+    snprintf(name, sizeof(name), "unix:%s", trickle->path);
+    memcpy(address.sun_path, trickle->path, strlen(trickle->path) + 1);
+    trickle->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(trickle->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(trickle->listener, 8), 0);
+    struct redis_options options = options_of(name);
+    options.timeout_ms = timeout_ms;
+    open_with(options);
+    trickle->fd = accept(trickle->listener, NULL, NULL);
+    poll_events_turn(0);
+    assert_true(read(trickle->fd, bytes, sizeof(bytes)) > 0); /* SELECT */
+    assert_int_equal(send(trickle->fd, "+OK\r\n", 5, 0), 5);
+    assert_true(poll_events_until(&is_up, PATIENCE_MS));
+    ask(&trickle->asked, "GET k");
+    assert_int_equal(send(trickle->fd, "$500\r\n", 6, 0), 6);
+}
+
+/* A byte each pause_ms, count times or until the connection is given up; returns how long that was. */
+static int64_t trickle_send(const struct trickle *trickle, size_t count, int64_t pause_ms)
+{
+    int64_t begun_us = clock_monotonic_us();
+    for (size_t i = 0; i < count && !is_down; i++) {
+        send(trickle->fd, "x", 1, MSG_NOSIGNAL);
+        poll_events_for(pause_ms);
+    }
+    return (clock_monotonic_us() - begun_us) / 1000;
+}
+
+static void trickle_end(struct trickle *trickle)
+{
+    close(trickle->fd);
+    close(trickle->listener);
+    unlink(trickle->path);
+}
+
+/* A large answer takes long to come; the commands behind it are no older than it. */
+static void a_server_that_sends_all_the_time_is_not_silent(void **state)
+{
+    char rest[502];
+    struct trickle trickle;
+    (void)state;
+    trickle_begin(&trickle, TIMEOUT_MS);
+    assert_true(trickle_send(&trickle, 20, TIMEOUT_MS / 5) > 3 * TIMEOUT_MS);
+    assert_true(is_up);
+    memset(rest, 'x', 480);
+    memcpy(rest + 480, "\r\n", 2);
+    assert_int_equal(send(trickle.fd, rest, 482, 0), 482);
+    assert_true(poll_events_until(&trickle.asked.answered, PATIENCE_MS));
+    assert_int_equal(trickle.asked.len, 500);
+    trickle_end(&trickle);
+}
+
+static void a_server_that_sends_too_little_is_given_up_in_the_end(void **state)
+{
+    enum { SHORT_MS = 40, LATE_MS = 20 * SHORT_MS };
+    struct trickle trickle;
+    (void)state;
+    trickle_begin(&trickle, SHORT_MS);
+    assert_in_range(trickle_send(&trickle, 400, SHORT_MS / 4), LATE_MS, 2 * LATE_MS);
+    assert_true(is_down);
+    assert_true(trickle.asked.is_null);
+    assert_int_equal(stats.counter[STAT_REDIS_TIMEOUT], 1);
+    trickle_end(&trickle);
 }
 
 static void a_killed_server_is_noticed_and_its_successor_found(void **state)
@@ -293,6 +375,8 @@ int main(void)
         TEST(a_database_is_selected),
         TEST(a_frozen_server_is_given_up_after_the_timeout),
         TEST(a_loop_that_was_late_itself_reads_before_it_gives_up),
+        TEST(a_server_that_sends_all_the_time_is_not_silent),
+        TEST(a_server_that_sends_too_little_is_given_up_in_the_end),
         TEST(a_killed_server_is_noticed_and_its_successor_found),
         TEST(an_idle_connection_that_breaks_is_noticed),
         TEST(a_server_that_is_not_there_at_first_is_found_later),
