@@ -101,21 +101,40 @@ void request_begin(struct request *request, int64_t now_us)
     request_identify(request);
 }
 
-/* nginx copies it into the status line. Without it nginx would omit a space that RFC 9112 4 asks for. */
+/*
+ * RFC 9110 15's words, RFC 6585's for 428 and 429. nginx copies them into the status line. Without any it would omit a
+ * space that RFC 9112 4 asks for.
+ */
 static const char *reason_of(int status)
 {
-    switch (status) {
-    case 200:
-        return " OK\r\n";
-    case 201:
-        return " Created\r\n";
-    case 204:
-        return " No Content\r\n";
-    case 304:
-        return " Not Modified\r\n";
-    default:
-        return status < 500 ? " Client Error\r\n" : " Server Error\r\n";
-    }
+    static const struct {
+        int status;
+        const char *reason;
+    } rows[] = {
+        {200, " OK\r\n"},
+        {201, " Created\r\n"},
+        {204, " No Content\r\n"},
+        {304, " Not Modified\r\n"},
+        {308, " Permanent Redirect\r\n"},
+        {400, " Bad Request\r\n"},
+        {401, " Unauthorized\r\n"},
+        {404, " Not Found\r\n"},
+        {405, " Method Not Allowed\r\n"},
+        {406, " Not Acceptable\r\n"},
+        {409, " Conflict\r\n"},
+        {412, " Precondition Failed\r\n"},
+        {413, " Content Too Large\r\n"},
+        {415, " Unsupported Media Type\r\n"},
+        {422, " Unprocessable Content\r\n"},
+        {428, " Precondition Required\r\n"},
+        {429, " Too Many Requests\r\n"},
+        {503, " Service Unavailable\r\n"},
+        {504, " Gateway Timeout\r\n"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        if (rows[i].status == status)
+            return rows[i].reason;
+    bug_unless(false, "an answer with a status that has no reason phrase");
 }
 
 void response_begin(struct request *request, int status)
