@@ -28,11 +28,16 @@
 #include "base/log.h"
 #include "base/todo_json.h"
 
-/* A string of RFC 8941, or the bare text that many clients send; false: it is neither, or too long. */
+/*
+ * A string of RFC 8941, or the bare text that many clients send; false: it is neither, or too long. A comma outside of
+ * quotes stands between two keys, for that is how two lines of a field arrive.
+ */
 static bool key_parse(struct slice field, char key[STORE_KEY_MAX + 1])
 {
     if (field.len >= 2 && field.data[0] == '"' && field.data[field.len - 1] == '"')
         field = (struct slice){field.data + 1, field.len - 2};
+    else if (field.len > 0 && memchr(field.data, ',', field.len))
+        return false;
     if (field.len == 0 || field.len > STORE_KEY_MAX)
         return false;
     for (size_t i = 0; i < field.len; i++)
@@ -89,7 +94,7 @@ void idempotency_begin(struct idempotency *self)
     struct store_answer *answer = &self->kept.answer;
     if (!key_parse(request->idempotency_key, answer->key)) {
         problem_answer(request, PROBLEM_BAD_REQUEST,
-                       "Idempotency-Key must be a string of 1 to 255 printable characters, in quotes.");
+                       "Idempotency-Key must be one string of 1 to 255 printable characters, in quotes.");
         return;
     }
     hash_fingerprint(answer->fingerprint, request->body);

@@ -6,8 +6,7 @@
  * borrowed from that owner and live until the request is answered. It is answered exactly once, at once or later,
  * through request_answer().
  *
- * The header fields that the worker reads are a table, so that nginx passes on these and no others. A lint test
- * compares nginx/fastcgi_params with it.
+ * The parameters that the worker reads are a table. A lint test compares nginx/fastcgi_params with it.
  */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
@@ -33,12 +32,14 @@ enum method {
     METHOD_OTHER,
 };
 
-/* member of struct request, FastCGI parameter */
+/* Member of struct request, FastCGI parameter. A header field that came in several lines is one list with commas. */
 #define REQUEST_PARAMS(X)                                                                                              \
     X(method_text, "REQUEST_METHOD")                                                                                   \
     X(path, "DOCUMENT_URI")  /* decoded and merged by nginx; the only thing that routes */                             \
     X(query, "QUERY_STRING") /* raw */                                                                                 \
     X(content_type, "CONTENT_TYPE")                                                                                    \
+    X(content_encoding, "HTTP_CONTENT_ENCODING")                                                                       \
+    X(content_range, "HTTP_CONTENT_RANGE")                                                                             \
     X(if_match, "HTTP_IF_MATCH")                                                                                       \
     X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
     X(if_modified_since, "HTTP_IF_MODIFIED_SINCE")                                                                     \

@@ -18,9 +18,22 @@
 #include "base/media.h"
 #include "base/random.h"
 
+/* No body is taken apart that a client compressed: RFC 9110 12.5.3, 15.5.16. */
+static bool body_is_plain(struct request *request)
+{
+    if (request->content_encoding.len == 0)
+        return true;
+    problem_begin(request, PROBLEM_UNSUPPORTED_TYPE);
+    response_header(request, "Accept-Encoding", "identity");
+    problem_finish(request, PROBLEM_UNSUPPORTED_TYPE, "Send the body as it is, without Content-Encoding.");
+    return false;
+}
+
 bool body_has_type(struct request *request, const char *type)
 {
     char detail[96];
+    if (!body_is_plain(request))
+        return false;
     if (media_is(request->content_type, slice_of(type)))
         return true;
     snprintf(detail, sizeof(detail), "Send the body with Content-Type: %s.", type);

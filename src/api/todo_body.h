@@ -10,7 +10,7 @@
 #include "base/todo.h"
 #include "base/todo_json.h"
 
-/* 415 with Accept-Patch or Accept-Post unless the body's media type is type. */
+/* 415, with Accept-Patch, Accept-Post or Accept-Encoding, unless the body is of this media type, and not compressed. */
 bool body_has_type(struct request *request, const char *type);
 
 /*

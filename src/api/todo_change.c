@@ -2,11 +2,12 @@
 /*
  * PUT, PATCH and DELETE /todos/{id}.
  *
- *   media type (415) -> body (400, 422) -> condition? (428) -> one fenced operation -> 200, 201, 204, 404, 412, 503
+ *   coding, media type (415) -> body (400, 422) -> condition? (400, 428) -> one fenced operation
+ *     -> 200, 201, 204, 404, 412, 503
  *
  * The conditions go to the store as versions and lives, which the entity tags contain. The store decides them inside
  * its one operation: of two clients with the same If-Match one wins, and no other write fits between check and
- * change. A tag that this service did not make matches nothing.
+ * change. A tag that this service did not make matches nothing. A field that is no list of tags is a 400.
  *
  * PUT replaces the three members that a client may set. It creates the todo if there is none, unless If-Match says that
  * one must exist. PATCH is a JSON merge patch (RFC 7396). A PUT or PATCH that sets the values that are there already
@@ -80,9 +81,17 @@ static void on_changed(void *ctx, enum status status, const struct store_changed
         todo_answer_written(self->services, self->request, changed->created ? 201 : 200, &changed->todo, purge);
 }
 
-/* Whether the change needs no condition, or has one. A PUT that may only create overwrites nothing. */
+/*
+ * Whether the request's conditions can be read, and the change needs none or has one. A PUT that may only create
+ * overwrites nothing.
+ */
 static bool has_condition_enough(const struct services *services, struct request *request)
 {
+    if (!condition_is_sound(request->if_match) || !condition_is_sound(request->if_none_match)) {
+        problem_answer(request, PROBLEM_BAD_REQUEST,
+                       "If-Match and If-None-Match are * or a list of entity tags, each in its quotes.");
+        return false;
+    }
     if (!services->settings->require_if_match || request->if_match.data)
         return true;
     if (request->method == METHOD_PUT && slice_equal(request->if_none_match, SLICE("*")))
@@ -108,6 +117,10 @@ void todo_replace(struct services *services, struct request *request, struct sli
 {
     if (!request_has_no_query(request) || !request_accepts_json(request) || !body_has_type(request, "application/json"))
         return;
+    if (request->content_range.data) { /* RFC 9110 14.5 */
+        problem_answer(request, PROBLEM_BAD_REQUEST, "A PUT replaces the whole todo; send it without Content-Range.");
+        return;
+    }
     struct todo_changing *self = changing_new(services, request, STORE_REPLACE);
     if (body_read_todo(request, id, &self->todo) && has_condition_enough(services, request))
         cache_change(services->cache, &self->change);

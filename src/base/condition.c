@@ -4,8 +4,9 @@
  *
  * If-Match and If-None-Match are "*" or a list of entity tags: optional "W/", then a quoted string without quotes
  * inside, set apart by commas and white space (RFC 9110 5.6.1, 8.8.3). Tags may hold commas, so the list is walked tag
- * by tag instead of being split. The walk ends at the first thing that is no tag. A client that sends such a field gets
- * the whole answer, or 412, never a wrong 304 or a wrong write.
+ * by tag instead of being split. The walk ends at the first thing that is no tag. A read with such a field gets the
+ * whole answer, or 412, never a wrong 304. A write with one is refused (condition_is_sound()): without the tag that its
+ * client meant it would overwrite what it should not.
  *
  * Dates are compared in whole seconds, and only where no tags are given: If-Unmodified-Since without If-Match,
  * If-Modified-Since without If-None-Match (RFC 9110 13.1.3, 13.1.4).
@@ -27,16 +28,39 @@ static void skip_separators(struct slice *rest)
 struct slice condition_take_tag(struct slice *field)
 {
     skip_separators(field);
-    if (field->len >= 2 && memcmp(field->data, "W/", 2) == 0)
-        *field = (struct slice){field->data + 2, field->len - 2};
-    if (field->len < 2 || *field->data != '"')
+    struct slice rest = *field;
+    if (rest.len >= 2 && memcmp(rest.data, "W/", 2) == 0)
+        rest = (struct slice){rest.data + 2, rest.len - 2};
+    if (rest.len < 2 || *rest.data != '"')
         return (struct slice){0};
-    const char *end = memchr(field->data + 1, '"', field->len - 1);
+    const char *end = memchr(rest.data + 1, '"', rest.len - 1);
     if (!end)
         return (struct slice){0};
-    struct slice tag = {field->data, (size_t)(end + 1 - field->data)};
-    *field = (struct slice){end + 1, field->len - tag.len};
+    struct slice tag = {rest.data, (size_t)(end + 1 - rest.data)};
+    *field = (struct slice){end + 1, rest.len - tag.len};
     return tag;
+}
+
+/* Blanks and controls are in no tag (RFC 9110 8.8.3). */
+static bool tag_is_sound(struct slice tag)
+{
+    for (size_t i = 0; i < tag.len; i++)
+        if ((unsigned char)tag.data[i] <= ' ' || tag.data[i] == 0x7f)
+            return false;
+    return true;
+}
+
+bool condition_is_sound(struct slice field)
+{
+    if (!field.data || slice_equal(field, SLICE("*")))
+        return true;
+    bool has_tag = false, is_sound = true;
+    for (struct slice tag = condition_take_tag(&field); tag.data && is_sound; tag = condition_take_tag(&field)) {
+        struct slice rest = slice_trim(field, " \t");
+        has_tag = true;
+        is_sound = tag_is_sound(tag) && (rest.len == 0 || *rest.data == ',');
+    }
+    return has_tag && is_sound && field.len == 0;
 }
 
 bool condition_lists(struct slice field, struct slice etag)

@@ -19,6 +19,9 @@
 /* Takes the next entity tag off the front of a list: with its quotes, without W/. Absent: there is none. */
 struct slice condition_take_tag(struct slice *field);
 
+/* Whether the field is absent, "*", or a list of one or more entity tags and nothing else (RFC 9110 13.1.1, 13.1.2). */
+bool condition_is_sound(struct slice field);
+
 /* Whether the field is "*" or lists etag. An absent field does not. */
 bool condition_lists(struct slice field, struct slice etag);
 

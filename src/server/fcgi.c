@@ -192,29 +192,61 @@ static void on_answer(struct request *request)
     connection_finish(connection);
 }
 
+/* One row of REQUEST_PARAMS. */
+struct wanted_param {
+    const char *prefix; /* "NAME=" */
+    size_t len;
+    size_t offset; /* of the member of struct request */
+};
+
+static bool param_is(const char *param, const struct wanted_param *wanted)
+{
+    return param[0] == wanted->prefix[0] && strncmp(param, wanted->prefix, wanted->len) == 0;
+}
+
+/* A header field of several lines is one list (RFC 9110 5.3): all its values, with commas between them. */
+static struct slice params_joined(char **params, const struct wanted_param *wanted, struct arena *arena)
+{
+    size_t len = 0;
+    for (char **param = params; *param; param++)
+        if (param_is(*param, wanted))
+            len += strlen(*param) - wanted->len + 2;
+    char *text = arena_alloc(arena, len + 1), *at = text;
+    const char *between = "";
+    for (char **param = params; *param; param++) {
+        if (!param_is(*param, wanted))
+            continue;
+        at = stpcpy(stpcpy(at, between), *param + wanted->len);
+        between = ", ";
+    }
+    return (struct slice){text, (size_t)(at - text)};
+}
+
 /*
  * Fills in the parameters in one pass. The slices point into libfcgi's own strings, which live until FCGX_Finish_r().
- * That is called after the answer, so nothing is copied. Of a parameter that is sent twice the first one counts.
+ * That is called after the answer, so nothing is copied. Only lines of one header field are: they are joined, once per
+ * field, however many there are. Of any other parameter that is sent twice the first one counts.
  */
 static void request_read_params(struct request *request, char **params)
 {
-    static const struct {
-        const char *prefix;
-        size_t len;
-        size_t offset;
-    } wanted[] = {
+    static const struct wanted_param wanted[] = {
 #define REQUEST_PARAM_ROW(member, param) {param "=", sizeof(param), offsetof(struct request, member)},
         REQUEST_PARAMS(REQUEST_PARAM_ROW)
 #undef REQUEST_PARAM_ROW
     };
-    for (; *params; params++) {
+    uint32_t joined = 0;
+    _Static_assert(sizeof(wanted) / sizeof(wanted[0]) <= 32, "a bit for each");
+    for (char **param = params; *param; param++) {
         for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-            const char *param = *params;
             struct slice *slice = (struct slice *)((char *)request + wanted[i].offset);
-            if (param[0] != wanted[i].prefix[0] || strncmp(param, wanted[i].prefix, wanted[i].len) != 0)
+            if (!param_is(*param, &wanted[i]))
                 continue;
-            if (!slice->data)
-                *slice = slice_of(param + wanted[i].len);
+            if (!slice->data) {
+                *slice = slice_of(*param + wanted[i].len);
+            } else if (!(joined & 1u << i) && strncmp(*param, "HTTP_", 5) == 0) {
+                *slice = params_joined(params, &wanted[i], &request->arena);
+                joined |= 1u << i;
+            }
             break;
         }
     }

@@ -3,8 +3,8 @@
 Counts a worker's instructions in user space, for each kind of hit: instructions.py WORKER DIR ROWS ROUNDS.
 
 instructions.sh starts this. DIR is a stack's folder with a running Redis and the todos 1 to ROWS. The requests are the
-ones that nginx would send, on one connection that is kept. nginx/fastcgi_params says which parameters they have. The
-records are padded as nginx pads them.
+ones that nginx would send, on one connection that is kept: the parameters of nginx/fastcgi_params, then the header fields.
+The records are padded as nginx pads them.
 
 Three things make the figures repeatable:
 
@@ -30,17 +30,17 @@ import time
 from fastcgi_client import BEGIN, PARAMS, STDIN, Connection, pairs, record, stream
 
 NGINX_PARAMS = pathlib.Path(__file__).parents[2] / "nginx/fastcgi_params"
-NGINX_PARAM = re.compile(r"^fastcgi_param\s+(\w+)\s+\$(\w+)(?:\s+(if_not_empty))?;$", re.M)
+NGINX_PARAM = re.compile(r"^fastcgi_param\s+(\w+)\s+\$\w+(?:\s+(if_not_empty))?;$", re.M)
 WAIT_S = 60
 
 
 def nginx_request(path, query="", **fields):
-    """The bytes that nginx sends for a GET; fields are header fields by the names of nginx' variables."""
-    values = {"request_method": "GET", "document_uri": path, "query_string": query, "remote_addr": "127.0.0.1"}
-    values.update(fields, request_id="0123456789abcdef" * 2)
+    """The bytes that nginx sends for a GET; fields are header fields: HTTP_ACCEPT="text/html"."""
+    values = {"REQUEST_METHOD": "GET", "DOCUMENT_URI": path, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
+    values["REQUEST_ID"] = "0123456789abcdef" * 2
     lines = NGINX_PARAM.findall(NGINX_PARAMS.read_text())
-    assert set(values) <= {variable for _, variable, _ in lines}, f"{NGINX_PARAMS} lacks one of {list(values)}"
-    sent = {name: values.get(variable, "") for name, variable, skip in lines if values.get(variable) or not skip}
+    assert set(values) <= {name for name, _ in lines}, f"{NGINX_PARAMS} lacks one of {list(values)}"
+    sent = {name: values.get(name, "") for name, skip in lines if values.get(name) or not skip} | fields
     params = pairs(sent)
     begin = record(BEGIN, struct.pack("!HB5x", 1, 1))
     return begin + stream(PARAMS, params, padding=-len(params) % 8) + stream(STDIN, b"")
@@ -119,7 +119,7 @@ def count_all(worker, connection, rows, rounds):
     paths = [f"/todos/{number}" for number in range(1, rows + 1)]
     todos = [nginx_request(path) for path in paths]
     etags = [ask_until_hit(connection, request).headers["etag"] for request in todos]
-    unchanged = [nginx_request(path, http_if_none_match=etag) for path, etag in zip(paths, etags)]
+    unchanged = [nginx_request(path, HTTP_IF_NONE_MATCH=etag) for path, etag in zip(paths, etags)]
     absent = [nginx_request(f"{path}-absent") for path in paths]
     page = [nginx_request("/todos", query="limit=50")] * rows
     count(worker, connection, "hit", 200, todos, rounds)

@@ -7,12 +7,13 @@ import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from fastcgi_client import ABORT, BEGIN, Connection, pairs, record, request, stream
+from fastcgi_client import ABORT, BEGIN, PARAMS, STDIN, Connection, pairs, record, request, stream
 from stack import SANITIZER, WORKER_BUILD, Counters, wait_until
 
 WORKER = WORKER_BUILD / "todo-fcgi"
@@ -149,8 +150,27 @@ def test_huge_and_many_params_are_passed_over(worker):
         assert connection.ask("GET", "/todos/a", request_id="x" * 100_000).status == 404
 
 
+def test_lines_of_one_field_are_one_list(worker):
+    """As nginx hands them over, one parameter for each line; of what is no header field the first one counts."""
+    with worker.connect() as connection:
+        tag = connection.ask("PUT", "/todos/a", todo("a")).headers["etag"]
+
+        def status(method, *lines, body=b""):
+            params = [{"REQUEST_METHOD": method}, {"DOCUMENT_URI": "/todos/a"}, {"CONTENT_TYPE": "application/json"}, *lines]
+            connection.send(record(BEGIN, struct.pack("!HB5x", 1, 1)) + stream(PARAMS, b"".join(map(pairs, params))) + stream(STDIN, body))
+            return connection.read_answer().status
+
+        assert status("GET", {"HTTP_IF_NONE_MATCH": '"other"'}, {"HTTP_IF_NONE_MATCH": tag}) == 304
+        assert status("GET", {"HTTP_IF_NONE_MATCH": tag}, {"HTTP_ACCEPT": "*/*"}, {"HTTP_IF_NONE_MATCH": ""}) == 304
+        assert status("PUT", {"HTTP_IF_MATCH": '"1"'}, {"HTTP_IF_MATCH": '"2"'}, {"HTTP_IF_MATCH": '"3"'}, body=todo("a")) == 412
+        assert status("PUT", {"HTTP_IF_MATCH": tag}, {"HTTP_IF_MATCH": "*"}, body=todo("a")) == 400
+        assert status("GET", {"REQUEST_METHOD": "DELETE"}, {"DOCUMENT_URI": "/todos/none"}) == 200
+        assert status("GET", *[{"HTTP_ACCEPT": "text/x"}] * 20_000, {"HTTP_ACCEPT": "*/*"}) == 200
+        assert status("PUT", {"HTTP_IF_MATCH": '"1"'}, {"HTTP_IF_MATCH": tag}, body=todo("a")) == 200
+
+
 FIELDS = ["CONTENT_TYPE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ACCEPT",
-          "HTTP_AUTHORIZATION", "HTTP_CACHE_CONTROL", "HTTP_IDEMPOTENCY_KEY", "HTTP_TODO_VERSION", "HTTP_TRACEPARENT", "REMOTE_ADDR",
+          "HTTP_AUTHORIZATION", "HTTP_CACHE_CONTROL", "HTTP_CONTENT_ENCODING", "HTTP_CONTENT_RANGE", "HTTP_IDEMPOTENCY_KEY", "HTTP_TODO_VERSION", "HTTP_TRACEPARENT", "REMOTE_ADDR",
           "REQUEST_ID"]  # fmt: skip
 ODD = ["", " ", "\x00", "\x01\x02", "\r\nSet-Cookie: a", "\xff" * 100, '"', "'", ",", ";", "=", "*", "W/", '"' * 1001, '"",' * 50_000,
        '"1-1-0123456789abcdef",' * 10_000, "a" * 300_000, "=" * 70_000, ";" * 70_000, "," * 70_000, "max-age=" + "9" * 70_000,

@@ -13,21 +13,31 @@ def all_nginx():
     return {path: text(path) for path in files(".conf", ".in", "fastcgi_params", under="nginx")}
 
 
+PARAM = re.compile(r"^fastcgi_param (\w+)\s+(\S+)", re.M)
+
+
 def test_parameters_are_those_that_the_worker_reads():
-    given = re.findall(r"^fastcgi_param (\w+)\s", text("nginx/fastcgi_params"), re.M)
-    read = [param.strip('"') for _, param in macro_rows("src/api/request.h", "REQUEST_PARAMS")]
-    assert sorted(given) == sorted(read)
-    assert len(set(given)) == len(given)
+    given = dict(PARAM.findall(text("nginx/fastcgi_params")))
+    read = {param.strip('"') for _, param in macro_rows("src/api/request.h", "REQUEST_PARAMS")}
+    assert {name for name, value in given.items() if value != '"";'} == {name for name in read if not name.startswith("HTTP_")}
+    assert len(given) == text("nginx/fastcgi_params").count("\nfastcgi_param ")
+
+
+def test_only_fields_that_the_worker_does_not_read_are_held_back():
+    held = {name for name, value in PARAM.findall(text("nginx/fastcgi_params")) if value == '"";'}
+    read = {param.strip('"') for _, param in macro_rows("src/api/request.h", "REQUEST_PARAMS")}
+    assert {"HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_HOST"} <= held and not held & read
+    assert "fastcgi_pass_request_headers on;" in text("nginx/pass.conf")
 
 
 def test_parameters_are_set_nowhere_else():
+    """But for the conditions, which nginx holds back of requests whose answer it may keep."""
     for path, words in all_nginx().items():
-        if path.name != "fastcgi_params":
+        if path.name == "micro.conf":
+            assert set(re.findall(r"^fastcgi_param HTTP_(IF_\w+) ", words, re.M)) == {
+                "IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE"}  # fmt: skip
+        elif path.name != "fastcgi_params":
             assert "fastcgi_param " not in words, path
-
-
-def test_request_headers_are_not_passed_wholesale():
-    assert "fastcgi_pass_request_headers off;" in text("nginx/pass.conf")
 
 
 def test_body_limit_is_the_workers():

@@ -63,6 +63,45 @@ static void a_field_is_never_read_beyond_its_end(void **state)
     }
 }
 
+static void a_field_of_a_write_is_a_list_of_tags_and_nothing_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field;
+        bool want;
+    } rows[] = {
+        {NULL, true}, /* no condition */
+        {"*", true},
+        {"\"a\"", true},
+        {"\"\"", true},
+        {"W/\"a\"", true},
+        {"\"a\", \"b\"", true},
+        {"\"a,b\" ,\tW/\"c\"", true},
+        {", \"a\",, \"b\" ,", true}, /* empty elements are passed over (5.6.1.2) */
+        {"\"\xc3\xa9\"", true},
+        {"", false},
+        {" ", false},
+        {",", false},
+        {"a", false},
+        {"\"a", false},
+        {"a\"", false},
+        {"\"a\" \"b\"", false},
+        {"\"a\"\"b\"", false},
+        {"\"a\"b", false},
+        {"\"a\", b", false},
+        {"\"a\", W/", false},
+        {"\"a\", *", false},
+        {"*, \"a\"", false},
+        {"w/\"a\"", false},
+        {"W/ \"a\"", false},
+        {"\"a b\"", false},
+        {"\"a\x7f\"", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_number(rows[i].field ? rows[i].field : "absent", condition_is_sound(slice_of(rows[i].field)),
+                      rows[i].want);
+}
+
 static void a_list_is_searched_for_one_tag(void **state)
 {
     (void)state;
@@ -182,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tags_are_taken_one_by_one),
         cmocka_unit_test(a_field_is_never_read_beyond_its_end),
+        cmocka_unit_test(a_field_of_a_write_is_a_list_of_tags_and_nothing_else),
         cmocka_unit_test(a_list_is_searched_for_one_tag),
         cmocka_unit_test(conditions_are_decided_in_the_standards_order),
         cmocka_unit_test(without_a_time_of_change_dates_are_passed_over),
