@@ -16,15 +16,16 @@
 typedef void (*handler_fn)(struct services *services, struct request *request, struct slice id);
 
 /* GET means HEAD too. */
-void todo_get(struct services *services, struct request *request, struct slice id);     /* GET /todos/{id} */
-void todo_replace(struct services *services, struct request *request, struct slice id); /* PUT /todos/{id} */
-void todo_merge(struct services *services, struct request *request, struct slice id);   /* PATCH /todos/{id} */
-void todo_delete(struct services *services, struct request *request, struct slice id);  /* DELETE /todos/{id} */
-void todo_list(struct services *services, struct request *request, struct slice id);    /* GET /todos */
-void todo_insert(struct services *services, struct request *request, struct slice id);  /* POST /todos, /todos/ */
-void health_get(struct services *services, struct request *request, struct slice id);   /* GET /healthz */
-void ready_get(struct services *services, struct request *request, struct slice id);    /* GET /readyz */
-void metrics_get(struct services *services, struct request *request, struct slice id);  /* GET /metrics */
+void todo_get(struct services *services, struct request *request, struct slice id);        /* GET /todos/{id} */
+void todo_replace(struct services *services, struct request *request, struct slice id);    /* PUT /todos/{id} */
+void todo_merge(struct services *services, struct request *request, struct slice id);      /* PATCH /todos/{id} */
+void todo_delete(struct services *services, struct request *request, struct slice id);     /* DELETE /todos/{id} */
+void todo_list(struct services *services, struct request *request, struct slice id);       /* GET /todos */
+void todo_list_moved(struct services *services, struct request *request, struct slice id); /* GET /todos/ */
+void todo_insert(struct services *services, struct request *request, struct slice id);     /* POST /todos, /todos/ */
+void health_get(struct services *services, struct request *request, struct slice id);      /* GET /healthz */
+void ready_get(struct services *services, struct request *request, struct slice id);       /* GET /readyz */
+void metrics_get(struct services *services, struct request *request, struct slice id);     /* GET /metrics */
 
 /*
  * Writes where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1). Keeps times for Server-Timing.

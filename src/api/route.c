@@ -63,6 +63,7 @@ struct route_row {
 static const struct route_row rows[] = {
     {ROUTE_TODO_GET,     GET,    "/todos/{id}", todo_get}, /* most frequent first */
     {ROUTE_TODO_LIST,    GET,    "/todos",      todo_list},
+    {ROUTE_TODO_LIST,    GET,    "/todos/",     todo_list_moved},
     {ROUTE_TODO_INSERT,  POST,   "/todos",      todo_insert},
     {ROUTE_TODO_INSERT,  POST,   "/todos/",     todo_insert},
     {ROUTE_TODO_REPLACE, PUT,    "/todos/{id}", todo_replace},

@@ -10,6 +10,8 @@
  * The page comes from the cache as bytes, together with the ETag that was made over them. The body ("next") and a Link
  * header (RFC 8288) name the next page. Link names the first page too. Both URLs repeat the query's limit, order and
  * filter. There is no count and no last page: both would cost a walk over all rows.
+ *
+ * With a slash at its end the path leads here by a 308, query and all, so that no cache in front keeps a page twice.
  */
 #include "api/freshness.h"
 #include "api/handlers.h"
@@ -175,4 +177,31 @@ void todo_list(struct services *services, struct request *request, struct slice 
     self->list.done = on_listed;
     self->list.ctx = self;
     cache_list(services->cache, &self->list);
+}
+
+/* The query is the client's own text: only what a URL may have gets into the field (RFC 3986 2). */
+static bool query_is_printable(struct slice query)
+{
+    for (size_t i = 0; i < query.len; i++)
+        if (query.data[i] <= ' ' || query.data[i] > '~')
+            return false;
+    return true;
+}
+
+void todo_list_moved(struct services *services, struct request *request, struct slice id)
+{
+    (void)services, (void)id;
+    if (!query_is_printable(request->query)) {
+        problem_answer(request, PROBLEM_BAD_REQUEST, "The query has a character that URLs do not have.");
+        return;
+    }
+    struct buf *location = &request->scratch;
+    buf_reset(location);
+    buf_append_text(location, request->query.len > 0 ? "/todos?" : "/todos");
+    buf_append_slice(location, request->query);
+    response_begin(request, 308);
+    response_header_slice(request, "Location", buf_slice(location));
+    response_header(request, "Cache-Control", "max-age=3600");
+    response_body(request, SLICE(""));
+    request_answer(request);
 }

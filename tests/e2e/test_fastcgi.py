@@ -169,6 +169,13 @@ def test_lines_of_one_field_are_one_list(worker):
         assert status("PUT", {"HTTP_IF_MATCH": '"1"'}, {"HTTP_IF_MATCH": tag}, body=todo("a")) == 200
 
 
+@pytest.mark.parametrize("query", ["\xff", "a\r\nSet-Cookie: a=b", "a b", "\x00", "\x7f"])
+def test_query_of_a_redirect_adds_no_field(worker, query):
+    with worker.connect() as connection:
+        answer = connection.ask("GET", "/todos/", query=query)
+        assert (answer.status, "set-cookie" in answer.headers) == ((308, False) if query[0] == "\x00" else (400, False))
+
+
 FIELDS = ["CONTENT_TYPE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_ACCEPT",
           "HTTP_AUTHORIZATION", "HTTP_CACHE_CONTROL", "HTTP_CONTENT_ENCODING", "HTTP_CONTENT_RANGE", "HTTP_IDEMPOTENCY_KEY", "HTTP_TODO_VERSION", "HTTP_TRACEPARENT", "REMOTE_ADDR",
           "REQUEST_ID"]  # fmt: skip
@@ -200,7 +207,7 @@ def test_address_method_and_path_may_be_anything_where_they_are_used(new_worker)
     with worker.connect() as connection:
         for value in ODD:
             assert connection.ask("GET", "/todos", REMOTE_ADDR=value).status == 200
-            assert connection.ask("GET", "/todos/" + value, REMOTE_ADDR=value).status in (404, 405)
+            assert connection.ask("GET", "/todos/" + value, REMOTE_ADDR=value).status in (308, 404, 405)
             assert connection.ask(value, "/todos", REMOTE_ADDR=value).status == 405
     for line in worker.log().splitlines():
         assert re.match(r"\S+Z level=\w+ pid=\d+ (req=[0-9a-f]+ )?event=\w+( |$)", line), line

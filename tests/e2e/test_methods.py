@@ -175,7 +175,7 @@ OF_TODO, OF_LIST = "GET, HEAD, PUT, PATCH, DELETE, OPTIONS", "GET, HEAD, POST, O
 
 @pytest.mark.parametrize(
     "path, allow, patches, posts",
-    [("/todos", OF_LIST, None, "application/json"), ("/todos/", "POST, OPTIONS", None, "application/json"),
+    [("/todos", OF_LIST, None, "application/json"), ("/todos/", OF_LIST, None, "application/json"),
      ("/todos/there-or-not", OF_TODO, MERGE_PATCH, None)],
 )  # fmt: skip
 def test_options_and_405_tell_the_methods(stack, path, allow, patches, posts):
@@ -188,7 +188,7 @@ def test_options_and_405_tell_the_methods(stack, path, allow, patches, posts):
 
 
 def test_trace_is_refused_with_the_same_allow(stack):
-    for path, allow in (("/todos", OF_LIST), ("/todos?limit=1", OF_LIST), ("/todos/a", OF_TODO), ("/todos/", "POST, OPTIONS")):
+    for path, allow in (("/todos", OF_LIST), ("/todos?limit=1", OF_LIST), ("/todos/a", OF_TODO), ("/todos/", OF_LIST)):
         answer = send(stack, "TRACE", path)
         answer.problem(405)
         assert answer.headers["Allow"] == allow
@@ -199,6 +199,14 @@ def test_options_of_nothing_is_a_404(stack):
         assert send(stack, "OPTIONS", path).status in (404, 405)
     head, _, body = raw(stack, b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").partition(b"\r\n\r\n")
     assert head.split()[1] in (b"400", b"404") and b"application/problem+json" in head and json.loads(body)["type"]
+
+
+@pytest.mark.parametrize("query", ["", "?limit=2&order=asc", "?cursor=%20%22", "?a=<b>&c='\"", "?not=known"])
+def test_list_with_a_slash_leads_to_the_list(stack, query):
+    for method in ("GET", "HEAD"):
+        answer = send(stack, method, "/todos/" + query)
+        assert (answer.status, answer.reason, answer.body) == (308, "Permanent Redirect", b"")
+        assert (answer.headers["Location"], answer.headers["Cache-Control"]) == ("/todos" + query, "max-age=3600")
 
 
 # --- HEAD ---
