@@ -6,7 +6,7 @@
 
 PACKAGES_BUILD=(
     autoconf automake gcc libc6-dev make pkg-config python3
-    libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libuv1-dev
+    libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libssl-dev libuv1-dev
     libxxhash-dev uthash-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)

@@ -18,6 +18,9 @@
  * Outcomes that may differ the next time (busy, away) are not kept: the key is free again. If the outcome is unknown,
  * the key stays taken until the write can no longer be applied; then the same request may take it up.
  *
+ * A key is its client's, as far as Authorization tells clients apart: no client gets another one's todo by guessing a
+ * key, nor takes one away.
+ *
  * Does not: serve other methods. A PUT, a DELETE and a merge patch can be repeated without harm.
  */
 #include "api/idempotency.h"
@@ -46,6 +49,23 @@ static bool key_parse(struct slice field, char key[STORE_KEY_MAX + 1])
     memcpy(key, field.data, field.len);
     key[field.len] = '\0';
     return true;
+}
+
+/*
+ * Clients with different Authorization have keys of their own: the store then keeps the answer under a hash of both
+ * texts. No client's key has the backslash before it. Clients without the field share theirs.
+ */
+static void key_scope(char key[STORE_KEY_MAX + 1], struct request *request)
+{
+    struct buf *both = &request->scratch;
+    if (request->authorization.len == 0)
+        return;
+    buf_reset(both);
+    buf_append_slice(both, request->authorization);
+    buf_append_char(both, '\0');
+    buf_append_text(both, key);
+    key[0] = '\\';
+    hash_secret(key + 1, buf_slice(both));
 }
 
 /* ---- Before the insert ---- */
@@ -97,6 +117,7 @@ void idempotency_begin(struct idempotency *self)
                        "Idempotency-Key must be one string of 1 to 255 printable characters, in quotes.");
         return;
     }
+    key_scope(answer->key, request);
     hash_fingerprint(answer->fingerprint, request->body);
     memcpy(answer->id, self->insert->todo.id, sizeof(answer->id));
     answer->life = self->insert->todo.life;

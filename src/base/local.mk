@@ -1,7 +1,7 @@
 # Pure, no I/O. Only json.c sees jansson, only hash.c xxhash.
 noinst_LIBRARIES += libbase.a
-libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
-BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS)
+libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS)
+BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
 libbase_a_SOURCES = \
 	src/base/arena.c src/base/arena.h \
 	src/base/breaker.c src/base/breaker.h \

@@ -86,6 +86,18 @@ def test_request_that_was_refused_before_it_began_leaves_the_key_free(stack):
     assert post(stack, {"name": "x"}, Idempotency_Key=key).status == 201
 
 
+@pytest.mark.parametrize("length", [0, 215])
+def test_each_authorization_has_keys_of_its_own(stack, length):
+    key = new_key()[1:-1] + "k" * length
+    clients = (None, "Bearer one", "Bearer two")
+    own = [post(stack, {"name": "x"}, Idempotency_Key=f'"{key}"', Authorization=client) for client in clients]
+    assert len({answer.headers["Location"] for answer in own}) == 3
+    for first, client in zip(own, clients, strict=True):
+        same(first, post(stack, {"name": "x"}, Idempotency_Key=f'"{key}"', Authorization=client))
+        other = post(stack, {"name": "y"}, Idempotency_Key=f'"{key}"', Authorization=client)
+        assert other.problem(422)["type"] == "/problems/key-reused"
+
+
 @pytest.mark.parametrize("spelling", ["{0}", '"{0}"'])
 def test_key_is_the_same_with_and_without_quotes(stack, spelling):
     text = str(uuid.uuid4())

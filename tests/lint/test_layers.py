@@ -31,7 +31,7 @@ WALLS = {
     r"bson/.*": [r"src/store/mongo(_\w+)?\.c", r"src/load/bson_reader\.c"],
     r"sqlite3\.h": [r"src/store/sqlite\.c"],
     r"jansson\.h": [r"src/base/json\.c"],
-    r"xxhash\.h": [r"src/base/hash\.c"],
+    r"openssl/evp\.h|xxhash\.h": [r"src/base/hash\.c"],
     r"zlib\.h": [r"src/load/source\.c"],
     r"uv\.h": [r"src/server/\w+\.c", r"src/store/pool\.c"],
     r"uthash\.h|utlist\.h": [r"src/\w+/\w+\.c"],

@@ -225,6 +225,45 @@ static void a_kept_answer_that_is_not_ours_makes_no_header(void **state)
     }
 }
 
+/* The key is the same, as clients count them: 1, 2, 3. */
+static void a_key_is_one_per_authorization(void **state)
+{
+    static const struct {
+        const char *authorization;
+        int id; /* the same number: the same todo */
+    } rows[] = {{NULL, 0}, {"Bearer x", 1}, {"Bearer y", 2}, {"Bearer x", 1}, {NULL, 0}, {"", 0}, {"bearer x", 3}};
+    struct slice locations[COUNT_OF(rows)] = {0};
+    struct exchange exchanges[COUNT_OF(rows)];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        post(&exchanges[i], "\"1\"", "{\"name\":\"x\"}");
+        exchanges[i].request.authorization = slice_of(rows[i].authorization);
+        exchange_run(&exchanges[i]);
+        struct slice location = exchange_header(&exchanges[i], "Location");
+        bool is_first = !locations[rows[i].id].data;
+        assert_status("", &exchanges[i], 201);
+        assert_text("replayed", exchange_header(&exchanges[i], "Idempotency-Replayed"),
+                    is_first ? (struct slice){0} : SLICE("true"));
+        if (is_first)
+            locations[rows[i].id] = location;
+        assert_text("the todo", location, locations[rows[i].id]);
+    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        exchange_fini(&exchanges[i]);
+    assert_int_equal(fake_store_calls(bed->store, FAKE_INSERT), 4);
+}
+
+/* As the store has it: a hash of both. A client that knows it gets nowhere with it. */
+static void a_key_never_looks_like_another_clients(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    post(&exchange, "\\0123456789abcdef0123456789abcdef", "{\"name\":\"x\"}");
+    exchange_run(&exchange);
+    assert_problem("scoped", &exchange, 400, "bad-request");
+    exchange_fini(&exchange);
+}
+
 static void a_key_is_a_short_printable_string(void **state)
 {
     static char longest[STORE_KEY_MAX + 3], too_long[STORE_KEY_MAX + 4];
@@ -260,7 +299,8 @@ int main(void)
         TEST(a_request_that_meets_itself_is_a_409),           TEST(each_outcome_is_kept_or_forgotten),
         TEST(a_request_whose_worker_is_gone_is_taken_up),     TEST(what_was_made_is_not_made_again),
         TEST(what_was_not_made_is_made_by_the_retry),         TEST(a_kept_answer_expires),
-        TEST(a_kept_answer_that_is_not_ours_makes_no_header), TEST(a_key_is_a_short_printable_string),
+        TEST(a_kept_answer_that_is_not_ours_makes_no_header), TEST(a_key_is_one_per_authorization),
+        TEST(a_key_never_looks_like_another_clients),         TEST(a_key_is_a_short_printable_string),
     };
     return cmocka_run_group_tests_name("api_keys", tests, NULL, NULL);
 }
