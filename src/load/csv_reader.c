@@ -14,6 +14,10 @@
  * closed would swallow the rest of the file: its record gets too long, or reaches the end of the input. Then only its
  * first line is rejected, and reading continues with the second.
  *
+ * Each line of such a file may open a quote. So the reader keeps how far it looked in vain. A later record that is
+ * inside quotes at a newline before that place goes the same way from there on, and continues at that place. No byte is
+ * thus looked at more than a few times.
+ *
  * Does not: other separators, comments, types (row.h makes booleans and times of text).
  */
 #include "load/csv_reader.h"
@@ -40,7 +44,9 @@ struct csv_reader {
     size_t column_count;
     struct csv_field fields[CSV_COLUMN_MAX]; /* of the present record */
     size_t field_count;
-    struct buf unquoted; /* a field with its doubled quotes made single, until it is copied */
+    size_t vain_bytes; /* behind the window's begin; an earlier record was inside quotes at each newline before it */
+    enum csv_state vain_state; /* and there in this state */
+    struct buf unquoted;       /* a field with its doubled quotes made single, until it is copied */
 };
 
 static enum csv_state csv_step(enum csv_state state, char c)
@@ -53,37 +59,54 @@ static enum csv_state csv_step(enum csv_state state, char c)
 }
 
 /* Moves scanned and state to the newline that ends the record, or to the end of text. */
-static bool csv_scan(struct slice text, size_t *scanned, enum csv_state *state)
+static bool csv_scan(const struct csv_reader *csv, struct slice text, size_t *scanned, enum csv_state *state)
 {
-    for (; *scanned < text.len; (*scanned)++) {
-        if (text.data[*scanned] == '\n' && *state != CSV_QUOTED)
+    while (*scanned < text.len) {
+        char c = text.data[*scanned];
+        if (c == '\n' && *state != CSV_QUOTED)
             return true;
-        *state = csv_step(*state, text.data[*scanned]);
+        if (c == '\n' && *scanned < csv->vain_bytes) {
+            *scanned = csv->vain_bytes;
+            *state = csv->vain_state;
+            continue;
+        }
+        *state = csv_step(*state, c);
+        (*scanned)++;
     }
     return false;
 }
 
 /* Shows the next record with its line end; closed: it has one, or it is complete at the input's end. */
-static enum status csv_peek_record(struct source *source, struct slice *record, bool *closed, struct error *error)
+static enum status csv_peek_record(struct csv_reader *csv, struct source *source, struct slice *record, bool *closed,
+                                   struct error *error)
 {
     enum csv_state state = CSV_START;
     size_t scanned = 0;
-    while (scanned <= SOURCE_RECORD_MAX_BYTES) {
+    bool ended = false;
+    *closed = false;
+    while (!ended && scanned <= SOURCE_RECORD_MAX_BYTES) {
         enum status status = source_peek(source, scanned + 1, record, error);
         if (status != STATUS_OK)
             return status;
         if (record->len == scanned) {
             *closed = state != CSV_QUOTED;
-            return STATUS_OK;
+            break;
         }
-        if (csv_scan(*record, &scanned, &state)) {
-            record->len = scanned + 1;
-            *closed = record->len <= SOURCE_RECORD_MAX_BYTES;
-            return STATUS_OK;
-        }
+        ended = csv_scan(csv, *record, &scanned, &state);
     }
-    *closed = false;
+    csv->vain_bytes = scanned;
+    csv->vain_state = state;
+    if (ended) {
+        record->len = scanned + 1;
+        *closed = record->len <= SOURCE_RECORD_MAX_BYTES;
+    }
     return STATUS_OK;
+}
+
+static void csv_skip(struct csv_reader *csv, struct source *source, size_t len)
+{
+    source_skip(source, len);
+    csv->vain_bytes -= len < csv->vain_bytes ? len : csv->vain_bytes;
 }
 
 static struct slice csv_strip_line_end(struct slice record)
@@ -165,10 +188,11 @@ static enum status csv_reject_line(struct csv_reader *csv, struct row *row, stru
         return status;
     if (row->raw.len > SOURCE_RECORD_MAX_BYTES) {
         row->raw = (struct slice){0};
+        csv->vain_bytes = 0;
         status = source_skip_line(csv->reader.source, error);
         return status == STATUS_OK ? reader_too_long(error) : status;
     }
-    source_skip(csv->reader.source, row->raw.len);
+    csv_skip(csv, csv->reader.source, row->raw.len);
     return error_set(error, STATUS_INVALID, "a quote opens in this line and doesn't close within %d bytes",
                      SOURCE_RECORD_MAX_BYTES);
 }
@@ -196,14 +220,14 @@ static enum status csv_next(struct reader *reader, struct arena *arena, struct r
     for (;;) {
         struct slice record;
         bool closed;
-        enum status status = csv_peek_record(reader->source, &record, &closed, error);
+        enum status status = csv_peek_record(csv, reader->source, &record, &closed, error);
         if (status != STATUS_OK)
             return status;
         if (record.len == 0)
             return STATUS_NOT_FOUND;
         struct slice fields = csv_strip_line_end(record);
         if (closed)
-            source_skip(reader->source, record.len);
+            csv_skip(csv, reader->source, record.len);
         if (closed && fields.len == 0)
             continue; /* an empty line */
         reader->row_number++;
@@ -247,7 +271,7 @@ static enum status csv_read_header(struct csv_reader *csv, struct source *source
 {
     struct slice record;
     bool closed;
-    enum status status = csv_peek_record(source, &record, &closed, error);
+    enum status status = csv_peek_record(csv, source, &record, &closed, error);
     if (status != STATUS_OK)
         return status;
     bool is_record = closed && csv_split(csv, csv_strip_line_end(record), error) == STATUS_OK;
@@ -256,10 +280,10 @@ static enum status csv_read_header(struct csv_reader *csv, struct source *source
         return status;
     if (!csv_has_column(csv, "name") && !csv_has_column(csv, "title"))
         return error_set(error, STATUS_INVALID,
-                         "the format is not recognised: JSON lines, CSV with a header that names name or title, BSON, "
-                         "or a mongodump archive is needed, plain or gzip");
+                         "the format is not recognised: JSON lines, a JSON array, CSV with a header that names name or "
+                         "title, BSON, or a mongodump archive is needed, plain or gzip");
     csv->reader.head = arena_copy(&csv->header, record);
-    source_skip(source, record.len);
+    csv_skip(csv, source, record.len);
     return STATUS_OK;
 }
 

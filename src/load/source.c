@@ -44,7 +44,7 @@ struct source {
     bool gzip;
     bool between_members; /* gzip: the input may end here */
     z_stream stream;
-    unsigned char *packed; /* gzip: READ_BYTES, input for stream */
+    unsigned char *packed; /* gzip: READ_BYTES or more, input for stream */
     int64_t position_bytes;
     int64_t size_bytes;
     atomic_bool cancelled;
@@ -144,15 +144,14 @@ static enum status source_more(struct source *source, struct error *error)
     return source->gzip ? source_more_gzip(source, error) : source_more_plain(source, error);
 }
 
-/* The bytes read so far become the packed input of a gzip stream. */
+/* The window, which is READ_BYTES long or longer, becomes the packed input of a gzip stream. */
 static void source_begin_gzip(struct source *source)
 {
-    source->packed = mem_alloc(READ_BYTES);
-    size_t len = source->end - source->begin;
-    memcpy(source->packed, source->window + source->begin, len);
-    source->begin = source->end = 0;
-    source->stream.next_in = source->packed;
-    source->stream.avail_in = (uInt)len;
+    source->packed = (unsigned char *)source->window;
+    source->stream.next_in = source->packed + source->begin;
+    source->stream.avail_in = (uInt)(source->end - source->begin);
+    source->window = NULL;
+    source->begin = source->end = source->capacity = 0;
     bug_unless(inflateInit2(&source->stream, GZIP_WINDOW_BITS) == Z_OK, "zlib refuses its own constants");
     source->gzip = true;
     source->ended = false;
@@ -269,6 +268,13 @@ int64_t source_position_bytes(const struct source *source)
 int64_t source_size_bytes(const struct source *source)
 {
     return source->size_bytes;
+}
+
+bool source_is_file(const struct source *source, const char *path)
+{
+    struct stat ours, other;
+    return stat(path, &other) == 0 && fstat(source->fd, &ours) == 0 && ours.st_dev == other.st_dev &&
+           ours.st_ino == other.st_ino;
 }
 
 void source_cancel(struct source *source)

@@ -50,6 +50,9 @@ enum status source_skip_line(struct source *source, struct error *error) STATUS_
 int64_t source_position_bytes(const struct source *source);
 int64_t source_size_bytes(const struct source *source);
 
+/* Whether it reads the file at path, under whatever name. */
+bool source_is_file(const struct source *source, const char *path);
+
 /* Makes a read from a pipe give up within a fraction of a second. */
 void source_cancel(struct source *source);
 
