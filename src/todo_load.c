@@ -11,7 +11,7 @@
  * themselves, as those of any killed writer.
  *
  * The result goes to stdout, everything else to stderr. Exit status: 0 all rows are in; 1 some are; 2 none are, or the
- * load could not begin. An empty input counts as all rows.
+ * load could not begin. An input without rows is an error: a pipe whose other end failed looks like that.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "load/faker.h"
-#include "load/format.h"
+#include "load/input.h"
 #include "load/load.h"
 #include "options.h"
 #include "program.h"
@@ -46,6 +46,7 @@ struct command_line {
     bool upsert;
     bool dry_run;
     const char *reject_path;
+    const char *collection; /* of a dump; NULL: none is named */
     const char *input_path; /* NULL: rows are made up */
 };
 
@@ -67,8 +68,8 @@ struct run {
 
 static bool seed_check(struct command_line *line, const struct options_table *table)
 {
-    if (line->options.word_count > 1 || line->count == NOT_GIVEN || line->reject_path)
-        return options_refuse(table, "seed takes no file and no --reject, and needs -n");
+    if (line->options.word_count > 1 || line->count == NOT_GIVEN || line->reject_path || line->collection)
+        return options_refuse(table, "seed takes no file, no --reject and no --collection, and needs -n");
     if (line->start == NOT_GIVEN)
         line->start = 1;
     if (line->seed == NOT_GIVEN)
@@ -111,16 +112,15 @@ static enum status run_open_reader(struct run *run, struct error *error)
         run->reader = faker_reader_new((uint64_t)line->seed, line->start, line->count);
         return STATUS_OK;
     }
-    struct source *source;
-    enum status status = source_open(&source, line->input_path, error);
-    return status == STATUS_OK ? format_open(&run->reader, source, clock_wall_ms(), error) : status;
+    struct format_options options = {.now_ms = clock_wall_ms(), .collection = line->collection};
+    return input_open(&run->reader, line->input_path, &options, error);
 }
 
 static enum status run_open_rejects(struct run *run, struct error *error)
 {
     struct rejects_options options = {
         .path = run->line->reject_path,
-        .input_path = run->line->input_path,
+        .source = run->reader->source,
         .head = run->reader->head,
         .record_end = run->reader->ops->record_end,
         .progress = run->progress,
@@ -223,8 +223,11 @@ static int report(const struct run *run)
         fprintf(stderr, "%s: it ended early: all rows up to row %s are written or rejected, and no later ones\n",
                 PROGRAM, progress_number(number, result->finished_row));
     if (early && result->in_count > 0 && !run->line->dry_run)
-        fprintf(stderr, "%s: the same command with --upsert completes it\n", PROGRAM);
-    if (result->in_count == 0 && (early || result->reject_count > 0))
+        program_complain(PROGRAM, result->input_broken ? "import it again with --upsert once the input is whole"
+                                                       : "the same command with --upsert completes it");
+    if (!early && result->in_count + result->reject_count == 0)
+        program_complain(PROGRAM, "the input holds no rows");
+    if (result->in_count == 0)
         return EXIT_NOTHING;
     return early || result->reject_count > 0 ? EXIT_SOME : EXIT_ALL;
 }
@@ -273,6 +276,8 @@ int main(int argc, char **argv)
         {"seed", 0, "S", "seed: another S makes other rows (1)", .number = &line.seed, 0, FAKER_NUMBER_MAX},
         {"upsert", 0, NULL, "replace rows whose id is taken, instead of rejecting the new ones", .flag = &line.upsert},
         {"dry-run", 0, NULL, "read and check only", .flag = &line.dry_run},
+        {"collection", 0, "NAME", "import: which one of a dump, as COLLECTION or DATABASE.COLLECTION (todos)",
+         .text = &line.collection},
         {"reject", 0, "FILE", "import: keep rejected rows in FILE, as they were read", .text = &line.reject_path},
     };
     const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};

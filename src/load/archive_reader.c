@@ -9,11 +9,12 @@
  *   TERMINATOR = ff ff ff ff
  *
  * mongodump dumps several collections at once, so their blocks alternate; blocks of other collections than ours are
- * skipped. The prelude names all collections, so the choice is made before the first row: the one called todos if there
- * is exactly one, else the only collection. MongoDB's own (admin, config, system.*) don't count.
+ * skipped. The prelude names all collections, so the choice (choice.c) is made before the first row.
  *
  * The end header's CRC-64 (ECMA, as in XZ) over the collection's documents is checked. A mismatch, or an archive that
  * ends before our end header, is an error after the last row, because the rows before it have already been handed out.
+ *
+ * An archive may be hostile. So memory is that of one document, whatever the prelude and the headers hold.
  *
  * Does not: load more than one collection per run, indexes, or the oplog.
  *
@@ -25,21 +26,21 @@
 
 #include "base/buf.h"
 #include "base/container.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "load/bson_reader.h"
+#include "load/choice.h"
 
-enum { TERMINATOR_LEN = 4, MAGIC_LEN = 4, NAMES_SHOWN_BYTES = 160 };
+enum { TERMINATOR_LEN = 4, MAGIC_LEN = 4, NAME_SHOWN_BYTES = 80 };
 
 #define CRC64_POLYNOMIAL UINT64_C(0xC96C5795D7870F42) /* ECMA-182, bits reversed */
 
 struct archive_reader {
     struct reader reader;
-    struct buf namespace; /* "db.collection" that is read */
-    struct buf seen;      /* the collections' names, for the error */
-    size_t todos_count;   /* collections called todos */
-    size_t seen_count;
-    bool in_block; /* between a header of ours and its terminator */
-    bool ended;    /* our end header came */
+    struct choice choice;
+    char name[NAME_SHOWN_BYTES + 1]; /* of the collection that is read, fit for a terminal */
+    bool in_block;                   /* between a header of ours and its terminator */
+    bool ended;                      /* our end header came */
     uint64_t crc;
     uint64_t crc_table[256];
 };
@@ -84,46 +85,10 @@ static enum status archive_peek_document(struct source *source, struct slice *do
     return status == STATUS_NOT_FOUND ? error_set(error, STATUS_UNAVAILABLE, "the archive is cut off") : status;
 }
 
-static void archive_namespace(struct slice document, struct buf *namespace)
-{
-    buf_reset(namespace);
-    buf_append_slice(namespace, document_text(document, "db"));
-    buf_append_char(namespace, '.');
-    buf_append_slice(namespace, document_text(document, "collection"));
-}
-
-static bool archive_is_internal(struct slice db, struct slice collection)
-{
-    return slice_equal(db, SLICE("admin")) || slice_equal(db, SLICE("config")) || collection.len == 0 ||
-           (collection.len > 7 && memcmp(collection.data, "system.", 7) == 0);
-}
-
-/* Notes one collection of the prelude. */
-static void archive_consider(struct archive_reader *archive, struct slice document)
-{
-    struct slice collection = document_text(document, "collection");
-    if (archive_is_internal(document_text(document, "db"), collection))
-        return;
-    bool is_todos = slice_equal(collection, SLICE("todos"));
-    archive->seen_count++;
-    archive->todos_count += is_todos;
-    if (is_todos || archive->seen_count == 1)
-        archive_namespace(document, &archive->namespace);
-    buf_append_text(&archive->seen, archive->seen_count > 1 ? ", " : "");
-    buf_append_slice(&archive->seen, document_text(document, "db"));
-    buf_append_char(&archive->seen, '.');
-    buf_append_slice(&archive->seen, collection);
-}
-
 static enum status archive_choose(struct archive_reader *archive, struct error *error)
 {
-    if (archive->todos_count == 1 || archive->seen_count == 1)
-        return STATUS_OK;
-    if (archive->seen_count == 0)
-        return error_set(error, STATUS_INVALID, "the archive holds no collection");
-    return error_set(error, STATUS_INVALID, "the archive holds %zu collections, %s called todos: %.*s",
-                     archive->seen_count, archive->todos_count > 1 ? "more than one" : "none", NAMES_SHOWN_BYTES,
-                     archive->seen.data);
+    log_value(archive->name, sizeof(archive->name), buf_slice(&archive->choice.chosen));
+    return choice_end(&archive->choice, "the archive", error);
 }
 
 static enum status archive_read_prelude(struct archive_reader *archive, struct source *source, struct error *error)
@@ -140,7 +105,7 @@ static enum status archive_read_prelude(struct archive_reader *archive, struct s
         size_t len;
         status = archive_peek_document(source, &document, &len, error);
         if (status == STATUS_OK && document.data && !is_first)
-            archive_consider(archive, document);
+            choice_offer(&archive->choice, document_text(document, "db"), document_text(document, "collection"));
         if (status == STATUS_OK)
             status = document_skip(source, len, NULL, NULL, error);
         if (status != STATUS_OK)
@@ -171,7 +136,7 @@ static enum status archive_end_collection(struct archive_reader *archive, struct
     archive->ended = true;
     if ((uint64_t)document_integer(header, "CRC") != archive->crc)
         return error_set(error, STATUS_UNAVAILABLE, "the archive is damaged: the check sum of %s is wrong",
-                         archive->namespace.data);
+                         archive->name);
     return STATUS_OK;
 }
 
@@ -183,15 +148,12 @@ static enum status archive_enter_block(struct archive_reader *archive, struct er
     size_t len;
     enum status status = document_peek(source, &header, &len, error);
     if (status == STATUS_NOT_FOUND && !archive->ended)
-        return error_set(error, STATUS_UNAVAILABLE, "the archive is cut off before the end of %s",
-                         archive->namespace.data);
+        return error_set(error, STATUS_UNAVAILABLE, "the archive is cut off before the end of %s", archive->name);
     if (status != STATUS_OK)
         return status;
-    struct buf namespace;
-    buf_init(&namespace);
-    archive_namespace(header, &namespace);
-    bool is_ours = slice_equal(buf_slice(&namespace), buf_slice(&archive->namespace));
-    buf_fini(&namespace);
+    if (!header.data)
+        return error_set(error, STATUS_UNAVAILABLE, "the archive is damaged: a block's header has %zu bytes", len);
+    bool is_ours = choice_is(&archive->choice, document_text(header, "db"), document_text(header, "collection"));
     bool is_end = document_flag(header, "EOF");
     if (is_ours && is_end)
         status = archive_end_collection(archive, header, error);
@@ -237,8 +199,7 @@ static enum status archive_next(struct reader *reader, struct arena *arena, stru
 static void archive_free(struct reader *reader)
 {
     struct archive_reader *archive = container_of(reader, struct archive_reader, reader);
-    buf_fini(&archive->namespace);
-    buf_fini(&archive->seen);
+    choice_fini(&archive->choice);
     free(archive);
 }
 
@@ -249,12 +210,12 @@ bool archive_recognise(struct slice window)
     return window.len >= MAGIC_LEN && memcmp(window.data, "\x6d\xe2\x99\x81", MAGIC_LEN) == 0;
 }
 
-enum status archive_reader_new(struct reader **reader, struct source *source, struct error *error)
+enum status archive_reader_new(struct reader **reader, struct source *source, const char *collection,
+                               struct error *error)
 {
     struct archive_reader *archive = mem_zalloc(sizeof(*archive));
     archive->reader.ops = &ARCHIVE_OPS;
-    buf_init(&archive->namespace);
-    buf_init(&archive->seen);
+    choice_init(&archive->choice, collection);
     crc64_fill_table(archive->crc_table);
     enum status status = archive_read_prelude(archive, source, error);
     if (status != STATUS_OK) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows from one collection of a mongodump archive (mongodump --archive): the one called todos, else the only one.
+ * Rows from one collection of a mongodump archive (mongodump --archive).
  */
 #ifndef LOAD_ARCHIVE_READER_H
 #define LOAD_ARCHIVE_READER_H
@@ -13,9 +13,10 @@
 bool archive_recognise(struct slice window);
 
 /*
- * Reads the archive's prelude from source and picks the collection.
+ * Reads the archive's prelude from source and picks the collection, as choice.h has it.
  * errors  STATUS_INVALID: there is none to pick, or more than one, and the text lists them; STATUS_UNAVAILABLE
  */
-enum status archive_reader_new(struct reader **reader, struct source *source, struct error *error) STATUS_MUST_CHECK;
+enum status archive_reader_new(struct reader **reader, struct source *source, const char *collection,
+                               struct error *error) STATUS_MUST_CHECK;
 
 #endif

@@ -5,19 +5,20 @@
  *   6d e2 99 81                                a mongodump archive
  *   a length of 5 bytes to 48 MB, an element   BSON, as mongodump writes a collection
  *   {                                          JSON lines
- *   [                                          a JSON array, refused with the command that turns it into lines
+ *   [                                          a JSON array of objects
  *   anything else                              CSV, if its first record names a field of a todo
  *
  * Text can't be mistaken for BSON: four bytes of text, read as a length, are far above 48 MB. source.c has removed gzip
  * from any of them before. A UTF-8 byte order mark and white space in front of text are skipped. File names are not
  * used, because a pipe has none.
  *
- * Does not: accept other encodings than UTF-8, other separators than the comma, or JSON over many lines.
+ * Does not: accept other encodings than UTF-8, other separators than the comma, or single objects over many lines.
  */
 #include "load/format.h"
 
 #include "base/mem.h"
 #include "load/archive_reader.h"
+#include "load/array_reader.h"
 #include "load/bson_reader.h"
 #include "load/csv_reader.h"
 #include "load/jsonl_reader.h"
@@ -63,19 +64,22 @@ static enum status format_new_text(struct reader **reader, struct source *source
     if (status != STATUS_OK)
         return status;
     if (first == '[')
-        return error_set(error, STATUS_INVALID,
-                         "this is a JSON array; one object per line is needed: convert it with jq -c '.[]' FILE");
+        return array_reader_new(reader, source, error);
     return first == '{' || first == '\0' ? jsonl_reader_new(reader) : csv_reader_new(reader, source, error);
 }
 
-static enum status format_new(struct reader **reader, struct source *source, struct error *error)
+static enum status format_new(struct reader **reader, struct source *source, const char *collection,
+                              struct error *error)
 {
     struct slice window;
     enum status status = source_peek(source, RECOGNISED_BYTES, &window, error);
     if (status != STATUS_OK)
         return status;
     if (archive_recognise(window))
-        return archive_reader_new(reader, source, error);
+        return archive_reader_new(reader, source, collection, error);
+    if (collection)
+        return error_set(error, STATUS_INVALID,
+                         "--collection is for archives and folders of mongodump; this is neither");
     if (document_recognise(window))
         return document_reader_new(reader);
     if (format_is_utf16(window))
@@ -83,16 +87,17 @@ static enum status format_new(struct reader **reader, struct source *source, str
     return format_new_text(reader, source, window, error);
 }
 
-enum status format_open(struct reader **result, struct source *source, int64_t now_ms, struct error *error)
+enum status format_open(struct reader **result, struct source *source, const struct format_options *options,
+                        struct error *error)
 {
     struct reader *reader = NULL;
-    enum status status = format_new(&reader, source, error);
+    enum status status = format_new(&reader, source, options->collection, error);
     if (status != STATUS_OK) {
         source_close(source);
         return status;
     }
     reader->source = source;
-    row_maker_init(&reader->maker, now_ms);
+    row_maker_init(&reader->maker, options->now_ms);
     *result = reader;
     return STATUS_OK;
 }

@@ -11,7 +11,7 @@
  * base/json.h parses lines as strictly as requests, so a client could send every line that can be imported. Lines are
  * numbered from 1, blank ones included, as an editor numbers them. A bad line costs that line alone.
  *
- * Does not: objects that span lines, arrays, concatenated objects without a newline, comments.
+ * Does not: objects that span lines, arrays (array_reader.c), concatenated objects without a newline, comments.
  */
 #include "load/jsonl_reader.h"
 
@@ -102,9 +102,7 @@ static enum status jsonl_next(struct reader *reader, struct arena *arena, struct
     if (status != STATUS_OK)
         return status;
     row->raw = line;
-    row_begin(&reader->maker, arena);
-    status = json_object_read(slice_trim_end(line, blanks), jsonl_on_member, &reader->maker, error);
-    return status == STATUS_OK ? row_finish(&reader->maker, &row->todo, error) : status;
+    return jsonl_read_object(reader, slice_trim_end(line, blanks), arena, row, error);
 }
 
 static void jsonl_free(struct reader *reader)
@@ -119,4 +117,12 @@ enum status jsonl_reader_new(struct reader **reader)
     *reader = mem_zalloc(sizeof(**reader));
     (*reader)->ops = &JSONL_OPS;
     return STATUS_OK;
+}
+
+enum status jsonl_read_object(struct reader *reader, struct slice object, struct arena *arena, struct row *row,
+                              struct error *error)
+{
+    row_begin(&reader->maker, arena);
+    enum status status = json_object_read(object, jsonl_on_member, &reader->maker, error);
+    return status == STATUS_OK ? row_finish(&reader->maker, &row->todo, error) : status;
 }

@@ -9,4 +9,8 @@
 
 enum status jsonl_reader_new(struct reader **reader) STATUS_MUST_CHECK;
 
+/* Makes a row of object's text. STATUS_INVALID: it is no JSON object, or no todo. */
+enum status jsonl_read_object(struct reader *reader, struct slice object, struct arena *arena, struct row *row,
+                              struct error *error) STATUS_MUST_CHECK;
+
 #endif

@@ -124,8 +124,7 @@ static void load_show_notes(struct load *load)
 {
     const struct row_maker *maker = &load->options.reader->maker;
     for (; load->notes_shown < maker->note_count; load->notes_shown++)
-        progress_say(load->options.progress, "member \"%s\" is no field of a todo: it is ignored",
-                     maker->notes[load->notes_shown]);
+        progress_say(load->options.progress, "%s", maker->notes[load->notes_shown]);
 }
 
 static void load_take_rejects(struct load *load, const struct batch *batch)
@@ -154,6 +153,7 @@ static void slot_on_read(struct pool_job *job, enum status status, const struct 
     }
     load_take_rejects(load, batch);
     if (load->input_ended && batch->end != STATUS_NOT_FOUND && load->result.status == STATUS_OK) {
+        load->result.input_broken = true;
         load->result.status = batch->end; /* rows that were read before are still written */
         load->result.error = batch->error;
     }

@@ -41,6 +41,7 @@ enum { LOAD_WRITES_MAX = 4 };
 struct load_result {
     enum status status; /* OK: the input was read to its end and all batches were written */
     struct error error; /* else: why it ended early */
+    bool input_broken;  /* the error is the input's, which the same command would meet again */
     bool interrupted;   /* by load_stop() */
     uint64_t in_count;  /* rows in the store (dry run: rows that would be) */
     uint64_t reject_count;

@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 
@@ -31,17 +30,10 @@ struct rejects {
     uint64_t count;
 };
 
-static bool rejects_is_input(const char *path, const char *input_path)
-{
-    struct stat file, input;
-    return input_path && stat(path, &file) == 0 && stat(input_path, &input) == 0 && file.st_dev == input.st_dev &&
-           file.st_ino == input.st_ino;
-}
-
 static enum status rejects_open_file(struct rejects *rejects, struct error *error)
 {
     const char *path = rejects->options.path;
-    if (rejects_is_input(path, rejects->options.input_path))
+    if (rejects->options.source && source_is_file(rejects->options.source, path))
         return error_set(error, STATUS_INVALID, "--reject %s is the file that is imported: choose another", path);
     rejects->file = fopen(path, "we");
     if (!rejects->file)

@@ -11,17 +11,18 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "load/progress.h"
+#include "load/source.h"
 
 struct rejects;
 
 /*
  * path NULL: no file. An existing file is emptied. head and record_end are the reader's; head is written before the
- * first record. path must not be input_path.
+ * first record. path must not be the file of source.
  * errors  STATUS_INVALID: path is the input; STATUS_UNAVAILABLE: it can't be written
  */
 struct rejects_options {
     const char *path;
-    const char *input_path;
+    const struct source *source; /* borrowed for the call; NULL: rows are made up */
     struct slice head;
     const char *record_end;
     struct progress *progress;

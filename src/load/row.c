@@ -2,11 +2,13 @@
 /*
  * Which member of a record fills which field of a todo. A field takes the member of its own name, or else a synonym:
  *
- *   id           else _id, else a new UUIDv7 as POST makes one. A string, a whole number, or an ObjectId as hex.
+ *   id           else _id, else a new UUIDv7 as POST makes one. A string, a whole number, or an ObjectId as hex; in CSV
+ *                also ObjectId(...), as mongoexport writes it.
  *   name         else title. It must be there.
  *   description  empty if there is none.
  *   done         else completed; false if there is none. A boolean; in CSV true, false, 1, 0, yes or no.
- *   created_at   RFC 3339 text or a date; the time of the load if there is none.
+ *   created_at   a date, RFC 3339 text, also without its zone (UTC) or its time of day, or a number: Unix time in
+ *                seconds, from 1e11 on in milliseconds. The time of the load if there is none.
  *   updated_at   likewise; created_at if there is none.
  *   v, life      ignored without a note: an imported todo begins its life here, with v 1. batch.c names the life.
  *
@@ -17,13 +19,15 @@
  * beside a good id. Values are therefore kept as they come, and converted in row_finish(). That ends with todo_check(),
  * so each todo that comes out keeps the rules.
  *
- * Members that belong to no field are noted, each name once, at most ROW_NOTE_MAX names.
+ * Members that belong to no field are noted, and times that had to be interpreted: each note once, at most
+ * ROW_NOTE_MAX of them.
  *
  * It does not repair texts (trim, fold). A row is right or it is rejected.
  */
 #include "load/row.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -34,6 +38,10 @@
 #include "base/random.h"
 
 enum { ROW_EXACT_DOUBLE_BITS = 53 }; /* integers up to 2^53 are exact in a double */
+
+enum { ROW_DATE_LEN = 10, ROW_TIME_TEXT_MAX = 40 }; /* "2024-01-31"; longer than any time */
+
+#define ROW_SECONDS_LIMIT INT64_C(100000000000) /* seconds: the year 5138; milliseconds: 1973 */
 
 enum { ROW_RANK_SYNONYM = 1, ROW_RANK_OWN_NAME = 2 };
 
@@ -77,12 +85,15 @@ static enum todo_field row_field_find(struct slice name, int *rank)
     return TODO_FIELD_COUNT;
 }
 
-static void row_note(struct row_maker *maker, struct slice name)
+__attribute__((format(printf, 2, 3))) static void row_note(struct row_maker *maker, const char *format, ...)
 {
     if (maker->note_count == ROW_NOTE_MAX)
         return;
     char *note = maker->notes[maker->note_count];
-    log_value(note, ROW_NOTE_BYTES + 1, name);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(note, ROW_NOTE_BYTES + 1, format, args);
+    va_end(args);
     for (size_t i = 0; i < maker->note_count; i++)
         if (strcmp(maker->notes[i], note) == 0)
             return;
@@ -105,6 +116,15 @@ static bool row_real_to_integer(double real, int64_t *integer)
     return (double)*integer == real;
 }
 
+/* What is in the parentheses of mongoexport's ObjectId(...), else text itself. */
+static struct slice row_object_id(struct slice text)
+{
+    static const struct slice before = SLICE("ObjectId(");
+    if (text.len <= before.len || memcmp(text.data, before.data, before.len) != 0 || text.data[text.len - 1] != ')')
+        return text;
+    return (struct slice){.data = text.data + before.len, .len = text.len - before.len - 1};
+}
+
 static enum status row_finish_id(struct row_maker *maker, struct todo *todo, struct error *error)
 {
     const struct row_value *value = &maker->values[TODO_ID];
@@ -124,8 +144,10 @@ static enum status row_finish_id(struct row_maker *maker, struct todo *todo, str
         snprintf(text, sizeof(text), "%" PRId64, integer);
         id = slice_of(text);
         break;
-    case ROW_TEXT:
     case ROW_CELL:
+        id = row_object_id(id);
+        break;
+    case ROW_TEXT:
     case ROW_OBJECT_ID:
         break;
     default:
@@ -178,17 +200,59 @@ static enum status row_finish_flag(const struct row_value *value, enum todo_fiel
     return error_set(error, STATUS_INVALID, "%s is none of true, false, 1, 0, yes, no", todo_field_name(field));
 }
 
-static enum status row_finish_time(const struct row_value *value, enum todo_field field, int64_t *at_ms,
-                                   struct error *error)
+static bool row_number(const struct row_value *value, double *number)
 {
+    int64_t integer = value->integer;
+    bool is_digits = value->type == ROW_CELL && slice_to_int64(value->text, &integer);
+    *number = value->type == ROW_REAL ? value->real : (double)integer;
+    return is_digits || value->type == ROW_INTEGER || value->type == ROW_REAL;
+}
+
+/* Only its size tells seconds from milliseconds. */
+static bool row_time_of_number(double number, int64_t *at_ms)
+{
+    double scaled = number < (double)ROW_SECONDS_LIMIT ? number * 1000 : number;
+    if (!(scaled >= 0 && scaled <= (double)TODO_TIME_MAX_MS))
+        return false;
+    *at_ms = (int64_t)scaled;
+    return true;
+}
+
+/* RFC 3339 text that lacks its zone, or is a date alone. */
+static bool row_time_complete(struct slice text, int64_t *at_ms)
+{
+    char whole[ROW_TIME_TEXT_MAX + 16];
+    if (text.len > ROW_TIME_TEXT_MAX)
+        return false;
+    const char *rest = text.len == ROW_DATE_LEN ? "T00:00:00Z" : "Z";
+    memcpy(whole, text.data, text.len);
+    strcpy(whole + text.len, rest);
+    return date_rfc3339_parse((struct slice){.data = whole, .len = text.len + strlen(rest)}, at_ms);
+}
+
+static enum status row_finish_time(struct row_maker *maker, enum todo_field field, int64_t *at_ms, struct error *error)
+{
+    static const char zoneless[] = "times without a zone: they are taken as UTC";
+    static const char numbers[] = "numbers: they are taken as Unix time, in seconds, from 1e11 on in milliseconds";
+    const struct row_value *value = &maker->values[field];
+    bool is_text = value->type == ROW_TEXT || value->type == ROW_CELL;
+    double number;
+    bool is_number = row_number(value, &number);
     if (value->type == ROW_TIME) {
         *at_ms = value->integer;
         return STATUS_OK;
     }
-    if (value->type != ROW_TEXT && value->type != ROW_CELL)
-        return row_type_refuse(field, value->type, "a date or RFC 3339 text", error);
-    if (date_rfc3339_parse(value->text, at_ms))
+    if (!is_text && !is_number)
+        return row_type_refuse(field, value->type, "a date, RFC 3339 text or a number", error);
+    if (is_text && date_rfc3339_parse(value->text, at_ms))
         return STATUS_OK;
+    bool completed = is_text && row_time_complete(value->text, at_ms);
+    if (completed || (is_number && row_time_of_number(number, at_ms))) {
+        row_note(maker, "%s has %s", todo_field_name(field), completed ? zoneless : numbers);
+        return STATUS_OK;
+    }
+    if (is_number)
+        return error_set(error, STATUS_INVALID, "%s is %.17g, which is no Unix time", todo_field_name(field), number);
     char shown[DATE_RFC3339_LEN * 2];
     return error_set(error, STATUS_INVALID, "%s \"%s\" is no RFC 3339 time such as 2024-01-31T23:59:59Z",
                      todo_field_name(field), log_value(shown, sizeof(shown), value->text));
@@ -223,7 +287,7 @@ static enum status row_finish_field(struct row_maker *maker, enum todo_field fie
     case TODO_TYPE_INTEGER:
         break; /* v and life are the only ones, and are hidden */
     case TODO_TYPE_TIME:
-        return row_finish_time(value, field, member, error);
+        return row_finish_time(maker, field, member, error);
     }
     bug_unless(false, "a field of a type that no record can give");
 }
@@ -246,7 +310,8 @@ void row_put(struct row_maker *maker, struct slice name, const struct row_value 
     int rank;
     enum todo_field field = row_field_find(name, &rank);
     if (field == TODO_FIELD_COUNT) {
-        row_note(maker, name);
+        char shown[TODO_ID_MAX + 1];
+        row_note(maker, "member \"%s\" is no field of a todo: it is ignored", log_value(shown, sizeof(shown), name));
         return;
     }
     if (value->type == ROW_NULL || (value->type == ROW_CELL && value->text.len == 0))

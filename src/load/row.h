@@ -38,14 +38,14 @@ struct row_value {
     double real;
 };
 
-enum { ROW_NOTE_MAX = 64, ROW_NOTE_BYTES = 64 };
+enum { ROW_NOTE_MAX = 64, ROW_NOTE_BYTES = 120 };
 
 struct row_maker {
     int64_t now_ms;                               /* created_at of rows that have none */
     struct arena *arena;                          /* for texts; another one for each batch */
     struct row_value values[TODO_FIELD_COUNT];    /* the winning member of each field */
     int ranks[TODO_FIELD_COUNT];                  /* its rank; 0: none yet */
-    char notes[ROW_NOTE_MAX][ROW_NOTE_BYTES + 1]; /* members that no field takes, each once, fit for a terminal */
+    char notes[ROW_NOTE_MAX][ROW_NOTE_BYTES + 1]; /* what a person should know, each once, fit for a terminal */
     size_t note_count;
 };
 

@@ -2,6 +2,7 @@
 """todo-load as a person uses it: formats, bad rows, exit statuses, interruption, and a service that runs beside it."""
 
 import csv
+import fcntl
 import gzip
 import io
 import json
@@ -111,12 +112,16 @@ def as_archive(rows):
     return archive({"admin.system.version": [{"_id": "x"}], "app.other": others, "app.todos": rows})
 
 
+def as_json_array(rows):
+    return json.dumps(rows, indent=2).encode()
+
+
 def as_json_lines(rows):
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-@pytest.mark.parametrize("make", [as_json_lines, as_csv, as_bson, as_archive])
+@pytest.mark.parametrize("make", [as_json_lines, as_json_array, as_csv, as_bson, as_archive])
 def test_each_format_gives_the_same_rows_from_file_and_stdin(loader, rows, make, packed):
     data = gzip.compress(make(rows)) if packed else make(rows)
     (loader.folder / "todos.txt").write_bytes(data)  # the name must play no part
@@ -137,11 +142,69 @@ def test_ten_thousand_rows_come_in_unchanged(loader, name):
     assert loader.todos() == wanted(map(json.loads, lines))
 
 
-def test_archive_without_a_clear_choice_is_refused(loader):
-    (loader.folder / "dump").write_bytes(archive({"app.jobs": [], "app.tasks": []}))
+def test_of_a_dump_without_a_clear_choice_the_collection_must_be_named(loader):
+    todos = {"app.jobs": [{"_id": "1", "name": "job"}], "app.todos": [{"_id": "2", "name": "todo"}]}
+    dump = archive({**todos, "old.todos": [{"_id": "3", "name": "old"}]})
+    result = loader.run("import", "-", input=dump)
+    assert result.returncode == 2 and b"more than one called todos: app.jobs, app.todos, old.todos" in result.stderr, result
+    for name in ("app.todos", "jobs", "old.todos"):
+        assert loader.run("import", "-", "--collection", name, input=dump).returncode == 0
+    assert {todo: row[0] for todo, row in loader.todos().items()} == {"1": "job", "2": "todo", "3": "old"}
+    assert loader.run("seed", "-n", 1, "--collection", "todos").returncode == 2
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_folder_of_mongodump_is_read(loader, rows, packed):
+    def put(path, documents):
+        file = loader.folder / "dump" / (path + ".bson" + ".gz" * packed)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(gzip.compress(as_bson(documents)) if packed else as_bson(documents))
+        (loader.folder / "dump" / (path + ".metadata.json")).write_text("{}")
+
+    put("admin/system.version", [{"_id": "x"}])
+    put("app/other", [{"_id": "x", "name": "not ours"}])
+    put("app/todos", rows)
     result = loader.run("import", "dump")
-    assert result.returncode == 2
-    assert b"app.jobs, app.tasks" in result.stderr
+    assert (result.returncode, summary(result)) == (0, "1,000 rows are in, 0 rejected"), result
+    assert loader.todos() == wanted(rows)
+    put("old/todos", [{"_id": "old", "name": "old"}])
+    result = loader.run("import", "dump", "--upsert")
+    assert result.returncode == 2 and b"app.other, app.todos, old.todos" in result.stderr, result
+    assert loader.run("import", "dump", "--collection", "old.todos").returncode == 0
+    assert loader.run("import", "dump/app", "--upsert", "--reject", "dump/app/todos.bson" + ".gz" * packed).returncode == 2
+    assert loader.run("import", "dump/app", "--upsert").returncode == 0
+    assert loader.todos() == {**wanted(rows), "old": ("old", "", 0)}
+
+
+def test_what_mongoexport_writes_as_csv_is_understood(loader):
+    lines = "_id,title,created_at", "ObjectId(65f000000000000000000001),a,2024-01-31T23:59:59", "b,b,1706745599"
+    result = loader.run("import", "-", input="\n".join(lines).encode())
+    assert result.returncode == 0 and b"without a zone" in result.stderr and b"Unix time" in result.stderr, result
+    assert loader.select("SELECT id, created_at FROM todos ORDER BY id") == [
+        ("65f000000000000000000001", 1706745599000),
+        ("b", 1706745599000),
+    ]
+
+
+@pytest.mark.parametrize("empty", [b"", b"\n \n", b"\xef\xbb\xbf", gzip.compress(b""), b"[]", b"id,name\n"])
+def test_an_input_without_rows_is_an_error(loader, empty):
+    result = loader.run("import", "-", input=empty)
+    assert result.returncode == 2 and b"todo-load: the input holds no rows" in result.stderr, result
+
+
+def test_the_first_byte_of_gzip_may_come_alone(loader):
+    """And as many bytes behind it as one read takes."""
+    data = gzip.compress(as_json_lines([{"id": str(i), "name": os.urandom(60).hex()} for i in range(4000)]))
+    assert len(data) > 200000
+    load = loader.start("import", "-", stdin=subprocess.PIPE)
+    fcntl.fcntl(load.stdin, fcntl.F_SETPIPE_SZ, 1 << 20)
+    os.write(load.stdin.fileno(), data[:1])
+    time.sleep(0.5)
+    os.kill(load.pid, signal.SIGSTOP)
+    os.write(load.stdin.fileno(), data[1:])
+    os.kill(load.pid, signal.SIGCONT)
+    out, told = load.communicate(timeout=60)
+    assert load.returncode == 0 and out.startswith(b"4,000 rows are in"), told
 
 
 def test_damaged_archive_keeps_what_came_before_and_says_so(loader, rows):
@@ -149,7 +212,7 @@ def test_damaged_archive_keeps_what_came_before_and_says_so(loader, rows):
     data[-40] ^= 1  # in the check sum's header
     (loader.folder / "dump").write_bytes(data[:-200])
     result = loader.run("import", "dump")
-    assert result.returncode == 1 and b"--upsert completes it" in result.stderr, result
+    assert result.returncode == 1 and b"import it again with --upsert once the input is whole" in result.stderr, result
 
 
 # --- bad rows ---
@@ -247,6 +310,7 @@ def test_what_is_there_is_refused_and_upsert_replaces_it(loader):
         ["import", "a", "-n", "5"],
         ["import", "missing.jsonl"],
         ["import", "."],
+        ["import", "a", "--collection"],
         ["-o", "colour=red", "seed", "-n", "1"],
         ["--what"],
     ],

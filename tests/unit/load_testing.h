@@ -9,12 +9,15 @@
 #include "testing.h"
 
 #include <sys/mman.h>
+#include <zlib.h>
 
 #include "base/buf.h"
 #include "load/format.h"
 #include "load/reader.h"
 
 #define LOAD_NOW_MS INT64_C(1700000000000)
+
+static const struct format_options LOAD_FORMAT = {.now_ms = LOAD_NOW_MS};
 
 /* ---- Input ---- */
 
@@ -39,11 +42,26 @@ static inline struct reader *reader_of(struct slice bytes)
 {
     struct reader *reader;
     struct error error = {0};
-    if (format_open(&reader, source_of(bytes), LOAD_NOW_MS, &error) != STATUS_OK) {
+    if (format_open(&reader, source_of(bytes), &LOAD_FORMAT, &error) != STATUS_OK) {
         print_error("format_open: %s\n", error.text);
         fail();
     }
     return reader;
+}
+
+/* Appends a gzip member; several of them are one stream. */
+static inline void append_gzip(struct buf *out, struct slice plain)
+{
+    z_stream stream = {0};
+    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    size_t room = deflateBound(&stream, plain.len);
+    stream.next_in = (unsigned char *)(uintptr_t)plain.data;
+    stream.avail_in = (uInt)plain.len;
+    stream.next_out = (unsigned char *)buf_reserve(out, room);
+    stream.avail_out = (uInt)room;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    buf_advance(out, stream.total_out);
+    deflateEnd(&stream);
 }
 
 /* The reader's next row must be good and have this id and name. */

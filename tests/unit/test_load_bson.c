@@ -2,6 +2,8 @@
 /* The loader's readers of BSON: a collection's file, and the archive of mongodump. */
 #include "load_testing.h"
 
+#include <sys/resource.h>
+
 static struct arena arena;
 static struct buf bytes;
 
@@ -51,7 +53,7 @@ static void all_types_of_a_todo_are_taken(void **state)
     assert_int_equal(row.todo.updated_at_ms, 2000);
     assert_text("raw", row.raw, buf_slice(&bytes));
     assert_int_equal(reader->maker.note_count, 1);
-    assert_string_equal(reader->maker.notes[0], "priority");
+    assert_string_equal(reader->maker.notes[0], "member \"priority\" is no field of a todo: it is ignored");
     assert_next(reader, &arena, STATUS_NOT_FOUND, "");
     reader_close(reader);
 }
@@ -235,11 +237,123 @@ static void no_choice_between_collections_is_made_by_chance(void **state)
         archive_put_terminator();
         struct reader *reader;
         struct error error = {0};
-        enum status status = format_open(&reader, source_of(buf_slice(&bytes)), LOAD_NOW_MS, &error);
+        enum status status = format_open(&reader, source_of(buf_slice(&bytes)), &LOAD_FORMAT, &error);
         assert_number(rows[i].want, status, STATUS_INVALID);
         if (!strstr(error.text, rows[i].want))
             assert_string_equal(error.text, rows[i].want);
     }
+}
+
+static void a_collection_can_be_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *collection, *want; /* a part of the error's text; NULL: it is read */
+    } rows[] = {
+        {"app.tasks", NULL},
+        {"app.other", NULL},
+        {"other", NULL},
+        {"tasks", "more than one called tasks: old.tasks, app.tasks, app.other"},
+        {"app.todos", "none called app.todos"},
+        {"app", "none called app:"},
+        {"admin.system.version", "none called"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        buf_reset(&bytes);
+        archive_begin();
+        archive_put_collection("admin", "system.version");
+        archive_put_collection("old", "tasks");
+        archive_put_collection("app", "tasks");
+        archive_put_collection("app", "other");
+        archive_put_terminator();
+        archive_put_blocks("tasks", ROWS_CRC);
+        struct format_options options = {.now_ms = LOAD_NOW_MS, .collection = rows[i].collection};
+        struct reader *reader;
+        struct error error = {0};
+        enum status status = format_open(&reader, source_of(buf_slice(&bytes)), &options, &error);
+        assert_number(rows[i].collection, status, rows[i].want ? STATUS_INVALID : STATUS_OK);
+        if (rows[i].want && !strstr(error.text, rows[i].want))
+            assert_string_equal(error.text, rows[i].want);
+        if (status != STATUS_OK)
+            continue;
+        bool is_tasks = strcmp(rows[i].collection, "app.tasks") == 0;
+        assert_row(reader, &arena, is_tasks ? "a" : "x", is_tasks ? "one" : "not ours");
+        reader_close(reader);
+    }
+}
+
+/* ---- Hostile archives ---- */
+
+static void a_header_of_megabytes_is_damage(void **state)
+{
+    (void)state;
+    archive_begin();
+    archive_put_collection("app", "todos");
+    archive_put_terminator();
+    bson_put_int32(&bytes, 2 * SOURCE_RECORD_MAX_BYTES);
+    buf_append_text(&bytes, "x");
+    struct reader *reader = reader_of(buf_slice(&bytes));
+    assert_next(reader, &arena, STATUS_UNAVAILABLE, "a block's header has 2097152 bytes");
+    reader_close(reader);
+}
+
+static void names_of_collections_are_fit_for_a_terminal(void **state)
+{
+    (void)state;
+    archive_begin();
+    archive_put_collection("app", "a\033[2Jb");
+    archive_put_collection("\033]0;x\a", "b");
+    archive_put_terminator();
+    struct reader *reader;
+    struct error error = {0};
+    assert_int_equal(format_open(&reader, source_of(buf_slice(&bytes)), &LOAD_FORMAT, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.text, "app.a\\x1b[2Jb, \\x1b]0;x\\x07.b"));
+
+    buf_reset(&bytes);
+    archive_begin();
+    archive_put_collection("app", "\033c");
+    archive_put_terminator();
+    reader = reader_of(buf_slice(&bytes));
+    assert_next(reader, &arena, STATUS_UNAVAILABLE, "before the end of app.\\x1bc");
+    reader_close(reader);
+}
+
+static long peak_kib(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+/* 128 MB of names, packed into little. */
+static void a_prelude_of_many_names_needs_little_memory(void **state)
+{
+    (void)state;
+    enum { NAME_BYTES = 512 * 1024, NAME_COUNT = 256 };
+    struct buf name, member;
+    buf_init(&name);
+    buf_init(&member);
+    for (int i = 0; i < NAME_BYTES; i++)
+        buf_append_char(&name, 'x');
+    buf_append_char(&name, '\0');
+    archive_begin();
+    append_gzip(&member, buf_slice(&bytes));
+    buf_reset(&bytes);
+    archive_put_collection("app", name.data);
+    for (int i = 0; i < NAME_COUNT; i++)
+        append_gzip(&member, buf_slice(&bytes));
+    buf_reset(&bytes);
+    archive_put_terminator();
+    append_gzip(&member, buf_slice(&bytes));
+    struct reader *reader;
+    struct error error = {0};
+    struct source *source = source_of(buf_slice(&member));
+    long before_kib = peak_kib();
+    assert_int_equal(format_open(&reader, source, &LOAD_FORMAT, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.text, "holds 256 collections"));
+    assert_in_range(peak_kib() - before_kib, 0, 16 * 1024);
+    buf_fini(&name);
+    buf_fini(&member);
 }
 
 static void a_wrong_check_sum_or_a_missing_end_is_an_error(void **state)
@@ -290,6 +404,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(blocks_of_others_are_passed_over, begin, end),
         cmocka_unit_test_setup_teardown(the_only_collection_may_have_any_name, begin, end),
         cmocka_unit_test_setup_teardown(no_choice_between_collections_is_made_by_chance, begin, end),
+        cmocka_unit_test_setup_teardown(a_collection_can_be_named, begin, end),
+        cmocka_unit_test_setup_teardown(a_header_of_megabytes_is_damage, begin, end),
+        cmocka_unit_test_setup_teardown(names_of_collections_are_fit_for_a_terminal, begin, end),
+        cmocka_unit_test_setup_teardown(a_prelude_of_many_names_needs_little_memory, begin, end),
         cmocka_unit_test_setup_teardown(a_wrong_check_sum_or_a_missing_end_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(an_archive_that_ends_between_blocks_is_an_error, begin, end),
     };

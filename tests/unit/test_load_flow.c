@@ -413,6 +413,7 @@ static void a_store_that_stays_away_ends_the_load(void **state)
     finish();
     assert_int_equal(fake.result.status, STATUS_UNAVAILABLE);
     assert_string_equal(fake.result.error.text, "the store said so");
+    assert_false(fake.result.input_broken);
     assert_int_equal(fake.result.in_count, 0);
     assert_int_equal(fake.result.finished_row, 0);
     assert_int_equal(fake.load_calls, 7);
@@ -568,6 +569,7 @@ static void an_input_that_breaks_off_keeps_what_was_read(void **state)
     assert_int_equal(fake.result.status, STATUS_UNAVAILABLE);
     assert_int_equal(fake.result.in_count, 1);
     assert_int_equal(fake.result.finished_row, 1);
+    assert_true(fake.result.input_broken);
     buf_fini(&bytes);
 }
 

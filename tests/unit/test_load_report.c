@@ -106,9 +106,12 @@ static void rejects_are_counted_shown_and_kept(void **state)
     assert_string_equal(text.data, "id,name\nx,y\nz\nx,y\nz\nx,y\nz\nx,y\nz\nx,y\nz\nx,y\nz\n");
     buf_fini(&text);
 
-    options.input_path = path; /* the input itself, and what it holds, must survive */
+    struct source *source; /* the input itself, and what it holds, must survive */
+    assert_int_equal(source_open(&source, path, &error), STATUS_OK);
+    options.source = source;
     assert_int_equal(rejects_open(&rejects, &options, &error), STATUS_INVALID);
     assert_int_not_equal(lseek(fd, 0, SEEK_END), 0);
+    source_close(source);
     progress_free(progress);
     unlink(path);
     close(fd);

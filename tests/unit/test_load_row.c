@@ -83,6 +83,7 @@ static void an_id_is_found_wherever_it_is(void **state)
         {"9007199254740992", {{"id", REAL(9007199254740992.0)}, {"name", TEXT("n")}}},
         {"65f000000000000000000001",
          {{"_id", {.type = ROW_OBJECT_ID, .text = SLICE("65f000000000000000000001")}}, {"name", TEXT("n")}}},
+        {"65f000000000000000000001", {{"_id", CELL("ObjectId(65f000000000000000000001)")}, {"name", CELL("n")}}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct todo todo;
@@ -154,6 +155,37 @@ static void times_come_as_dates_and_as_text(void **state)
     assert_int_equal(todo.updated_at_ms, 2000);
 }
 
+static void times_that_lack_their_zone_or_are_numbers_are_interpreted_and_noted(void **state)
+{
+    (void)state;
+    static const struct {
+        struct member member;
+        int64_t want_ms;
+        const char *note;
+    } rows[] = {
+        {{"created_at", TEXT("1970-01-02T00:00:01")}, 86401000, "created_at has times without a zone"},
+        {{"created_at", TEXT("1970-01-02 00:00:01.25")}, 86401250, "created_at has times without a zone"},
+        {{"created_at", CELL("1970-01-02")}, 86400000, "created_at has times without a zone"},
+        {{"updated_at", INTEGER(1706745599)}, 1706745599000, "updated_at has numbers"},
+        {{"updated_at", INTEGER(1706745599123)}, 1706745599123, "updated_at has numbers"},
+        {{"updated_at", REAL(1706745599.5)}, 1706745599500, "updated_at has numbers"},
+        {{"updated_at", CELL("1706745599")}, 1706745599000, "updated_at has numbers"},
+        {{"updated_at", INTEGER(99999999999)}, 99999999999000, "updated_at has numbers"},
+        {{"updated_at", INTEGER(100000000000)}, 100000000000, "updated_at has numbers"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct member members[MEMBERS_MAX] = {{"name", TEXT("n")}, rows[i].member};
+        struct todo todo;
+        struct error error = {0};
+        maker.note_count = 0;
+        assert_number(error.text, make(members, &todo, &error), STATUS_OK);
+        assert_int_equal(maker.note_count, 1);
+        assert_non_null(strstr(maker.notes[0], rows[i].note));
+        bool is_created = strcmp(rows[i].member.name, "created_at") == 0;
+        assert_int_equal(is_created ? todo.created_at_ms : todo.updated_at_ms, rows[i].want_ms);
+    }
+}
+
 static void cells_stand_for_booleans(void **state)
 {
     (void)state;
@@ -190,11 +222,16 @@ static void what_breaks_a_rule_is_refused_with_its_member(void **state)
         {"not a whole one", {{"id", REAL(1.5)}, {"name", TEXT("n")}}},
         {"not a whole one", {{"id", REAL(1e300)}, {"name", TEXT("n")}}},
         {"id \"a b\"", {{"id", TEXT("a b")}, {"name", TEXT("n")}}},
+        {"id \"ObjectId(a)\"", {{"id", TEXT("ObjectId(a)")}, {"name", TEXT("n")}}},
         {"id \"..\"", {{"id", TEXT("..")}, {"name", TEXT("n")}}},
         {"description is a number", {{"name", TEXT("n")}, {"description", INTEGER(1)}}},
         {"done is a number", {{"name", TEXT("n")}, {"done", INTEGER(1)}}},
         {"done is a string", {{"name", TEXT("n")}, {"done", TEXT("true")}}},
-        {"created_at is a number", {{"name", TEXT("n")}, {"created_at", INTEGER(1)}}},
+        {"created_at is a boolean", {{"name", TEXT("n")}, {"created_at", BOOL(true)}}},
+        {"created_at is -1", {{"name", TEXT("n")}, {"created_at", INTEGER(-1)}}},
+        {"created_at is 2.5340230079e+17", {{"name", TEXT("n")}, {"created_at", INTEGER(253402300790000000)}}},
+        {"created_at \"1000\"", {{"name", TEXT("n")}, {"created_at", TEXT("1000")}}},
+        {"created_at \"2024-13-01\"", {{"name", TEXT("n")}, {"created_at", TEXT("2024-13-01")}}},
         {"updated_at \"yesterday\"", {{"name", TEXT("n")}, {"updated_at", TEXT("yesterday")}}},
         {"created_at", {{"name", TEXT("n")}, {"created_at", TIME(-1)}}},
         {"name",
@@ -221,8 +258,8 @@ static void members_of_no_field_are_noted_once(void **state)
     for (int i = 0; i < 3; i++)
         assert_int_equal(make(members, &todo, &error), STATUS_OK);
     assert_int_equal(maker.note_count, 2);
-    assert_string_equal(maker.notes[0], "colour");
-    assert_string_equal(maker.notes[1], "tags");
+    assert_string_equal(maker.notes[0], "member \"colour\" is no field of a todo: it is ignored");
+    assert_string_equal(maker.notes[1], "member \"tags\" is no field of a todo: it is ignored");
 }
 
 static void notes_are_bounded_and_fit_for_a_terminal(void **state)
@@ -285,6 +322,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(title_and_completed_stand_in, begin, end),
         cmocka_unit_test_setup_teardown(what_is_missing_has_a_default, begin, end),
         cmocka_unit_test_setup_teardown(times_come_as_dates_and_as_text, begin, end),
+        cmocka_unit_test_setup_teardown(times_that_lack_their_zone_or_are_numbers_are_interpreted_and_noted, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(cells_stand_for_booleans, begin, end),
         cmocka_unit_test_setup_teardown(what_breaks_a_rule_is_refused_with_its_member, begin, end),
         cmocka_unit_test_setup_teardown(members_of_no_field_are_noted_once, begin, end),

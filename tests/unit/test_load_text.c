@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <time.h>
-#include <zlib.h>
 
 static struct arena arena;
 
@@ -23,20 +22,6 @@ static int end(void **state)
 }
 
 /* ---- Source ---- */
-
-static void append_gzip(struct buf *out, struct slice plain)
-{
-    z_stream stream = {0};
-    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    size_t room = deflateBound(&stream, plain.len);
-    stream.next_in = (unsigned char *)(uintptr_t)plain.data;
-    stream.avail_in = (uInt)plain.len;
-    stream.next_out = (unsigned char *)buf_reserve(out, room);
-    stream.avail_out = (uInt)room;
-    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
-    buf_advance(out, stream.total_out);
-    deflateEnd(&stream);
-}
 
 static void append_lines(struct buf *out, int from, int to)
 {
@@ -207,6 +192,73 @@ static void a_line_that_is_too_long_costs_itself_alone(void **state)
     buf_fini(&text);
 }
 
+/* ---- A JSON array ---- */
+
+static void an_array_gives_its_objects_in_one_line_or_many(void **state)
+{
+    (void)state;
+    struct reader *reader =
+        reader_of(SLICE("\xef\xbb\xbf \n[{\"id\":\"a\",\"name\":\"[1],{}\\\"\\\\\"},{\"_id\":{\"$oid\":"
+                        "\"65f000000000000000000001\"},\"name\":\"two\"}\n,\r\n"
+                        "{\n  \"id\": \"c\",\n  \"name\": \"three\"\n}\n]\n \n"));
+    assert_string_equal(reader->ops->format, "JSON array");
+    assert_row(reader, &arena, "a", "[1],{}\"\\");
+    assert_row(reader, &arena, "65f000000000000000000001", "two");
+    struct row row;
+    assert_int_equal(reader_next(reader, &arena, &row, NULL), STATUS_OK);
+    assert_int_equal(row.number, 3);
+    assert_text("in one line", row.raw, SLICE("{   \"id\": \"c\",   \"name\": \"three\" }\n"));
+    assert_next(reader, &arena, STATUS_NOT_FOUND, "");
+    reader_close(reader);
+}
+
+static void a_bad_element_of_an_array_costs_itself_alone(void **state)
+{
+    (void)state;
+    struct buf text;
+    buf_init(&text);
+    buf_append_text(&text, "[7, {\"id\":}, {\"id\":\"a\",\"name\":\"one\"}, {\"id\":\"b\",\"name\":\"");
+    for (int i = 0; i < 2 * SOURCE_RECORD_MAX_BYTES; i++)
+        buf_append_char(&text, i % 2 ? ',' : '}');
+    buf_append_text(&text, "\"}, {\"id\":\"c\",\"name\":\"three\"}, ]");
+    struct reader *reader = reader_of(buf_slice(&text));
+    assert_next(reader, &arena, STATUS_INVALID, "JSON");
+    assert_next(reader, &arena, STATUS_INVALID, "JSON");
+    assert_row(reader, &arena, "a", "one");
+    struct row bad = assert_next(reader, &arena, STATUS_INVALID, "longer than");
+    assert_int_equal(bad.number, 4);
+    assert_null(bad.raw.data);
+    assert_row(reader, &arena, "c", "three");
+    assert_next(reader, &arena, STATUS_INVALID, "JSON"); /* behind the last comma */
+    assert_next(reader, &arena, STATUS_NOT_FOUND, "");
+    reader_close(reader);
+    buf_fini(&text);
+}
+
+static void an_array_that_is_not_whole_is_an_error(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+        int good_count;
+    } rows[] = {
+        {"[{\"name\":\"a\"},{\"name\":\"b\"}", "ends inside the JSON array", 1},
+        {"[{\"name\":\"a\"},{\"name\":\"b}]", "ends inside the JSON array", 1},
+        {"[", "ends inside the JSON array", 0},
+        {"[{\"name\":\"a\"}] [", "text behind the JSON array's end", 1},
+        {"[]", "", 0},
+        {" [ ] ", "", 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct reader *reader = reader_of(slice_of(rows[i].text));
+        struct row row;
+        for (int k = 0; k < rows[i].good_count; k++)
+            assert_int_equal(reader_next(reader, &arena, &row, NULL), STATUS_OK);
+        assert_next(reader, &arena, rows[i].want[0] ? STATUS_UNAVAILABLE : STATUS_NOT_FOUND, rows[i].want);
+        reader_close(reader);
+    }
+}
+
 /* ---- CSV ---- */
 
 static void csv_follows_rfc_4180(void **state)
@@ -281,6 +333,55 @@ static void long_csv_records_are_read_up_to_the_limit(void **state)
     buf_fini(&text);
 }
 
+/* Each line begins a record that is never closed, as the lines behind it don't match it. */
+static void csv_of_open_quotes_is_read_in_one_pass(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"a\"b,\"\n", "a\",\"\n"};
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        struct buf text;
+        buf_init(&text);
+        buf_append_text(&text, "id,name\n1,one\n");
+        size_t line_count = 0;
+        for (; text.len < 2 * SOURCE_RECORD_MAX_BYTES; line_count++)
+            buf_append_text(&text, lines[i]);
+        buf_append_text(&text, "2,two\n");
+        struct reader *reader = reader_of(buf_slice(&text));
+        clock_t began = clock();
+        assert_row(reader, &arena, "1", "one");
+        for (size_t k = 0; k < line_count; k++) {
+            arena_reset(&arena);
+            assert_int_equal(reader_next(reader, &arena, &(struct row){0}, &(struct error){0}), STATUS_INVALID);
+            assert_in_range(clock() - began, 0,
+                            20 * CLOCKS_PER_SEC); /* a tenth of a second, if nothing is read twice */
+        }
+        assert_row(reader, &arena, "2", "two");
+        assert_next(reader, &arena, STATUS_NOT_FOUND, "");
+        reader_close(reader);
+        buf_fini(&text);
+    }
+}
+
+/* A record that an open quote has swallowed in vain doesn't change how the lines behind it are read. */
+static void lines_behind_an_open_quote_are_read_as_ever(void **state)
+{
+    (void)state;
+    struct reader *reader = reader_of(SLICE("id,name\n"
+                                            "1,\"open\n"
+                                            "2,\"two\nlines\"\n"
+                                            "3,\"\"\"three\"\n"
+                                            "4,\"open\n"
+                                            "5,five\n"));
+    struct row bad = assert_next(reader, &arena, STATUS_INVALID, "text behind its closing quote");
+    assert_text("raw", bad.raw, SLICE("1,\"open\n2,\"two\n"));
+    assert_next(reader, &arena, STATUS_INVALID, "it has 1 fields");
+    assert_row(reader, &arena, "3", "\"three");
+    assert_next(reader, &arena, STATUS_INVALID, "a quote opens");
+    assert_row(reader, &arena, "5", "five");
+    assert_next(reader, &arena, STATUS_NOT_FOUND, "");
+    reader_close(reader);
+}
+
 /* ---- Telling formats apart ---- */
 
 static void what_is_none_of_ours_is_refused_with_advice(void **state)
@@ -290,7 +391,6 @@ static void what_is_none_of_ours_is_refused_with_advice(void **state)
         struct slice bytes;
         const char *want;
     } rows[] = {
-        {SLICE(" \n[{\"id\":\"1\"}]"), "jq -c"},
         {SLICE("\xff\xfei\0d\0"), "UTF-16"},
         {SLICE("just some words\n"), "not recognised"},
         {SLICE("id,description\n1,x\n"), "not recognised"},
@@ -303,10 +403,23 @@ static void what_is_none_of_ours_is_refused_with_advice(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct reader *reader;
         struct error error = {0};
-        enum status status = format_open(&reader, source_of(rows[i].bytes), LOAD_NOW_MS, &error);
+        enum status status = format_open(&reader, source_of(rows[i].bytes), &LOAD_FORMAT, &error);
         assert_number(rows[i].want, status == STATUS_OK, false);
         if (!strstr(error.text, rows[i].want))
             assert_string_equal(error.text, rows[i].want);
+    }
+}
+
+static void a_collection_is_named_of_dumps_alone(void **state)
+{
+    (void)state;
+    static const struct format_options options = {.collection = "todos"};
+    static const struct slice inputs[] = {SLICE("{}\n"), SLICE("id,name\n"), SLICE("\x05\0\0\0\0")};
+    for (size_t i = 0; i < COUNT_OF(inputs); i++) {
+        struct reader *reader;
+        struct error error = {0};
+        assert_int_equal(format_open(&reader, source_of(inputs[i]), &options, &error), STATUS_INVALID);
+        assert_non_null(strstr(error.text, "--collection"));
     }
 }
 
@@ -333,7 +446,7 @@ static void a_file_tells_how_far_it_is_read(void **state)
     assert_int_equal(pipe(ends), 0);
     close(ends[1]);
     assert_int_equal(source_open_fd(&source, ends[0], "pipe", NULL), STATUS_OK);
-    assert_int_equal(format_open(&reader, source, LOAD_NOW_MS, NULL), STATUS_OK);
+    assert_int_equal(format_open(&reader, source, &LOAD_FORMAT, NULL), STATUS_OK);
     assert_true(reader_fraction(reader) < 0);
     reader_close(reader);
 }
@@ -347,10 +460,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(json_lines_are_numbered_as_an_editor_does, begin, end),
         cmocka_unit_test_setup_teardown(extended_json_is_understood, begin, end),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_costs_itself_alone, begin, end),
+        cmocka_unit_test_setup_teardown(an_array_gives_its_objects_in_one_line_or_many, begin, end),
+        cmocka_unit_test_setup_teardown(a_bad_element_of_an_array_costs_itself_alone, begin, end),
+        cmocka_unit_test_setup_teardown(an_array_that_is_not_whole_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(csv_follows_rfc_4180, begin, end),
         cmocka_unit_test_setup_teardown(a_bad_csv_record_costs_itself_alone, begin, end),
         cmocka_unit_test_setup_teardown(long_csv_records_are_read_up_to_the_limit, begin, end),
+        cmocka_unit_test_setup_teardown(csv_of_open_quotes_is_read_in_one_pass, begin, end),
+        cmocka_unit_test_setup_teardown(lines_behind_an_open_quote_are_read_as_ever, begin, end),
         cmocka_unit_test_setup_teardown(what_is_none_of_ours_is_refused_with_advice, begin, end),
+        cmocka_unit_test_setup_teardown(a_collection_is_named_of_dumps_alone, begin, end),
         cmocka_unit_test_setup_teardown(an_empty_input_has_no_rows, begin, end),
         cmocka_unit_test_setup_teardown(a_file_tells_how_far_it_is_read, begin, end),
     };
