@@ -95,6 +95,8 @@ enum status program_read_settings(struct settings *settings, const struct option
         status = settings_read_environment(settings, environ, error);
     if (status == STATUS_OK)
         status = settings_read_options(settings, options->settings, options->setting_count, error);
+    if (status == STATUS_OK)
+        status = settings_check(settings, error);
     return status;
 }
 

@@ -12,7 +12,7 @@
 #include "options.h"
 
 /*
- * Defaults, then the options' file, then the environment, then the settings among the options.
+ * Defaults, then the options' file, then the environment, then the settings among the options; checked as a whole.
  * errors  STATUS_INVALID, STATUS_NOT_FOUND: the text names the place and the mistake
  */
 enum status program_read_settings(struct settings *settings, const struct options *options,
