@@ -271,7 +271,7 @@ static void append_row_value(struct buf *out, const struct setting_row *row, con
         buf_append_int(out, row_load_number(row, settings));
     else if (row->kind != SETTING_KIND_TEXT)
         buf_append_slice(out, choice_word(row->unit, (int)row_load_number(row, settings)));
-    else if (strcmp(row->unit, "URI") == 0)
+    else if (strcmp(row->unit, "URI") == 0 || strcmp(row->unit, "URLs") == 0 || strcmp(row->unit, "address") == 0)
         settings_mask_uri(out, text);
     else
         buf_append_text(out, text);

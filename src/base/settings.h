@@ -49,13 +49,13 @@ enum status settings_read_options(struct settings *settings, const char *const *
 /* Checks that the values fit together, which no single row can tell. Call it after the last source was read. */
 enum status settings_check(const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
 
-/* Appends "name = value" for every setting; a URI goes through settings_mask_uri(). */
+/* Appends "name = value" for every setting; URIs and addresses go through settings_mask_uri(). */
 void settings_print(const struct settings *settings, struct buf *out);
 
 /* Appends every setting with its unit, default, range and help: for --help. */
 void settings_print_help(struct buf *out);
 
-/* Appends uri with its password, and the options that hold secrets, replaced by "***": for logs. */
+/* Appends uri, or an address, with its password and the options that hold secrets replaced by "***": for logs. */
 void settings_mask_uri(struct buf *out, const char *uri);
 
 #endif

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A URI as it may be shown: in --show-config, in the log, in an error.
+ * A URI or an address as it may be shown: in --show-config, in the log, in an error.
  *
  * A MongoDB URI can hold secrets in two places: the password before the host, and options in its query (the key file's
  * password, and authMechanismProperties, which carries AWS session tokens). Both become "***". User, hosts, database
- * and the other options stay, because people need them when a connection fails.
+ * and the other options stay, because people need them when a connection fails. The settings redis and purge_url take
+ * no password; if an operator writes one there all the same, it is masked in the same way, with or without a scheme.
  *
  * The URI may be invalid, because it is shown before it is parsed. A password may hold special characters that should
  * have been percent-encoded, and must not show even then. So everything from the first ':' to the last '@' is masked.
  * The price: in a URI without a password but with an '@' in an option, too much is masked.
  *
- * Does not: check, decode or normalise. A text without "://" (sqlite:FILE) has no secrets and stays as it is.
+ * Does not: check, decode or normalise. A file (sqlite:FILE, unix:PATH) has no secrets and stays as it is.
  */
 #include "base/settings.h"
 
@@ -47,12 +48,12 @@ static void append_uri_query(struct buf *out, const char *query)
 
 void settings_mask_uri(struct buf *out, const char *uri)
 {
-    const char *authority = strstr(uri, "://");
-    if (!authority) {
-        buf_append_text(out, uri); /* sqlite:FILE */
+    if (strncmp(uri, "sqlite:", 7) == 0 || strncmp(uri, "unix:", 5) == 0) {
+        buf_append_text(out, uri);
         return;
     }
-    authority += strlen("://");
+    const char *scheme = strstr(uri, "://");
+    const char *authority = scheme ? scheme + strlen("://") : uri;
     buf_append(out, uri, (size_t)(authority - uri));
 
     const char *at = strrchr(authority, '@');

@@ -14,8 +14,8 @@
  * JSON. A round never holds more than one header field of Varnish takes (http_req_hdr_len, 8 kB). A key that several
  * writes of a round share is sent once.
  *
- * A URL is written to the store with each record, and to the log. So a URL with a password in it is refused; secrets
- * belong into purge_header_file.
+ * A URL is written to the store with each record, and to the log. So a URL with a password in it is refused, without
+ * showing it; secrets belong into purge_header_file.
  */
 #include "cdn/purge_target.h"
 
@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/settings.h"
 
 enum { HEADERS_MAX = 12 };
 
@@ -33,7 +34,12 @@ static const char XKEY_SCHEME[] = "varnish+", PLACE[] = "{key}";
 
 static enum status refuse(struct error *error, const char *name, const char *why)
 {
-    return error_set(error, STATUS_INVALID, "purge_url: \"%.80s\" %s", name, why);
+    struct buf shown;
+    buf_init(&shown);
+    settings_mask_uri(&shown, name);
+    error_set(error, STATUS_INVALID, "purge_url: \"%.80s\" %s", shown.data, why);
+    buf_fini(&shown);
+    return STATUS_INVALID;
 }
 
 /* Where the URL behind the scheme begins; NULL: it is no http or https. */

@@ -9,6 +9,9 @@
  * Behind sentinel:// come the sentinels, with commas between them, then the name by which they know Redis. The name is
  * checked by Sentinel's own rule, so that a typo is an error at the start, not a primary that no sentinel knows.
  *
+ * There is no place for a password. An address with an '@' is refused, and shown with what stands before it masked:
+ * operators know URLs with a password in them from other programs.
+ *
  * Does not: look hosts up, or connect.
  */
 #include "redis/redis_address.h"
@@ -16,17 +19,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/settings.h"
+
 enum { DATABASE_MAX = 9999, PORT_MAX = 65535 };
 
 static const char SENTINEL_SCHEME[] = "sentinel://";
 
 static enum status address_invalid(const char *text, struct error *error)
 {
-    return error_set(
-        error, STATUS_INVALID,
-        "redis = %.80s: give unix:PATH[?db=N], HOST:PORT[/DB] or sentinel://HOST:PORT,HOST:PORT/NAME[/DB]; "
-        "PATH to %d bytes, DB to %d, %d sentinels at most",
-        text, REDIS_UNIX_PATH_MAX, DATABASE_MAX, REDIS_PEERS_MAX);
+    struct buf shown;
+    buf_init(&shown);
+    settings_mask_uri(&shown, text);
+    error_set(error, STATUS_INVALID,
+              "redis = %.40s: give unix:PATH[?db=N], HOST:PORT[/DB] or sentinel://HOST:PORT,HOST:PORT/NAME[/DB]; "
+              "PATH to %d bytes, DB to %d, %d sentinels at most; passwords go into redis_password_file",
+              shown.data, REDIS_UNIX_PATH_MAX, DATABASE_MAX, REDIS_PEERS_MAX);
+    buf_fini(&shown);
+    return STATUS_INVALID;
 }
 
 static bool number_take(int *number, struct slice text, int64_t least, int64_t most)
@@ -123,8 +132,9 @@ enum status redis_address_parse(struct redis_address *address, const char *text,
     *address = (struct redis_address){0};
     snprintf(address->text, sizeof(address->text), "%s", text);
     snprintf(scratch, sizeof(scratch), "%s", text + (is_unix ? 5 : is_sentinel ? scheme_len : 0));
-    bool is_valid = is_unix       ? unix_parse(address, scratch)
-                    : is_sentinel ? sentinel_parse(address, scratch)
-                                  : tcp_parse(address, scratch);
+    bool is_valid = is_unix             ? unix_parse(address, scratch)
+                    : strchr(text, '@') ? false
+                    : is_sentinel       ? sentinel_parse(address, scratch)
+                                        : tcp_parse(address, scratch);
     return is_valid ? STATUS_OK : address_invalid(text, error);
 }

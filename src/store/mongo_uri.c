@@ -22,7 +22,8 @@
  * Options that break what store.h promises are refused: reads from secondaries or below majority, writes that fewer
  * than a majority acknowledge or that are not journaled. The service would report writes that an election rolls back,
  * and caches would keep what it read. A standalone server needs none of them, so they are refused there too. A w that
- * is a name is the operator's own, and must include a majority. Errors never print the URI: it may have a password.
+ * is a name is the operator's own, and must include a majority. Errors never print the URI: it may have a password. For
+ * the same reason a password with a character that should have been escaped is refused here, not by the driver.
  */
 #include "store/mongo_uri.h"
 
@@ -86,6 +87,22 @@ static bool has_database(const char *uri)
     return *slash == '/' && slash[1] != '\0' && slash[1] != '?';
 }
 
+/*
+ * Whether the user's name or the password has a character with a meaning of its own in a URI. The driver would take the
+ * wrong part for the host, and print it.
+ */
+static bool is_unescaped(const char *uri)
+{
+    const char *user = strstr(uri, "://") + 3;
+    size_t hosts_end = strcspn(user, "/?"), path_end = strcspn(user, "?");
+    const char *at = memchr(user, '@', path_end), *colon = memchr(user, ':', path_end);
+    if (!at)
+        return false;
+    bool has_second_at = memchr(at + 1, '@', (size_t)(user + path_end - at - 1)) != NULL;
+    bool has_second_colon = colon && colon < at && memchr(colon + 1, ':', (size_t)(at - colon - 1));
+    return has_second_at || has_second_colon || at > user + hosts_end;
+}
+
 static const struct rule {
     const char *option, *value, *other_value;
     const char *danger; /* of all other values */
@@ -125,6 +142,11 @@ static enum status uri_check(const char *uri, struct error *error)
         return error_set(error, STATUS_INVALID,
                          "the store's URI names no database: write mongodb://HOST/DATABASE, for instance "
                          "mongodb://127.0.0.1:27017/todos");
+    }
+    if (is_unescaped(uri)) {
+        return error_set(error, STATUS_INVALID,
+                         "the store's URI has a character in its user or password that must be written as %%XX: "
+                         "%%40 for @, %%3A for :, %%2F for /, %%3F for ?, %%25 for %%");
     }
     enum status status = w_check(uri, error);
     for (size_t i = 0; i < RULE_COUNT && status == STATUS_OK; i++)

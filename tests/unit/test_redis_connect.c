@@ -179,6 +179,9 @@ static void an_address_is_taken_or_refused(void **state)
         {"sentinel://127.0.0.1:1/name/", STATUS_INVALID},
         {"sentinel://127.0.0.1:1/name/10000", STATUS_INVALID},
         {"sentinel://127.0.0.1:1/name/1/2", STATUS_INVALID},
+        {"redis://:secret@127.0.0.1:6379/0", STATUS_INVALID},
+        {"me:secret@127.0.0.1:6379", STATUS_INVALID},
+        {"sentinel://:secret@127.0.0.1:1/name", STATUS_INVALID},
         {"", STATUS_INVALID},
     };
     (void)state;
@@ -188,6 +191,7 @@ static void an_address_is_taken_or_refused(void **state)
         struct error error = {0};
         assert_number(rows[i].address, redis_new(&got, &options, &error), rows[i].status);
         assert_number(rows[i].address, error.text[0] != '\0', rows[i].status != STATUS_OK);
+        assert_number(rows[i].address, strstr(error.text, "secret") != NULL, false);
         redis_free(got);
     }
 }

@@ -166,6 +166,12 @@ static void passwords_and_secret_options_are_masked(void **state)
     } rows[] = {
         {"sqlite:todo.db", "sqlite:todo.db"},
         {"sqlite:/a:b@c", "sqlite:/a:b@c"},
+        {"unix:/run/redis@1.sock?db=2", "unix:/run/redis@1.sock?db=2"},
+        {"127.0.0.1:6379/3", "127.0.0.1:6379/3"},
+        {"::1:6379", "::1:6379"},
+        {"redis://:secret@h:6379/0", "redis://:***@h:6379/0"},
+        {":secret@h:6379", ":***@h:6379"},
+        {"http://u:secret@a/{key} http://b/", "http://u:***@a/{key} http://b/"},
         {"mongodb://localhost/todos", "mongodb://localhost/todos"},
         {"mongodb://u:secret@h:27017/db", "mongodb://u:***@h:27017/db"},
         {"mongodb://user@h:27017/db", "mongodb://user@h:27017/db"},
