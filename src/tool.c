@@ -22,14 +22,15 @@
 enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_MIN_MS = 2000 };
 
 /*
- * At the default level the log would only print that connections come and go. redis_timeout_ms is made for requests
- * that wait for an answer. A tool's fence has up to a thousand ids, and a slow Redis costs it less than working without
- * Redis.
+ * The person who runs a tool reads its log. At the default level that would only say that connections come and go.
+ * redis_timeout_ms is made for requests that wait for an answer. A tool's fence has up to a thousand ids, and a slow
+ * Redis costs it less than working without Redis.
  */
 static void settings_adapt(struct settings *settings)
 {
     if (settings->log_level == LOG_LEVEL_INFO)
         settings->log_level = LOG_LEVEL_WARN;
+    settings->log_file[0] = '\0';
     if (settings->redis_timeout_ms < REDIS_TIMEOUT_MIN_MS)
         settings->redis_timeout_ms = REDIS_TIMEOUT_MIN_MS;
 }
@@ -91,6 +92,7 @@ enum status tool_open_backend(struct tool *tool, const struct settings *settings
 
 void tool_close(struct tool *tool)
 {
+    log_flush();
     backend_close(&tool->backend);
     if (tool->loop) {
         loop_events(tool->loop)->timer_free(tool->idle);

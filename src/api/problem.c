@@ -121,9 +121,8 @@ void problem_answer_unavailable(const struct services *services, struct request 
     };
     bool is_known = status < STATUS_COUNT && status <= STATUS_UNKNOWN && details[status];
     enum problem problem = status == STATUS_UNKNOWN ? PROBLEM_UNKNOWN_OUTCOME : PROBLEM_UNAVAILABLE;
-    char text[256], seconds[INT64_TEXT_MAX + 1];
-    log_warn(request->id, "unavailable", "status=%s error=\"%s\"", status_name(status),
-             log_value(text, sizeof(text), slice_of(error->text)));
+    char seconds[INT64_TEXT_MAX + 1];
+    log_warn_often(request->id, "unavailable", "status=%s error=\"%s\"", status_name(status), error->text);
     response_begin(request, rows[problem].status);
     response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s(services, request)));
     problem_finish(request, problem, details[is_known ? status : STATUS_UNAVAILABLE]);

@@ -221,12 +221,11 @@ void response_body(struct request *request, struct slice body)
 
 static void request_log(const struct request *request, int64_t took_us)
 {
-    char method[32], path[256];
     if (!log_enabled(LOG_DEBUG))
         return;
-    log_debug(request->id, "request", "method=\"%s\" path=\"%s\" status=%d us=%lld",
-              log_value(method, sizeof(method), request->method_text), log_value(path, sizeof(path), request->path),
-              request->status, (long long)took_us);
+    log_debug(request->id, "request", "method=\"%.*s\" path=\"%.*s\" status=%d us=%lld",
+              (int)slice_cut(request->method_text, 32), request->method_text.data, (int)slice_cut(request->path, 256),
+              request->path.data, request->status, (long long)took_us);
 }
 
 void request_answer(struct request *request)

@@ -20,14 +20,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-/* Copies source into text of size_bytes, cut between two characters if it is too long. */
-static void copy_cut(char *text, size_t size_bytes, const char *source)
-{
-    size_t len = slice_cut(slice_of(source), size_bytes - 1);
-    memcpy(text, source, len);
-    text[len] = '\0';
-}
-
 enum status error_set(struct error *error, enum status status, const char *format, ...)
 {
     if (!error)
@@ -41,7 +33,7 @@ enum status error_set(struct error *error, enum status status, const char *forma
 
     error->status = status;
     error->pointer[0] = '\0';
-    copy_cut(error->text, sizeof(error->text), text);
+    slice_copy(error->text, sizeof(error->text), slice_of(text));
     return status;
 }
 
@@ -49,7 +41,7 @@ enum status error_at(struct error *error, const char *pointer)
 {
     if (!error)
         return STATUS_INVALID; /* only invalid input has a member at fault */
-    copy_cut(error->pointer, sizeof(error->pointer), pointer);
+    slice_copy(error->pointer, sizeof(error->pointer), slice_of(pointer));
     return error->status;
 }
 

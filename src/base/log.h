@@ -5,8 +5,8 @@
  *   2026-01-31T23:59:59.123Z level=warn pid=71 req=3f2a... event=redis_lost error="timed out after 100 ms"
  *
  * log_info(req, "redis_lost", "error=\"%s\"", text): first the request's id or NULL, then the event's name (a literal),
- * then pairs. The sink is the program's (stderr by default); it and the level are this module's only state.
- * Values that a client chose go through log_value(), which escapes what would break the line.
+ * then pairs. A string between quotes is escaped, so that no text of a client or a library breaks the line. The
+ * conversions are s, .*s (with its length), d, u, zu, lld, llu and llx. The sink is the program's (stderr by default).
  * context  any thread
  */
 #ifndef BASE_LOG_H
@@ -28,13 +28,24 @@ bool log_enabled(enum log_level level);
 void log_event(enum log_level level, const char *req, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-#define log_error(req, event, ...) log_event(LOG_ERROR, (req), (event), __VA_ARGS__)
-#define log_warn(req, event, ...)  log_event(LOG_WARN, (req), (event), __VA_ARGS__)
-#define log_info(req, event, ...)  log_event(LOG_INFO, (req), (event), __VA_ARGS__)
+/*
+ * The same for what may happen with each request: of lines that differ in digits alone one goes out now, and the next
+ * ones are counted until log_flush().
+ */
+void log_often(enum log_level level, const char *req, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Once a second, and at the end: tells of each line of log_often() how often it came since (repeats=N). */
+void log_flush(void);
+
+#define log_error(req, event, ...)      log_event(LOG_ERROR, (req), (event), __VA_ARGS__)
+#define log_warn(req, event, ...)       log_event(LOG_WARN, (req), (event), __VA_ARGS__)
+#define log_warn_often(req, event, ...) log_often(LOG_WARN, (req), (event), __VA_ARGS__)
+#define log_info(req, event, ...)       log_event(LOG_INFO, (req), (event), __VA_ARGS__)
 #define log_debug(req, event, ...)                                                                                     \
     (log_enabled(LOG_DEBUG) ? log_event(LOG_DEBUG, (req), (event), __VA_ARGS__) : (void)0)
 
-/* Copies value into text, quotes, backslashes and controls escaped, cut to size_bytes; returns text. */
+/* As a string between quotes: copies value into text, escaped, cut to size_bytes; returns text. For texts elsewhere. */
 const char *log_value(char *text, size_t size_bytes, struct slice value);
 
 #endif

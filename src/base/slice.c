@@ -109,6 +109,14 @@ size_t slice_cut(struct slice text, size_t max_bytes)
     return len;
 }
 
+void slice_copy(char *text, size_t size_bytes, struct slice source)
+{
+    size_t len = slice_cut(source, size_bytes - 1);
+    if (len > 0)
+        memcpy(text, source.data, len);
+    text[len] = '\0';
+}
+
 struct slice slice_of_int64(char text[INT64_TEXT_MAX + 1], int64_t value)
 {
     char digits[INT64_TEXT_MAX];

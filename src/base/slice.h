@@ -49,4 +49,7 @@ struct slice slice_of_int64(char text[INT64_TEXT_MAX + 1], int64_t value);
 /* The length, at most max_bytes, to which UTF-8 text can be cut without splitting a character. */
 size_t slice_cut(struct slice text, size_t max_bytes);
 
+/* Copies source into text, cut by slice_cut() if it is too long, with a NUL behind it. */
+void slice_copy(char *text, size_t size_bytes, struct slice source);
+
 #endif

@@ -87,11 +87,10 @@ static void on_called(void *ctx, int http_status, const char *why)
 {
     struct purge_lane *lane = ctx;
     bool acknowledged = purge_is_acknowledged(&lane->target, http_status);
-    char text[256];
     lane_count(lane, acknowledged ? STAT_PURGE_ACKNOWLEDGED : STAT_PURGE_FAILED);
     if (!acknowledged && !lane->round_failed && lane->pause_ms == 0)
         log_warn(NULL, "purge_away", "url=%s http_status=%d error=\"%s\"", lane->target.name, http_status,
-                 log_value(text, sizeof(text), slice_of(http_status ? "it does not acknowledge" : why)));
+                 http_status ? "it does not acknowledge" : why);
     lane->round_failed |= !acknowledged;
     if (--lane->calls_left > 0)
         return;

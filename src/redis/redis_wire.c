@@ -31,7 +31,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "redis/pending.h"
 #include "redis/redis_encode.h"
@@ -91,7 +90,7 @@ static bool error_ends(struct redis_wire *wire, const struct redis_reply *reply,
         return false;
     const struct redis_error *error = redis_error_of(redis_reply_text(reply));
     stats_add(wire->options.stats, error->stat, 1);
-    log_value(reason, REASON_MAX, redis_reply_text(reply)); /* the reply is gone after its callback */
+    slice_copy(reason, REASON_MAX, redis_reply_text(reply)); /* the reply is gone after its callback */
     return error->is_away;
 }
 
@@ -249,7 +248,7 @@ static void on_greeting_reply(void *ctx, const struct redis_reply *reply)
         return; /* the connection has ended already */
     if (!redis_reply_ok(reply)) {
         char reason[REASON_MAX];
-        log_value(reason, sizeof(reason), redis_reply_text(reply));
+        slice_copy(reason, sizeof(reason), redis_reply_text(reply));
         wire_end(wire, REDIS_WIRE_REFUSED, reason);
         return;
     }

@@ -79,7 +79,7 @@ static void on_primary(void *ctx, const struct redis_reply *reply)
     char reason[160] = "it knows no primary of that name";
     bool is_known = primary_take(&sentinel->primary, reply);
     if (!redis_reply_ok(reply))
-        log_value(reason, sizeof(reason), redis_reply_text(reply));
+        slice_copy(reason, sizeof(reason), redis_reply_text(reply));
     redis_wire_close(sentinel->wire);
     if (!is_known) {
         sentinel_fail(sentinel, reason);

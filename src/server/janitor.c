@@ -4,6 +4,7 @@
  *
  *   janitor_tend_backend    the cache's own (epoch, outbox, purges), following, auditing
  *   janitor_expire_idle     FastCGI connections that are idle
+ *   log_flush               of lines that repeat, how often they came
  *   janitor_prepare_store   makes indexes or tables, checks that the store answers; repeated until it succeeds
  *
  * A worker starts even if the store is away: it serves what the cache has, answers 503 otherwise, and prepares the
@@ -63,7 +64,6 @@ static enum status on_prepare(struct pool_job *job, struct error *error)
 
 static void prepare_failed(struct janitor *janitor, const struct error *error)
 {
-    char text[sizeof(error->text) * 2];
     bool first = janitor->prepare_pause_s == 0;
     janitor->prepare_state = PREPARE_DUE;
     janitor->prepare_pause_s = first ? 1 : janitor->prepare_pause_s * 2;
@@ -72,7 +72,7 @@ static void prepare_failed(struct janitor *janitor, const struct error *error)
     janitor->prepare_left_s = janitor->prepare_pause_s;
     if (first)
         log_warn(NULL, "store_not_ready", "store=%s error=\"%s\" action=\"trying again\"",
-                 store_kind(janitor->services->store), log_value(text, sizeof(text), slice_of(error->text)));
+                 store_kind(janitor->services->store), error->text);
 }
 
 static void on_prepared(struct pool_job *job, enum status status, const struct error *error)
@@ -110,6 +110,7 @@ static void on_time(void *ctx)
     janitor_prepare_store(janitor);
     janitor_tend_backend(janitor);
     janitor_expire_idle(janitor);
+    log_flush();
     janitor->events->timer_start(janitor->timer, janitor->has_begun ? PERIOD_MS : (uint32_t)random_below(PERIOD_MS));
     janitor->has_begun = true;
 }

@@ -38,14 +38,10 @@ enum {
 static void on_driver_log(mongoc_log_level_t driver_level, const char *domain, const char *message, void *ctx)
 {
     (void)ctx;
-    char text[512];
     enum log_level level = driver_level <= MONGOC_LOG_LEVEL_CRITICAL  ? LOG_ERROR
                            : driver_level == MONGOC_LOG_LEVEL_WARNING ? LOG_WARN
                                                                       : LOG_DEBUG;
-    if (log_enabled(level)) {
-        log_event(level, NULL, "mongodb_driver", "domain=%s message=\"%s\"", domain,
-                  log_value(text, sizeof(text), slice_of(message)));
-    }
+    log_event(level, NULL, "mongodb_driver", "domain=%s message=\"%s\"", domain, message);
 }
 
 static void driver_init(void)

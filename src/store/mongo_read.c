@@ -169,10 +169,8 @@ enum status mongo_list(struct store *store, const struct store_query *query, str
         page->count = query->limit;
         page->more = true;
     }
-    char text[256];
-    if (listing.skipped_count > 0) {
-        log_warn(NULL, "todo_unreadable", "skipped=%zu error=\"%s\"", listing.skipped_count,
-                 log_value(text, sizeof(text), slice_of(listing.unreadable.text)));
-    }
+    if (listing.skipped_count > 0)
+        log_warn_often(NULL, "todo_unreadable", "skipped=%zu error=\"%s\"", listing.skipped_count,
+                       listing.unreadable.text);
     return status;
 }

@@ -152,11 +152,9 @@ static void breaker_report(struct lane *lane, const struct pool_job *job)
 {
     bool failed = job->status == STATUS_UNAVAILABLE || job->status == STATUS_UNKNOWN;
     bool changed = failed ? breaker_failure(&lane->breaker, clock_monotonic_ms()) : breaker_success(&lane->breaker);
-    char text[256];
     if (changed && failed)
         log_warn(NULL, "store_away", "lane=%s retry_ms=%u error=\"%s\"", KINDS[job->lane].name,
-                 (unsigned)breaker_retry_after_ms(&lane->breaker, clock_monotonic_ms()),
-                 log_value(text, sizeof(text), slice_of(job->error.text)));
+                 (unsigned)breaker_retry_after_ms(&lane->breaker, clock_monotonic_ms()), job->error.text);
     else if (changed)
         log_info(NULL, "store_back", "lane=%s waiting=%zu", KINDS[job->lane].name, lane->waiting.count);
 }

@@ -134,9 +134,8 @@ static void process_read(pid_t pid, char name[NAME_ROOM], bool *is_stopped)
 
 static void holder_log(const struct sqlite_lock *lock, const char *name, bool is_stopped)
 {
-    char escaped[NAME_ROOM * 2];
     log_warn(NULL, "sqlite_locked", "holder_pid=%d holder=\"%s\" stopped=%d held_ms=%lld advice=\"%s\"", (int)lock->pid,
-             log_value(escaped, sizeof(escaped), slice_of(name)), is_stopped, held_ms(lock),
+             name, is_stopped, held_ms(lock),
              is_stopped ? "resume it with SIGCONT, or kill it" : "no process can write until it commits or ends");
 }
 

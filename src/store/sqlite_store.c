@@ -88,11 +88,8 @@ static enum sqlite_step list_fill(struct sqlite_connection *connection, uint32_t
         if (!page->more)
             page->todos[page->count++] = todo;
     }
-    char text[256];
-    if (skipped_count > 0) {
-        log_warn(NULL, "todo_unreadable", "skipped=%zu error=\"%s\"", skipped_count,
-                 log_value(text, sizeof(text), slice_of(unreadable.text)));
-    }
+    if (skipped_count > 0)
+        log_warn_often(NULL, "todo_unreadable", "skipped=%zu error=\"%s\"", skipped_count, unreadable.text);
     return step;
 }
 

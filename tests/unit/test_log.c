@@ -25,6 +25,9 @@ static int reset_log(void **state)
     seen_len = 0;
     seen_count = 0;
     log_init(LOG_INFO, keep_line);
+    log_flush();
+    log_flush(); /* forgets what an earlier test has repeated */
+    seen_count = 0;
     return 0;
 }
 
@@ -77,7 +80,10 @@ static void a_line_break_inside_a_value_makes_no_second_line(void **state)
     (void)state;
     log_info(NULL, "odd", "error=\"%s\"", "one\ntwo\r\tthree\x7F");
     assert_ptr_equal(strchr(seen_line, '\n'), seen_line + seen_len - 1);
-    assert_non_null(strstr(seen_line, "error=\"one two  three \""));
+    assert_non_null(strstr(seen_line, "error=\"one\\x0atwo\\x0d\\x09three\\x7f\""));
+    log_info(NULL, "odd", "id=%s", "one\ntwo\r\tthree\x7F");
+    assert_ptr_equal(strchr(seen_line, '\n'), seen_line + seen_len - 1);
+    assert_non_null(strstr(seen_line, "id=one two  three "));
 }
 
 /* Lengths around the limit, of two-byte characters: always one line, never half a character. */
@@ -129,6 +135,82 @@ static void values_of_clients_are_escaped(void **state)
     }
 }
 
+/* Texts of libraries and servers: whatever they hold, one value in its quotes. */
+static void a_string_between_quotes_is_escaped(void **state)
+{
+    struct slice absent = slice_of(getenv("TODO_TEST_THAT_NOBODY_SETS"));
+    (void)state;
+    log_info(NULL, "odd", "error=\"%s\" key=%s", "Field \"a\\b\" is missing\n", "x\ny");
+    assert_non_null(strstr(seen_line, "error=\"Field \\\"a\\\\b\\\" is missing\\x0a\" key=x y\n"));
+    log_info(NULL, "cut", "path=\"%.*s\" at=\"%s:%d, %s\" none=\"%.*s\"", 2, "/\"long", "h\"", 7, "q\"",
+             (int)absent.len, absent.data);
+    assert_non_null(strstr(seen_line, "path=\"/\\\"\" at=\"h\\\":7, q\\\"\" none=\"\"\n"));
+}
+
+static void numbers_are_printed_as_printf_does(void **state)
+{
+    (void)state;
+    log_info(NULL, "numbers", "a=%d b=%u c=%zu d=%lld e=%llu f=%llx", -1, 4294967295U, (size_t)1 << 40, -(1LL << 62),
+             ~0ULL, 255ULL);
+    assert_non_null(strstr(seen_line, "a=-1 b=4294967295 c=1099511627776 d=-4611686018427387904 e=18446744073709551615"
+                                      " f=ff\n"));
+}
+
+/* ---- What may repeat ---- */
+
+static void a_line_that_repeats_goes_out_once_a_second_with_a_count(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6615; i++)
+        log_warn_often("r", "unavailable", "status=%s error=\"gone; again in %d ms\"", "unavailable", i);
+    assert_int_equal(seen_count, 1);
+    assert_non_null(strstr(seen_line, " req=r event=unavailable status=unavailable error=\"gone; again in 0 ms\"\n"));
+    log_flush();
+    assert_int_equal(seen_count, 2);
+    assert_null(strstr(seen_line, "req="));
+    assert_non_null(strstr(seen_line, "level=warn"));
+    assert_non_null(
+        strstr(seen_line, " event=unavailable status=unavailable error=\"gone; again in 0 ms\" repeats=6614\n"));
+    log_warn_often("r", "unavailable", "status=%s error=\"gone; again in %d ms\"", "unavailable", 7);
+    assert_int_equal(seen_count, 2);
+    log_flush();
+    assert_int_equal(seen_count, 3);
+    assert_non_null(strstr(seen_line, " repeats=1\n"));
+    log_flush(); /* a second without it: then it goes out at once again */
+    log_warn_often("s", "unavailable", "status=%s error=\"gone; again in %d ms\"", "unavailable", 8);
+    assert_int_equal(seen_count, 4);
+    assert_non_null(strstr(seen_line, " req=s event=unavailable"));
+}
+
+static void each_cause_has_a_line_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        log_warn_often(NULL, "unavailable", "error=\"%s\"", "no rights");
+        log_warn_often(NULL, "unavailable", "error=\"%s\"", "disk full");
+    }
+    assert_int_equal(seen_count, 2);
+    log_flush();
+    assert_int_equal(seen_count, 4);
+}
+
+/* Texts that differ by more than digits can't fill the log either. */
+static void many_causes_are_counted_together(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        char id[] = {(char)('a' + i % 26), (char)('a' + i / 26 % 26), (char)('a' + i / 676), '\0'};
+        log_warn_often(NULL, "todo_unreadable", "error=\"the todo %s\"", id);
+    }
+    int first_count = seen_count;
+    assert_in_range(first_count, 10, 20);
+    log_flush();
+    assert_int_equal(seen_count, first_count + 1);
+    char want[32];
+    snprintf(want, sizeof(want), " repeats=%d\n", 1000 - first_count);
+    assert_non_null(strstr(seen_line, want));
+}
+
 static void without_a_sink_lines_go_to_the_error_stream(void **state)
 {
     (void)state;
@@ -157,6 +239,11 @@ int main(void)
         cmocka_unit_test_setup(a_line_break_inside_a_value_makes_no_second_line, reset_log),
         cmocka_unit_test_setup(a_long_line_is_cut_between_characters_and_says_so, reset_log),
         cmocka_unit_test_setup(values_of_clients_are_escaped, reset_log),
+        cmocka_unit_test_setup(a_string_between_quotes_is_escaped, reset_log),
+        cmocka_unit_test_setup(numbers_are_printed_as_printf_does, reset_log),
+        cmocka_unit_test_setup(a_line_that_repeats_goes_out_once_a_second_with_a_count, reset_log),
+        cmocka_unit_test_setup(each_cause_has_a_line_of_its_own, reset_log),
+        cmocka_unit_test_setup(many_causes_are_counted_together, reset_log),
         cmocka_unit_test_setup(without_a_sink_lines_go_to_the_error_stream, reset_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
