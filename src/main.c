@@ -11,6 +11,7 @@
  * Exit status: 0 after SIGTERM, SIGINT or SIGQUIT, and for --help and the like; 1 if it can't start now but might
  * later; 2 if the command line or a setting is wrong.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -62,7 +63,8 @@ static int serve(const struct settings *settings, const char *socket_path)
     if (status != STATUS_OK)
         return refuse_start(error.text, status == STATUS_INVALID ? EXIT_WRONG : EXIT_NOT_NOW);
 
-    status = server_new(&server, settings, listen_fd, &error);
+    struct server_options options = {.settings = settings, .listen_fd = listen_fd, .reopen_log = program_reopen_log};
+    status = server_new(&server, &options, &error);
     if (status == STATUS_OK) {
         server_run(server);
         if (socket_path)
@@ -85,7 +87,8 @@ static int run(const struct command_line *line)
         print_settings(&settings);
         return EXIT_SUCCESS;
     }
-    program_open_log(&settings);
+    if (program_open_log(&settings, &error) != STATUS_OK)
+        return refuse_start(error.text, EXIT_WRONG);
     return serve(&settings, line->socket_path);
 }
 
@@ -99,6 +102,8 @@ int main(int argc, char **argv)
     };
     const struct options_table table = {PROGRAM, USAGE, "Settings:\n", true, rows, sizeof(rows) / sizeof(rows[0])};
     int exit_status = EXIT_SUCCESS;
+    signal(SIGHUP, SIG_IGN); /* until the loop takes these two: they reopen the log, and never end a worker */
+    signal(SIGUSR2, SIG_IGN);
     enum options_outcome outcome = options_parse(&line.options, &table, argc, argv);
     if (outcome == OPTIONS_RUN && line.options.word_count > 0) {
         fprintf(stderr, "%s: '%s' is one argument too many\n", PROGRAM, line.options.words[0]);

@@ -5,13 +5,15 @@
  *
  * A log line is one write(), so that lines of several workers on one stderr don't mix, and so that no line is lost in a
  * buffer when a worker dies. If stderr is a full pipe, the write blocks: a log without a reader slows the worker down,
- * but loses no lines.
+ * but loses no lines. All workers may append to one log_file: O_APPEND keeps their lines apart. To open it again, the
+ * new file takes the descriptor of the old one in one step, so a thread that logs meanwhile writes into either.
  *
  * Does not: parse the command line (options.c).
  */
 #include "program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,10 @@
 
 #include "base/failpoint.h"
 
-enum { FILE_MAX_BYTES = 1 << 20 };
+enum { FILE_MAX_BYTES = 1 << 20, LOG_FILE_MODE = 0640 };
+
+static const char *log_path; /* NULL: the log goes to stderr */
+static int log_fd = STDERR_FILENO;
 
 static enum status file_read(const char *path, struct buf *text, struct error *error)
 {
@@ -101,14 +106,40 @@ enum status program_read_settings(struct settings *settings, const struct option
 }
 
 /* A failed write to the log can't be logged. */
-static void stderr_sink(const char *line, size_t len)
+static void write_line(const char *line, size_t len)
 {
-    (void)!write(STDERR_FILENO, line, len);
+    (void)!write(log_fd, line, len);
 }
 
-void program_open_log(const struct settings *settings)
+static int log_file_open(const char *path, struct error *error)
 {
-    log_init((enum log_level)settings->log_level, stderr_sink);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, LOG_FILE_MODE);
+    if (fd < 0)
+        error_set(error, STATUS_INVALID, "log_file = %s: %s", path, strerror(errno));
+    return fd;
+}
+
+enum status program_open_log(const struct settings *settings, struct error *error)
+{
+    if (*settings->log_file) {
+        log_path = settings->log_file;
+        log_fd = log_file_open(log_path, error);
+    }
+    log_init((enum log_level)settings->log_level, write_line);
+    return log_fd < 0 ? STATUS_INVALID : STATUS_OK;
+}
+
+void program_reopen_log(void)
+{
+    struct error error;
+    int fd = log_path ? log_file_open(log_path, &error) : -1;
+    if (fd >= 0) {
+        dup3(fd, log_fd, O_CLOEXEC);
+        close(fd);
+        log_info(NULL, "log_reopened", "file=\"%s\"", log_path);
+    } else if (log_path) {
+        log_warn(NULL, "log_not_reopened", "error=\"%s\" action=\"the old file stays open\"", error.text);
+    }
 }
 
 void program_complain(const char *program, const char *text)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The start that all programs share: settings from file, environment and options, and a log on stderr.
+ * The start that all programs share: settings from file, environment and options, and the log.
  * context  the main thread, before anything else runs
  */
 #ifndef PROGRAM_H
@@ -18,8 +18,14 @@
 enum status program_read_settings(struct settings *settings, const struct options *options,
                                   struct error *error) STATUS_MUST_CHECK;
 
-/* The log goes to stderr, one write() per line. */
-void program_open_log(const struct settings *settings);
+/*
+ * The log goes to log_file, or to stderr, one write() per line; the settings are borrowed for the program's life.
+ * errors  STATUS_INVALID: log_file can't be opened
+ */
+enum status program_open_log(const struct settings *settings, struct error *error) STATUS_MUST_CHECK;
+
+/* Opens log_file again, after another program has moved it away. If that fails, the log goes on as before. */
+void program_reopen_log(void);
 
 /* Prints "program: text" to stderr. */
 void program_complain(const char *program, const char *text);

@@ -237,11 +237,11 @@ static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
     struct error error;
-    if (tool_read_settings(&settings, &line->options, &error) != STATUS_OK) {
+    if (tool_read_settings(&settings, &line->options, &error) != STATUS_OK ||
+        program_open_log(&settings, &error) != STATUS_OK) {
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
-    program_open_log(&settings);
     return line->action == ACTION_STATS ? print_stats(&settings) : control_cache(line, &settings);
 }
 

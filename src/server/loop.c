@@ -12,8 +12,8 @@
  * many requests.
  *
  * Signals: a handler, even one of libuv's, would make libfcgi's blocking reads and writes fail with EINTR. So SIGTERM,
- * SIGINT and SIGQUIT are blocked before any thread starts, all threads inherit that, and a signalfd is read like any
- * other input.
+ * SIGINT, SIGQUIT, SIGHUP and SIGUSR2 are blocked before any thread starts, all threads inherit that, and a signalfd is
+ * read like any other input. A blocked signal comes even if it is ignored.
  *
  * Does not: priorities, fairness, more than one loop per process.
  */
@@ -188,6 +188,8 @@ static enum status signals_open(struct loop *loop, struct error *error)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (loop->signal_fd < 0)

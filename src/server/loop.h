@@ -13,7 +13,7 @@
 
 struct loop;
 
-/* A signal came: SIGTERM, SIGINT or SIGQUIT. On the loop. */
+/* A signal came: SIGTERM, SIGINT, SIGQUIT, SIGHUP or SIGUSR2. On the loop. */
 typedef void (*loop_signal_cb)(void *ctx, int signal_number);
 
 /* Before any thread is started: blocks the signals, sets UV_THREADPOOL_SIZE to thread_count. */

@@ -11,15 +11,20 @@
  *      connection, it is closed after a second without a request; at drain_timeout_ms all are closed.
  * Behind nginx that takes as long as the longest request.
  *
- * A second signal has no effect. Otherwise a signal to the process group and another to multiwatch would lose requests.
+ * A second of these has no effect. Otherwise a signal to the process group and another to multiwatch would lose
+ * requests.
  *
  * SIGQUIT means the same because multiwatch 1.0.0 sends it first when it was told "-s TERM": it takes the signal before
  * the wanted one in its table. A worker with the default action would die of it at every stop of the service.
+ *
+ * SIGHUP and SIGUSR2 open the log's file again. There are two, because multiwatch hands on SIGUSR2, but takes SIGHUP
+ * for a signal to stop.
  *
  * A broken stats file must not stop a worker: it counts for itself and logs a warning.
  */
 #include "server/server.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +52,7 @@ enum {
 
 struct server {
     const struct settings *settings;
+    void (*reopen_log)(void);
     const struct events *events; /* the loop's */
     struct loop *loop;
     struct stats_file *stats_file;
@@ -163,11 +169,8 @@ static void on_drain_tick(void *ctx)
         server->events->timer_start(server->drain_timer, DRAIN_TICK_MS);
 }
 
-static void on_signal(void *ctx, int signal_number)
+static void server_drain(struct server *server, int signal_number)
 {
-    struct server *server = ctx;
-    if (server->services.draining)
-        return;
     server->services.draining = true;
     log_info(NULL, "draining", "signal=%d busy=%zu connections=%zu", signal_number,
              listener_busy_count(server->listener), listener_connection_count(server->listener));
@@ -178,19 +181,29 @@ static void on_signal(void *ctx, int signal_number)
     server->events->timer_start(server->drain_timer, 0);
 }
 
-enum status server_new(struct server **out, const struct settings *settings, int listen_fd, struct error *error)
+static void on_signal(void *ctx, int signal_number)
+{
+    struct server *server = ctx;
+    if (signal_number == SIGHUP || signal_number == SIGUSR2)
+        server->reopen_log();
+    else if (!server->services.draining)
+        server_drain(server, signal_number);
+}
+
+enum status server_new(struct server **out, const struct server_options *options, struct error *error)
 {
     struct server *server = mem_zalloc(sizeof(*server));
-    server->settings = settings;
+    server->settings = options->settings;
+    server->reopen_log = options->reopen_log;
     fcgi_setup();
-    descriptors_raise(settings);
+    descriptors_raise(server->settings);
     enum status status = server_open(server, error);
     if (status != STATUS_OK) {
         server_free(server);
         return status;
     }
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
-    server->listener = listener_new(server->events, listen_fd, &server->services);
+    server->listener = listener_new(server->events, options->listen_fd, &server->services);
     server->janitor = janitor_new(server->events, &server->services, &server->backend, server->listener);
     loop_on_signal(server->loop, on_signal, server);
     *out = server;
@@ -207,6 +220,7 @@ void server_run(struct server *server)
     buf_fini(&store_uri);
 
     loop_run(server->loop);
+    log_flush();
     log_info(NULL, "stopped", "busy=%zu connections=%zu", listener_busy_count(server->listener),
              listener_connection_count(server->listener));
 }

@@ -11,14 +11,20 @@
 
 struct server;
 
+struct server_options {
+    const struct settings *settings; /* borrowed for the server's life */
+    int listen_fd;                   /* stays the caller's */
+    void (*reopen_log)(void);        /* on SIGHUP and SIGUSR2 */
+};
+
 /*
- * Before any other thread exists. listen_fd stays the caller's, settings are borrowed.
+ * Before any other thread exists.
  * A store or a Redis that is away is no error: the worker starts without them.
  * errors  STATUS_INVALID: a setting is wrong, or a file that it names can't be read; STATUS_UNAVAILABLE: the system
  * gives no
  *         event loop, or libcurl can't start
  */
-enum status server_new(struct server **server, const struct settings *settings, int listen_fd,
+enum status server_new(struct server **server, const struct server_options *options,
                        struct error *error) STATUS_MUST_CHECK;
 
 /* Serves until SIGTERM, SIGINT or SIGQUIT. Returns when all requests are answered, or after drain_timeout_ms. */
