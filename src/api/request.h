@@ -60,6 +60,7 @@ enum body_state {
 };
 
 struct request;
+struct route_row;
 typedef void (*request_answer_fn)(struct request *request);
 
 struct request {
@@ -73,6 +74,7 @@ struct request {
     int64_t started_at_us;           /* monotonic */
     struct arena arena;              /* for all that lives until the answer; reset by the request's owner */
     unsigned route;                  /* under which it is counted */
+    const struct route_row *row;     /* of route.c */
     struct stats *stats;             /* where it is counted */
     const struct settings *settings; /* NULL until api_handle() */
     int status;                      /* of the answer */

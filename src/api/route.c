@@ -178,9 +178,7 @@ static bool body_is_whole(const struct services *services, struct request *reque
 /* The client is within its limit, as far as known. */
 static void row_run(struct services *services, struct request *request, struct slice id)
 {
-    const struct route_row *row = rows;
-    while (row->route != request->route)
-        row++;
+    const struct route_row *row = request->row;
     bool may_go_on = !(row->methods & WRITES) || may_write(services, request);
     if (may_go_on && body_is_whole(services, request))
         row->handler(services, request, id);
@@ -201,6 +199,7 @@ void api_handle(struct services *services, struct request *request)
         if (!(row->methods & 1u << request->method))
             continue;
         request->route = row->route;
+        request->row = row;
         if (row->route == ROUTE_HEALTHZ || row->route == ROUTE_READYZ || row->route == ROUTE_METRICS)
             row_run(services, request, id);
         else
