@@ -44,6 +44,7 @@ struct store {
     size_t fence_count;
     int64_t last_place;
     struct store_meta meta;
+    struct store_watermark watermark; /* empty: its reads show every write at once */
     bool away;
     unsigned calls[FAKE_CALLS];
     enum fake_call fails;
@@ -357,16 +358,15 @@ enum status store_meta_get(struct store *store, struct store_meta *meta, struct 
     return status;
 }
 
-/* Its reads show every write at once. */
 void store_watermark(const struct store *store, struct store_watermark *mark)
 {
-    (void)store;
-    mark->text[0] = '\0';
+    *mark = store->watermark;
 }
 
 void store_raise(struct store *store, struct slice text)
 {
-    (void)store, (void)text;
+    if (text.len == STORE_WATERMARK_LEN && memcmp(text.data, store->watermark.text, text.len) > 0)
+        memcpy(store->watermark.text, text.data, text.len);
 }
 
 enum status store_barrier(struct store *store, struct error *error)

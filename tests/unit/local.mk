@@ -236,7 +236,7 @@ tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
-	tests/unit/test_doubt tests/unit/test_write_await tests/unit/test_write_epoch
+	tests/unit/test_doubt tests/unit/test_watermark tests/unit/test_write_await tests/unit/test_write_epoch
 endif
 
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
@@ -258,5 +258,8 @@ tests_unit_test_write_epoch_SOURCES = tests/unit/test_write_epoch.c $(FAKES)
 tests_unit_test_write_epoch_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_epoch_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_doubt_SOURCES = tests/unit/test_doubt.c $(FAKES)
+tests_unit_test_watermark_SOURCES = tests/unit/test_watermark.c $(FAKES)
+tests_unit_test_watermark_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_watermark_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_doubt_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_doubt_LDFLAGS = $(FAKE_CLOCK)
