@@ -16,10 +16,9 @@ PACKAGES_TEST=(
     python3-yaml shellcheck spin universal-ctags varnish varnish-modules
 )
 
-# A Java, Node or npm of any version and origin is good enough.
+# A Node or npm of any version and origin is good enough.
 package_missing() {
     case $1 in
-    default-jdk-headless) ! command -v javac >/dev/null ;;
     nodejs) ! command -v node >/dev/null ;;
     npm) ! command -v npm >/dev/null ;;
     *) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" != installed ] ;;

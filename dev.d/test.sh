@@ -8,20 +8,12 @@
 
 command_test() {
     test_clean_environment
-    # shellcheck disable=SC2046
-    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}" $(test_packages_mongodb)
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" "${PACKAGES_TEST[@]}"
     if [ $# -eq 0 ]; then
         : "${FAULTS:=short}"
     fi
     export FAULTS=${FAULTS:-long} BUILD_DIR
     exec /usr/bin/python3 -B "$ROOT/tests/runner/run.py" "$@"
-}
-
-# Without MongoDB, tests/store/mongodb.sh starts a stand-in that is written in Java.
-test_packages_mongodb() {
-    if [ -z "${MONGODB_URI-}" ] && ! command -v mongod >/dev/null; then
-        printf '%s\n' default-jdk-headless maven
-    fi
 }
 
 # Nothing that a person set for "up" may reach the tests' stacks.
@@ -46,10 +38,10 @@ command_shots() {
 command_bench() {
     local name status=0
     [ $# -gt 0 ] || set -- hits front load frozen
-    # shellcheck disable=SC2046
-    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" valgrind wrk $(test_packages_mongodb)
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" python3-venv valgrind wrk
     test_clean_environment
     build_default
+    [[ " $* " != *" load "* ]] || tools_install mongod
     build_into "$BUILD_DIR" "--enable-werror" tests/bench/bare_fcgi tests/bench/bench_mongo_load
     for name in "$@"; do
         [ -x "$ROOT/tests/bench/$name.sh" ] || die "no benchmark is called $name"

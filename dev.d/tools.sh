@@ -4,14 +4,17 @@
 # What PyPI has for some tests, at the versions of their requirements.txt. The first run installs it into a venv under build/.
 #
 # lint-tools    for tests/lint
-# replica-set   the server that plays a replica set to the end-to-end tests of following (tests/e2e/replica_set.py)
+# mongod        a MongoDB server for tests (tests/e2e/mongod.py), unless there is one on the PATH
 #
 # Without them those tests are skipped, so a failed installation is told but is no failure.
 
 tools_install() {
     case $1 in
     lint-tools) tools_install_into "$BUILD_DIR/lint" "$ROOT/tests/lint/requirements.txt" ;;
-    replica-set) tools_install_into "$ROOT/build/replica-set/venv" "$ROOT/tests/e2e/requirements.txt" --only-binary :all: ;;
+    mongod)
+        command -v mongod >/dev/null ||
+            tools_install_into "$ROOT/build/mongod" "$ROOT/tests/e2e/requirements.txt" --only-binary :all:
+        ;;
     esac
 }
 

@@ -4,7 +4,7 @@
 # How fast todo-load is: load.sh [BUILD_DIR] (build, unless another is named; its todo-load must be there).
 #
 #   MongoDB  todo-load beside a bare loop of libmongoc bulk inserts of the same rows, on the server that
-#            tests/store/mongodb.sh finds, once it is warm; who begins a round alternates. In the median of ROUNDS todo-load
+#            tests/e2e/mongod.py finds, once it is warm; who begins a round alternates. In the median of ROUNDS todo-load
 #            must reach 0.9 of the loop. Its time is that of the whole process, the loop's is that of its inserts
 #   SQLite   a million rows: time, and the peak of memory, which must not be above 64 MiB
 #
@@ -26,7 +26,7 @@ redis_pid=
 # Called by the trap.
 # shellcheck disable=SC2317
 stop() {
-    "$root/tests/store/mongodb.sh" stop "$dir/mongodb" || true
+    python3 -B "$root/tests/e2e/mongod.py" stop "$dir/mongodb" || true
     if [ -n "$redis_pid" ]; then
         kill "$redis_pid" || true
         wait "$redis_pid" || true
@@ -60,12 +60,9 @@ median() {
     sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
 }
 
-# An empty collection, and a stand-in that has its garbage behind it: whoever comes next finds what the other one found.
+# An empty collection: whoever comes next finds what the other one found.
 mongo_settle() {
-    local java
     "$build/tests/bench/bench_mongo_load" "$uri" 1 >"$dir/settle"
-    read -r java _ <"$dir/mongodb/pid" || return 0
-    ! command -v jcmd >/dev/null || jcmd "$java" GC.run >"$dir/settle" 2>&1 || true
 }
 
 # Both print rows per second.
@@ -84,7 +81,7 @@ mongo_ours() {
 # Rounds are compared one by one: a machine or a server that gets faster or slower meanwhile changes both sides of a round.
 mongo_compare() {
     local round uri ours bare ratio
-    STAND_IN_JAVA=${STAND_IN_JAVA:--Xmx2g} "$root/tests/store/mongodb.sh" start "$dir/mongodb" >"$dir/mongodb.txt"
+    python3 -B "$root/tests/e2e/mongod.py" start "$dir/mongodb" >"$dir/mongodb.txt"
     uri=$(sed -n 's/^uri //p' "$dir/mongodb.txt")
     echo "MongoDB: $(sed -n 's/^server //p' "$dir/mongodb.txt"), $mongo_rows rows, $rounds rounds"
     make -s -C "$build" tests/bench/bench_mongo_load

@@ -10,15 +10,14 @@ store      "sqlite" or "mongodb": both of the above are on it
 import itertools
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
+import mongod
 import pytest
-from proxy import Proxy
-from stack import ROOT, Stack
-from tiny_bson import primary_of, with_hosts
+from proxy import Proxy, through_proxy
+from stack import Stack
+from tiny_bson import primary_of
 
-MONGODB = ROOT / "tests/store/mongodb.sh"
 NUMBERS = itertools.count(1)
 
 # As ./dev sets it: workers that tests kill would each leave a file in /dev/shm.
@@ -30,52 +29,26 @@ def store(request):
     return request.param
 
 
-class MongoDB:
-    """The session's one server, started by who first asks for it."""
-
-    def __init__(self, folder):
-        self.folder, self.uri = folder, None
-
-    def start(self):
-        if self.uri is None:
-            result = subprocess.run([MONGODB, "start", self.folder], capture_output=True, text=True, timeout=300)
-            if result.returncode == 77:
-                pytest.skip("no MongoDB: " + result.stderr.strip())
-            assert result.returncode == 0, result.stdout + result.stderr
-            self.uri = dict(line.split(" ", 1) for line in result.stdout.splitlines())["uri"]
-        return self.uri
-
-    def stop(self):
-        if self.uri is not None:
-            subprocess.run([MONGODB, "stop", self.folder], check=True, timeout=60)
-
-
 @pytest.fixture(scope="session")
 def mongodb(tmp_path_factory):
-    server = MongoDB(tmp_path_factory.mktemp("mongodb"))
-    yield server
-    server.stop()
+    """mongodb() is the URI of a database of its own, on the session's one server, which the first call starts."""
+    server = None
 
+    def new_uri():
+        nonlocal server
+        server = server or mongod.server(tmp_path_factory.mktemp("mongodb"))
+        return server.uri(mongod.new_database())
 
-def database_uri(uri):
-    """The same server, another database: nothing that one stack wrote is seen by the next."""
-    server, _, options = uri.partition("?")
-    scheme, _, rest = server.partition("://")
-    host = rest.partition("/")[0]
-    return f"{scheme}://{host}/todo_test_{os.getpid()}_{next(NUMBERS)}" + (f"?{options}" if options else "")
-
-
-def through_proxy(uri, proxy):
-    """The proxy in the place of the URI's hosts. The driver must not find a set's members around it."""
-    uri = with_hosts(uri, [("127.0.0.1", proxy.port)])
-    return uri + ("&" if "?" in uri else "?") + "directConnection=true"
+    yield new_uri
+    if server:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
 def make_stack(tmp_path_factory, mongodb):
     def make(store, **options):
         if store == "mongodb" and "store_uri" not in options:
-            options["store_uri"] = database_uri(mongodb.start())
+            options["store_uri"] = mongodb()
         return Stack(tmp_path_factory.mktemp("stack"), **options)
 
     return make
@@ -135,9 +108,9 @@ def mongodb_proxy(store, mongodb):
     proxies = []
 
     def new():
-        uri = mongodb.start()
+        uri = mongodb()
         proxy = Proxy(*primary_of(uri))
-        proxy.uri = database_uri(through_proxy(uri, proxy))
+        proxy.uri = through_proxy(uri, proxy)
         proxy.open()
         proxies.append(proxy)
         return proxy

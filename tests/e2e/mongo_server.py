@@ -2,8 +2,8 @@
 """
 A replica set of MongoDB that a test directs: several members in this process, each on a port of its own, over one wire protocol.
 
-There is no mongod in any package registry, and no other server plays an election. So this one does what the server's manual says,
-at the moment that a test chooses: MongoSet().hand_over(), .kill(member), .elect(member), and of a member .hold() (replication to it
+A real set (mongod.py) elects when it wants to, and loses no answer on command. So this one does what the server's manual says, at
+the moment that a test chooses: MongoSet().hand_over(), .kill(member), .elect(member), and of a member .hold() (replication to it
 stands still), .lose_answers(), .fail(), .freeze(), .delay_s. Without arguments it answers like a 4.4.
 
 What it plays, and where the manual has it:

@@ -9,6 +9,13 @@ import socket
 import threading
 
 from ports import free_port
+from tiny_bson import with_hosts
+
+
+def through_proxy(uri, proxy):
+    """The proxy in the place of the URI's hosts. The driver must not find a set's members around it."""
+    uri = with_hosts(uri, [("127.0.0.1", proxy.port)])
+    return uri + ("&" if "?" in uri else "?") + "directConnection=true"
 
 
 class Proxy:

@@ -6,20 +6,11 @@ import signal
 import time
 
 import pytest
-from conftest import database_uri
-from replica_set import HISTORY_MAX, ReplicaSet
+from mongod import Mongod, ReplicaSet
 from stack import running, wait_until
+from tiny_bson import Mongo, ask, primary_of
 
 LEASE_S = 6
-
-
-@pytest.fixture(scope="module")
-def replica_set(tmp_path_factory):
-    server = ReplicaSet(tmp_path_factory.mktemp("replica-set"))
-    try:
-        yield server.start()
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +20,13 @@ def store():
 
 
 @pytest.fixture
-def following(new_stack, replica_set):
+def following(new_stack, mongodb):
     """following() is a stack of which one worker follows, in the epoch that its first beginning ever has made."""
 
-    def new(settings=None, **options):
+    def new(settings=None, store_uri=None):
         settings = {"follow": "on", "todo_ttl_s": 3600, "list_ttl_s": 3600, **(settings or {})}
-        stack = new_stack(store_uri=database_uri(replica_set.uri), settings=settings, **options)
-        stack.others = Others(replica_set, stack.environment["STACK_STORE"])
+        stack = new_stack(store_uri=store_uri or mongodb(), settings=settings)
+        stack.others = Others(stack)
         wait_until(lambda: follower_is_ready(stack), 30, "a follower")
         stack.first_epoch = epoch_of_store(stack)
         return stack
@@ -43,17 +34,43 @@ def following(new_stack, replica_set):
     return new
 
 
+@pytest.fixture
+def new_server(tmp_path):
+    """new_server(kind, ...) starts servers of the test's own: a Mongod or a ReplicaSet."""
+    servers = []
+
+    def new(kind, *words):
+        servers.append(kind(tmp_path / kind.__name__, *words).start())
+        return servers[-1]
+
+    yield new
+    for server in servers:
+        server.stop()
+
+
 class Others:
     """Somebody who writes to the stack's database."""
 
-    def __init__(self, replica_set, uri):
-        self.replica_set, self.uri = replica_set, uri
+    def __init__(self, stack):
+        self.uri = stack.environment["STACK_STORE"]
 
     def update(self, todo_id, change, **options):
         self.run({"update": "todos", "updates": [{"q": {"_id": todo_id}, "u": change, **options}]})
 
+    def forgets(self, place):
+        """Writes half a megabyte, and tells whether changes since this place are lost."""
+        self.run({"insert": "noise", "documents": [{"text": "noise" * 200} for _ in range(500)]})
+        stream = [{"$changeStream": {"resumeAfter": place}}]
+        database = self.uri.rpartition("/")[2].partition("?")[0]
+        answer = ask(primary_of(self.uri), {"aggregate": "todos", "pipeline": stream, "cursor": {}, "$db": database})
+        return answer.get("codeName") == "ChangeStreamHistoryLost"
+
     def run(self, command):
-        return self.replica_set.run(command, self.uri)
+        connection = Mongo(self.uri)
+        try:
+            return connection.run(command)
+        finally:
+            connection.close()
 
 
 def epochs(stack):
@@ -76,6 +93,10 @@ def follower_is_ready(stack):
     record = stack.others.run({"find": "meta", "filter": {"_id": "follow"}})["cursor"]["firstBatch"]
     is_held = record and record[0]["expires_at"] > time.time() * 1000 and "place" in record[0]
     return is_held and epochs(stack) == [epoch] * 2 and beginnings(stack)[-1:] == ["saved_place"]
+
+
+def place_of_follower(stack):
+    return stack.others.run({"find": "meta", "filter": {"_id": "follow"}})["cursor"]["firstBatch"][0]["place"]
 
 
 def beginnings(stack):
@@ -187,15 +208,14 @@ def test_changes_made_while_redis_was_away_are_taken_to_it_later(following):
     wait_until(lambda: cached(stack, "a").json["name"] == "meanwhile", 30)
 
 
-def test_a_lost_history_leaves_all_entries(following):
-    stack = following()
+def test_a_lost_history_leaves_all_entries(following, new_server):
+    """A log of a megabyte, which each second's checkpoint may shorten, and others that write much."""
+    stack = following(store_uri=new_server(ReplicaSet, 1, "--oplogSize", "1", "--syncdelay", "1").uri("todos"))
     stack.post({"id": "a", "name": "ours"})
     cached(stack, "a")
     stack.stop("workers")
     stack.others.update("a", {"$set": {"name": "meanwhile"}})
-    for start in range(0, 4 * HISTORY_MAX, HISTORY_MAX):
-        rows = [{"_id": f"noise-{start + number}"} for number in range(HISTORY_MAX)]
-        stack.others.run({"insert": "noise", "documents": rows})
+    wait_until(lambda: stack.others.forgets(place_of_follower(stack)), 60, "a place whose history is gone")
     stack.start("workers")
     stack.wait_answer()
     wait_until(lambda: epoch_of_store(stack) > stack.first_epoch and follower_is_ready(stack), 30)
@@ -233,9 +253,9 @@ def test_a_dropped_collection_leaves_all_entries(following):
     assert names(stack) == ["afterwards"]
 
 
-def test_lists_go_on_when_somebody_dropped_an_index(new_stack, replica_set):
-    stack = new_stack(store_uri=database_uri(replica_set.uri), settings={"list_ttl_s": 1})
-    stack.others = Others(replica_set, stack.environment["STACK_STORE"])
+def test_lists_go_on_when_somebody_dropped_an_index(new_stack, mongodb):
+    stack = new_stack(store_uri=mongodb(), settings={"list_ttl_s": 1})
+    stack.others = Others(stack)
     stack.post({"id": "a", "name": "ours"})
     stack.others.run({"dropIndexes": "todos", "index": "todos_by_time"})
     wait_until(lambda: stack.get("/todos").status == 503, 30, "a list that fails")
@@ -244,8 +264,8 @@ def test_lists_go_on_when_somebody_dropped_an_index(new_stack, replica_set):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
-def test_where_nothing_is_told_each_worker_says_so_once(kind, new_stack, mongodb):
-    uri = database_uri(mongodb.start()) if kind == "mongodb" else "sqlite"
+def test_where_nothing_is_told_each_worker_says_so_once(kind, new_stack, new_server):
+    uri = f"mongodb://{new_server(Mongod).host}/todos" if kind == "mongodb" else "sqlite"
     stack = new_stack(store_uri=uri, settings={"follow": "on"})
 
     def said():

@@ -247,7 +247,7 @@ def test_page_deep_down_costs_what_page_one_does_on_sqlite(new_stack):
 
 
 @pytest.mark.parametrize("store", ["mongodb"], scope="session", indirect=True)
-def test_lists_go_by_their_indexes_on_mongodb(new_stack, mongodb):
+def test_lists_go_by_their_indexes_on_mongodb(new_stack):
     """Each list names its index as a hint: without the index there is no list, rather than a slow one."""
     stack = new_stack()
     put(stack, "/todos/a", {"name": "x"})

@@ -21,7 +21,6 @@ from tiny_bson import Mongo, archive, encode
 
 SAMPLE = ROOT / "data/todos.jsonl"
 TEN_THOUSAND = Path(__file__).parent / "data"
-MONGODB = ROOT / "tests/store/mongodb.sh"
 # All of a seeded row but its life, which is another one each time.
 SEEDED = "SELECT id, name, description, done, v, created_at, updated_at FROM todos ORDER BY id"
 
@@ -434,26 +433,12 @@ def test_without_redis_nothing_is_written_if_that_is_refused(tmp_path):
 # --- MongoDB ---
 
 
-@pytest.fixture(scope="module")
-def mongodb_uri(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mongodb")
-    started = subprocess.run([MONGODB, "start", folder], capture_output=True, text=True, timeout=300)
-    if started.returncode == 77:
-        pytest.skip("no MongoDB: " + started.stderr.strip())
-    assert started.returncode == 0, started.stderr
-    uri = dict(line.split(" ", 1) for line in started.stdout.splitlines())["uri"]
-    yield uri
-    mongo = Mongo(uri)
-    mongo.run({"dropDatabase": 1})
-    mongo.close()
-    subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
-
-
-def test_mongodb_gets_the_same_rows(tmp_path, redis, rows, mongodb_uri):
-    loader = Loader(tmp_path, redis, mongodb_uri)
+def test_mongodb_gets_the_same_rows(tmp_path, redis, rows, mongodb):
+    uri = mongodb()
+    loader = Loader(tmp_path, redis, uri)
     result = loader.run("import", "-", input=as_archive(rows))
     assert (result.returncode, summary(result)) == (0, "1,000 rows are in, 0 rejected"), result
-    mongo = Mongo(mongodb_uri)
+    mongo = Mongo(uri)
     found = {row["_id"]: (row["name"], row["description"], int(row["done"])) for row in mongo.find_all("todos")}
     assert found == wanted(rows)
     result = loader.run("import", "-", input=as_json_lines(rows + [{"id": "new", "name": "n"}]))

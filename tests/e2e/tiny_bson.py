@@ -143,6 +143,13 @@ def with_hosts(uri, hosts):
     return f"{scheme}://{user}{at}" + ",".join(f"{host}:{port}" for host, port in hosts) + slash + tail
 
 
+def with_database(uri, name):
+    """The same server, another database."""
+    server, question, options = uri.partition("?")
+    scheme, _, rest = server.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/{name}{question}{options}"
+
+
 def primary_of(uri, seconds=30):
     """The (host, port) that takes writes: of a replica set its primary, else the first host that answers."""
     deadline = time.monotonic() + seconds

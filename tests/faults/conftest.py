@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import mongod
 import pytest
 from form import IS_LONG, SEED
 from stack import ROOT, Stack
 
-MONGODB = ROOT / "tests/store/mongodb.sh"
 BUILD = Path(os.environ.get("FAULTS_BUILD_DIR", ROOT / "build-failpoints"))
 NUMBERS = itertools.count(1)
 
@@ -36,13 +36,9 @@ def new_ids():
 
 @pytest.fixture(scope="session")
 def mongodb(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mongodb")
-    result = subprocess.run([MONGODB, "start", folder], capture_output=True, text=True, timeout=300)
-    if result.returncode == 77:
-        pytest.skip("no MongoDB: " + result.stderr.strip())
-    assert result.returncode == 0, result.stdout + result.stderr
-    yield dict(line.split(" ", 1) for line in result.stdout.splitlines())
-    subprocess.run([MONGODB, "stop", folder], check=True, timeout=60)
+    server = mongod.server(tmp_path_factory.mktemp("mongodb"))
+    yield server
+    server.stop()
 
 
 class FaultStack(Stack):

@@ -7,27 +7,23 @@ may be made when the store is back, and nobody sees anything old before, meanwhi
 import time
 
 import faults
+import mongod
 import pytest
 from experiment import SLOW, Experiment
-from proxy import Proxy
+from proxy import Proxy, through_proxy
 from stack import wait_until
-from tiny_bson import primary_of, with_hosts
+from tiny_bson import primary_of
 
 
 class Server:
     """The MongoDB under test, behind a proxy that a test may cut."""
 
-    def __init__(self, parts):
-        self.uri, self.name = parts["uri"], parts["server"]
-        self.proxy = Proxy(*primary_of(self.uri))
+    def __init__(self, mongodb):
+        uri = mongodb.uri(mongod.new_database())
+        self.proxy = Proxy(*primary_of(uri))
         self.proxy.open()
-        # A set's members must not be found around the proxy.
-        direct = "&directConnection=true" if "?" in self.uri else "?directConnection=true"
-        self.through = with_hosts(self.uri, [("127.0.0.1", self.proxy.port)]) + direct
-        words = open(parts["pidfile"]).read().split()
-        self.pid = int(words[0]) if words else None
-        # The stand-in's answers are made of the live document, so a write's may show the next one's version.
-        self.mixes_versions = "mongo-java-server" in self.name
+        self.through = through_proxy(uri, self.proxy)
+        self.pid = mongodb.members[0].pid if mongodb.members else None
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +53,10 @@ def test_nothing_is_old_when_the_store_was_away(mongodb_stack, server, new_ids, 
     """Writes without an answer may be made when it is back: their fences stand until then."""
     if server.pid is None:
         pytest.skip("MONGODB_URI names a server that isn't ours to stop")
-    run = Experiment(mongodb_stack, new_ids(8), owners=server.mixes_versions)
+    run = Experiment(mongodb_stack, new_ids(8))
     run.run(seconds(4), lambda _: fault(server), every_s=1.5)
     assert run.load.statuses.get(503), "the fault didn't bite"
-    run.assert_worth_it(hits=0.02).assert_clean(names_bind=not server.mixes_versions)
+    run.assert_worth_it(hits=0.02).assert_clean()
     wait_until(lambda: mongodb_stack.get("/todos?limit=1").status == 200, 10, "the store is back")
     run.assert_healed()
 

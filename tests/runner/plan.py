@@ -47,9 +47,10 @@ class Plan:
         self.folder, self.build_dir, self.logs = Path(folder), Path(build_dir), Path(logs)
         self.default = self.build("default", 0)
         # By how much waits for them: the end-to-end tests take longest.
-        self.sanitized, self.replica_set = self.build("sanitized", 5), self.build("replica-set", 4)
+        self.sanitized, self.mongod = self.build("sanitized", 5), self.build("mongod", 4)
         self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
-        self.mongodb = Job("start MongoDB", [TESTS / "store/mongodb.sh", "start", self.folder / "mongodb"], seconds=BUILD_S + 6)
+        start = ["/usr/bin/python3", "-B", TESTS / "e2e/mongod.py", "start", self.folder / "mongodb"]
+        self.mongodb = Job("start MongoDB", start, needs=(self.mongod,), seconds=BUILD_S)
         self.numbers = 0
 
     def build(self, kind, urgency):
@@ -116,11 +117,12 @@ class Plan:
         return [program for program in made.stdout.split() if program.startswith(("tests/unit/", "tests/store/"))]
 
     def cmocka(self, program, name=""):
+        is_script = program.endswith(".sh")
         return Job(
             program,
-            [(ROOT if program.endswith(".sh") else self.build_dir) / program],
+            [(ROOT if is_script else self.build_dir) / program],
             count=lambda job: count_tap(job.text(), job.status, re.escape(name)),
-            needs=(self.programs,),
+            needs=(self.programs, self.mongod) if is_script else (self.programs,),
             environment=lambda: {"CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(self.folder)},
             folder=self.build_dir,
         )
@@ -155,7 +157,9 @@ class Plan:
         )
 
     def needed_by(self, part):
-        special = {"faults": (self.failpoints,), "e2e": (self.sanitized, self.replica_set, self.mongodb), "browser": (self.sanitized,)}
+        special = {
+            "faults": (self.failpoints, self.mongod), "e2e": (self.sanitized, self.mongod, self.mongodb), "browser": (self.sanitized,)
+        }  # fmt: skip
         return special.get(part, (self.tools,))
 
     def environment(self, key):

@@ -48,8 +48,9 @@ def test_builds_come_with_what_needs_them(plan):
         return {job.name for job in plan.jobs(names) if not job.count}
 
     assert builds("unit") == builds("test_json_read") == {"build tests"}
-    assert builds("faults") == {"build failpoints"}
-    assert builds("e2e") == {"build sanitized", "build replica-set", "start MongoDB"}
+    assert builds("store") == {"build tests", "build mongod"}
+    assert builds("faults") == {"build failpoints", "build mongod"}
+    assert builds("e2e") == {"build sanitized", "build mongod", "start MongoDB"}
     assert builds("model") == set()
 
 
@@ -65,7 +66,7 @@ def test_end_to_end_tests_share_a_mongodb_and_fault_tests_do_not(plan, tmp_path)
     e2e, faults = (next(job for job in plan.jobs([name]) if job.count) for name in ("test_write.py", "test_faults.py"))
     assert "MONGODB_URI" not in e2e.environment()
     plan.mongodb.output = tmp_path / "out"
-    plan.mongodb.output.write_text("uri mongodb://127.0.0.1:1/todos\nserver a stand-in\n")
+    plan.mongodb.output.write_text("uri mongodb://127.0.0.1:1/todos\nserver mongod 6.0.5\n")
     assert e2e.environment()["MONGODB_URI"] == "mongodb://127.0.0.1:1/todos"
     assert "MONGODB_URI" not in faults.environment()
 

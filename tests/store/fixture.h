@@ -23,6 +23,9 @@ void fixture_use(const char *base_uri);
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
+/* cmocka's, of a group that may run on MongoDB: waits for the stores that teardowns have begun to close. */
+int fixture_end(void **state);
+
 /* Opens one more store over what the fixture's is open on; aborts the test if that fails. */
 struct store *fixture_open(const struct fixture *fixture, uint32_t timeout_ms);
 

@@ -39,4 +39,4 @@ tests_store_test_mongo_SOURCES = tests/store/test_mongo.c \
 tests_store_test_mongo_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_mongo_LDADD = $(STORE_TEST_LDADD)
 
-EXTRA_DIST += tests/store/version-1.sql tests/store/run.sh tests/store/mongodb.sh tests/store/pom.xml tests/store/StandIn.java
+EXTRA_DIST += tests/store/version-1.sql tests/store/run.sh

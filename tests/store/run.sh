@@ -2,18 +2,23 @@
 # SPDX-License-Identifier: MIT
 #
 # Runs the conformance suite over both stores, and MongoDB's own cases. Called by "make check" in the build folder; by
-# hand: tests/store/run.sh [FOLDER OF THE BUILD]. mongodb.sh says which server MongoDB is played by. Without any, SQLite
-# is run all the same, and the end is a skip (77), or with CI=true a failure.
+# hand: tests/store/run.sh [FOLDER OF THE BUILD]. mongod.py finds or starts the MongoDB. Without any, SQLite is run all
+# the same, and the end is a skip (77).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
 build=${1:-.}
 room=$(mktemp -d)
-trap '"$here/mongodb.sh" stop "$room/mongodb"; rm -rf "$room"' EXIT
+
+mongod() {
+    python3 -B "$here/../e2e/mongod.py" "$1" "$2"
+}
+
+trap 'mongod stop "$room/mongodb"; rm -rf "$room"' EXIT
 trap 'exit 1' INT TERM HUP
 
 skipped=0
-"$here/mongodb.sh" start "$room/mongodb" >"$room/server" || skipped=$?
+mongod start "$room/mongodb" >"$room/server" || skipped=$?
 uri=$(sed -n 's/^uri //p' "$room/server")
 server=$(sed -n 's/^server //p' "$room/server")
 echo "SQLite: $room/sqlite-*.db"

@@ -510,5 +510,5 @@ int main(void)
     printf("store: %s (%s)\n", uri, server ? server : "a server that nobody named");
     fflush(stdout);
     fixture_use(uri);
-    return cmocka_run_group_tests_name("store, MongoDB alone", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("store, MongoDB alone", tests, NULL, fixture_end);
 }

@@ -556,7 +556,7 @@ static int run_suite(const char *uri)
     printf("store: %s (%s)\n", uri, sqlite ? "embedded" : server ? server : "a server that nobody named");
     fflush(stdout);
     fixture_use(uri);
-    return cmocka_run_group_tests_name(sqlite ? "store, on SQLite" : "store, on MongoDB", tests, NULL, NULL);
+    return cmocka_run_group_tests_name(sqlite ? "store, on SQLite" : "store, on MongoDB", tests, NULL, fixture_end);
 }
 
 int main(void)
