@@ -97,22 +97,13 @@ class Client(threading.Thread):
         try:
             while not self.load.over.is_set():
                 verb = self.random.choices(self.load.verbs, self.load.weights)[0]
-                ids = self.ids_for(verb)
-                if ids:
-                    getattr(self, verb)(self.random.choice(ids))
+                getattr(self, verb)(self.random.choice(self.load.ids))
                 pause_s = self.load.pause_s * 2 * self.random.random()
                 if pause_s > 0:
                     time.sleep(pause_s)
         except Exception as error:  # told by Load.stop()
             self.failed = error
         self.connection.close()
-
-    def ids_for(self, verb):
-        """With owners, each id has one client that writes it."""
-        ids = self.load.ids
-        if verb in ("get", "list") or not self.load.owners:
-            return ids
-        return [id for number, id in enumerate(ids) if number % len(self.load.clients) == self.number]
 
     def ask(self, method, path, body=b"", headers=""):
         """(begin, end, status, head, body); after a lost answer status 0 and end infinity."""
@@ -211,8 +202,8 @@ WEIGHTS = {"get": 76, "list": 4, "patch": 9, "put": 4, "post": 3, "delete": 4}
 class Load:
     """with Load(port, ids) as load: ...; afterwards load.ops is the history."""
 
-    def __init__(self, port, ids, clients=8, pause_s=0.003, weights=WEIGHTS, seed=0, owners=False):
-        self.port, self.ids, self.pause_s, self.seed, self.owners = port, ids, pause_s, seed, owners
+    def __init__(self, port, ids, clients=8, pause_s=0.003, weights=WEIGHTS, seed=0):
+        self.port, self.ids, self.pause_s, self.seed = port, ids, pause_s, seed
         self.verbs, self.weights = list(weights), list(weights.values())
         self.over = threading.Event()
         self.clients = [Client(self, number) for number in range(clients)]

@@ -23,8 +23,6 @@ connection) may be made at any time after it began, or never: it ends at infinit
 What is promised differs by fault (doc/consistency.md), so two of the terms can be eased:
   slack_s      "before" means that many seconds before: staleness is allowed within this bound
   reads_bind   False: only answered writes bind later reads, reads don't bind each other
-and one for a store that mixes versions in its answers, as one of MongoDB's stand-ins does:
-  names_bind   False: names tell nothing, states are known by their ETags alone
 """
 
 import bisect
@@ -70,22 +68,22 @@ class Violation:
         return f"{self.rule}, by {self.seconds:.4f} s:\n    {self.late}\n    {self.proof}"
 
 
-def check(ops, slack_s=0.0, reads_bind=True, names_bind=True):
+def check(ops, slack_s=0.0, reads_bind=True):
     """Returns the violations; an empty list is a clean history."""
     by_id = defaultdict(list)
     for op in ops:
         by_id[op.id].append(op)
     found = []
     for some in by_id.values():
-        found += _History(some, slack_s, reads_bind, names_bind).check()
+        found += _History(some, slack_s, reads_bind).check()
     return found
 
 
 class _History:
     """The ops of one id."""
 
-    def __init__(self, ops, slack_s, reads_bind, names_bind):
-        self.ops, self.slack_s, self.reads_bind, self.names_bind = ops, slack_s, reads_bind, names_bind
+    def __init__(self, ops, slack_s, reads_bind):
+        self.ops, self.slack_s, self.reads_bind = ops, slack_s, reads_bind
         self.found = []
         self.makers = {op.name: op for op in ops if op.kind == "write"}
         self.resolve()
@@ -109,8 +107,6 @@ class _History:
 
     def resolve(self):
         """A name without a version, as lists show it, stands for the state that its write made."""
-        if not self.names_bind:
-            return
         states = {op.name: op.state for op in self.ops if op.name and isinstance(op.state, tuple)}
         for op in self.ops:
             if op.state is None and op.name and op.kind == "read":
@@ -118,9 +114,8 @@ class _History:
 
     def check(self):
         self.check_twice()
-        if self.names_bind:
-            self.check_names()
-            self.check_future()
+        self.check_names()
+        self.check_future()
         for ops in self.lives.values():
             self.check_backwards(ops)
         self.check_interleaved()

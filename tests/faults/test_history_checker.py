@@ -125,13 +125,6 @@ def test_slack_holds_for_every_rule_that_knows_of_time():
             assert rule not in {violation.rule for violation in check(ops, slack_s=1000)}, ops
 
 
-def test_without_binding_names_etags_alone_tell():
-    assert not check(RED["one state with two names"][1], names_bind=False)
-    assert not check(RED["a name that nobody wrote"][1], names_bind=False)
-    assert check(RED["stale after a write's answer"][1], names_bind=False)
-    assert check(RED["one version made twice"][1], names_bind=False)
-
-
 def test_without_binding_reads_a_read_may_go_back_but_not_behind_a_write():
     ops = [BORN, write(2, 9, "L", 2), read(3, 4, "L", 2), read(5, 6, "L", 1)]
     assert check(ops) and not check(ops, reads_bind=False)
