@@ -6,18 +6,15 @@ The replica set is mongo_server.py, which does at once what the test says. Real 
 """
 
 import json
-import threading
 import time
 
 import pytest
-from elections import BehindElection
+from elections import BACK_S, MACHINE_S, BehindElection, Load
 from mongo_server import MongoSet
-from stack import Client, wait_until
+from stack import wait_until
 from tiny_bson import Date, Mongo
 
 REFUSED_S = 0.3  # writes of a hand-over
-BACK_S = 1.0  # after the first usable primary
-MACHINE_S = 0.7  # a busy one, with the sanitizers
 
 
 @pytest.fixture(scope="session")
@@ -41,52 +38,6 @@ def new_set():
 
 def row(todo_id, name, v=1):
     return {"_id": todo_id, "name": name, "description": "", "done": False, "v": v, "created_at": Date(10**12), "updated_at": Date(10**12 + v)}
-
-
-class Load:
-    """Writers, readers of what is cached, and readers of what is not: (when it ended, how long it took, status) of each."""
-
-    def __init__(self, stack, clients=4):
-        self.stack, self.stopped = stack, threading.Event()
-        self.seen = {"write": [], "miss": [], "hit": []}
-        loops = [(kind, number) for kind in self.seen for number in range(clients)]
-        self.threads = [threading.Thread(target=self.loop, args=loop) for loop in loops]
-
-    def __enter__(self):
-        self.stack.post({"id": "hot", "name": "hot"})
-        for _ in range(20):
-            self.stack.get("/todos/hot")
-        for thread in self.threads:
-            thread.start()
-        time.sleep(0.5)
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        for thread in self.threads:
-            thread.join()
-
-    def loop(self, kind, number):
-        client = Client(self.stack.port)
-        for count in range(10**6):
-            if self.stopped.is_set():
-                break
-            begun = time.monotonic()
-            status = self.ask(client, kind, f"{number}-{count}")
-            self.seen[kind].append((time.monotonic(), time.monotonic() - begun, status))
-            time.sleep(0.02)
-        client.close()
-
-    @staticmethod
-    def ask(client, kind, name):
-        if kind == "write":
-            return client.request("PUT", f"/todos/w-{name}", json.dumps({"name": name}), {"Content-Type": "application/json"}).status
-        return client.get("/todos/hot" if kind == "hit" else f"/todos/missing-{name}").status
-
-    def refused(self, kind):
-        """When its 503s came; any other failure is the test's."""
-        assert {status for _, _, status in self.seen[kind]} <= {200, 201, 404, 503}, self.seen[kind]
-        return [at for at, _, status in self.seen[kind] if status == 503]
 
 
 @pytest.mark.parametrize("version", [(4, 0), (4, 4)], ids=["4.0", "4.4"])
