@@ -9,9 +9,9 @@
  * load writes only after this one. So of two rows with one id the later one wins with --upsert, and the earlier one
  * without, as if rows were written one by one.
  *
- * A batch with an unknown outcome is sent again. In INSERT mode its rows may then be in the store already. Such a row
- * is no duplicate: each row gets a life of its own here, and a stored todo with this life is our row, whichever attempt
- * wrote it, and whatever clients have made of it since. No file gives a life: an imported todo begins a new one.
+ * Each row gets a life of its own here, before it is sent the first time. A batch with an unknown outcome is sent
+ * again, and the driver repeats a command by itself; by its life the store tells a row of ours from one that has taken
+ * its id. No file gives a life: an imported todo begins a new one.
  *
  * Does not: decide when to send, retry, or count; that is load.c.
  */
@@ -78,27 +78,6 @@ static bool batch_is_full(const struct batch *batch)
     return batch->count + batch->reject_count == BATCH_ROWS_MAX || arena_used_bytes(&batch->arena) >= BATCH_BYTES_MAX;
 }
 
-/* After a batch was sent again: finds out which of the taken ids hold our own rows. */
-static enum status batch_find_own(struct batch *batch, struct store *store, struct error *error)
-{
-    struct arena arena;
-    enum status status = STATUS_OK;
-    arena_init(&arena);
-    for (size_t i = 0; i < batch->count && status == STATUS_OK; i++) {
-        if (batch->results[i] != STATUS_EXISTS)
-            continue;
-        struct todo stored;
-        arena_reset(&arena);
-        status = store_get(store, batch->ids[i], &arena, &stored, error);
-        if (status == STATUS_OK && stored.life == batch->todos[i].life)
-            batch->results[i] = STATUS_OK;
-        if (status == STATUS_NOT_FOUND)
-            status = STATUS_OK; /* deleted since: EXISTS only says that it was there */
-    }
-    arena_fini(&arena);
-    return status;
-}
-
 void intake_init(struct intake *intake, struct reader *reader, bool keep_raw)
 {
     *intake = (struct intake){.reader = reader, .keep_raw = keep_raw};
@@ -157,13 +136,4 @@ bool batch_overlaps(const struct batch *a, const struct batch *b)
         if (id_set_has(&b->id_set, a->ids[i]))
             return true;
     return false;
-}
-
-enum status batch_write(struct batch *batch, struct store *store, enum store_load_mode mode, bool sent_before,
-                        struct error *error)
-{
-    enum status status = store_load(store, batch->todos, batch->count, mode, batch->results, error);
-    if (status == STATUS_OK && sent_before && mode == STORE_LOAD_INSERT)
-        return batch_find_own(batch, store, error);
-    return status;
 }

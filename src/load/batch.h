@@ -69,14 +69,4 @@ void batch_fill(struct batch *batch, struct intake *intake);
 /* Whether both hold some id. */
 bool batch_overlaps(const struct batch *a, const struct batch *b);
 
-/*
- * Writes the todos; results are valid if STATUS_OK is returned.
- *
- * sent_before  an earlier attempt at this batch ended without results, so some rows may be in the store. In INSERT mode
- * a
- *              row whose id is taken is then looked up, and counts as written if the stored one is the same.
- */
-enum status batch_write(struct batch *batch, struct store *store, enum store_load_mode mode, bool sent_before,
-                        struct error *error) STATUS_MUST_CHECK;
-
 #endif

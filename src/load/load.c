@@ -214,10 +214,15 @@ static void slot_written(struct slot *slot, enum status status, const struct err
     load_pump(load);
 }
 
+static enum status slot_write_batch(struct slot *slot, struct store *store, struct error *error)
+{
+    struct batch *batch = slot->batch;
+    return store_load(store, batch->todos, batch->count, slot->load->options.mode, batch->results, error);
+}
+
 static enum status slot_work_fenced(struct cache_write *write, struct store *store, struct error *error)
 {
-    struct slot *slot = container_of(write, struct slot, write);
-    return batch_write(slot->batch, store, slot->load->options.mode, slot->attempts > 0, error);
+    return slot_write_batch(container_of(write, struct slot, write), store, error);
 }
 
 static void slot_on_fenced(struct cache_write *write, enum status status, const struct error *error)
@@ -228,8 +233,7 @@ static void slot_on_fenced(struct cache_write *write, enum status status, const 
 static enum status slot_work_plain(struct pool_job *job, struct error *error)
 {
     struct slot *slot = container_of(job, struct slot, job);
-    const struct load_options *options = &slot->load->options;
-    return batch_write(slot->batch, options->store, options->mode, slot->attempts > 0, error);
+    return slot_write_batch(slot, slot->load->options.store, error);
 }
 
 static void slot_on_plain(struct pool_job *job, enum status status, const struct error *error)

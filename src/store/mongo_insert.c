@@ -8,7 +8,8 @@
  * majority shows no todo, and a retry will ask.
  *
  * A load goes on after taken ids, which it recognises by their error code. Each row must be accounted for: the number
- * of inserted and of taken ones must add up to all, or the outcome is not known.
+ * of inserted and of taken ones must add up to all, or the outcome is not known. The driver may have sent an insert
+ * twice, so one find asks for the lives of all taken ids: a todo of our own life is no taken id.
  *
  * A load with UPSERT is a batch of update statements. The server can't be told what v a new document has and to count
  * it up in an old one, so $inc does both: a new document starts at v 1.
@@ -81,7 +82,7 @@ static int64_t load_count_taken(const bson_t *reply, size_t count, enum status *
 }
 
 static enum status load_insert(struct mongo_session *session, const bson_t **documents, size_t count,
-                               enum status *results, struct error *error)
+                               enum status *results, bool *has_taken, struct error *error)
 {
     bson_t reply;
     bson_iter_t inserted;
@@ -92,6 +93,7 @@ static enum status load_insert(struct mongo_session *session, const bson_t **doc
     enum status status = STATUS_OK;
     bool ok = mongoc_collection_insert_many(session->collection, documents, count, options, &reply, &failure);
     int64_t taken_count = load_count_taken(&reply, count, results);
+    *has_taken = taken_count > 0;
     int64_t inserted_count =
         bson_iter_init_find(&inserted, &reply, "insertedCount") ? bson_iter_as_int64(&inserted) : 0;
     /* Fewer than all: the network broke between two commands. */
@@ -106,6 +108,71 @@ static enum status load_insert(struct mongo_session *session, const bson_t **doc
     return status;
 }
 
+/* A find of the taken ids' lives. */
+static mongoc_cursor_t *taken_find(struct mongo_session *session, const struct todo *todos, size_t count,
+                                   const enum status *results)
+{
+    bson_t filter = BSON_INITIALIZER, among, ids;
+    uint32_t at = 0;
+    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &among);
+    BSON_APPEND_ARRAY_BEGIN(&among, "$in", &ids);
+    for (size_t i = 0; i < count; i++) {
+        char room[16];
+        const char *position;
+        if (results[i] != STATUS_EXISTS)
+            continue;
+        bson_uint32_to_string(at++, &position, room, sizeof(room));
+        BSON_APPEND_UTF8(&ids, position, todos[i].id);
+    }
+    bson_append_array_end(&among, &ids);
+    bson_append_document_end(&filter, &among);
+    bson_t *options =
+        BCON_NEW("projection", "{", "life", BCON_INT32(1), "}", "maxTimeMS", BCON_INT64(session->server->max_time_ms));
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, &filter, options, NULL);
+    bson_destroy(options);
+    bson_destroy(&filter);
+    return cursor;
+}
+
+/* MISMATCH for those of another life: they have been seen. */
+static void taken_note(const bson_t *document, const struct todo *todos, size_t count, enum status *results)
+{
+    bson_iter_t life;
+    struct slice id;
+    int64_t stored = bson_iter_init_find(&life, document, "life") ? bson_iter_as_int64(&life) : 0;
+    if (!mongo_text_read(document, "_id", &id))
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (results[i] == STATUS_EXISTS && slice_equal(slice_of(todos[i].id), id))
+            results[i] = stored != 0 && stored == todos[i].life ? STATUS_OK : STATUS_MISMATCH;
+}
+
+/*
+ * Tells the rows of an earlier try from those whose ids others have taken. A taken id that the majority does not show
+ * may be either, or has been deleted since: a later try will tell.
+ */
+static enum status taken_settle(struct mongo_session *session, const struct todo *todos, size_t count,
+                                enum status *results, struct error *error)
+{
+    const bson_t *document;
+    bson_error_t failure;
+    enum status status = STATUS_OK;
+    mongoc_cursor_t *cursor = taken_find(session, todos, count, results);
+    while (mongoc_cursor_next(cursor, &document))
+        taken_note(document, todos, count, results);
+    if (mongoc_cursor_error(cursor, &failure))
+        status = mongo_read_failed("read the lives of taken ids", &failure, error);
+    mongoc_cursor_destroy(cursor);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (results[i] == STATUS_EXISTS)
+            status = error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, but its todo is not to be seen yet",
+                               todos[i].id);
+        if (results[i] == STATUS_MISMATCH)
+            results[i] = STATUS_EXISTS;
+    }
+    return status;
+}
+
 static enum status mongo_load_insert(struct mongo_session *session, const struct todo *todos, size_t count,
                                      enum status *results, struct error *error)
 {
@@ -115,7 +182,10 @@ static enum status mongo_load_insert(struct mongo_session *session, const struct
         documents[i] = bson_sized_new(160 + todos[i].name.len + todos[i].description.len);
         mongo_todo_write(documents[i], &todos[i], ~0u);
     }
-    enum status status = load_insert(session, (const bson_t **)documents, count, results, error);
+    bool has_taken;
+    enum status status = load_insert(session, (const bson_t **)documents, count, results, &has_taken, error);
+    if (status == STATUS_OK && has_taken)
+        status = taken_settle(session, todos, count, results, error);
     for (size_t i = 0; i < count; i++)
         bson_destroy(documents[i]);
     free(documents);

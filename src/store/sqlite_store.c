@@ -135,11 +135,40 @@ static enum status load_body(struct sqlite_connection *connection, void *ctx, st
     return STATUS_OK;
 }
 
+/* Whether the stored todo with this id is of the same life. One that can't be read is not ours. */
+static enum status load_is_own(struct sqlite_connection *connection, const struct todo *todo, struct arena *arena,
+                               bool *is_own, struct error *error)
+{
+    struct todo stored;
+    arena_reset(arena);
+    enum status status = sqlite_todo_find(connection, todo->id, arena, &stored, error);
+    *is_own = status == STATUS_OK && stored.life == todo->life;
+    return status == STATUS_INVALID ? STATUS_OK : status;
+}
+
+static enum status load_and_settle_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    struct load_work *work = ctx;
+    enum status status = load_body(connection, work, error);
+    for (size_t i = 0; i < work->count && status == STATUS_OK; i++) {
+        bool is_own = false;
+        if (work->results[i] == STATUS_EXISTS)
+            status = load_is_own(connection, &work->todos[i], work->arena, &is_own, error);
+        if (is_own)
+            work->results[i] = STATUS_OK;
+    }
+    return status;
+}
+
 static enum status sqlite_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
                                enum status *results, struct error *error)
 {
-    struct load_work work = {.todos = todos, .count = count, .mode = mode, .results = results};
-    return sqlite_transact(sqlite_file_of(store), load_body, &work, error);
+    struct arena arena;
+    arena_init(&arena);
+    struct load_work work = {.todos = todos, .count = count, .mode = mode, .results = results, .arena = &arena};
+    enum status status = sqlite_transact(sqlite_file_of(store), load_and_settle_body, &work, error);
+    arena_fini(&arena);
+    return status;
 }
 
 /* The record of the request says that its todo is made, from this transaction on. */

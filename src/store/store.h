@@ -199,8 +199,9 @@ enum store_load_mode {
 /*
  * Writes many todos, unordered; a taken id doesn't stop the others.
  *
- * results  one per todo: STATUS_OK or STATUS_EXISTS; valid if STATUS_OK is returned
- * errors   of the call as a whole: the todos are applied in part or not at all, and may be sent again with UPSERT
+ * results  one per todo: STATUS_OK, or STATUS_EXISTS if its id is taken by another life. The same life is our own, from
+ *          an earlier try; valid if STATUS_OK is returned
+ * errors   of the call as a whole: the todos are applied in part or not at all, and may be sent again
  */
 enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
                        enum status *results, struct error *error) STATUS_MUST_CHECK;

@@ -29,6 +29,7 @@ tests_store_test_store_SOURCES = tests/store/test_store.c \
 	tests/store/test_store_answers.c tests/store/test_store_answers.h \
 	tests/store/test_store_changes.c tests/store/test_store_changes.h \
 	tests/store/test_store_lists.c tests/store/test_store_lists.h \
+	tests/store/test_store_loads.c tests/store/test_store_loads.h \
 	tests/store/test_store_purges.c tests/store/test_store_purges.h \
 	tests/store/crowd.c tests/store/crowd.h tests/store/fixture.c tests/store/fixture.h tests/unit/fields.h
 tests_store_test_store_CFLAGS = $(STORE_TEST_CFLAGS)

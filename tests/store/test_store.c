@@ -20,6 +20,7 @@
 #include "test_store_answers.h"
 #include "test_store_changes.h"
 #include "test_store_lists.h"
+#include "test_store_loads.h"
 #include "test_store_purges.h"
 #include "tests/unit/fields.h"
 
@@ -154,82 +155,6 @@ static void test_an_insert_is_told_from_others_by_its_life_alone(void **state)
                              field == TODO_LIFE ? STATUS_EXISTS : STATUS_MISMATCH);
     }
     assert_stored(fixture, &todo);
-}
-
-static void test_a_load_tells_of_each_taken_id_and_inserts_the_rest(void **state)
-{
-    struct fixture *fixture = *state;
-    struct todo todos[6];
-    enum status results[6];
-    struct error error = {0};
-    for (unsigned i = 0; i < 6; i++)
-        todos[i] = fixture_todo(&fixture->arena, i);
-    snprintf(todos[5].id, sizeof(todos[5].id), "t2"); /* twice in one batch */
-    struct todo old = fixture_todo(&fixture->arena, 3);
-    old.done = !old.done;
-    assert_int_equal(store_insert(fixture->store, &old, NULL, NULL), STATUS_OK);
-    assert_int_equal(store_load(fixture->store, todos, 6, STORE_LOAD_INSERT, results, &error), STATUS_OK);
-    for (unsigned i = 0; i < 6; i++)
-        assert_int_equal(results[i], i == 3 || i == 5 ? STATUS_EXISTS : STATUS_OK);
-    assert_stored(fixture, &todos[2]);
-    assert_stored(fixture, &old);
-    assert_stored(fixture, &todos[4]);
-}
-
-static void test_an_upsert_changes_what_is_there_and_inserts_the_rest(void **state)
-{
-    struct fixture *fixture = *state;
-    struct todo todos[2] = {fixture_todo(&fixture->arena, 1), fixture_todo(&fixture->arena, 2)};
-    enum status results[2];
-    struct error error = {0};
-    assert_int_equal(store_insert(fixture->store, &todos[0], NULL, NULL), STATUS_OK);
-    struct todo changed = todos[0];
-    changed.name = SLICE("new name");
-    changed.description = SLICE("");
-    changed.done = !changed.done;
-    changed.updated_at_ms += 5;
-    field_differ(&changed, &todos[0], TODO_WRITE_FIELDS);
-    todos[0] = changed;
-    todos[0].created_at_ms += 1000;
-    assert_int_equal(store_load(fixture->store, todos, 2, STORE_LOAD_UPSERT, results, &error), STATUS_OK);
-    assert_int_equal(results[0], STATUS_OK);
-    assert_int_equal(results[1], STATUS_OK);
-    changed.v = 2;
-    assert_stored(fixture, &changed);
-    assert_stored(fixture, &todos[1]);
-}
-
-static void load_all(struct fixture *fixture, const struct todo *todos, size_t count, enum store_load_mode mode,
-                     enum status *results)
-{
-    struct error error = {0};
-    if (store_load(fixture->store, todos, count, mode, results, &error) != STATUS_OK)
-        fail_msg("%s", error.text);
-}
-
-static void test_a_large_load_is_whole(void **state)
-{
-    enum { COUNT = 3000 }; /* 10 MB: more than one command to MongoDB */
-    struct fixture *fixture = *state;
-    struct todo *todos = mem_alloc(COUNT * sizeof(*todos));
-    enum status *results = mem_alloc(COUNT * sizeof(*results));
-    struct slice long_text = repeat(&fixture->arena, "long enough for several commands. ", 100);
-    for (unsigned i = 0; i < COUNT; i++) {
-        todos[i] = fixture_todo(&fixture->arena, i);
-        todos[i].description = long_text;
-    }
-    load_all(fixture, todos, COUNT, STORE_LOAD_INSERT, results);
-    load_all(fixture, todos, COUNT, STORE_LOAD_UPSERT, results);
-    for (unsigned i = 0; i < COUNT; i += 499) {
-        assert_int_equal(results[i], STATUS_OK);
-        todos[i].v = 2;
-        assert_stored(fixture, &todos[i]);
-    }
-    load_all(fixture, todos, COUNT, STORE_LOAD_INSERT, results);
-    for (unsigned i = 0; i < COUNT; i++)
-        assert_int_equal(results[i], STATUS_EXISTS);
-    free(results);
-    free(todos);
 }
 
 static struct store_fence fence_of(unsigned token, const char *id, bool is_closed)
@@ -509,6 +434,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_an_insert_is_told_from_others_by_its_life_alone),
         ON_EMPTY_STORE(test_a_load_tells_of_each_taken_id_and_inserts_the_rest),
         ON_EMPTY_STORE(test_an_upsert_changes_what_is_there_and_inserts_the_rest),
+        ON_EMPTY_STORE(test_a_load_knows_the_rows_of_an_earlier_try),
         ON_EMPTY_STORE(test_a_large_load_is_whole),
         ON_EMPTY_STORE(test_each_condition_decides_each_change_of_what_is_there_and_what_is_not),
         ON_EMPTY_STORE(test_a_merge_changes_the_fields_that_it_names_and_no_others),
