@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * todo-load: options, settings, start, stop. It puts made-up or imported rows into the store of a todo-fcgi service,
- * which may be running meanwhile.
+ * which may be running meanwhile, and exports what is there.
  *
- * The parts are those of a worker without its connections (loop, store, pool, cache), and load/load.c uses them.
- * Reading has a pool of its own: a store that is away doesn't stop the reading of a file, and a slow file doesn't stop
- * the writes. A dry run opens neither store nor cache.
+ * To put rows in, it has the parts of a worker without its connections (loop, store, pool, cache), and load/load.c uses
+ * them. Reading has a pool of its own: a store that is away doesn't stop the reading of a file, and a slow file doesn't
+ * stop the writes. A dry run opens neither store nor cache. An export needs the store alone (load/export.c).
  *
  * Ctrl-C ends it in order: batches under way are finished. A second Ctrl-C ends it at once; then the fences expire by
  * themselves, as those of any killed writer.
  *
- * The result goes to stdout, everything else to stderr. Exit status: 0 all rows are in; 1 some are; 2 none are, or the
- * load could not begin. An input without rows is an error: a pipe whose other end failed looks like that.
+ * The result goes to stdout (of an export to -, to stderr), everything else to stderr. Exit status: 0 all rows are in,
+ * or out; 1 some are; 2 none are, or it could not begin. An input without rows is an error: a pipe whose other end
+ * failed looks like that.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "load/export.h"
 #include "load/faker.h"
 #include "load/input.h"
 #include "load/load.h"
@@ -32,13 +35,18 @@ static const char PROGRAM[] = "todo-load";
 
 static const char USAGE[] =
     "Usage: todo-load [-c FILE] [-o NAME=VALUE]... seed -n N [--start I] [--seed S] [--upsert] [--dry-run]\n"
-    "       todo-load [-c FILE] [-o NAME=VALUE]... import FILE|- [--upsert] [--dry-run] [--reject FILE]\n"
-    "Puts rows into the store of todo-fcgi: made-up ones (seed), or those of a file (import): JSON lines, CSV with a\n"
-    "header, BSON or an archive of mongodump, plain or gzip, told apart by content; - is standard input.\n";
+    "       todo-load [-c FILE] [-o NAME=VALUE]... import FILE|FOLDER|- [--collection NAME] [--upsert] [--dry-run]\n"
+    "                 [--reject FILE]\n"
+    "       todo-load [-c FILE] [-o NAME=VALUE]... export FILE|- [--gzip]\n"
+    "Puts rows into the store of todo-fcgi: made-up ones (seed), or those of a file (import): JSON lines, a JSON "
+    "array,\n"
+    "CSV with a header, BSON, an archive or a folder of mongodump, plain or gzip, told apart by content; - is "
+    "standard\n"
+    "input. Or writes all todos as JSON lines (export), which can be imported again.\n";
 
 static const char NOTES[] =
-    "Exit status: 0 all rows are in, 1 some are, 2 none are. The settings that matter here are store, redis* and\n"
-    "on_cache_down; todo-fcgi --help lists all.\n";
+    "Exit status: 0 all rows are in (or out), 1 some are, 2 none are. The settings that matter here are store, redis*\n"
+    "and on_cache_down; todo-fcgi --help lists all.\n";
 
 struct command_line {
     struct options options;
@@ -47,7 +55,8 @@ struct command_line {
     bool dry_run;
     const char *reject_path;
     const char *collection; /* of a dump; NULL: none is named */
-    const char *input_path; /* NULL: rows are made up */
+    bool gzip;
+    const char *path; /* of the input, or of the export; NULL: rows are made up */
 };
 
 /* The parts of a run, and how it ended. */
@@ -64,37 +73,6 @@ struct run {
     unsigned signal_count;
 };
 
-/* ---- Command line ---- */
-
-static bool seed_check(struct command_line *line, const struct options_table *table)
-{
-    if (line->options.word_count > 1 || line->count == NOT_GIVEN || line->reject_path || line->collection)
-        return options_refuse(table, "seed takes no file, no --reject and no --collection, and needs -n");
-    if (line->start == NOT_GIVEN)
-        line->start = 1;
-    if (line->seed == NOT_GIVEN)
-        line->seed = 1;
-    if (line->start + line->count - 1 > FAKER_NUMBER_MAX)
-        return options_refuse(table, "the last row's number would be too large");
-    return true;
-}
-
-static bool command_line_check(struct command_line *line, const struct options_table *table)
-{
-    char **words = line->options.words;
-    if (line->options.word_count == 0)
-        return options_refuse(table, "say what to do: seed or import");
-    if (strcmp(words[0], "seed") == 0)
-        return seed_check(line, table);
-    if (strcmp(words[0], "import") != 0)
-        return options_refuse(table, "the first word must be seed or import");
-    bool seed_given = line->count != NOT_GIVEN || line->start != NOT_GIVEN || line->seed != NOT_GIVEN;
-    if (line->options.word_count != 2 || seed_given)
-        return options_refuse(table, "import needs one file, or -, and takes none of -n, --start, --seed");
-    line->input_path = words[1];
-    return true;
-}
-
 /* ---- The run ---- */
 
 /* Erases a bar on the terminal's current line first. */
@@ -108,12 +86,12 @@ static void log_sink(const char *text, size_t len)
 static enum status run_open_reader(struct run *run, struct error *error)
 {
     const struct command_line *line = run->line;
-    if (!line->input_path) {
+    if (!line->path) {
         run->reader = faker_reader_new((uint64_t)line->seed, line->start, line->count);
         return STATUS_OK;
     }
     struct format_options options = {.now_ms = clock_wall_ms(), .collection = line->collection};
-    return input_open(&run->reader, line->input_path, &options, error);
+    return input_open(&run->reader, line->path, &options, error);
 }
 
 static enum status run_open_rejects(struct run *run, struct error *error)
@@ -254,7 +232,123 @@ static int load_rows(const struct command_line *line, const struct settings *set
     return exit_status;
 }
 
-static int run_with_settings(const struct command_line *line)
+/* ---- The export ---- */
+
+static volatile sig_atomic_t export_stop;
+
+static void export_on_signal(int signal_number)
+{
+    (void)signal_number;
+    if (export_stop)
+        _exit(EXIT_SOME);
+    export_stop = 1;
+}
+
+static int export_report(const struct command_line *line, const struct export_result *result)
+{
+    FILE *out = strcmp(line->path, "-") == 0 ? stderr : stdout;
+    char number[PROGRESS_NUMBER_MAX];
+    fprintf(out, "%s rows are out, %.1f s\n", progress_number(number, result->out_count),
+            (double)result->elapsed_ms / 1000);
+    if (result->has_skipped)
+        program_complain(PROGRAM, "todos that can't be read are not in the export; todo_unreadable above says why");
+    return result->has_skipped ? EXIT_SOME : EXIT_ALL;
+}
+
+static int export_rows(const struct command_line *line, const struct settings *settings)
+{
+    struct store_options store_options = {
+        .uri = settings->store, .timeout_ms = (uint32_t)settings->store_timeout_ms, .concurrency = 1};
+    struct export_options options = {.path = line->path, .is_packed = line->gzip, .stop = &export_stop};
+    struct sigaction action = {.sa_handler = export_on_signal};
+    struct export_result result;
+    struct error error;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    options.progress = progress_new(stderr, isatty(STDERR_FILENO));
+    enum status status = store_open(&options.store, &store_options, &error);
+    if (status == STATUS_OK)
+        status = export_run(&options, &result, &error);
+    store_close(options.store);
+    progress_free(options.progress);
+    if (status == STATUS_OK)
+        return export_report(line, &result);
+    program_complain(PROGRAM, error.text);
+    return EXIT_NOTHING;
+}
+
+/* ---- Command line ---- */
+
+/* The options that not each command takes. */
+enum {
+    GIVEN_NUMBERS = 1 << 0, /* -n, --start, --seed */
+    GIVEN_UPSERT = 1 << 1,
+    GIVEN_DRY_RUN = 1 << 2,
+    GIVEN_REJECT = 1 << 3,
+    GIVEN_COLLECTION = 1 << 4,
+    GIVEN_GZIP = 1 << 5,
+};
+
+static const struct command {
+    const char *name;
+    size_t word_count;
+    unsigned options;
+    const char *rule;
+    int (*run)(const struct command_line *line, const struct settings *settings);
+} COMMANDS[] = {
+    {"seed", 1, GIVEN_NUMBERS | GIVEN_UPSERT | GIVEN_DRY_RUN,
+     "seed needs -n, and takes --start, --seed, --upsert and --dry-run alone", load_rows},
+    {"import", 2, GIVEN_UPSERT | GIVEN_DRY_RUN | GIVEN_REJECT | GIVEN_COLLECTION,
+     "import needs one file, folder or -, and takes --collection, --upsert, --dry-run and --reject alone", load_rows},
+    {"export", 2, GIVEN_GZIP, "export needs one file, or -, and takes --gzip alone", export_rows},
+};
+
+enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
+
+static unsigned command_line_given(const struct command_line *line)
+{
+    bool has_numbers = line->count != NOT_GIVEN || line->start != NOT_GIVEN || line->seed != NOT_GIVEN;
+    return (has_numbers ? GIVEN_NUMBERS : 0) | (line->upsert ? GIVEN_UPSERT : 0) | (line->dry_run ? GIVEN_DRY_RUN : 0) |
+           (line->reject_path ? GIVEN_REJECT : 0) | (line->collection ? GIVEN_COLLECTION : 0) |
+           (line->gzip ? GIVEN_GZIP : 0);
+}
+
+static bool seed_check(struct command_line *line, const struct options_table *table)
+{
+    if (line->start == NOT_GIVEN)
+        line->start = 1;
+    if (line->seed == NOT_GIVEN)
+        line->seed = 1;
+    if (line->start + line->count - 1 > FAKER_NUMBER_MAX)
+        return options_refuse(table, "the last row's number would be too large");
+    return true;
+}
+
+/* NULL: something is wrong, and it has been said. */
+static const struct command *command_line_check(struct command_line *line, const struct options_table *table)
+{
+    const char *name = line->options.word_count > 0 ? line->options.words[0] : "";
+    const struct command *command = NULL;
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            command = &COMMANDS[i];
+    if (!command) {
+        options_refuse(table, "the first word says what to do: seed, import or export");
+        return NULL;
+    }
+    unsigned given = command_line_given(line);
+    bool needs_numbers = command->options & GIVEN_NUMBERS;
+    if (line->options.word_count != command->word_count || (given & ~command->options) ||
+        (needs_numbers && line->count == NOT_GIVEN)) {
+        options_refuse(table, command->rule);
+        return NULL;
+    }
+    if (command->word_count > 1)
+        line->path = line->options.words[1];
+    return !needs_numbers || seed_check(line, table) ? command : NULL;
+}
+
+static int run_with_settings(const struct command *command, const struct command_line *line)
 {
     struct settings settings;
     struct error error;
@@ -263,7 +357,7 @@ static int run_with_settings(const struct command_line *line)
         return EXIT_NOTHING;
     }
     log_init((enum log_level)settings.log_level, log_sink);
-    return load_rows(line, &settings);
+    return command->run(line, &settings);
 }
 
 int main(int argc, char **argv)
@@ -278,15 +372,17 @@ int main(int argc, char **argv)
         {"dry-run", 0, NULL, "read and check only", .flag = &line.dry_run},
         {"collection", 0, "NAME", "import: which one of a dump, as COLLECTION or DATABASE.COLLECTION (todos)",
          .text = &line.collection},
+        {"gzip", 0, NULL, "export: pack it", .flag = &line.gzip},
         {"reject", 0, "FILE", "import: keep rejected rows in FILE, as they were read", .text = &line.reject_path},
     };
     const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};
-    int exit_status = EXIT_NOTHING;
+    const struct command *command = NULL;
     enum options_outcome outcome = options_parse(&line.options, &table, argc, argv);
-    if (outcome == OPTIONS_ANSWERED)
-        exit_status = EXIT_ALL;
-    else if (outcome == OPTIONS_RUN && command_line_check(&line, &table))
-        exit_status = run_with_settings(&line);
+    if (outcome == OPTIONS_RUN)
+        command = command_line_check(&line, &table);
+    int exit_status = outcome == OPTIONS_ANSWERED ? EXIT_ALL : EXIT_NOTHING;
+    if (command)
+        exit_status = run_with_settings(command, &line);
     options_free(&line.options);
     return exit_status;
 }

@@ -169,6 +169,7 @@ enum status mongo_list(struct store *store, const struct store_query *query, str
         page->count = query->limit;
         page->more = true;
     }
+    page->has_skipped = listing.skipped_count > 0;
     if (listing.skipped_count > 0)
         log_warn_often(NULL, "todo_unreadable", "skipped=%zu error=\"%s\"", listing.skipped_count,
                        listing.unreadable.text);

@@ -88,6 +88,7 @@ static enum sqlite_step list_fill(struct sqlite_connection *connection, uint32_t
         if (!page->more)
             page->todos[page->count++] = todo;
     }
+    page->has_skipped = skipped_count > 0;
     if (skipped_count > 0)
         log_warn_often(NULL, "todo_unreadable", "skipped=%zu error=\"%s\"", skipped_count, unreadable.text);
     return step;

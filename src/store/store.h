@@ -71,7 +71,8 @@ struct store_query {
 struct store_page {
     struct todo *todos; /* in the arena */
     size_t count;
-    bool more; /* there are rows behind the last one */
+    bool more;        /* there are rows behind the last one */
+    bool has_skipped; /* it lacks todos that can't be read; the log says why */
 };
 
 /* Reads one page by index range, never by counting or skipping; page and texts are in arena. */

@@ -214,6 +214,68 @@ def test_damaged_archive_keeps_what_came_before_and_says_so(loader, rows):
     assert result.returncode == 1 and b"import it again with --upsert once the input is whole" in result.stderr, result
 
 
+# --- export ---
+
+
+def as_service_has_them(loader):
+    return loader.select("SELECT id, name, description, done, v, created_at, updated_at FROM todos ORDER BY id")
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_an_export_comes_in_again_equal(loader, tmp_path, redis, packed):
+    options = ["--gzip"] * packed
+    odd = [
+        {"id": "odd", "name": "Zażółć \U0001f600", "description": 'two\nlines,\t"quoted" \\ \u2028', "done": True, "created_at": "1970-01-01"},
+        *({"id": f"same-{i}", "name": "at one time", "created_at": "2024-02-29T23:59:59.999Z"} for i in range(1500)),
+    ]
+    assert loader.run("import", "-", input=as_json_lines(odd)).returncode == 0
+    assert loader.run("seed", "-n", 3000).returncode == 0
+    result = loader.run("export", "all", *options)
+    assert result.returncode == 0 and result.stdout.startswith(b"4,501 rows are out, "), result
+    (tmp_path / "other").mkdir()
+    other = Loader(tmp_path / "other", redis)
+    assert other.run("import", loader.folder / "all").returncode == 0
+    assert as_service_has_them(other) == as_service_has_them(loader)
+    again = other.run("export", "-", *options)
+    assert again.returncode == 0 and again.stdout == (loader.folder / "all").read_bytes()
+    assert [name for name in os.listdir(loader.folder) if name.endswith(".part")] == []
+
+
+def test_an_export_replaces_a_file_only_by_a_whole_one(loader):
+    file = loader.folder / "all"
+    file.write_text("older")
+    result = loader.run("export", "all")
+    assert result.returncode == 2 and b"the store holds no todos" in result.stderr, result
+    assert file.read_text() == "older" and not (loader.folder / "all.part").exists()
+    assert loader.run("seed", "-n", 10).returncode == 0
+    connection = sqlite3.connect(loader.file)
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("UPDATE todos SET name = '' WHERE id = '7'")
+    connection.commit()
+    connection.close()
+    result = loader.run("export", "all")
+    assert result.returncode == 1 and b"todos that can't be read are not in the export" in result.stderr, result
+    assert [json.loads(line)["id"] for line in file.read_text().splitlines()] == [str(i) for i in range(1, 11) if i != 7]
+    for target in ("/dev/null", "/dev/full", "missing/all"):
+        assert loader.run("export", target).returncode == 2
+    with open("/dev/full", "wb") as full:
+        load = loader.start("export", "-", stdout=full)
+        _, told = load.communicate(timeout=60)
+    assert load.returncode == 2 and b"stdout can't be written" in told
+
+
+def test_an_interrupted_export_is_no_whole_one(loader):
+    assert loader.run("seed", "-n", 20000).returncode == 0
+    load = loader.start("export", "-", "--gzip")
+    time.sleep(1)  # the pipe is full
+    load.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    out, told = load.communicate(timeout=60)
+    assert load.returncode == 2 and told.startswith(b"todo-load: "), told
+    with pytest.raises(EOFError):
+        gzip.decompress(out)
+
+
 # --- bad rows ---
 
 
@@ -310,6 +372,9 @@ def test_what_is_there_is_refused_and_upsert_replaces_it(loader):
         ["import", "missing.jsonl"],
         ["import", "."],
         ["import", "a", "--collection"],
+        ["import", "a", "--gzip"],
+        ["export"],
+        ["export", "a", "--upsert"],
         ["-o", "colour=red", "seed", "-n", "1"],
         ["--what"],
     ],
@@ -443,6 +508,12 @@ def test_mongodb_gets_the_same_rows(tmp_path, redis, rows, mongodb):
     assert found == wanted(rows)
     result = loader.run("import", "-", input=as_json_lines(rows + [{"id": "new", "name": "n"}]))
     assert (result.returncode, summary(result)) == (1, "1 rows are in, 1,000 rejected"), result
+    exported = loader.run("export", "-")
+    assert exported.returncode == 0 and len(exported.stdout.splitlines()) == 1001, exported
+    (tmp_path / "other").mkdir()
+    other = Loader(tmp_path / "other", redis)
+    assert other.run("import", "-", input=exported.stdout).returncode == 0
+    assert other.run("export", "-").stdout == exported.stdout
     assert loader.run("import", "-", "--upsert", input=as_csv(rows)).returncode == 0
     # A batch that got no answer in time, on a busy machine, is sent again; its rows then have one version more.
     assert {row["v"] for row in mongo.find_all("todos") if row["_id"] != "new"} <= {2, 3}
