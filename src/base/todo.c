@@ -78,22 +78,22 @@ static size_t sequence_len(unsigned char lead, uint32_t *least)
     return 0; /* a continuation byte, or one that is in no UTF-8 text */
 }
 
-/* Length of the valid multi-byte sequence at the start of text; 0 if there is none. */
-static size_t decode_sequence(struct slice text)
+/* Length of the valid multi-byte sequence at the start of text, and its code point; 0 if there is none. */
+static size_t decode_sequence(struct slice text, uint32_t *point)
 {
     uint32_t least;
     size_t len = sequence_len((unsigned char)text.data[0], &least);
     if (len == 0 || len > text.len)
         return 0;
-    uint32_t point = (unsigned char)text.data[0] & (0x7Fu >> len);
+    *point = (unsigned char)text.data[0] & (0x7Fu >> len);
     for (size_t i = 1; i < len; i++) {
         unsigned char byte = (unsigned char)text.data[i];
         if ((byte & 0xC0) != 0x80)
             return 0;
-        point = point << 6 | (byte & 0x3Fu);
+        *point = *point << 6 | (byte & 0x3Fu);
     }
-    bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-    return point < least || point > 0x10FFFF || surrogate ? 0 : len;
+    bool surrogate = *point >= 0xD800 && *point <= 0xDFFF;
+    return *point < least || *point > 0x10FFFF || surrogate ? 0 : len;
 }
 
 /* Length of the character at the start of text, which is not empty; 0 with a fault if it is not allowed. */
@@ -107,7 +107,8 @@ static size_t character_len(struct slice text, enum character_fault *fault)
     }
     if (byte < 0x80)
         return 1;
-    size_t len = decode_sequence(text);
+    uint32_t point;
+    size_t len = decode_sequence(text, &point);
     *fault = len ? FAULT_NONE : FAULT_UTF8;
     return len;
 }
@@ -276,6 +277,26 @@ enum status todo_text_check(enum todo_field field, struct slice text, struct err
     bug_unless(row->type == TODO_TYPE_ID || row->type == TODO_TYPE_TEXT, "a field that is no text");
     enum status status = row->type == TODO_TYPE_ID ? check_id(text, error) : check_text(field, text, error);
     return status == STATUS_OK ? STATUS_OK : error_at(error, row->pointer);
+}
+
+/* Unicode's White_Space, and what has no width at all. */
+static bool is_blank(uint32_t point)
+{
+    return (point >= 0x09 && point <= 0x0D) || point == 0x20 || point == 0x85 || point == 0xA0 || point == 0x1680 ||
+           (point >= 0x2000 && point <= 0x200D) || point == 0x2028 || point == 0x2029 || point == 0x202F ||
+           point == 0x205F || point == 0x2060 || point == 0x3000 || point == 0xFEFF;
+}
+
+bool todo_text_is_blank(struct slice text)
+{
+    while (text.len > 0) {
+        uint32_t point = (unsigned char)text.data[0];
+        size_t len = point < 0x80 ? 1 : decode_sequence(text, &point);
+        if (len == 0 || !is_blank(point))
+            return false;
+        text = (struct slice){text.data + len, text.len - len};
+    }
+    return true;
 }
 
 enum status todo_check(const struct todo *todo, struct error *error)

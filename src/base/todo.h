@@ -135,6 +135,12 @@ enum status todo_check(const struct todo *todo, struct error *error) STATUS_MUST
 /* Checks one text against the rules for characters and for length; field names it in the error. */
 enum status todo_text_check(enum todo_field field, struct slice text, struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * Whether nothing of a text can be seen. A client may not give a todo such a name; one that is stored with it, or
+ * imported, is read all the same, so todo_check() does not ask.
+ */
+bool todo_text_is_blank(struct slice text);
+
 /* Whether all fields are the same. */
 bool todo_equal(const struct todo *a, const struct todo *b);
 

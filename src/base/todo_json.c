@@ -99,6 +99,10 @@ static enum status read_text(struct draft_reader *reader, enum todo_field field,
     enum status status = todo_text_check(field, member->text, error);
     if (status != STATUS_OK)
         return status;
+    if (TODO_ROWS[field].least > 0 && todo_text_is_blank(member->text)) {
+        error_set(error, STATUS_INVALID, "%s: is blank; it needs a character that can be seen", member->name.data);
+        return error_at(error, TODO_ROWS[field].pointer);
+    }
     struct todo *todo = &reader->draft->todo;
     if (TODO_ROWS[field].type == TODO_TYPE_ID)
         todo_set_id(todo, member->text);

@@ -89,7 +89,7 @@ def test_other_spellings_of_the_same_are_taken(stack, body):
 
 # Each member: what is just within its bounds, and what is just beyond them.
 BOUNDS = [
-    ("name", ["x", "x" * 200, "ä" * 200, "🚀" * 200, " ", "\t\n\r", "a\x7fb"], ["", "x" * 201, "🚀" * 201, "a\x01b", "\x1f", "\x08"]),
+    ("name", ["x", "x" * 200, "ä" * 200, "🚀" * 200, " x", "a\x7fb"], ["", " ", "\t\n\r", "\u3000\u200b", "x" * 201, "🚀" * 201, "a\x01b", "\x1f", "\x08"]),
     ("description", ["", "y" * 4000, "🚀" * 4000, "a\nb"], ["y" * 4001, "ä" * 4001, "\x0b", "\x00"]),
     ("done", [True, False], [0, 1, "true", [], {}]),
 ]

@@ -129,6 +129,35 @@ static enum status check_repeated(enum todo_field field, const char *character, 
     return todo_text_check(field, (struct slice){text, count * character_len}, error);
 }
 
+static void a_text_is_blank_if_nothing_of_it_can_be_seen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool want;
+    } rows[] = {
+        {"", true},
+        {" ", true},
+        {" \t\r\n", true},
+        {"\xC2\xA0", true},                   /* no-break space */
+        {" \xE3\x80\x80 \xE2\x80\x83", true}, /* ideographic, em */
+        {"\xE2\x80\x8B\xEF\xBB\xBF", true},   /* of no width */
+        {"\xE2\x80\xA8\xE2\x80\xA9", true},   /* line and paragraph separator */
+        {"x", false},
+        {" x ", false},
+        {"\xC3\xA9", false},
+        {"\xE2\x80\x94", false}, /* a dash */
+        {"\xF0\x9F\xA5\x9B", false},
+        {" \xC2", false}, /* no UTF-8, which others refuse */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_number(rows[i].text, todo_text_is_blank(slice_of(rows[i].text)), rows[i].want);
+    struct todo todo = {.name = SLICE(" "), .description = SLICE(""), .v = 1};
+    struct error error;
+    todo_set_id(&todo, SLICE("42"));
+    assert_int_equal(todo_check(&todo, &error), STATUS_OK); /* as it was stored */
+}
+
 static void limits_count_characters_not_bytes(void **state)
 {
     (void)state;
@@ -282,6 +311,7 @@ int main(void)
         cmocka_unit_test(ids_have_a_small_alphabet_and_bounded_length),
         cmocka_unit_test(texts_are_strict_utf8),
         cmocka_unit_test(errors_name_member_rule_and_byte),
+        cmocka_unit_test(a_text_is_blank_if_nothing_of_it_can_be_seen),
         cmocka_unit_test(limits_count_characters_not_bytes),
         cmocka_unit_test(a_whole_todo_is_checked_member_by_member),
         cmocka_unit_test(a_copy_has_texts_of_its_own),
