@@ -23,7 +23,9 @@ static void pending_grow(struct pending_queue *queue)
     for (size_t i = 0; i < queue->count; i++)
         ring[i] = queue->ring[(queue->head + i) % queue->size];
     free(queue->ring);
-    *queue = (struct pending_queue){.ring = ring, .size = size, .count = queue->count};
+    queue->ring = ring;
+    queue->size = size;
+    queue->head = 0;
 }
 
 void pending_push(struct pending_queue *queue, struct pending pending)
@@ -31,13 +33,15 @@ void pending_push(struct pending_queue *queue, struct pending pending)
     if (queue->count == queue->size)
         pending_grow(queue);
     queue->ring[(queue->head + queue->count++) % queue->size] = pending;
+    queue->unsent_count++;
 }
 
 struct pending pending_pop(struct pending_queue *queue)
 {
     struct pending pending = *pending_oldest(queue);
     queue->head = (queue->head + 1) % queue->size;
-    queue->count--;
+    if (queue->unsent_count == queue->count--)
+        queue->unsent_count--;
     return pending;
 }
 
@@ -45,6 +49,12 @@ const struct pending *pending_oldest(const struct pending_queue *queue)
 {
     bug_unless(queue->count > 0, "Redis answered a command that was not sent");
     return &queue->ring[queue->head];
+}
+
+void pending_sent(struct pending_queue *queue, int64_t now_us)
+{
+    for (; queue->unsent_count > 0; queue->unsent_count--)
+        queue->ring[(queue->head + queue->count - queue->unsent_count) % queue->size].sent_at_us = now_us;
 }
 
 void pending_fini(struct pending_queue *queue)

@@ -149,7 +149,7 @@ void redis_send(struct redis *redis, struct slice command, redis_reply_cb on_rep
     }
     if (redis->refused.count == 0)
         redis->options.events->timer_start(redis->refused_timer, 0);
-    pending_push(&redis->refused, (struct pending){on_reply, ctx, 0});
+    pending_push(&redis->refused, (struct pending){.on_reply = on_reply, .ctx = ctx});
 }
 
 void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx)

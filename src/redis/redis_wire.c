@@ -10,10 +10,10 @@
  * has an error, the context is freed and a new one made. An error is never cleared on a context, because a late reply
  * would then answer the next command.
  *
- * Silence counts from the last bytes that came, because a command may have to wait for others' large replies before it.
- * The age of the oldest command is bounded too, but by many times as much: a Redis that only trickles is of no use.
- * Before a late connection is given up, bytes that wait in its socket are read: the loop itself may have been late, not
- * Redis.
+ * Silence counts from the last bytes that came, because a command may have to wait for others' large replies before it,
+ * and not before all of the command has been written: the loop itself may have been late, not Redis. For that reason a
+ * late connection is written to and read once more before it is given up. The age of the oldest command is bounded too,
+ * but by many times as much: a Redis that only trickles is of no use.
  *
  * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH,
  * SELECT under way), up, failing (hiredis hands back the commands under way). Callers' commands are sent while it is
@@ -25,6 +25,7 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <hiredis/sds.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,7 @@ struct redis_wire {
     bool late_timer_runs;
     unsigned greetings_left;
     int64_t heard_at_us;       /* monotonic: when bytes came last */
+    int64_t written_at_us;     /* when they went last */
     struct pending_queue sent; /* and unanswered */
     struct reply_room replies;
     struct buf command; /* scratch */
@@ -94,6 +96,12 @@ static bool error_ends(struct redis_wire *wire, const struct redis_reply *reply,
     return error->is_away;
 }
 
+/* Of a command that waits to be written this is the time of the last write. */
+static int64_t sent_at_us(const struct redis_wire *wire, const struct pending *pending)
+{
+    return pending->sent_at_us ? pending->sent_at_us : wire->written_at_us;
+}
+
 /* hiredis calls this for each reply in order, and with NULL for each unanswered command when the context ends. */
 static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
 {
@@ -102,7 +110,7 @@ static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
     (void)ctx;
     struct pending pending = pending_pop(&wire->sent);
     int64_t ended_at_us = reply ? wire->heard_at_us : clock_monotonic_us();
-    stats_time(wire->options.stats, STAT_TIME_REDIS, ended_at_us - pending.sent_at_us);
+    stats_time(wire->options.stats, STAT_TIME_REDIS, ended_at_us - sent_at_us(wire, &pending));
     if (!reply && wire->state != STATE_IDLE)
         wire->state = STATE_FAILING; /* the context is ending: hiredis takes no new command from a callback */
     char reason[REASON_MAX];
@@ -121,6 +129,19 @@ static void wire_read(struct redis_wire *wire)
     redisAsyncHandleRead(wire->context);
 }
 
+/* Hands the system what it takes of the commands. */
+static void wire_write(struct redis_wire *wire)
+{
+    redisAsyncContext *context = wire->context;
+    size_t before = sdslen(context->c.obuf);
+    redisAsyncHandleWrite(context);
+    if (wire->context != context || sdslen(context->c.obuf) == before)
+        return;
+    wire->written_at_us = clock_monotonic_us();
+    if (sdslen(context->c.obuf) == 0)
+        pending_sent(&wire->sent, wire->written_at_us);
+}
+
 /* ---- The late timer: runs while anything is under way. ---- */
 
 static void late_timer_run(struct redis_wire *wire, int64_t after_us)
@@ -132,17 +153,25 @@ static void late_timer_run(struct redis_wire *wire, int64_t after_us)
 /* Until Redis is too late with what it owes. */
 static int64_t wire_left_us(const struct redis_wire *wire)
 {
-    int64_t timeout_us = (int64_t)wire->options.timeout_ms * 1000;
-    int64_t sent_at_us = pending_oldest(&wire->sent)->sent_at_us;
-    int64_t silent_since_us = wire->heard_at_us > sent_at_us ? wire->heard_at_us : sent_at_us;
-    int64_t late_at_us = silent_since_us + timeout_us, end_at_us = sent_at_us + TIMEOUTS_MAX * timeout_us;
-    return (late_at_us < end_at_us ? late_at_us : end_at_us) - clock_monotonic_us();
+    const struct pending *oldest = pending_oldest(&wire->sent);
+    int64_t timeout_us = (int64_t)wire->options.timeout_ms * 1000, since_us = sent_at_us(wire, oldest);
+    if (since_us < wire->heard_at_us)
+        since_us = wire->heard_at_us;
+    int64_t silence_left_us = since_us + timeout_us - clock_monotonic_us();
+    int64_t age_us = (events_now_ms(wire->options.events) - oldest->made_at_ms) * 1000;
+    int64_t age_left_us = TIMEOUTS_MAX * timeout_us - age_us;
+    return age_left_us < silence_left_us ? age_left_us : silence_left_us;
 }
 
-static bool bytes_wait(const struct redis_wire *wire)
+/* What the loop would have done if it had come earlier. */
+static void wire_catch_up(struct redis_wire *wire)
 {
-    struct pollfd readable = {.fd = wire->context->c.fd, .events = POLLIN};
-    return poll(&readable, 1, 0) > 0;
+    struct pollfd socket = {.fd = wire->context->c.fd, .events = POLLIN};
+    bool is_readable = poll(&socket, 1, 0) > 0;
+    if (wire->write_wanted || wire->write_watched)
+        wire_write(wire);
+    if (is_readable && wire->context)
+        wire_read(wire);
 }
 
 static void on_late_timer(void *ctx)
@@ -153,8 +182,8 @@ static void on_late_timer(void *ctx)
         wire_end(wire, REDIS_WIRE_REFUSED, "no connection in time");
         return;
     }
-    if (wire->sent.count > 0 && wire_left_us(wire) <= 0 && wire->context && bytes_wait(wire))
-        wire_read(wire);
+    if (wire->sent.count > 0 && wire_left_us(wire) <= 0 && wire->context)
+        wire_catch_up(wire);
     if (wire->sent.count == 0)
         return;
     int64_t left_us = wire_left_us(wire);
@@ -219,7 +248,7 @@ static void on_ready(void *ctx, bool readable, bool writable)
 {
     struct redis_wire *wire = ctx;
     if (writable && wire->context)
-        redisAsyncHandleWrite(wire->context);
+        wire_write(wire);
     if (readable && wire->context)
         wire_read(wire);
 }
@@ -231,7 +260,7 @@ static void on_turn(void *ctx)
         return;
     if (wire->state != STATE_CONNECTING) {
         wire->write_wanted = false;
-        redisAsyncHandleWrite(wire->context);
+        wire_write(wire);
     }
     if (wire->write_wanted && wire->watch) { /* the socket is full, or not connected yet */
         wire->write_watched = true;
@@ -273,7 +302,8 @@ static bool password_read(struct redis_wire *wire)
 
 static void append(struct redis_wire *wire, struct slice command, redis_reply_cb on_reply, void *ctx)
 {
-    pending_push(&wire->sent, (struct pending){on_reply, ctx, clock_monotonic_us()});
+    pending_push(&wire->sent,
+                 (struct pending){.on_reply = on_reply, .ctx = ctx, .made_at_ms = events_now_ms(wire->options.events)});
     int sent = redisAsyncFormattedCommand(wire->context, on_hiredis_reply, NULL, command.data, command.len);
     bug_unless(sent == REDIS_OK, "hiredis took no command on a live context");
     if (!wire->late_timer_runs)
@@ -313,6 +343,7 @@ static void on_connect(const redisAsyncContext *context, int status)
     if (status == REDIS_OK) {
         wire->options.events->timer_stop(wire->late_timer);
         wire->late_timer_runs = false;
+        wire->written_at_us = clock_monotonic_us();
         greet_all(wire);
         return;
     }

@@ -146,6 +146,30 @@ static void a_loop_that_was_late_itself_reads_before_it_gives_up(void **state)
     assert_int_equal(down_count, 0);
 }
 
+/* Late before the turn's end, when commands go out; and while a large one has gone in part. */
+static void a_loop_that_was_late_itself_writes_before_it_gives_up(void **state)
+{
+    enum { BIG = 2 << 20 };
+    struct asked asked;
+    (void)state;
+    open_up(TIMEOUT_MS);
+    ask(&asked, "ECHO x");
+    usleep(2 * TIMEOUT_MS * 1000);
+    assert_true(poll_events_until(&asked.answered, PATIENCE_MS));
+    assert_string_equal(asked.text, "x");
+    char *big = calloc(1, BIG);
+    asked = (struct asked){0};
+    redis_call(redis, (struct slice[]){SLICE("SET"), SLICE("k"), {big, BIG}}, 3, on_reply, &asked);
+    free(big);
+    for (int i = 0; i < 3; i++) {
+        poll_events_turn(0);
+        usleep(2 * TIMEOUT_MS * 1000);
+    }
+    assert_true(poll_events_until(&asked.answered, PATIENCE_MS));
+    assert_string_equal(asked.text, "OK");
+    assert_int_equal(down_count, 0);
+}
+
 /* A server whose answers the test writes itself, byte by byte: connected, greeted, and asked for a large value. */
 struct trickle {
     char path[96];
@@ -375,6 +399,7 @@ int main(void)
         TEST(a_database_is_selected),
         TEST(a_frozen_server_is_given_up_after_the_timeout),
         TEST(a_loop_that_was_late_itself_reads_before_it_gives_up),
+        TEST(a_loop_that_was_late_itself_writes_before_it_gives_up),
         TEST(a_server_that_sends_all_the_time_is_not_silent),
         TEST(a_server_that_sends_too_little_is_given_up_in_the_end),
         TEST(a_killed_server_is_noticed_and_its_successor_found),
