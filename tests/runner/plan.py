@@ -2,7 +2,7 @@
 """
 Which jobs a part of the tests, or a name, stands for.
 
-unit, store           a job for each cmocka program of tests/unit and tests/store
+unit, store, sim      a job for each cmocka program of tests/unit, tests/store and tests/sim
 runner, lint, cache, assets   a job for each folder; pytest, without a stack
 model                 one job: tests/model/run.sh
 faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
@@ -23,7 +23,7 @@ from lanes import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
-PARTS = ("unit", "store", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
+PARTS = ("unit", "store", "sim", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
 BY_FOLDER = ("runner", "lint", "cache", "assets")
 BY_FILE = ("faults", "e2e", "browser")
 BUILD_S = 1000.0  # builds come before all that may run beside them
@@ -62,7 +62,7 @@ class Plan:
         return [*builds, *tests]
 
     def part(self, part):
-        if part in ("unit", "store"):
+        if part in ("unit", "store", "sim"):
             programs = [program for program in self.all_programs() if program.startswith(f"tests/{part}/")]
             return [self.cmocka(program) for program in programs]
         if part == "model":
@@ -114,7 +114,7 @@ class Plan:
         rule = "include Makefile\nprint-tests:\n\t@echo $(TESTS)\n"
         command = ["make", "-s", "-f", "-", "print-tests"]
         made = subprocess.run(command, cwd=self.build_dir, input=rule, check=True, capture_output=True, text=True)
-        return [program for program in made.stdout.split() if program.startswith(("tests/unit/", "tests/store/"))]
+        return [program for program in made.stdout.split() if program.startswith(("tests/unit/", "tests/store/", "tests/sim/"))]
 
     def cmocka(self, program, name=""):
         is_script = program.endswith(".sh")

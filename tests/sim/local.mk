@@ -3,8 +3,26 @@ check_LIBRARIES = tests/sim/libsimredis.a
 SIM_LIBS = tests/sim/libsimredis.a $(LUA_LIBS)
 tests_sim_libsimredis_a_CFLAGS = $(AM_CFLAGS) $(LUA_CFLAGS)
 tests_sim_libsimredis_a_SOURCES = \
+	tests/sim/dice.h \
 	tests/sim/sim_redis.c tests/sim/sim_redis.h \
 	tests/sim/sim_redis_commands.c tests/sim/sim_redis_commands.h \
 	tests/sim/sim_redis_keys.c tests/sim/sim_redis_keys.h \
 	tests/sim/sim_redis_lua.c tests/sim/sim_redis_lua.h \
 	tests/sim/sim_redis_resp.c tests/sim/sim_redis_resp.h
+
+# The simulated Redis and store, against real ones.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/sim/test_same_redis
+endif
+
+tests_sim_test_same_redis_SOURCES = tests/sim/test_same_redis.c tests/sim/redis_steps.c tests/sim/redis_steps.h \
+	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
+tests_sim_test_same_redis_CPPFLAGS = $(AM_CPPFLAGS) -DFROZEN_CLOCK_LIBRARY='"tests/sim/frozen_clock.so"'
+tests_sim_test_same_redis_LDADD = $(SIM_LIBS) libcache.a libredis.a libbase.a $(BASE_LIBS) $(CMOCKA_LIBS) -lm
+EXTRA_tests_sim_test_same_redis_DEPENDENCIES = tests/sim/frozen_clock.so
+
+# Loaded into redis-server by LD_PRELOAD.
+EXTRA_DIST += tests/sim/frozen_clock.c
+CLEANFILES += tests/sim/frozen_clock.so
+tests/sim/frozen_clock.so: tests/sim/frozen_clock.c
+	$(AM_V_CC)$(MKDIR_P) tests/sim && $(CC) -std=c11 $(WARNINGS) -O2 -D_GNU_SOURCE -fPIC -shared -o $@ $(srcdir)/tests/sim/frozen_clock.c

@@ -22,6 +22,8 @@
 #include "sim_redis_lua.h"
 #include "sim_redis_resp.h"
 
+static const char masterdown[] = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+
 struct sim_loaded {
     struct sim_loaded *next;
     const struct sim_script *script;
@@ -64,6 +66,16 @@ struct script_state {
 
 static const struct sim_command *command_find(struct slice name);
 
+/* Why it can't be written to; a replica leaves its memory to its primary. NULL: it can. */
+static const char *write_refusal(const struct sim_redis *redis, const struct sim_command *command)
+{
+    if (redis->is_replica && command->flags & SIM_WRITE)
+        return "READONLY You can't write against a read only replica.";
+    if (redis->is_full && command->flags & SIM_GROWS)
+        return "OOM command not allowed when used memory > 'maxmemory'.";
+    return NULL;
+}
+
 /* Why a script may not call this now; NULL: it may. */
 static const char *script_refusal(const struct script_state *state, const struct sim_command *command, size_t count)
 {
@@ -74,15 +86,9 @@ static const char *script_refusal(const struct script_state *state, const struct
         return "ERR Wrong number of args calling Redis command from script";
     if (command->flags & SIM_NO_SCRIPT)
         return "ERR This Redis command is not allowed from script";
-    if (redis->is_stale && !(command->flags & SIM_STALE))
-        return "ERR Can not execute the command on a stale replica";
     if (state->has_written)
         return NULL;
-    if (redis->is_replica && command->flags & SIM_WRITE)
-        return "READONLY You can't write against a read only replica.";
-    if (redis->is_full && command->flags & SIM_GROWS)
-        return "OOM command not allowed when used memory > 'maxmemory'.";
-    return NULL;
+    return write_refusal(redis, command);
 }
 
 static void on_script_call(void *ctx, const struct slice *args, size_t count, struct buf *reply)
@@ -113,7 +119,9 @@ static void script_run(const struct sim_call *call, bool is_sha)
         is_sha ? script_find(redis, call->args[1]) : script_load(redis, call->args[1], call->reply);
     if (!script && is_sha)
         resp_error(call->reply, "NOSCRIPT No matching script. Please use EVAL.");
-    if (!script)
+    if (script && redis->is_stale)
+        resp_error(call->reply, masterdown);
+    if (!script || redis->is_stale)
         return;
     struct script_state state = {.client = call->client};
     struct sim_script_run run = {.keys = call->args + 3,
@@ -138,7 +146,10 @@ static void run_evalsha(const struct sim_call *call)
 static void run_script(const struct sim_call *call)
 {
     struct sim_redis *redis = call->client->redis;
-    if (sim_word_is(call->args[1], "FLUSH") && call->count == 2) {
+    bool is_flush = sim_word_is(call->args[1], "FLUSH") && call->count == 2;
+    if (is_flush && redis->is_stale) {
+        resp_error(call->reply, masterdown);
+    } else if (is_flush) {
         sim_redis_flush_scripts(redis);
         resp_status(call->reply, "OK");
     } else if (sim_word_is(call->args[1], "LOAD") && call->count == 3) {
@@ -236,7 +247,7 @@ static const struct sim_command server_commands[] = {
     {"EVALSHA", -3, SIM_STALE | SIM_NO_SCRIPT, run_evalsha},
     {"INFO", -1, SIM_LOADING | SIM_STALE, run_info},
     {"PING", -1, 0, run_ping},
-    {"SCRIPT", -2, SIM_NO_SCRIPT, run_script},
+    {"SCRIPT", -2, SIM_STALE | SIM_NO_SCRIPT, run_script},
     {"SELECT", 2, SIM_LOADING | SIM_STALE, run_select},
     {"SENTINEL", -2, SIM_NO_SCRIPT, run_sentinel},
     {"TIME", 1, SIM_LOADING | SIM_STALE, run_time},
@@ -287,12 +298,11 @@ static const char *refusal_of(const struct sim_client *client, const struct sim_
     bool is_auth = command->run == run_auth;
     if (redis->password && !client->is_authenticated && !is_auth)
         return "NOAUTH Authentication required.";
-    if (redis->is_full && command->flags & SIM_GROWS)
-        return "OOM command not allowed when used memory > 'maxmemory'.";
-    if (redis->is_replica && command->flags & SIM_WRITE)
-        return "READONLY You can't write against a read only replica.";
+    const char *refusal = write_refusal(redis, command);
+    if (refusal)
+        return refusal;
     if (redis->is_stale && !(command->flags & SIM_STALE))
-        return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+        return masterdown;
     if (redis->is_loading && !(command->flags & SIM_LOADING))
         return "LOADING Redis is loading the dataset in memory";
     if (redis->is_busy && !is_auth)
@@ -425,21 +435,12 @@ void sim_redis_forget(struct sim_keys *saved)
     free(saved);
 }
 
-/* The next number of splitmix64, below bound. */
-static uint64_t draw(struct sim_redis *redis, uint64_t bound)
-{
-    uint64_t number = redis->random += UINT64_C(0x9e3779b97f4a7c15);
-    number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (number ^ number >> 31) % bound;
-}
-
 bool sim_redis_evict(struct sim_redis *redis, const char *pattern)
 {
     struct sim_key *chosen = NULL;
     uint64_t count = 0;
     for (struct sim_key *key = redis->keys.keys; key; key = key->hh.next)
-        if (fnmatch(pattern, key->name_bytes, 0) == 0 && draw(redis, ++count) == 0)
+        if (fnmatch(pattern, key->name_bytes, 0) == 0 && dice_one_in(&redis->dice, ++count))
             chosen = key;
     if (chosen)
         sim_key_remove(&redis->keys, chosen);
@@ -485,7 +486,7 @@ struct sim_redis *sim_redis_new(struct sim_redis_options options)
 {
     struct sim_redis *redis = mem_zalloc(sizeof(*redis));
     redis->options = options;
-    redis->random = options.seed;
+    redis->dice = dice_of(options.seed, 0);
     snprintf(redis->run_id, sizeof(redis->run_id), "%s", options.run_id);
     snprintf(redis->replication_id, sizeof(redis->replication_id), "%s",
              options.replication_id ? options.replication_id : "");

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/slice.h"
+#include "dice.h"
 #include "sim_redis_keys.h"
 
 enum { SIM_RUN_ID_LEN = 40 };
@@ -44,7 +45,7 @@ struct sim_redis {
     struct sim_redis_options options;
     struct sim_keys keys;
     struct sim_loaded *scripts;
-    uint64_t random;
+    struct dice dice;
     char refused_words[80], refusal[80];
 };
 

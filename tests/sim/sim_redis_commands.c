@@ -9,6 +9,7 @@
  */
 #include "sim_redis_commands.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <math.h>
@@ -33,17 +34,23 @@ bool sim_take_integer(const struct sim_call *call, size_t index, int64_t *value)
     return false;
 }
 
-/* All of text as a number. */
-static bool score_parse(struct slice text, double *score)
+/* All of text as a number; no text is 0. */
+static bool limit_parse(struct slice text, double *number)
 {
     char copy[64], *end;
-    if (text.len == 0 || text.len >= sizeof(copy) || strchr(" \t\n\v\f\r", text.data[0]))
+    if (text.len >= sizeof(copy))
         return false;
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
     errno = 0;
-    *score = strtod(copy, &end);
-    return end == copy + text.len && !isnan(*score) && errno != ERANGE;
+    *number = strtod(copy, &end);
+    return end == copy + text.len && !isnan(*number);
+}
+
+/* Scores are read more strictly than limits. */
+static bool score_parse(struct slice text, double *score)
+{
+    return text.len > 0 && !isspace((unsigned char)text.data[0]) && limit_parse(text, score) && errno != ERANGE;
 }
 
 /* Absent keys are NULL; false: the key is of another type, and the reply says so. */
@@ -380,7 +387,7 @@ static bool limit_take(const struct sim_call *call, size_t index, struct limit *
     limit->is_excluded = text.len > 0 && text.data[0] == '(';
     text.data += limit->is_excluded;
     text.len -= limit->is_excluded;
-    if (score_parse(text, &limit->score))
+    if (limit_parse(text, &limit->score))
         return true;
     resp_error(call->reply, "ERR min or max is not a float");
     return false;

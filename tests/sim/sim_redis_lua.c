@@ -89,11 +89,8 @@ static bool reply_field(struct buf *reply, const char *field, char type)
     lua_pushstring(lua, field);
     lua_rawget(lua, -2);
     bool is_text = lua_type(lua, -1) == LUA_TSTRING;
-    if (is_text) {
-        buf_append_char(reply, type);
-        buf_append_text(reply, lua_tostring(lua, -1));
-        buf_append(reply, "\r\n", 2);
-    }
+    if (is_text)
+        resp_line(reply, type, lua_tostring(lua, -1));
     lua_pop(lua, 1);
     return is_text;
 }
@@ -224,8 +221,7 @@ static int on_global_read(lua_State *state)
 
 static int on_global_write(lua_State *state)
 {
-    lua_pushstring(state, "Attempt to modify a readonly table");
-    return lua_error(state);
+    return luaL_error(state, "Attempt to modify a readonly table");
 }
 
 static void libraries_open(void)

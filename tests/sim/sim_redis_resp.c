@@ -72,9 +72,17 @@ void resp_nil(struct buf *reply)
     append_line(reply, '$', -1);
 }
 
+void resp_line(struct buf *reply, char type, const char *text)
+{
+    buf_append_char(reply, type);
+    for (; *text; text++)
+        buf_append_char(reply, *text == '\r' || *text == '\n' ? ' ' : *text);
+    buf_append(reply, "\r\n", 2);
+}
+
 void resp_status(struct buf *reply, const char *text)
 {
-    buf_printf(reply, "+%s\r\n", text);
+    resp_line(reply, '+', text);
 }
 
 void resp_integer(struct buf *reply, int64_t value)
@@ -108,5 +116,5 @@ void resp_error(struct buf *reply, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    buf_printf(reply, "-%s\r\n", text);
+    resp_line(reply, '-', text);
 }

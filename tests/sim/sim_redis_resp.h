@@ -25,6 +25,8 @@ void resp_command_fini(struct resp_command *command);
 bool resp_take(struct resp_command *command, struct slice *bytes);
 
 void resp_nil(struct buf *reply);
+/* A status '+' or an error '-'; a line's end within text becomes a blank. */
+void resp_line(struct buf *reply, char type, const char *text);
 void resp_status(struct buf *reply, const char *text);
 void resp_integer(struct buf *reply, int64_t value);
 void resp_double(struct buf *reply, double value);
