@@ -401,7 +401,9 @@ void sequence_look(struct buf *command)
         "for i, key in ipairs(KEYS) do\n"
         "    local kind = redis.call('TYPE', key).ok\n"
         "    local read = reads[kind]\n"
-        "    seen[i] = {kind, redis.call('PTTL', key), read and redis.call(read[1], key, unpack(read, 2)) or 0}\n"
+        "    if read then\n"
+        "        seen[#seen + 1] = {key, kind, redis.call('PTTL', key), redis.call(read[1], key, unpack(read, 2))}\n"
+        "    end\n"
         "end\n"
         "return seen";
     struct slice args[3 + COUNT_OF(keys)] = {SLICE("EVAL"), SLICE(text)};
