@@ -4,12 +4,15 @@
  *
  * Two kinds of text are kept apart. A client's own mistake is told to the client in full, with the member at fault as a
  * JSON pointer, so that the client can correct it. A failure behind the service (addresses, files, the database's
- * texts) is logged with the request's id and not sent. The client only learns that it may repeat the request, and when.
+ * texts) is logged with the request's id and not sent. The client only learns which kind it is (enum cause), and when
+ * it may repeat the request. A stored document that is no todo is named, with the field at fault.
  *
  * A cache may keep a 404 or 405 unless it is told otherwise (RFC 9111 4.2.2), so Cache-Control forbids it for all
  * errors. There is one exception, which the handler makes: a todo's 404 behind a CDN that is purged.
  */
 #include "api/problem.h"
+
+#include <stdio.h>
 
 #include "api/handlers.h"
 #include "base/json.h"
@@ -97,35 +100,63 @@ void problem_answer_error(struct request *request, enum problem problem, const s
     problem_finish_error(request, problem, error);
 }
 
+static bool request_reads(const struct request *request)
+{
+    return request->method == METHOD_GET || request->method == METHOD_HEAD;
+}
+
 /*
  * Seconds until the breaker of the request's lane lets the next call through: until then a repeated request would fail
  * too.
  */
 static uint32_t retry_after_s(const struct services *services, const struct request *request)
 {
-    bool reads = request->method == METHOD_GET || request->method == METHOD_HEAD;
     uint32_t retry_after_ms = 0;
-    if (pool_is_open(services->pool, reads ? POOL_READ : POOL_WRITE, &retry_after_ms) || retry_after_ms < 1000)
+    if (pool_is_open(services->pool, request_reads(request) ? POOL_READ : POOL_WRITE, &retry_after_ms) ||
+        retry_after_ms < 1000)
         return 1;
     return (retry_after_ms + 999) / 1000;
+}
+
+/* What happened, as far as a client is told: no names, no addresses. The operator finds the rest in the log. */
+static const char *reason_of(enum status status, const struct error *error)
+{
+    static const char *const reasons[CAUSE_COUNT] = {
+        [CAUSE_LOGIN] = "The database refuses the service's user or password, until an operator corrects them.",
+        [CAUSE_RIGHTS] = "The database does not let the service do that, until an operator grants the right.",
+        [CAUSE_UNSUPPORTED] = "The database can't do what the service needs, until an operator changes one of the two.",
+        [CAUSE_FULL] = "The database's disk is full, until an operator makes room.",
+        [CAUSE_DAMAGED] = "The database's data is damaged, until an operator restores it.",
+        [CAUSE_RULE] = "A rule of the database refuses this write.",
+    };
+    if (reasons[error->cause])
+        return reasons[error->cause];
+    if (status == STATUS_BUSY)
+        return "Too many requests wait for the database.";
+    return status == STATUS_UNKNOWN ? "The database didn't answer in time." : "The database can't be reached.";
+}
+
+static const char *consequence_of(enum status status, const struct request *request)
+{
+    if (status == STATUS_UNKNOWN)
+        return "The write may have been applied or not. Read it again.";
+    return request_reads(request) ? "Try again in a moment." : "Nothing was changed. Try again in a moment.";
 }
 
 void problem_answer_unavailable(const struct services *services, struct request *request, enum status status,
                                 const struct error *error)
 {
-    static const char *const details[] = {
-        [STATUS_BUSY] = "Too many requests wait for the database; try again in a moment.",
-        [STATUS_UNAVAILABLE] = "The database can't be reached; nothing was changed. Try again in a moment.",
-        [STATUS_UNKNOWN] =
-            "The database didn't answer in time, so the write may have been applied or not. Read it again.",
-    };
-    bool is_known = status < STATUS_COUNT && status <= STATUS_UNKNOWN && details[status];
     enum problem problem = status == STATUS_UNKNOWN ? PROBLEM_UNKNOWN_OUTCOME : PROBLEM_UNAVAILABLE;
-    char seconds[INT64_TEXT_MAX + 1];
+    char seconds[INT64_TEXT_MAX + 1], detail[256];
     log_warn_often(request->id, "unavailable", "status=%s error=\"%s\"", status_name(status), error->text);
+    if (error->cause == CAUSE_UNREADABLE) {
+        problem_answer(request, PROBLEM_UNREADABLE, error->text);
+        return;
+    }
     response_begin(request, rows[problem].status);
     response_header_slice(request, "Retry-After", slice_of_int64(seconds, retry_after_s(services, request)));
-    problem_finish(request, problem, details[is_known ? status : STATUS_UNAVAILABLE]);
+    snprintf(detail, sizeof(detail), "%s %s", reason_of(status, error), consequence_of(status, request));
+    problem_finish(request, problem, detail);
 }
 
 void problem_answer_uncached(const struct services *services, struct request *request, enum status status,

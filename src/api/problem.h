@@ -32,6 +32,7 @@
     X(KEY_REUSED, 422, "key-reused", "The idempotency key was used for another request")                               \
     X(CONDITION_REQUIRED, 428, "condition-required", "The change must name the version it is made to")                 \
     X(TOO_MANY_REQUESTS, 429, "too-many-requests", "Too many requests from this client")                               \
+    X(UNREADABLE, 500, "unreadable", "What is stored under this id is no todo")                                        \
     X(UNAVAILABLE, 503, "unavailable", "The service can't do this now")                                                \
     X(UNKNOWN_OUTCOME, 503, "unknown-outcome", "It is not known whether the write was applied")                        \
     X(NOT_CACHED, 504, "not-cached", "The cache has no answer that fits")
@@ -54,7 +55,10 @@ void problem_finish_cached(struct request *request, enum problem problem, const 
 /* As above, for bad input: the detail is the error's text, followed by its JSON pointer if it has one. */
 void problem_answer_error(struct request *request, enum problem problem, const struct error *error);
 
-/* 503 for a failure of the cache or the store (BUSY, UNAVAILABLE, UNKNOWN), with Retry-After; logs the error. */
+/*
+ * 503 for a failure of the cache or the store (BUSY, UNAVAILABLE, UNKNOWN), with Retry-After; 500 for a document that
+ * is no todo. Logs the error.
+ */
 void problem_answer_unavailable(const struct services *services, struct request *request, enum status status,
                                 const struct error *error);
 

@@ -32,6 +32,7 @@ enum status error_set(struct error *error, enum status status, const char *forma
     va_end(args);
 
     error->status = status;
+    error->cause = CAUSE_NONE;
     error->pointer[0] = '\0';
     slice_copy(error->text, sizeof(error->text), slice_of(text));
     return status;
@@ -42,6 +43,14 @@ enum status error_at(struct error *error, const char *pointer)
     if (!error)
         return STATUS_INVALID; /* only invalid input has a member at fault */
     slice_copy(error->pointer, sizeof(error->pointer), slice_of(pointer));
+    return error->status;
+}
+
+enum status error_because(struct error *error, enum cause cause, enum status fallback)
+{
+    if (!error)
+        return fallback;
+    error->cause = cause;
     return error->status;
 }
 

@@ -22,10 +22,24 @@ enum status {
     STATUS_COUNT
 };
 
+/* Why a database refuses, as far as it tells. A person must end each of these; trying again does not. */
+enum cause {
+    CAUSE_NONE,        /* none of these: away, slow, busy */
+    CAUSE_LOGIN,       /* the user or the password is wrong */
+    CAUSE_RIGHTS,      /* the user may not do that */
+    CAUSE_UNSUPPORTED, /* this database or version can't do that */
+    CAUSE_FULL,        /* its disk is full */
+    CAUSE_DAMAGED,     /* its data is */
+    CAUSE_RULE,        /* a rule that somebody gave the database refuses this write */
+    CAUSE_UNREADABLE,  /* another program has stored something that is no todo */
+    CAUSE_COUNT
+};
+
 #define STATUS_MUST_CHECK __attribute__((warn_unused_result))
 
 struct error {
     enum status status;
+    enum cause cause;
     char pointer[24]; /* RFC 6901 JSON pointer to the member at fault, "/name"; "" where there is none */
     char text[232];   /* the failure, the value, and the next step; no NUL inside, cut if too long */
 };
@@ -36,6 +50,9 @@ enum status error_set(struct error *error, enum status status, const char *forma
 
 /* Says which member of the input the error is about, cut if too long; returns error->status, INVALID without error. */
 enum status error_at(struct error *error, const char *pointer);
+
+/* Says why, after error_set(); returns error->status, fallback without error. */
+enum status error_because(struct error *error, enum cause cause, enum status fallback);
 
 /* "ok", "not_found", ...: for logs and metrics. */
 const char *status_name(enum status status);

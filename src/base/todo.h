@@ -60,7 +60,7 @@ enum todo_access {
     X(ID, "id", ID, id, CREATE, false, {0}, 1, TODO_ID_MAX)                                                            \
     X(NAME, "name", TEXT, name, WRITE, false, {0}, 1, TODO_NAME_MAX)                                                   \
     X(DESCRIPTION, "description", TEXT, description, WRITE, true, SLICE(""), 0, TODO_DESCRIPTION_MAX)                  \
-    X(DONE, "done", FLAG, done, WRITE, false, false, 0, 1)                                                             \
+    X(DONE, "done", FLAG, done, WRITE, true, false, 0, 1)                                                              \
     X(V, "v", INTEGER, v, HIDDEN, false, 1, 1, INT64_MAX)                                                              \
     X(LIFE, "life", INTEGER, life, HIDDEN, true, 0, 0, INT64_MAX)                                                      \
     X(CREATED_AT, "created_at", TIME, created_at_ms, READ, false, 0, 0, TODO_TIME_MAX_MS)                              \

@@ -67,6 +67,7 @@ static bool is_refusal(uint32_t code)
     static const uint32_t codes[] = {
         2,     /* BadValue */
         9,     /* FailedToParse */
+        11,    /* UserNotFound */
         13,    /* Unauthorized */
         14,    /* TypeMismatch */
         18,    /* AuthenticationFailed */
@@ -85,6 +86,7 @@ static bool is_refusal(uint32_t code)
         115,   /* CommandNotSupported */
         121,   /* DocumentValidationFailure */
         166,   /* CommandNotSupportedOnView */
+        238,   /* NotImplemented */
         10334, /* BSONObjectTooLarge */
         11000, /* DuplicateKey */
         11001, /* the same, of an update in older servers */
@@ -133,23 +135,52 @@ static bool outcome_is_open(const bson_t *reply, const bson_error_t *failure)
     }
 }
 
+/* The names are those of the server's error_codes.yml. */
+static enum cause cause_of(const bson_error_t *failure)
+{
+    if (failure->domain == MONGOC_ERROR_CLIENT && failure->code == MONGOC_ERROR_CLIENT_AUTHENTICATE)
+        return CAUSE_LOGIN;
+    if (failure->domain != MONGOC_ERROR_SERVER && failure->domain != MONGOC_ERROR_WRITE_CONCERN)
+        return CAUSE_NONE;
+    switch (failure->code) {
+    case 11: /* UserNotFound */
+    case 18: /* AuthenticationFailed */
+        return CAUSE_LOGIN;
+    case 13: /* Unauthorized */
+        return CAUSE_RIGHTS;
+    case 59:  /* CommandNotFound */
+    case 72:  /* InvalidOptions */
+    case 115: /* CommandNotSupported */
+    case 238: /* NotImplemented */
+        return CAUSE_UNSUPPORTED;
+    case 14031: /* OutOfDiskSpace */
+        return CAUSE_FULL;
+    case 121: /* DocumentValidationFailure */
+        return CAUSE_RULE;
+    default:
+        return strstr(failure->message, "No space left on device") ? CAUSE_FULL : CAUSE_NONE;
+    }
+}
+
 enum status mongo_read_failed(const char *action, const bson_error_t *failure, struct error *error)
 {
-    return error_set(error, STATUS_UNAVAILABLE, "mongodb: can't %s: %.150s (code %u)", action, failure->message,
-                     (unsigned)failure->code);
+    error_set(error, STATUS_UNAVAILABLE, "mongodb: can't %s: %.150s (code %u)", action, failure->message,
+              (unsigned)failure->code);
+    return error_because(error, cause_of(failure), STATUS_UNAVAILABLE);
 }
 
 enum status mongo_write_failed(const char *action, const bson_t *reply, const bson_error_t *failure,
                                struct error *error)
 {
-    enum { DOCUMENT_VALIDATION_FAILURE = 121 };
     if (outcome_is_open(reply, failure)) {
-        return error_set(error, STATUS_UNKNOWN, "mongodb: no word whether it did %s: %.140s (code %u)", action,
-                         failure->message, (unsigned)failure->code);
+        error_set(error, STATUS_UNKNOWN, "mongodb: no word whether it did %s: %.140s (code %u)", action,
+                  failure->message, (unsigned)failure->code);
+        return error_because(error, cause_of(failure), STATUS_UNKNOWN);
     }
-    if (failure->domain == MONGOC_ERROR_SERVER && failure->code == DOCUMENT_VALIDATION_FAILURE) {
-        return error_set(error, STATUS_INVALID, "mongodb: the collection's validator refuses to %s: %.140s", action,
-                         failure->message);
+    if (cause_of(failure) == CAUSE_RULE) {
+        error_set(error, STATUS_INVALID, "mongodb: the collection's validator refuses to %s: %.140s", action,
+                  failure->message);
+        return error_because(error, CAUSE_RULE, STATUS_INVALID);
     }
     return mongo_read_failed(action, failure, error);
 }

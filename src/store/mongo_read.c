@@ -6,9 +6,10 @@
  * collection holds. If somebody has dropped the index, or the collection, the list fails and prepare is due again.
  *
  * A list sees only documents whose created_at is a date and whose _id is a string; others have no position in its
- * order. A document in the range that can't be read is skipped, logged once per call, and the reading goes on behind
- * it, so that a client's cursor always moves. Skipped documents may leave the page short: the range behind them is then
- * read too, until the page is full or the call's time is over.
+ * order. A document in the range that can't be read is skipped and logged, and the reading goes on behind it, so that a
+ * client's cursor always moves. Skipped documents may leave the page short: the range behind them is then read too, in
+ * steps that double, until the page is full. If the call's time is over before, the list fails, by no fault of the
+ * store: the pool's breaker does not count it.
  *
  * Why not skip and limit: they read all rows before the page. Why $or in the filter: a position is a pair (created_at,
  * _id), and MongoDB has no comparison of pairs.
@@ -38,6 +39,8 @@ struct position {
     const char *id; /* in the arena; NULL: none yet */
 };
 
+enum { STEP_MAX = 512 }; /* documents in one answer of the server, which takes 16 MB */
+
 struct listing {
     struct mongo_session *session;
     const struct store_query *query;
@@ -56,8 +59,10 @@ static bson_t *list_filter(const struct store_query *query, const struct positio
     int64_t edge_ms = query->ascending ? 0 : TODO_TIME_MAX_MS;
     bson_t *filter = BCON_NEW("created_at", "{", from, BCON_DATE_TIME(position->id ? position->created_at_ms : edge_ms),
                               "}", "_id", "{", "$gte", BCON_UTF8(""), "}");
-    if (query->done != STORE_DONE_ANY)
-        BSON_APPEND_BOOL(filter, "done", query->done == STORE_DONE_YES);
+    if (query->done == STORE_DONE_YES)
+        BSON_APPEND_BOOL(filter, "done", true);
+    else if (query->done == STORE_DONE_NO) /* null stands for a done that is not there, too */
+        BCON_APPEND(filter, "done", "{", "$in", "[", BCON_BOOL(false), BCON_NULL, "]", "}");
     if (position->id) {
         BCON_APPEND(filter, "$or", "[", "{", "created_at", "{", behind, BCON_DATE_TIME(position->created_at_ms), "}",
                     "}", "{", "_id", "{", behind, BCON_UTF8(position->id), "}", "}", "]");
@@ -103,8 +108,12 @@ static enum status list_failed(struct listing *listing, const bson_error_t *fail
                      failure->message);
 }
 
-/* Reads up to wanted documents behind the position; read_count: how many there were, readable or not. */
-static enum status list_read(struct listing *listing, size_t wanted, size_t *read_count, struct error *error)
+/*
+ * Reads up to wanted documents behind the position, until the page has as many as there is room for; read_count: how
+ * many there were, readable or not.
+ */
+static enum status list_read(struct listing *listing, size_t room, size_t wanted, size_t *read_count,
+                             struct error *error)
 {
     struct store_page *page = listing->page;
     const bson_t *document;
@@ -118,7 +127,7 @@ static enum status list_read(struct listing *listing, size_t wanted, size_t *rea
     }
     bson_t *filter = list_filter(listing->query, &listing->position);
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(listing->session->collection, filter, &options, NULL);
-    for (*read_count = 0; mongoc_cursor_next(cursor, &document); (*read_count)++) {
+    for (*read_count = 0; page->count < room && mongoc_cursor_next(cursor, &document); (*read_count)++) {
         position_move(listing, document);
         if (mongo_todo_read(document, listing->arena, &page->todos[page->count], &listing->unreadable) == STATUS_OK)
             page->count++;
@@ -138,17 +147,16 @@ static enum status list_fill(struct listing *listing, struct error *error)
     size_t room = (size_t)listing->query->limit + 1;
     int64_t deadline_ms = clock_monotonic_ms() + listing->session->server->timeout_ms;
     listing->page->todos = arena_alloc(listing->arena, room * sizeof(*listing->page->todos));
-    while (listing->page->count < room) {
-        size_t wanted = room - listing->page->count;
+    for (size_t wanted = room; listing->page->count < room; wanted = 2 * wanted < STEP_MAX ? 2 * wanted : STEP_MAX) {
         size_t read_count;
-        enum status status = list_read(listing, wanted, &read_count, error);
+        enum status status = list_read(listing, room, wanted, &read_count, error);
         if (status)
             return status;
         if (read_count < wanted)
             return STATUS_OK;
         if (listing->page->count < room && clock_monotonic_ms() >= deadline_ms) {
-            return error_set(error, STATUS_UNAVAILABLE, "mongodb: too many documents that can't be read: %.150s",
-                             listing->unreadable.text);
+            error_set(error, STATUS_INVALID, "too many documents that can't be read: %.150s", listing->unreadable.text);
+            return error_because(error, CAUSE_UNREADABLE, STATUS_INVALID);
         }
     }
     return STATUS_OK;

@@ -6,9 +6,9 @@
  * integers are int64, times are dates. Fields that are not a todo's are ignored by reads and survive changes.
  *
  * Other programs may write into the collection, so each document is checked field by field when it is read. A number
- * may be of another type, as shells write them, if its value is whole and exact. A field may be missing, or a text
- * null, if its row says that documents may lack it; the field then has its default. All else must be as todo_check()
- * wants it. A document without a life has its created_at for one (base/todo.h).
+ * may be of another type, as shells write them, if its value is whole and exact. A field may be missing, or null, if
+ * its row says that documents may lack it; the field then has its default. All else must be as todo_check() wants it. A
+ * document without a life has its created_at for one (base/todo.h).
  */
 #include "store/mongo_todo.h"
 
@@ -91,11 +91,13 @@ static bool integer_read(const bson_iter_t *value, int64_t *integer)
 static bool field_read(enum todo_field field, const bson_iter_t *value, struct todo *todo)
 {
     void *member = todo_member(todo, field);
+    if (TODO_ROWS[field].may_lack && BSON_ITER_HOLDS_NULL(value))
+        return true; /* it keeps its default */
     switch (TODO_ROWS[field].type) {
     case TODO_TYPE_ID:
         return id_read(value, todo);
     case TODO_TYPE_TEXT:
-        return (TODO_ROWS[field].may_lack && BSON_ITER_HOLDS_NULL(value)) || text_read(value, member);
+        return text_read(value, member);
     case TODO_TYPE_FLAG:
         *(bool *)member = BSON_ITER_HOLDS_BOOL(value) && bson_iter_bool(value);
         return BSON_ITER_HOLDS_BOOL(value);
@@ -136,6 +138,7 @@ enum status mongo_todo_read(const bson_t *document, struct arena *arena, struct 
     }
     bson_iter_t id;
     bool named = bson_iter_init_find(&id, document, "_id") && BSON_ITER_HOLDS_UTF8(&id);
-    return error_set(error, STATUS_INVALID, "the stored todo \"%.64s\" can't be read: %.130s",
-                     named ? bson_iter_utf8(&id, NULL) : "(its _id is no string)", broken.text);
+    error_set(error, STATUS_INVALID, "the stored todo \"%.64s\" can't be read: %.130s",
+              named ? bson_iter_utf8(&id, NULL) : "(its _id is no string)", broken.text);
+    return error_because(error, CAUSE_UNREADABLE, STATUS_INVALID);
 }

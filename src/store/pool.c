@@ -66,6 +66,7 @@ struct slot {
 struct lane {
     uint32_t queue_max;
     struct breaker breaker;
+    struct error last; /* of the calls that failed */
     struct job_list waiting;
     size_t running_count;
     struct slot *free_slots;
@@ -128,11 +129,12 @@ static void job_refuse_busy(struct pool *pool, struct pool_job *job)
 
 static void job_refuse_open(struct pool *pool, struct pool_job *job)
 {
-    const struct breaker *breaker = &pool->lanes[job->lane].breaker;
+    const struct lane *lane = &pool->lanes[job->lane];
     pool_count(pool, KINDS[job->lane].away);
-    job->status = error_set(&job->error, STATUS_UNAVAILABLE,
-                            "the store failed several times in a row (%s); it is tried again in %u ms",
-                            KINDS[job->lane].name, (unsigned)breaker_retry_after_ms(breaker, clock_monotonic_ms()));
+    error_set(&job->error, STATUS_UNAVAILABLE, "several calls in a row (%s) have failed, tried again in %u ms: %s",
+              KINDS[job->lane].name, (unsigned)breaker_retry_after_ms(&lane->breaker, clock_monotonic_ms()),
+              lane->last.text);
+    job->status = error_because(&job->error, lane->last.cause, STATUS_UNAVAILABLE);
     job_turn_away(pool, job);
 }
 
@@ -151,6 +153,8 @@ static void on_work(uv_work_t *work)
 static void breaker_report(struct lane *lane, const struct pool_job *job)
 {
     bool failed = job->status == STATUS_UNAVAILABLE || job->status == STATUS_UNKNOWN;
+    if (failed)
+        lane->last = job->error;
     bool changed = failed ? breaker_failure(&lane->breaker, clock_monotonic_ms()) : breaker_success(&lane->breaker);
     if (changed && failed)
         log_warn(NULL, "store_away", "lane=%s retry_ms=%u error=\"%s\"", KINDS[job->lane].name,

@@ -83,6 +83,26 @@ static void sleep_ms(int64_t pause_ms)
     nanosleep(&pause, NULL);
 }
 
+static enum cause cause_of(int code)
+{
+    switch (code) {
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return CAUSE_RIGHTS;
+    case SQLITE_FULL:
+        return CAUSE_FULL;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return CAUSE_DAMAGED;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        return CAUSE_RULE;
+    default:
+        return CAUSE_NONE;
+    }
+}
+
 /* What a person can do about an error, by sqlite's primary code. */
 static const char *advice_of(int code)
 {
@@ -116,8 +136,9 @@ enum status sqlite_failed(struct sqlite_connection *connection, const char *acti
 {
     int code = sqlite3_errcode(connection->db) & 0xff;
     enum status status = code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH ? STATUS_INVALID : STATUS_UNAVAILABLE;
-    return error_set(error, status, "sqlite:%.60s: can't %s: %.60s (%s)", connection->file->path, action,
-                     sqlite3_errmsg(connection->db), advice_of(code));
+    error_set(error, status, "sqlite:%.60s: can't %s: %.60s (%s)", connection->file->path, action,
+              sqlite3_errmsg(connection->db), advice_of(code));
+    return error_because(error, cause_of(code), status);
 }
 
 /*
@@ -135,8 +156,9 @@ static enum status commit_failed(struct sqlite_connection *connection, struct er
     int code = sqlite3_errcode(connection->db) & 0xff;
     if (sqlite_commit_is_void(code))
         return sqlite_failed(connection, "commit", error);
-    return error_set(error, STATUS_UNKNOWN, "sqlite:%.60s: the commit's outcome is not known: %.60s (%s)",
-                     connection->file->path, sqlite3_errmsg(connection->db), advice_of(code));
+    error_set(error, STATUS_UNKNOWN, "sqlite:%.60s: the commit's outcome is not known: %.60s (%s)",
+              connection->file->path, sqlite3_errmsg(connection->db), advice_of(code));
+    return error_because(error, cause_of(code), STATUS_UNKNOWN);
 }
 
 static bool is_writer(const struct sqlite_connection *connection)
@@ -381,10 +403,11 @@ static enum status schema_make(struct sqlite_connection *connection, void *ctx, 
     int64_t version = sqlite_column_int(connection, 0);
     sqlite3_reset(connection->current);
     if (version < 0 || version > SQLITE_SCHEMA_VERSION) {
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "sqlite:%.60s: its tables have version %lld, made by a newer program; this one knows "
-                         "version %d: run the newer one, or name another file",
-                         connection->file->path, (long long)version, SQLITE_SCHEMA_VERSION);
+        error_set(error, STATUS_UNAVAILABLE,
+                  "sqlite:%.60s: its tables have version %lld, made by a newer program; this one knows version %d: run "
+                  "the newer one, or name another file",
+                  connection->file->path, (long long)version, SQLITE_SCHEMA_VERSION);
+        return error_because(error, CAUSE_UNSUPPORTED, STATUS_UNAVAILABLE);
     }
     for (; version < SQLITE_SCHEMA_VERSION; version++)
         if (sqlite3_exec(connection->db, SQLITE_STEPS[version], NULL, NULL, NULL) != SQLITE_OK)
@@ -396,9 +419,11 @@ static enum status file_make(const struct sqlite_file *file, struct error *error
 {
     if (mknod(file->path, S_IFREG | FILE_MODE, 0) == 0 || errno == EEXIST)
         return STATUS_OK;
-    return error_set(error, STATUS_UNAVAILABLE,
-                     "sqlite:%.100s: can't make the file: %s (its folder must exist and be writable)", file->path,
-                     strerror(errno));
+    int code = errno;
+    error_set(error, STATUS_UNAVAILABLE,
+              "sqlite:%.100s: can't make the file: %s (its folder must exist and be writable)", file->path,
+              strerror(code));
+    return error_because(error, code == ENOSPC ? CAUSE_FULL : CAUSE_RIGHTS, STATUS_UNAVAILABLE);
 }
 
 static enum status connections_open(struct sqlite_file *file, struct error *error)

@@ -76,8 +76,10 @@ enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena 
             return status;
     }
     struct error broken = {0};
-    if (todo_check(&row, &broken) != STATUS_OK)
-        return error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", row.id, broken.text);
+    if (todo_check(&row, &broken) != STATUS_OK) {
+        error_set(error, STATUS_INVALID, "the stored todo \"%s\" can't be read: %.130s", row.id, broken.text);
+        return error_because(error, CAUSE_UNREADABLE, STATUS_INVALID);
+    }
     row.life = todo_life_of(row.life, row.created_at_ms);
     todo_copy(todo, &row, arena);
     return STATUS_OK;

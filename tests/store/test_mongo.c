@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What only MongoDB does to a store: documents from foreign hands, servers that are gone, that hang, that swallow an
- * answer, and URIs. run.sh names the server in TODO_TEST_MONGODB.
+ * What only MongoDB does to a store: servers that are gone, that hang, that swallow an answer, and URIs. run.sh names the
+ * server in TODO_TEST_MONGODB.
  *
  * The server that swallows answers is a proxy in a thread of this test. It needs a server without TLS and passwords; with
  * another kind its case says so and is skipped.
@@ -28,85 +28,7 @@
 #include "store/mongo_driver.h"
 #include "store/mongo_uri.h"
 #include "test_mongo_changes.h"
-
-#define GOOD_TAIL                                                                                                      \
-    "\"done\":false,\"v\":{\"$numberLong\":\"1\"},\"created_at\":{\"$date\":{\"$numberLong\":\"1700000000000\"}},"     \
-    "\"updated_at\":{\"$date\":{\"$numberLong\":\"1700000000000\"}}}"
-
-static void test_a_get_names_the_field_that_it_can_not_read(void **state)
-{
-    static const struct {
-        const char *id, *json, *field;
-    } cases[] = {
-        {"a", "{\"_id\":\"a\"," GOOD_TAIL, "name"},
-        {"b", "{\"_id\":\"b\",\"name\":5," GOOD_TAIL, "name"},
-        {"c", "{\"_id\":\"c\",\"name\":\"\"," GOOD_TAIL, "name"},
-        {"d", "{\"_id\":\"d\",\"name\":\"n\",\"description\":[1]," GOOD_TAIL, "description"},
-        {"e", "{\"_id\":\"e\",\"name\":\"n\"}", "done"},
-        {"f", "{\"_id\":\"f\",\"name\":\"n\",\"done\":true,\"v\":1.5}", "v"},
-        {"g", "{\"_id\":\"g\",\"name\":\"n\",\"done\":true,\"v\":1,\"created_at\":\"now\"}", "created_at"},
-        {"h", "{\"_id\":\"h\",\"name\":\"a\\u0001b\"," GOOD_TAIL, "name"},
-    };
-    struct fixture *fixture = *state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct todo todo;
-        struct error error = {0};
-        fixture_mongo_write(fixture->uri, "todos", cases[i].json);
-        assert_int_equal(store_get(fixture->store, cases[i].id, &fixture->arena, &todo, &error), STATUS_INVALID);
-        assert_non_null(strstr(error.text, cases[i].id));
-        assert_non_null(strstr(error.text, cases[i].field));
-    }
-}
-
-static void test_numbers_of_other_types_and_no_description_are_read(void **state)
-{
-    struct fixture *fixture = *state;
-    fixture_mongo_write(fixture->uri, "todos",
-                        "{\"_id\":\"x\",\"name\":\"n\",\"done\":true,\"v\":{\"$numberDouble\":\"3.0\"},\"other\":1,"
-                        "\"created_at\":{\"$date\":{\"$numberLong\":\"5\"}},"
-                        "\"updated_at\":{\"$date\":{\"$numberLong\":\"6\"}}}");
-    struct todo wanted = {.id = "x",
-                          .name = SLICE("n"),
-                          .description = SLICE(""),
-                          .done = true,
-                          .v = 3,
-                          .life = 5,
-                          .created_at_ms = 5,
-                          .updated_at_ms = 6};
-    assert_stored(fixture, &wanted);
-}
-
-static void test_lists_pass_over_what_they_can_not_read_and_go_on(void **state)
-{
-    struct fixture *fixture = *state;
-    for (unsigned i = 0; i < 8; i++) {
-        struct todo todo = fixture_todo(&fixture->arena, i * 100);
-        char json[200];
-        assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
-        for (unsigned j = 0; j < 5; j++) { /* more in a row than a page has rows */
-            snprintf(json, sizeof(json), "{\"_id\":\"%s.%u\",\"created_at\":{\"$date\":{\"$numberLong\":\"%lld\"}}}",
-                     todo.id, j, (long long)todo.created_at_ms + j);
-            fixture_mongo_write(fixture->uri, "todos", json);
-        }
-    }
-    fixture_mongo_write(fixture->uri, "todos",
-                        "{\"_id\":{\"$oid\":\"0123456789abcdef01234567\"},\"name\":\"n\"," GOOD_TAIL);
-    fixture_mongo_write(fixture->uri, "todos", "{\"_id\":\"no-date\",\"name\":\"n\"}");
-    for (unsigned ascending = 0; ascending < 2; ascending++) {
-        struct store_query query = {.limit = 3, .ascending = ascending};
-        struct store_page page = {.more = true};
-        unsigned seen_count = 0;
-        while (page.more) {
-            assert_int_equal(store_list(fixture->store, &query, &fixture->arena, &page, NULL), STATUS_OK);
-            assert_true(page.count > 0);
-            seen_count += page.count;
-            query.has_after = true;
-            query.after.created_at_ms = page.todos[page.count - 1].created_at_ms;
-            strcpy(query.after.id, page.todos[page.count - 1].id);
-        }
-        assert_int_equal(seen_count, 8);
-    }
-}
+#include "test_mongo_documents.h"
 
 /* A port of 127.0.0.1 on which something listens and nobody accepts. */
 static int listen_anywhere(unsigned *port)
@@ -421,6 +343,7 @@ static void test_only_known_errors_of_a_write_exclude_that_it_was_applied(void *
         {MONGOC_ERROR_SERVER, 13, "{}", STATUS_UNAVAILABLE},    /* Unauthorized */
         {MONGOC_ERROR_SERVER, 59, "{}", STATUS_UNAVAILABLE},    /* CommandNotFound */
         {MONGOC_ERROR_SERVER, 121, "{}", STATUS_INVALID},       /* DocumentValidationFailure */
+        {MONGOC_ERROR_SERVER, 238, "{}", STATUS_UNAVAILABLE},   /* NotImplemented */
         {MONGOC_ERROR_SERVER, 11000, "{}", STATUS_UNAVAILABLE}, /* DuplicateKey */
         {MONGOC_ERROR_SERVER, 10334, "{}", STATUS_UNAVAILABLE}, /* BSONObjectTooLarge */
         {MONGOC_ERROR_SERVER, 6, "{}", STATUS_UNKNOWN},         /* HostUnreachable, from a mongos */
@@ -457,6 +380,31 @@ static void test_only_known_errors_of_a_write_exclude_that_it_was_applied(void *
     }
 }
 
+static void test_an_error_of_the_server_says_its_cause(void **state)
+{
+    static const struct {
+        uint32_t domain, code;
+        enum cause want;
+    } cases[] = {
+        {MONGOC_ERROR_CLIENT, MONGOC_ERROR_CLIENT_AUTHENTICATE, CAUSE_LOGIN},
+        {MONGOC_ERROR_SERVER, 18, CAUSE_LOGIN},
+        {MONGOC_ERROR_SERVER, 13, CAUSE_RIGHTS},
+        {MONGOC_ERROR_SERVER, 238, CAUSE_UNSUPPORTED},
+        {MONGOC_ERROR_SERVER, 59, CAUSE_UNSUPPORTED},
+        {MONGOC_ERROR_SERVER, 14031, CAUSE_FULL},
+        {MONGOC_ERROR_SERVER, 91, CAUSE_NONE},
+        {MONGOC_ERROR_STREAM, 13, CAUSE_NONE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        bson_error_t failure = {.domain = cases[i].domain, .code = cases[i].code};
+        struct error error = {0};
+        assert_int_equal(mongo_read_failed("read", &failure, &error), STATUS_UNAVAILABLE);
+        if (error.cause != cases[i].want)
+            fail_msg("code %u: %d", cases[i].code, (int)error.cause);
+    }
+}
+
 #define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 static void test_a_record_of_an_older_version_has_no_beat_and_gets_one(void **state)
@@ -483,6 +431,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_EMPTY_STORE(test_a_get_names_the_field_that_it_can_not_read),
+        ON_EMPTY_STORE(test_a_document_without_done_is_served),
+        ON_EMPTY_STORE(test_thousands_of_unreadable_documents_in_a_row_cost_few_round_trips),
         ON_EMPTY_STORE(test_numbers_of_other_types_and_no_description_are_read),
         ON_EMPTY_STORE(test_lists_pass_over_what_they_can_not_read_and_go_on),
         ON_EMPTY_STORE(test_a_write_whose_answer_is_lost_has_an_unknown_outcome),
@@ -497,6 +447,7 @@ int main(void)
         ON_EMPTY_STORE(test_answers_have_an_index_by_which_they_expire),
         cmocka_unit_test(test_a_server_that_is_gone_is_told_in_time),
         cmocka_unit_test(test_a_server_that_hangs_is_told_in_time),
+        cmocka_unit_test(test_an_error_of_the_server_says_its_cause),
         cmocka_unit_test(test_the_uri_is_completed_but_never_overruled),
         cmocka_unit_test(test_uris_that_break_promises_are_refused_with_a_reason),
         cmocka_unit_test(test_only_known_errors_of_a_write_exclude_that_it_was_applied),

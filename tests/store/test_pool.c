@@ -45,7 +45,8 @@ struct bench_job {
     enum status answer; /* what work returns */
     enum status told;   /* what done got */
     int start_order;
-    char text[64];
+    char text[128];
+    enum cause cause;
 };
 
 static void gate_open(struct gate *gate)
@@ -76,14 +77,18 @@ static enum status work(struct pool_job *job, struct error *error)
     if (!bench->gated || bench->gated == job->lane)
         gate_pass(&bench->gate);
     atomic_fetch_sub(&bench->running_count, 1);
-    return own->answer == STATUS_OK ? STATUS_OK : error_set(error, own->answer, "as the test wants it");
+    if (own->answer == STATUS_OK)
+        return STATUS_OK;
+    error_set(error, own->answer, "as the test wants it");
+    return error_because(error, CAUSE_RIGHTS, own->answer);
 }
 
 static void on_done(struct pool_job *job, enum status status, const struct error *error)
 {
     struct bench_job *own = (struct bench_job *)job;
     own->told = status;
-    snprintf(own->text, sizeof(own->text), "%.60s", error->text);
+    snprintf(own->text, sizeof(own->text), "%.120s", error->text);
+    own->cause = error->cause;
     own->bench->told_inside |= own->bench->in_run;
     own->bench->done_order[own->bench->done_count++] = own->number;
 }
@@ -232,6 +237,10 @@ static void test_failures_in_a_row_open_the_breaker_and_empty_the_queue(void **s
     }
     assert_string_equal(jobs[4].text, "as the test wants it");
     assert_string_not_equal(jobs[5].text, "as the test wants it");
+    for (unsigned i = 5; i < 12; i++) { /* the refusals repeat why */
+        assert_non_null(strstr(jobs[i].text, ": as the test wants it"));
+        assert_int_equal(jobs[i].cause, CAUSE_RIGHTS);
+    }
     assert_false(pool_is_open(bench.pool, POOL_READ, &retry_after_ms));
     assert_in_range(retry_after_ms, 1, 5000);
     bench_fini(&bench);
