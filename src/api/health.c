@@ -2,10 +2,15 @@
 /*
  * For operators: is the worker alive, can it do its work, and what has it counted?
  *
- * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker. /readyz asks
- * the store, on a pool thread. It is 503 if that fails or the worker is about to stop, and its body says what is
- * missing. Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200. The
- * same holds if the store answers but a lane of the pool is being refused: hits go on, and so does the other lane.
+ * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker.
+ *
+ * /readyz asks the store, and then writes a heartbeat in the lane of clients' writes. It is 503 if the store does not
+ * answer, if the worker is about to stop, or if the heartbeat fails for a cause that only a person can end: a full
+ * disk, a missing right. The body says what is missing and why, in the store's own words, also while a breaker refuses.
+ * Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200. The same holds
+ * if the store answers but writes fail for another cause (another process holds a lock), or if a lane of the pool is
+ * being refused: hits go on, and so does the other lane.
+ *
  * /metrics is the sum of the counters of all workers on this machine, whichever worker is asked.
  *
  * nginx offers these paths on its internal listener only.
@@ -19,6 +24,7 @@ struct readying {
     struct services *services;
     struct request *request;
     struct pool_job job;
+    enum status writes; /* the heartbeat's, once it has been tried */
 };
 
 static void answer_json(struct request *request, int status, const char *type, struct slice body)
@@ -57,32 +63,79 @@ static void append_refused(struct buf *body, const struct pool *pool)
     buf_append_text(body, is_first ? "" : "]");
 }
 
-static void on_ready(struct pool_job *job, enum status status, const struct error *error)
+static void append_reason(struct buf *body, const char *reason)
 {
-    struct readying *self = container_of(job, struct readying, job);
+    if (!*reason)
+        return;
+    buf_append_text(body, ",\"reason\":");
+    json_write_string(body, slice_of(reason));
+}
+
+static void append_redis(struct buf *body, const struct cache *cache)
+{
+    static const char *const names[] = {
+        [TRUST_LACKS_NOTHING] = "trusted",
+        [TRUST_LACKS_TIME] = "connecting",
+        [TRUST_LACKS_REDIS] = "away",
+        [TRUST_LACKS_STORE] = "waits for the store",
+    };
+    const char *reason;
+    enum trust_lack lack = trust_lack(cache_trust(cache), &reason);
+    buf_printf(body, ",\"redis\":{\"status\":\"%s\"", names[lack]);
+    append_reason(body, reason);
+    buf_append_char(body, '}');
+}
+
+/* status: of the first call that failed */
+static void ready_answer(struct readying *self, enum status status, const struct error *error)
+{
     const struct services *services = self->services;
-    bool is_ready = status == STATUS_OK && !services->draining;
+    bool reads = self->writes != STATUS_COUNT;
+    bool is_ready = reads && (status == STATUS_OK || error->cause == CAUSE_NONE) && !services->draining;
     struct buf *body = &self->request->scratch;
     buf_reset(body);
     buf_printf(body, "{\"status\":\"%s\",\"store\":{\"kind\":\"%s\",\"status\":\"%s\"",
-               is_ready ? "ready" : "not ready", store_kind(services->store), status_name(status));
+               is_ready ? "ready" : "not ready", store_kind(services->store), status_name(reads ? STATUS_OK : status));
+    if (reads)
+        buf_printf(body, ",\"writes\":\"%s\"", status_name(self->writes));
     append_refused(body, services->pool);
-    buf_printf(body, "},\"redis\":{\"status\":\"%s\"}", cache_is_trusted(services->cache) ? "trusted" : "away");
-    if (services->draining)
-        buf_append_text(body, ",\"reason\":\"the worker is stopping\"");
-    else if (status != STATUS_OK) {
-        buf_append_text(body, ",\"reason\":");
-        json_write_string(body, slice_of(error->text));
-    }
+    buf_append_char(body, '}');
+    append_redis(body, services->cache);
+    append_reason(body, services->draining ? "the worker is stopping" : status != STATUS_OK ? error->text : "");
     buf_append_char(body, '}');
     answer_json(self->request, is_ready ? 200 : 503, "application/json", buf_slice(body));
+}
+
+/* pool thread */
+static enum status beat_work(struct pool_job *job, struct error *error)
+{
+    struct readying *self = container_of(job, struct readying, job);
+    return store_heartbeat(self->services->store, error);
+}
+
+static void on_beat(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct readying *self = container_of(job, struct readying, job);
+    self->writes = status;
+    ready_answer(self, status, error);
+}
+
+static void on_ready(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct readying *self = container_of(job, struct readying, job);
+    if (status != STATUS_OK) {
+        ready_answer(self, status, error);
+        return;
+    }
+    self->job = (struct pool_job){.lane = POOL_WRITE, .work = beat_work, .done = on_beat};
+    pool_run(self->services->pool, &self->job);
 }
 
 void ready_get(struct services *services, struct request *request, struct slice id)
 {
     (void)id;
     struct readying *self = arena_alloc(&request->arena, sizeof(*self));
-    *self = (struct readying){.services = services, .request = request};
+    *self = (struct readying){.services = services, .request = request, .writes = STATUS_COUNT};
     self->job = (struct pool_job){.lane = POOL_CARE, .work = ready_work, .done = on_ready};
     pool_run(services->pool, &self->job);
 }

@@ -41,7 +41,7 @@
 #include "cache/identity.h"
 #include "cache/record.h"
 
-enum { DRAINS_MAX = 5, SETTLES_MAX = 3, UNSEEN_MS = 2000 };
+enum { DRAINS_MAX = 5, SETTLES_MAX = 3, UNSEEN_MS = 2000, REASON_MAX = 160 };
 
 enum trust_state {
     TRUST_DOWN,     /* no connection */
@@ -67,6 +67,8 @@ struct trust {
     unsigned settles_left;    /* at the end: tries for a last beat */
     unsigned drains_left;     /* writes that end meanwhile make it drain again, but not for ever */
     bool was_logged;          /* this failure is in the log */
+    char reason[REASON_MAX];  /* of the last failure, since Redis was last up or trusted; "": none */
+    bool is_stores;           /* that was the store's, not Redis' */
 };
 
 static void trust_ask(struct trust *trust);
@@ -107,13 +109,16 @@ static void trust_give(struct trust *trust)
 {
     trust->state = TRUST_GIVEN;
     trust->was_logged = false;
+    trust->reason[0] = '\0';
     redis_accept(trust->redis);
     log_info(NULL, "redis_trusted", "run_id=%s epoch=%lld", trust->run_id, (long long)trust->epoch);
 }
 
-static void trust_fail(struct trust *trust, const char *reason)
+static void trust_fail(struct trust *trust, const char *reason, bool is_stores)
 {
     trust->state = TRUST_FAILED;
+    trust->is_stores = is_stores;
+    slice_copy(trust->reason, sizeof(trust->reason), slice_of(reason));
     if (!trust->was_logged)
         log_warn(NULL, "redis_not_trusted", "run_id=%s error=\"%s\"", trust->run_id, reason);
     trust->was_logged = true;
@@ -130,7 +135,7 @@ static void on_drained(void *ctx, enum drain_result result)
     else if (result == DRAIN_DONE)
         trust_give(trust);
     else
-        trust_fail(trust, "the outbox could not be drained");
+        trust_fail(trust, "the outbox could not be drained", result != DRAIN_REFUSED);
 }
 
 static void trust_drain(struct trust *trust)
@@ -140,7 +145,7 @@ static void trust_drain(struct trust *trust)
     if (outbox_is_idle(trust->outbox))
         trust_begin_drain(trust, on_drained);
     else
-        trust_fail(trust, "an earlier drain is still under way");
+        trust_fail(trust, "an earlier drain is still under way", true);
 }
 
 /* ---- The store's record ---- */
@@ -151,7 +156,7 @@ static void on_checked(void *ctx, enum record_outcome outcome, const char *reaso
     if (trust->state != TRUST_CHECKING || outcome == RECORD_LOST)
         return; /* the connection was lost meanwhile */
     if (outcome != RECORD_GOOD) {
-        trust_fail(trust, reason);
+        trust_fail(trust, reason, outcome == RECORD_FAILED);
         return;
     }
     trust->epoch = record_meta(trust->record)->epoch;
@@ -173,7 +178,7 @@ static void on_info(void *ctx, const struct redis_reply *reply)
         return;
     }
     if (record_is_busy(trust->record)) {
-        trust_fail(trust, "an earlier check is still under way");
+        trust_fail(trust, "an earlier check is still under way", true);
         return;
     }
     memcpy(trust->run_id, identity.id, sizeof(identity.id));
@@ -194,7 +199,9 @@ static void trust_ask(struct trust *trust)
 
 static void on_up(void *ctx)
 {
-    trust_ask(ctx);
+    struct trust *trust = ctx;
+    trust->reason[0] = '\0';
+    trust_ask(trust);
 }
 
 static void on_down(void *ctx)
@@ -313,6 +320,17 @@ int64_t trust_epoch(const struct trust *trust)
     return trust->epoch;
 }
 
+enum trust_lack trust_lack(const struct trust *trust, const char **reason)
+{
+    bool is_down = trust->state == TRUST_DOWN;
+    *reason = is_down ? redis_reason(trust->redis) : trust->reason;
+    if (trust_is_given(trust))
+        return TRUST_LACKS_NOTHING;
+    if (!**reason)
+        return TRUST_LACKS_TIME;
+    return !is_down && trust->is_stores ? TRUST_LACKS_STORE : TRUST_LACKS_REDIS;
+}
+
 struct trust_hold trust_take(const struct trust *trust)
 {
     return (struct trust_hold){.period = trust_is_given(trust) ? trust->period : 0};
@@ -342,7 +360,7 @@ void trust_report_refusal(struct trust *trust, const char *reason)
     if (trust->state != TRUST_GIVEN)
         return;
     trust_withdraw(trust, TRUST_FAILED);
-    trust_fail(trust, reason);
+    trust_fail(trust, reason, false);
 }
 
 struct redis *trust_redis(const struct trust *trust)

@@ -37,6 +37,16 @@ struct redis *trust_redis(const struct trust *trust);
 /* Whether Redis answers and is known to hold this epoch's entries, so that reads may believe it. */
 bool trust_is_given(const struct trust *trust);
 
+enum trust_lack {
+    TRUST_LACKS_NOTHING,
+    TRUST_LACKS_TIME,  /* Redis is being connected or asked */
+    TRUST_LACKS_REDIS, /* it is away, or not the right one */
+    TRUST_LACKS_STORE, /* Redis is there, but whether it may be trusted is in the store */
+};
+
+/* Why there is no trust; reason is borrowed until the next turn of the loop, and "" for the first two. */
+enum trust_lack trust_lack(const struct trust *trust, const char **reason);
+
 /* The epoch in all keys; it changes only while there is no trust. 0: not known yet. */
 int64_t trust_epoch(const struct trust *trust);
 

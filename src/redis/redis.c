@@ -32,7 +32,7 @@
 #include "redis/redis_wire.h"
 #include "redis/sentinel.h"
 
-enum { RECONNECT_MIN_MS = 20 };
+enum { RECONNECT_MIN_MS = 20, REASON_MAX = 160 };
 
 struct redis {
     struct redis_options options;
@@ -43,6 +43,7 @@ struct redis {
     struct timer *reconnect_timer, *refused_timer;
     uint32_t pause_ms;            /* before the next attempt */
     bool was_logged;              /* this outage is in the log */
+    char reason[REASON_MAX];      /* of the last failure, since the peer was last accepted; "": none */
     bool announced;               /* on_up was called, and on_down not yet */
     bool accepted;                /* this connection's peer */
     bool is_coming;               /* it is likely to be up in a moment */
@@ -78,8 +79,9 @@ static void schedule_reconnect(struct redis *redis)
     redis->options.events->timer_start(redis->reconnect_timer, pause_ms);
 }
 
-static void log_lost(struct redis *redis, const char *reason)
+static void note_lost(struct redis *redis, const char *reason)
 {
+    slice_copy(redis->reason, sizeof(redis->reason), slice_of(reason));
     if (!redis->was_logged && redis->sentinel && redis->peer.port)
         log_warn(NULL, "redis_lost", "address=%s primary=%s:%d reason=\"%s\"", redis->address.text, redis->peer.host,
                  redis->peer.port, reason);
@@ -106,7 +108,7 @@ static void on_wire_end(void *ctx, enum redis_wire_end how, const char *reason)
     redis->is_coming = was_announced && how == REDIS_WIRE_LOST;
     if (how != REDIS_WIRE_AWAY) /* that error is counted already */
         stats_add(redis->options.stats, stats[how], 1);
-    log_lost(redis, reason);
+    note_lost(redis, reason);
     schedule_reconnect(redis);
     if (was_announced)
         redis->options.on_down(redis->options.ctx);
@@ -118,7 +120,7 @@ static void on_sentinel_answer(void *ctx, const struct redis_peer *primary)
     if (!primary) {
         redis->is_coming = false;
         redis->peer.port = 0;
-        log_lost(redis, "no sentinel knows the primary's address");
+        note_lost(redis, "no sentinel knows the primary's address");
         schedule_reconnect(redis);
         return;
     }
@@ -173,6 +175,12 @@ void redis_accept(struct redis *redis)
     redis->pause_ms = RECONNECT_MIN_MS;
     redis->was_logged = false;
     redis->accepted = true;
+    redis->reason[0] = '\0';
+}
+
+const char *redis_reason(const struct redis *redis)
+{
+    return redis->reason;
 }
 
 void redis_drop(struct redis *redis, const char *reason)

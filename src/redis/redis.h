@@ -62,6 +62,9 @@ void redis_drop(struct redis *redis, const char *reason);
 /* The peer is the right server: from now on, reconnecting begins with the shortest pause again. */
 void redis_accept(struct redis *redis);
 
+/* Why it was lost or could not be reached, at last; "" if nothing has failed since the peer was accepted. */
+const char *redis_reason(const struct redis *redis);
+
 /* Sends one command; its arguments are copied. If the connection is down, the callback comes with NULL. */
 void redis_call(struct redis *redis, const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx);
 

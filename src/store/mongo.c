@@ -82,6 +82,7 @@ static const struct store_ops MONGO_OPS = {
     .purge_list = mongo_purge_list,
     .purge_remove = mongo_purge_remove,
     .barrier = mongo_barrier,
+    .heartbeat = mongo_barrier, /* which is such a write */
     .meta_get = mongo_meta_get,
     .meta_swap = mongo_meta_swap,
     .watermark = mongo_watermark,

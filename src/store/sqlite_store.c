@@ -231,6 +231,7 @@ static const struct store_ops SQLITE_OPS = {
     .purge_list = sqlite_purge_list,
     .purge_remove = sqlite_purge_remove,
     .barrier = sqlite_barrier,
+    .heartbeat = sqlite_heartbeat,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
 };

@@ -32,6 +32,7 @@ __typeof__(store_answer_forget) sqlite_answer_forget;
 __typeof__(store_outbox_put) sqlite_outbox_put;
 __typeof__(store_outbox_list) sqlite_outbox_list;
 __typeof__(store_outbox_remove) sqlite_outbox_remove;
+__typeof__(store_heartbeat) sqlite_heartbeat;
 
 /* sqlite_purges.c */
 __typeof__(store_purge_put) sqlite_purge_put;

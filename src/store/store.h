@@ -299,6 +299,9 @@ void store_watermark(const struct store *store, struct store_watermark *mark);
  */
 void store_raise(struct store *store, struct slice text);
 
+/* A small write, as durable as a client's, which nobody reads: shows whether the store takes writes. */
+enum status store_heartbeat(struct store *store, struct error *error) STATUS_MUST_CHECK;
+
 enum { STORE_RUN_ID_MAX = 40 };
 
 /* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */

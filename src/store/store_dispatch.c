@@ -189,6 +189,11 @@ void store_raise(struct store *store, struct slice text)
         store->ops->raise(store, text);
 }
 
+enum status store_heartbeat(struct store *store, struct error *error)
+{
+    return store->ops->heartbeat(store, error);
+}
+
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
 {
     *meta = (struct store_meta){0};

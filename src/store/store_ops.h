@@ -34,6 +34,7 @@ struct store_ops {
     STORE_OP(purge_list);
     STORE_OP(purge_remove);
     STORE_OP(barrier);
+    STORE_OP(heartbeat);
     STORE_OP(meta_get);
     STORE_OP(meta_swap);
     STORE_OP(watermark); /* NULL: its reads never fall behind; then there is no raise either */

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What an operator meets first: settings that can't work, and programs that must say so."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -90,3 +92,46 @@ def told(log):
     """How many events the lines tell of."""
     lines = [line for line in log.splitlines() if "event=unavailable" in line]
     return sum(int(line.rpartition(" repeats=")[2]) if " repeats=" in line else 1 for line in lines)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_a_row_that_is_no_todo_is_named_with_its_field_and_all_else_goes_on(new_stack):
+    stack = new_stack(workers=1)
+    for todo in ("good", "spoilt", "last"):
+        assert stack.post({"id": todo, "name": "n"}).status == 201
+    with contextlib.closing(sqlite3.connect(stack.folder / "todos.db", isolation_level=None)) as database:
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute("UPDATE todos SET name = '' WHERE id = 'spoilt'")
+    stack.ctl("purge", "--all")
+    for _ in range(20):  # more than open a breaker
+        problem = stack.get("/todos/spoilt").problem(500)
+        assert problem["type"] == "/problems/unreadable"
+        assert "spoilt" in problem["detail"] and "name" in problem["detail"], problem
+    assert stack.get("/todos/good").status == 200
+    assert [todo["id"] for todo in stack.get("/todos").json["todos"]] == ["last", "good"]
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_a_store_that_is_away_at_the_start_is_blamed_itself(new_stack):
+    """Not Redis, which is there; and the cause is told though a breaker refuses the calls."""
+    stack = new_stack(workers=1)
+    stack.stop("workers")
+    (stack.folder / "todos.db").rename(stack.folder / "todos.away")
+    (stack.folder / "todos.db").mkdir()
+    for name in ("todos.db-wal", "todos.db-shm"):
+        (stack.folder / name).unlink(missing_ok=True)
+    stack.start("workers")
+
+    def blamed():
+        ready = stack.internal.get("/readyz")
+        store_told = "unable to open database file" in ready.json["reason"]
+        return ready.status == 503 and store_told and ready.json["redis"]["status"] == "waits for the store" and ready
+
+    for _ in range(3):
+        ready = wait_until(blamed, 10, "the store's name")
+        time.sleep(0.3)
+        assert "todos.db" in ready.json["redis"]["reason"]
+    assert "operator" in stack.get("/todos/1").problem(503)["detail"]
+    (stack.folder / "todos.db").rmdir()
+    (stack.folder / "todos.away").rename(stack.folder / "todos.db")
+    wait_until(lambda: stack.internal.get("/readyz").status == 200, 15, "readiness")

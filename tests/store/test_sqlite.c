@@ -4,6 +4,7 @@
  *
  * A second connection, straight to sqlite3, plays the foreign program: it breaks rules, holds locks, asks for plans.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +35,17 @@ static sqlite3 *foreign_open(const char *path)
     sqlite3 *db;
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     return db;
+}
+
+/* libsqlite3 calls this one, as the program's names go before the C library's. */
+static bool disk_is_full;
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset);
+ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t offset)
+{
+    if (!disk_is_full)
+        return syscall(SYS_pwrite64, fd, bytes, len, offset);
+    errno = ENOSPC;
+    return -1;
 }
 
 /* What a foreign writer of this version names; newer columns have defaults. */
@@ -482,6 +495,29 @@ static void test_processes_may_make_and_fill_one_file_at_once(void **state)
 
 #define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
+static void test_a_full_disk_is_told_by_each_write_and_by_the_heartbeat(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo first = fixture_todo(&fixture->arena, 1), second = fixture_todo(&fixture->arena, 2);
+    struct error error = {0};
+    assert_int_equal(store_heartbeat(fixture->store, &error), STATUS_OK);
+    assert_int_equal(store_insert(fixture->store, &first, NULL, &error), STATUS_OK);
+    disk_is_full = true;
+    assert_int_not_equal(store_heartbeat(fixture->store, &error), STATUS_OK);
+    assert_int_equal(error.cause, CAUSE_FULL);
+    assert_non_null(strstr(error.text, "free some disk space"));
+    error = (struct error){0};
+    assert_int_not_equal(store_insert(fixture->store, &second, NULL, &error), STATUS_OK);
+    assert_int_equal(error.cause, CAUSE_FULL);
+    assert_stored(fixture, &first);
+    disk_is_full = false;
+    assert_int_equal(store_heartbeat(fixture->store, &error), STATUS_OK);
+    size_t count;
+    struct store_fence fence;
+    assert_int_equal(store_outbox_list(fixture->store, NULL, &fence, 1, &count, &error), STATUS_OK);
+    assert_int_equal(count, 0);
+}
+
 int main(int argument_count, char **arguments)
 {
     if (argument_count == 2 && strcmp(arguments[0], "holder") == 0)
@@ -501,6 +537,7 @@ int main(int argument_count, char **arguments)
         ON_EMPTY_STORE(test_a_file_that_is_no_database_is_left_alone),
         ON_EMPTY_STORE(test_a_folder_that_comes_later_is_a_store_that_comes_back),
         cmocka_unit_test(test_what_can_not_be_opened_says_why),
+        ON_EMPTY_STORE(test_a_full_disk_is_told_by_each_write_and_by_the_heartbeat),
         ON_EMPTY_STORE(test_processes_may_make_and_fill_one_file_at_once),
     };
     char folder[] = "/tmp/test_sqlite.XXXXXX";

@@ -275,6 +275,11 @@ void fake_redis_set_coming(struct redis *redis, bool coming)
     redis->coming = coming;
 }
 
+const char *redis_reason(const struct redis *redis)
+{
+    return redis->up ? "" : "the fake Redis is away";
+}
+
 bool redis_is_coming(const struct redis *redis)
 {
     return !redis->up && redis->coming;

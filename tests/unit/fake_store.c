@@ -23,7 +23,7 @@ enum { ROWS_MAX = 300, FENCES_MAX = 2000, ANSWERS_MAX = 20, TEXT_MAX = 64, BODY_
 
 static const char *const names[FAKE_CALLS] = {
     "prepare", "get",        "list",        "insert",        "change",  "answer_begin", "answer_end", "answer_forget",
-    "load",    "outbox_put", "outbox_list", "outbox_remove", "barrier", "meta_get",     "meta_swap"};
+    "load",    "outbox_put", "outbox_list", "outbox_remove", "barrier", "heartbeat",    "meta_get",   "meta_swap"};
 
 struct row {
     struct todo todo;
@@ -46,6 +46,7 @@ struct store {
     struct store_meta meta;
     struct store_watermark watermark; /* empty: its reads show every write at once */
     bool away;
+    enum cause cause;
     unsigned calls[FAKE_CALLS];
     enum fake_call fails;
     unsigned fails_after;
@@ -54,6 +55,12 @@ struct store {
 };
 
 /* Notes the call; any status but STATUS_OK is its end, STATUS_UNKNOWN after it was applied. */
+static enum status call_fail(const struct store *store, enum status status, const char *text, struct error *error)
+{
+    error_set(error, status, "%s", text);
+    return error_because(error, store->cause, status);
+}
+
 static enum status call_begin(struct store *store, enum fake_call call, struct error *error)
 {
     fake_journal_add(names[call]);
@@ -61,12 +68,12 @@ static enum status call_begin(struct store *store, enum fake_call call, struct e
     fake_clock_move(store->slow_ms[call]);
     store->slow_ms[call] = 0;
     if (store->away)
-        return error_set(error, STATUS_UNAVAILABLE, "the fake store is away");
+        return call_fail(store, STATUS_UNAVAILABLE, "the fake store is away", error);
     if (store->fails_with == STATUS_OK || store->fails != call || store->fails_after-- > 0)
         return STATUS_OK;
     enum status status = store->fails_with;
     store->fails_with = STATUS_OK;
-    return error_set(error, status, "this call was to fail");
+    return call_fail(store, status, "this call was to fail", error);
 }
 
 static struct row *row_find(const struct store *store, const char *id)
@@ -374,6 +381,11 @@ enum status store_barrier(struct store *store, struct error *error)
     return call_begin(store, FAKE_BARRIER, error);
 }
 
+enum status store_heartbeat(struct store *store, struct error *error)
+{
+    return call_begin(store, FAKE_HEARTBEAT, error);
+}
+
 enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
                             bool *swapped, struct error *error)
 {
@@ -410,6 +422,11 @@ void fake_store_free(struct store *store)
 void fake_store_set_away(struct store *store, bool away)
 {
     store->away = away;
+}
+
+void fake_store_say(struct store *store, enum cause cause)
+{
+    store->cause = cause;
 }
 
 void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, enum status status)

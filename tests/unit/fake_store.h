@@ -24,6 +24,7 @@ enum fake_call {
     FAKE_OUTBOX_LIST,
     FAKE_OUTBOX_REMOVE,
     FAKE_BARRIER,
+    FAKE_HEARTBEAT,
     FAKE_META_GET,
     FAKE_META_SWAP,
     FAKE_CALLS
@@ -34,6 +35,9 @@ void fake_store_free(struct store *store);
 
 /* While it is away, every call ends with STATUS_UNAVAILABLE. */
 void fake_store_set_away(struct store *store, bool away);
+
+/* What the errors of failed calls say from now on. */
+void fake_store_say(struct store *store, enum cause cause);
 
 /* After skip more calls of this kind, one ends with status; with STATUS_UNKNOWN the write is applied all the same. */
 void fake_store_fail(struct store *store, enum fake_call call, unsigned skip, enum status status);

@@ -141,6 +141,7 @@ check_PROGRAMS += \
 	tests/unit/test_api_golden \
 	tests/unit/test_api_keys \
 	tests/unit/test_api_limit \
+	tests/unit/test_api_causes \
 	tests/unit/test_api_rules \
 	tests/unit/test_entry \
 	tests/unit/test_errors \
@@ -208,6 +209,10 @@ tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_limit_SOURCES = tests/unit/test_api_limit.c $(FAKE_API)
 tests_unit_test_api_limit_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_limit_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_causes_SOURCES = tests/unit/test_api_causes.c $(FAKE_API)
+tests_unit_test_api_causes_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_causes_LDFLAGS = $(FAKE_CLOCK)
+
 tests_unit_test_api_rules_SOURCES = tests/unit/test_api_rules.c $(FAKE_API)
 tests_unit_test_api_rules_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_rules_LDFLAGS = $(FAKE_CLOCK)
