@@ -29,8 +29,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     TEXT(sentinel_password_file, "", 0, 500, "file",                                                                   \
          "File whose first line is the sentinels' own password; empty: no AUTH there.")                                \
     INT(redis_timeout_ms, 100, 10, 10000, "ms",                                                                        \
-        "A command without an answer for this long means that Redis is away: reads go to the "                         \
-        "store.")                                                                                                      \
+        "Redis that is silent for this long while a command waits is away: reads go to the store.")                    \
     INT(redis_reconnect_max_ms, 1000, 50, 60000, "ms", "Longest pause between attempts to reconnect to Redis.")        \
     CHOICE(on_cache_down, CACHE_DOWN_ALLOW, 0, CACHE_DOWN_CHOICES, "allow|refuse",                                     \
            "A write while Redis is away: allow records the invalidation in the store first; refuse answers 503.")      \

@@ -21,6 +21,7 @@
     X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
     X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \
+    X(FILL_TOO_LARGE, "todo_fills_total", "result=\"too_large\"", "")                                                  \
     X(REFRESH, "todo_refreshes_total", "", "Refreshes begun in the background, ahead of an entry's end.")              \
     X(STALE, "todo_stale_answers_total", "", "Entries answered past their end because the store was away.")            \
     X(PUBLISHED, "todo_publishes_total", "result=\"stored\"",                                                          \

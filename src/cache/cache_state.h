@@ -10,6 +10,7 @@
 
 #include "cache/options.h"
 
+struct cache_list;
 struct doubt;
 struct flight_state;
 struct outbox;
@@ -25,6 +26,7 @@ struct cache {
     struct doubt *doubt;          /* doubt.c: marks past their deadline */
     struct purger *purger;        /* cdn/: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */
+    struct cache_list *asking;    /* list_read.c: readers that have asked Redis for a page */
     cache_hit_fn on_hit;          /* NULL: there is no auditor */
     void *on_hit_ctx;
 };

@@ -204,7 +204,7 @@ static void on_fetched(struct pool_job *job, enum status status, const struct er
     count_fetch(flight);
     if (!has_value)
         flight->error = *error;
-    if (has_value && state->granted) {
+    if (has_value && state->granted && (!flight->kind->fits || flight->kind->fits(flight))) {
         flight_fill(flight);
         return;
     }

@@ -36,6 +36,7 @@ struct flight_kind {
     void (*acquire)(struct flight *flight, redis_reply_cb on_reply);
     enum flight_grant (*granted)(struct flight *flight, const struct redis_reply *reply);  /* of acquire; no error */
     enum status (*fetch)(struct flight *flight, struct store *store, struct error *error); /* pool thread */
+    bool (*fits)(const struct flight *flight);                    /* whether Redis is offered the value; NULL: always */
     void (*fill)(struct flight *flight, redis_reply_cb on_reply); /* the script answers 1 or 0 */
     void (*release)(struct flight *flight); /* gives back what acquire granted, unused; NULL: nothing to give back */
     void (*deliver)(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace);

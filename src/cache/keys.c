@@ -95,6 +95,7 @@ void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_qu
 {
     key_of_list(&keys->generation, epoch, SLICE("gen"));
     key_of_list(&keys->writers, epoch, SLICE("writers"));
+    key_of_list(&keys->pages, epoch, SLICE("pages"));
     keys->page.len = 0;
     keys->page.text[0] = '\0';
     if (!query)

@@ -9,6 +9,7 @@
  *   todos:EPOCH:{list}:gen           string: the generation under which pages are valid
  *   todos:EPOCH:{list}:writers       sorted set, as above
  *   todos:EPOCH:{list}:HASH          hash: a page (page.h); HASH stands for the query
+ *   todos:EPOCH:{list}:pages         sorted set: keys of pages, scored by the time of their fill
  *   todos:EPOCH:{list}:beat          string: the latest beat of the store (beat.h)
  *   todos:EPOCH:{list}:watermark     string: how far the store has come (watermark.h)
  *
@@ -34,7 +35,7 @@ struct todo_keys {
 };
 
 struct list_keys {
-    struct key generation, writers, page; /* page is empty if no query was given */
+    struct key generation, writers, pages, page; /* page is empty if no query was given */
 };
 
 void key_of_entry(struct key *key, int64_t epoch, const char *id);

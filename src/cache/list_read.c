@@ -12,12 +12,18 @@
  * flight. So a list that is asked for after a write's answer shows that write. A generation that is evicted or expires
  * costs misses, nothing else.
  *
+ * Readers of one page share Redis' answer, because pages are large. A reader that comes while the page is on its way
+ * asks for the generation alone. The page may have left Redis before this reader began; but if it belongs to the
+ * generation that Redis has now, no write began since. The page is copied for such readers only.
+ *
  * Several workers may fill the same page at once. Pages have no lease, because writes end their lives soon anyway. In
- * one process the flight is shared like a todo's.
+ * one process the flight is shared like a todo's. A page that is too large is not filled, and of the others Redis keeps
+ * a number (scripts/list_fill.lua): queries differ without end, and pages must not drive todos out.
  */
 #include "cache/list_read.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -146,19 +152,29 @@ static int64_t list_flight_ttl_ms(const struct flight *flight)
     return page_ttl_ms(flight->cache, self->value.page.etag, flight->at_ms);
 }
 
+static bool list_fits(const struct flight *flight)
+{
+    bool fits = ((const struct list_flight *)flight)->rendered.body.len <= PAGE_MAX_BYTES;
+    if (!fits)
+        cache_count(flight->cache, STAT_FILL_TOO_LARGE);
+    return fits;
+}
+
 static void list_fill(struct flight *flight, redis_reply_cb on_reply)
 {
     struct list_flight *self = (struct list_flight *)flight;
-    char query[QUERY_TEXT_MAX + 1], numbers[2][INT64_TEXT_MAX + 1], ttl_ms[INT64_TEXT_MAX + 1];
+    char query[QUERY_TEXT_MAX + 1], numbers[2][INT64_TEXT_MAX + 1];
+    char ttl_ms[INT64_TEXT_MAX + 1], pages_max[INT64_TEXT_MAX + 1];
     self->value.query = query_text(query, &self->query);
     self->value.generation = slice_of(self->generation);
     self->value.at_ms = flight->at_ms;
     self->value.cost_ms = flight->cost_us / 1000;
-    struct slice args[2 + PAGE_ARGS] = {slice_of(self->generation), slice_of_int64(ttl_ms, list_flight_ttl_ms(flight))};
-    page_print(args + 2, numbers, &self->value);
+    struct slice args[3 + PAGE_ARGS] = {slice_of(self->generation), slice_of_int64(ttl_ms, list_flight_ttl_ms(flight)),
+                                        slice_of_int64(pages_max, PAGES_MAX)};
+    page_print(args + 3, numbers, &self->value);
     const struct slice keys[] = {key_slice(&self->keys.page), key_slice(&self->keys.generation),
-                                 key_slice(&self->keys.writers)};
-    script_run(flight->cache->redis, SCRIPT_LIST_FILL, keys, 3, args, 2 + PAGE_ARGS, on_reply, flight);
+                                 key_slice(&self->keys.writers), key_slice(&self->keys.pages)};
+    script_run(flight->cache->redis, SCRIPT_LIST_FILL, keys, 4, args, 3 + PAGE_ARGS, on_reply, flight);
 }
 
 static void list_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
@@ -175,6 +191,7 @@ static const struct flight_kind list_kind = {
     .acquire = list_acquire,
     .granted = list_granted,
     .fetch = list_fetch,
+    .fits = list_fits,
     .fill = list_fill,
     .release = NULL, /* a generation is not held, only remembered */
     .deliver = list_deliver,
@@ -254,19 +271,84 @@ static void list_found(struct cache_list *list, const struct cached_page *cached
     list_answer(list, &answer);
 }
 
+/* cached is NULL if Redis had no page for this query. */
+static void list_decide(struct cache_list *list, const struct cached_page *cached)
+{
+    bool is_found = cached && reader_may_trust(&list->reader) && !demand_is_refused(&list->demand) &&
+                    list->generation[0] && slice_equal(cached->generation, slice_of(list->generation));
+    if (is_found)
+        list_found(list, cached);
+    else
+        list_miss(list, false);
+}
+
+/* ---- Sharing Redis' answer ---- */
+
+/* The last of the readers that joined frees it. */
+struct page_copy {
+    struct cached_page cached;
+    struct arena arena; /* its texts */
+    size_t reader_count;
+};
+
+static struct page_copy *page_copy_new(const struct cached_page *cached)
+{
+    struct page_copy *copy = mem_zalloc(sizeof(*copy));
+    arena_init(&copy->arena);
+    copy->cached = *cached;
+    struct slice *const texts[] = {&copy->cached.page.body, &copy->cached.page.etag, &copy->cached.page.next,
+                                   &copy->cached.query, &copy->cached.generation};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        *texts[i] = arena_copy(&copy->arena, *texts[i]);
+    return copy;
+}
+
+static void page_copy_release(struct page_copy *copy)
+{
+    if (!copy || --copy->reader_count > 0)
+        return;
+    arena_fini(&copy->arena);
+    free(copy);
+}
+
+/* Theirs are decided when they have the generation that Redis has now. */
+static void joined_take_copies(struct cache_list *list, const struct cached_page *cached)
+{
+    struct page_copy *copy = list->joined && cached ? page_copy_new(cached) : NULL;
+    for (struct cache_list *joined = list->joined; joined && copy; joined = joined->next) {
+        joined->copy = copy;
+        copy->reader_count++;
+    }
+}
+
 static void on_page(void *ctx, const struct redis_reply *reply)
 {
     struct cache_list *list = ctx;
     struct cached_page cached;
     char query[QUERY_TEXT_MAX + 1];
     list_discard_foreign(list, LIST_PAGE, reply);
-    bool is_found = reader_may_trust(&list->reader) && !demand_is_refused(&list->demand) && list->generation[0] &&
-                    redis_reply_ok(reply) && page_parse(&cached, query_text(query, &list->query), reply) &&
-                    slice_equal(cached.generation, slice_of(list->generation));
-    if (is_found)
-        list_found(list, &cached);
-    else
-        list_miss(list, false);
+    bool is_page = redis_reply_ok(reply) && page_parse(&cached, query_text(query, &list->query), reply);
+    DL_DELETE(list->reader.cache->asking, list);
+    joined_take_copies(list, is_page ? &cached : NULL);
+    list_decide(list, is_page ? &cached : NULL);
+}
+
+/* Sent behind the page's question, so the page has come before it. */
+static void on_joined_generation(void *ctx, const struct redis_reply *reply)
+{
+    struct cache_list *list = ctx;
+    struct page_copy *copy = list->copy; /* the answer may free the list */
+    on_generation(list, reply);
+    list_decide(list, copy ? &copy->cached : NULL);
+    page_copy_release(copy);
+}
+
+static struct cache_list *asking_find(const struct cache *cache, const struct key *page)
+{
+    struct cache_list *list = cache->asking;
+    while (list && !slice_equal(key_slice(&list->page), key_slice(page)))
+        list = list->next;
+    return list;
 }
 
 void cache_list(struct cache *cache, struct cache_list *list)
@@ -279,6 +361,17 @@ void cache_list(struct cache *cache, struct cache_list *list)
     }
     struct list_keys keys;
     list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
-    redis_call(cache->redis, (struct slice[]){SLICE("GET"), key_slice(&keys.generation)}, 2, on_generation, list);
+    list->page = keys.page;
+    list->joined = NULL;
+    list->copy = NULL;
+    const struct slice generation[] = {SLICE("GET"), key_slice(&keys.generation)};
+    struct cache_list *first = asking_find(cache, &keys.page);
+    if (first) {
+        LL_PREPEND(first->joined, list);
+        redis_call(cache->redis, generation, 2, on_joined_generation, list);
+        return;
+    }
+    DL_APPEND(cache->asking, list);
+    redis_call(cache->redis, generation, 2, on_generation, list);
     redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&keys.page)}, 2, on_page, list);
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "cache/keys.h"
 #include "cache/page.h"
 #include "cache/reader.h"
 #include "store/store.h"
@@ -27,8 +28,12 @@ struct cache_list {
     struct cache_demand demand;
     cache_list_cb done;
     void *ctx;
-    struct cache_reader reader; /* these two are the cache's own */
+    struct cache_reader reader; /* from here on the cache's own */
     char generation[TOKEN_LEN + 1];
+    struct key page;
+    struct cache_list *prev, *next; /* readers that have asked Redis for a page */
+    struct cache_list *joined;      /* later readers of the same page, linked by next */
+    struct page_copy *copy;         /* for a reader that joined: the page, if Redis had it */
 };
 
 void cache_list(struct cache *cache, struct cache_list *list);

@@ -18,6 +18,11 @@
 #include "redis/redis.h"
 #include "store/store.h"
 
+enum {
+    PAGE_MAX_BYTES = 512 * 1024, /* a larger one is not filled */
+    PAGES_MAX = 128,             /* that Redis keeps */
+};
+
 /* A rendered page: the bytes that were answered first are answered until a write changes the list. */
 struct cache_page {
     struct slice body; /* {"todos":[...],"next":...} */

@@ -10,7 +10,8 @@ ENTRY, LEASE, WRITERS = TODO = ["todo:1:{a}", "todo:1:{a}:lease", "todo:1:{a}:wr
 OTHER = [key.replace("{a}", "{b}") for key in TODO]
 GENERATION, LIST_WRITERS = LIST = ["todos:1:{list}:gen", "todos:1:{list}:writers"]
 WATERMARK = "todos:1:{list}:watermark"
-PAGE = "todos:1:{list}:0123456789abcdef"
+PAGE, PAGES = "todos:1:{list}:0123456789abcdef", "todos:1:{list}:pages"
+PAGES_MAX = 3
 WINDOW_MS, LEASE_MS, TTL_MS, GENERATION_MS = 10000, 3000, 60000, 120000
 DAY_MS = 86400000
 
@@ -98,8 +99,8 @@ def list_acquire(redis, token="g0"):
     return word_of(redis.run("list_acquire", [*LIST, WATERMARK], token, GENERATION_MS, ""))
 
 
-def list_fill(redis, generation):
-    return redis.run("list_fill", [PAGE, *LIST], generation, TTL_MS, "body", "[]", "gen", generation)
+def list_fill(redis, generation, page=PAGE):
+    return redis.run("list_fill", [page, *LIST, PAGES], generation, TTL_MS, PAGES_MAX, "body", "[]", "gen", generation)
 
 
 def list_fence(redis, token="writer", generation="g1", window_ms=WINDOW_MS):

@@ -17,6 +17,8 @@ from scripts import (
     LIST_WRITERS,
     OTHER,
     PAGE,
+    PAGES,
+    PAGES_MAX,
     Refused,
     SCRIPTS,
     SRC,
@@ -387,6 +389,18 @@ def test_a_page_is_filled_under_its_generation(redis):
     assert list_fill(redis, "g0") == 1
     assert redis.hash(PAGE) == {"body": "[]", "gen": "g0"}
     assert TTL_MS - 1000 < redis("PTTL", PAGE) <= TTL_MS
+
+
+def test_only_so_many_pages_are_kept_the_last_that_were_filled(redis):
+    list_acquire(redis)
+    pages = [f"todos:1:{{list}}:{number:016x}" for number in range(9)]
+    for page in (*pages[:5], pages[3], pages[5], pages[3], *pages[6:]):
+        assert list_fill(redis, "g0", page) == 1
+        time.sleep(0.002)  # one after the other on Redis' clock, too
+        assert len(redis("KEYS", "todos:1:{list}:0*")) <= PAGES_MAX
+    kept = [page for page in pages if redis("EXISTS", page)]
+    assert kept == pages[6:] and sorted(redis("ZRANGE", PAGES, 0, -1)) == kept
+    assert redis("PTTL", PAGES) > TTL_MS, "the names outlive each page"
 
 
 def test_a_page_of_another_generation_is_refused(redis):

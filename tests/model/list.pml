@@ -10,6 +10,8 @@
  *   - A hit is two steps, GET of the generation and HGETALL of the page: pipelined, but others' commands may come between. So readers
  *     that ask are modelled, by reader 1, and one that asked takes `least` when its GET runs. A reader whose two answers don't
  *     agree joins a flight; that is here another read, which begins later and is bound more.
+ *   - A worker's readers share Redis' answer. So a reader may be given a page that left Redis before this reader began (`shared`): it
+ *     takes it if it was filled under the generation that its own GET finds, else it is another read. That is reader 1, too.
  *   - Neither has the reader of a page to look at the writers' set.
  *
  * Generations are random tokens, each new one unlike all before. It is enough to know who holds the one that Redis has now
@@ -36,6 +38,7 @@ byte page = NONE;
 mtype:mark mark[WRITERS] = ABSENT;
 bool generation;   /* there is one */
 bool page_is_live; /* the page was filled under it */
+byte shared = NONE; /* the page as an answer on its way to reader 1's process, for as long as the generation stays */
 
 byte store;
 byte begun, shown;
@@ -74,6 +77,9 @@ inline drop_generation()
 {
     generation = false;
     page_is_live = false;
+#ifndef MUTANT_JOINED_COMPARE_NOTHING
+    shared = NONE;
+#endif
     holds[0] = false;
     holds[1] = false;
     asked_live = false;
@@ -363,6 +369,18 @@ end:
         asked_live = true;
         agrees = page_is_live;
         reader[r] = ASKED
+    }
+    :: d_step {
+        r == 1 && page != NONE && page_is_live && shared == NONE ->
+        printf("a reader before R%d gets the page from Redis\n", r);
+        shared = page
+    }
+    :: d_step {
+        r == 1 && reader[r] == AWAY && shared != NONE ->
+        printf("R%d joins that reader, and its generation agrees\n", r);
+        least[r] = shown;
+        answer(r, shared);
+        shared = NONE
     }
     :: d_step {
         reader[r] == ASKED ->

@@ -50,6 +50,7 @@ table() {
         mutant-page-ignores-writers  list    breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
         mutant-page-fence-keeps      list    breaks  ONLY_HISTORY MUTANT_FENCE_KEEPS_GENERATION
         mutant-page-unfence-keeps    list    breaks  ONLY_HISTORY LOST_MARKS MUTANT_UNFENCE_KEEPS_GENERATION
+        mutant-page-joined-takes     list    breaks  ONLY_HISTORY MUTANT_JOINED_COMPARE_NOTHING
         mutant-trust-before-drain    outbox  breaks  MUTANT_TRUST_BEFORE_DRAIN
         mutant-record-after-write    outbox  breaks  MUTANT_RECORD_AFTER_WRITE
         mutant-joiners-take-cut      outbox  breaks  WRITERS=1 FLIGHTS=1 MUTANT_JOINERS_TAKE_WHAT_WAS_CUT

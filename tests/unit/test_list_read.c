@@ -219,6 +219,53 @@ static void many_readers_of_one_page_ask_the_store_once(void **state)
     assert_int_equal(lists(bed), 1);
 }
 
+/* The page goes over the wire once; each reader asks for the generation. */
+static void readers_of_one_page_share_its_answer(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    struct lister before, other, listers[4];
+    list(bed, worker, &before);
+    fake_journal_reset();
+    bed_hold(worker, true);
+    for (size_t i = 0; i < COUNT_OF(listers); i++)
+        list_start(&listers[i], worker, newest);
+    list_start(&other, worker, (struct store_query){.limit = 1});
+    assert_int_equal(fake_redis_sent_count(bed_connection(worker)), 2 + 3 + 2);
+    bed_let_go(bed);
+    for (size_t i = 0; i < COUNT_OF(listers); i++) {
+        assert_int_equal(listers[i].answers, 1);
+        assert_int_equal(listers[i].trace.source, CACHE_HIT);
+        assert_string_equal(listers[i].body, before.body);
+        assert_string_equal(listers[i].etag, before.etag);
+        assert_string_equal(listers[i].next, before.next);
+    }
+    assert_int_equal(other.trace.source, CACHE_MISS);
+    assert_journal("GET HGETALL GET GET GET GET HGETALL LIST_ACQUIRE list LIST_FILL");
+    list(bed, worker, &other);
+    assert_int_equal(other.trace.source, CACHE_HIT);
+}
+
+/* Redis has answered the page before the write, and the second reader comes after the write's answer. */
+static void who_joins_an_older_answer_sees_the_write(void **state)
+{
+    struct bed *bed = *state;
+    struct worker *worker = &bed->workers[0];
+    struct lister before, first, joined;
+    list(bed, worker, &before);
+    bed_hold(worker, true);
+    list_start(&first, worker, newest);
+    bed_execute(worker);
+    bed_execute(worker);
+    assert_int_equal(bed_write(bed, &bed->workers[1], "d"), STATUS_OK);
+    list_start(&joined, worker, newest);
+    assert_int_equal(fake_redis_sent_count(bed_connection(worker)), 1);
+    bed_let_go(bed);
+    assert_string_equal(first.body, before.body);
+    assert_int_equal(joined.answers, 1);
+    assert_non_null(strstr(joined.body, "\"id\":\"d\""));
+}
+
 static void other_queries_have_other_pages(void **state)
 {
     struct bed *bed = *state;
@@ -288,17 +335,20 @@ static void redis_may_go_at_any_step_of_a_list(void **state)
 {
     struct bed *bed = *state;
     struct worker *worker = &bed->workers[0];
-    for (int taken = 0; taken < 10; taken++) {
-        struct lister lister;
+    for (int taken = 0; taken < 14; taken++) {
+        struct lister lister, joined;
         bed_hold(worker, true);
         list_start(&lister, worker, newest);
+        list_start(&joined, worker, newest);
         for (int i = 0; i < taken; i++)
             (void)(fake_redis_execute(bed_connection(worker)) || fake_redis_deliver(bed_connection(worker)) ||
                    fake_pool_work(worker->pool) || fake_pool_done(worker->pool));
         fake_redis_cut(bed_connection(worker));
         bed_let_go(bed);
         assert_number("answers", lister.answers, 1);
+        assert_number("answers", joined.answers, 1);
         assert_int_equal(lister.status, STATUS_OK);
+        assert_int_equal(joined.status, STATUS_OK);
         bed_pass(bed, 2 * FAKE_RECONNECT_MS);
         fake_server_flush(bed->server);
     }
@@ -383,6 +433,8 @@ int main(void)
         TEST(pages_are_not_filled_while_a_write_is_under_way),
         TEST(who_joined_a_refused_flight_sees_the_write),
         TEST(many_readers_of_one_page_ask_the_store_once),
+        TEST(readers_of_one_page_share_its_answer),
+        TEST(who_joins_an_older_answer_sees_the_write),
         TEST(other_queries_have_other_pages),
         TEST(a_generation_that_was_evicted_costs_misses),
         TEST(lost_marks_of_writers_leave_no_stale_page_after_the_answer),
