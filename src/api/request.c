@@ -128,6 +128,7 @@ static const char *reason_of(int status)
         {422, " Unprocessable Content\r\n"},
         {428, " Precondition Required\r\n"},
         {429, " Too Many Requests\r\n"},
+        {500, " Internal Server Error\r\n"},
         {503, " Service Unavailable\r\n"},
         {504, " Gateway Timeout\r\n"},
     };
