@@ -271,9 +271,7 @@ enum status mongo_session_open(struct mongo_session *session, struct mongo_serve
 
 void mongo_session_close(struct mongo_session *session)
 {
-    mongoc_collection_destroy(session->collection);
-    if (session->causal)
-        mongoc_client_session_destroy(session->causal);
+    mongo_session_unshare(session);
     mongoc_client_pool_push(session->server->pool, session->client);
 }
 
@@ -282,11 +280,14 @@ void mongo_session_share(struct mongo_session *shared, const struct mongo_sessio
     *shared = *session;
     shared->collection = mongoc_client_get_collection(session->client, session->server->database, collection_name);
     shared->collection_name = collection_name;
+    shared->causal = NULL;
 }
 
 void mongo_session_unshare(struct mongo_session *shared)
 {
     mongoc_collection_destroy(shared->collection);
+    if (shared->causal)
+        mongoc_client_session_destroy(shared->causal);
 }
 
 enum status mongo_session_check(struct mongo_session *session, struct error *error)
