@@ -5,6 +5,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
+from stack import wait_until
 
 HIT, MISS = (f'todo_list_reads_total{{result="{name}"}}' for name in ("hit", "miss"))
 LIST_OK = 'todo_store_calls_total{call="list",outcome="ok"}'
@@ -132,6 +133,7 @@ def test_cursor_of_the_other_order_is_a_400(stack, rows):
 
 def test_second_read_of_a_page_is_a_hit_without_a_store_call(stack, rows):
     stack.redis("FLUSHALL")
+    wait_until(lambda: stack.get("/todos?limit=22").cache.get("fwd") == "miss", what="the store's watermark, told anew")
     with stack.counted() as count:
         first = stack.get("/todos?limit=23")
     assert first.cache["fwd"] == "miss"
