@@ -13,7 +13,8 @@ What it plays, and where the manual has it:
 - a log on each member, a primary that writes, secondaries that copy, and the commit point: the longest prefix that a majority has,
   counted from the primary's own term on. Secondaries learn of it later than of the entries ("Replication", "Read Concern majority");
 - write concern majority waits for the commit point; wtimeout ends that with writeConcernError 64, and the write stays ("Write Concern");
-- a read at majority shows the state at the commit point that this member knows; at local its own; afterClusterTime waits for that time;
+- a read at majority shows the state at the commit point that this member knows; at local its own; afterClusterTime waits for that time,
+  and is refused with 72 if neither the log nor a $clusterTime has told this member of it;
   linearizable waits until a no-op of this primary has its majority ("Read Concern", "Causal Consistency");
 - not the primary: 10107 for writes, 13435 for reads without a read preference. A step-down answers waiting writes with 189 as their
   write concern's error; before 4.2 it closes all connections ("replSetStepDown");
@@ -74,7 +75,7 @@ class Member:
         self.log, self.commit, self.latest, self.majority, self.retried, self.streams = [], 0, {}, {}, {}, {}
         self.term, self.topology_counter, self.election_id, self.process_id = 0, 0, None, ObjectId(os.urandom(12).hex())
         self.is_held = self.is_blind = self.is_frozen = False
-        self.delay_s, self.faults, self.seen = 0.0, [], []
+        self.delay_s, self.faults, self.seen, self.heard_of = 0.0, [], [], 1
 
     # --- what a test says ---
 
@@ -239,6 +240,7 @@ class Member:
         name = next(iter(command)).lower()
         fault = self.fault_for(name)
         self.seen.append(command)
+        self.heard_of = max(self.heard_of, command.get("$clusterTime", {}).get("clusterTime", 1))
         try:
             if fault and fault["error"]:
                 raise CommandError(*fault["error"], "as the test wants it")
@@ -251,9 +253,9 @@ class Member:
             codes = {answer.get("code"), answer.get("writeConcernError", {}).get("code")}
             answer |= {"errorLabels": ["RetryableWriteError"]} if codes & RETRYABLE else {}
         if not self.set.is_standalone:
-            now = Timestamp(self.operation_time(name, command))
-            sign = {"hash": Binary(20), "keyId": 0}
-            answer = {"operationTime": now, **answer, "$clusterTime": {"clusterTime": now, "signature": sign}}
+            now, sign = Timestamp(self.operation_time(name, command)), {"hash": Binary(20), "keyId": 0}
+            cluster_time = {"clusterTime": Timestamp(self.cluster_time()), "signature": sign}
+            answer = {"operationTime": now, **answer, "$clusterTime": cluster_time}
         return None if (fault and not fault["error"]) or self.role == DOWN else answer
 
     def operation_time(self, name, command):
@@ -261,6 +263,9 @@ class Member:
         is_majority = name in READS and command.get("readConcern", {}).get("level") == "majority"
         log = self.log[: self.commit] if is_majority else self.log
         return log[-1].time if log else 1
+
+    def cluster_time(self):
+        return max([self.heard_of, *(entry.time for entry in self.log[-1:])])
 
     def run(self, name, command):
         if name in WRITES:
@@ -282,6 +287,8 @@ class Member:
             self.set.replicate()
             self.await_commit(len(self.log), command)
         after = concern.get("afterClusterTime", 0)
+        if after > self.cluster_time():
+            raise CommandError(72, "InvalidOptions", "afterClusterTime value must not be greater than the current clusterTime")
         view = (lambda: self.log[: self.commit]) if self.view_for(command) is self.majority else (lambda: self.log)
         self.await_held(lambda: not after or any(entry.time >= after for entry in view()[-1:]), command)
 
@@ -317,7 +324,7 @@ class Member:
     def acknowledged(self, answer, command):
         """Waits as the write concern says, for all that this member has so far; the retry of a write waits as well."""
         concern, length, term, last = command.get("writeConcern", {}), len(self.log), self.term, self.log[-1]
-        if concern.get("w", 1) in (0, 1):
+        if concern.get("w", 1) in (0, 1) or self.set.is_standalone:
             return answer
 
         def is_safe():

@@ -57,6 +57,16 @@ def test_a_new_primary_may_show_less_than_was_acknowledged_and_after_cluster_tim
     assert ids(second, level="majority", afterClusterTime=after) == ["a"]
 
 
+def test_a_member_refuses_a_time_that_it_has_not_heard_of_and_waits_for_one_that_it_has(mongo):
+    first, second, _ = mongo.members
+    first.hold()
+    mongo.elect(second)
+    after = Timestamp(insert(second, "a")["operationTime"])
+    assert ids(first, level="majority", afterClusterTime=after) == 72
+    command(first, {"ping": 1}, **{"$clusterTime": {"clusterTime": after}})
+    assert ids(first, level="majority", afterClusterTime=after) == 50
+
+
 def test_an_old_primary_believes_in_itself_and_then_drops_what_no_majority_had(mongo):
     first, second, _ = mongo.members
     first.hold()
