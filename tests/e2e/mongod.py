@@ -26,7 +26,7 @@ from pathlib import Path
 from ports import free_port
 from stack import ROOT, wait_until
 from supervisor import started_at
-from tiny_bson import Int32, ask, primary_of, with_database
+from tiny_bson import Int32, Mongo, ask, primary_of, with_database
 
 BROUGHT = "build/mongod/lib/python3*/site-packages/fiftyone/db/bin/mongod"
 NAME = "todos"
@@ -160,15 +160,22 @@ class ReplicaSet:
 
 
 class Given:
-    """The server of MONGODB_URI: what is in the URI's own database is somebody's data."""
+    """The server of MONGODB_URI: what is in the URI's own database is somebody's data. Our databases are dropped."""
 
     name, members = "MONGODB_URI", ()
 
+    def __init__(self):
+        self.uris = []
+
     def uri(self, database):
-        return with_database(os.environ["MONGODB_URI"], database)
+        self.uris.append(with_database(os.environ["MONGODB_URI"], database))
+        return self.uris[-1]
 
     def stop(self):
-        pass
+        for uri in self.uris:
+            mongo = Mongo(uri)
+            mongo.run({"dropDatabase": 1})
+            mongo.close()
 
 
 def server(folder, members=1):
