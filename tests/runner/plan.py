@@ -31,6 +31,7 @@ BUILD_S = 1000.0  # builds come before all that may run beside them
 # About how long the longer jobs take, in seconds, so that these start first. ./dev test prints how long each took.
 SECONDS = {
     "e2e/test_cdn": 95, "e2e/test_failover": 80, "faults/test_faults": 65, "e2e/test_follow": 45, "browser/test_access": 45,
+    "e2e/test_elections": 45, "e2e/test_real_set": 45,
     "e2e/test_fastcgi": 40, "faults/test_mutants": 35, "e2e/test_life": 35, "e2e/test_dev": 35, "e2e/test_todoctl": 30,
     "e2e/test_idempotency": 30, "e2e/test_load": 25, "e2e/test_ten_thousand": 25, "browser/test_page": 25, "e2e/test_limits": 20,
     "e2e/test_read_your_writes": 20, "model": 20, "e2e/test_tracing": 15, "e2e/test_micro_cache": 15, "lint": 15,
@@ -123,6 +124,7 @@ class Plan:
             [(ROOT if is_script else self.build_dir) / program],
             count=lambda job: count_tap(job.text(), job.status, re.escape(name)),
             needs=(self.programs, self.mongod) if is_script else (self.programs,),
+            seconds=30 if is_script else 1,
             environment=lambda: {"CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(self.folder)},
             folder=self.build_dir,
         )
