@@ -21,7 +21,7 @@ from tiny_bson import Mongo
 
 # The first load's todos fill more than a page, so the second one reads no lists.
 WEIGHTS = {"get": 76, "patch": 9, "put": 4, "post": 3, "delete": 4}
-SETTINGS = {"store_timeout_ms": 3000, "todo_ttl_s": 3600}
+SETTINGS = {"store_timeout_ms": 4500, "todo_ttl_s": 3600}
 
 
 @pytest.fixture(scope="session")
