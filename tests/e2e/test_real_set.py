@@ -37,6 +37,25 @@ def real_set(tmp_path_factory):
     mongo.stop()
 
 
+@pytest.fixture
+def new_stack(new_stack, tmp_path):
+    """
+    libmongoc 1.23 forgets the first answer of a read if its second try finds no primary. Whole backtraces tell this leak from ours.
+    """
+    known = tmp_path / "known-leaks"
+    known.write_text("leak:_mongoc_cursor_run_command\n")
+
+    def new(**options):
+        stack = new_stack(prepared_only=True, **options)
+        stack.environment["ASAN_OPTIONS"] += ":fast_unwind_on_malloc=0"
+        stack.environment["LSAN_OPTIONS"] = f"suppressions={known}:print_suppressions=0"
+        stack.start()
+        stack.supervisor.wait_answer()
+        return stack
+
+    return new
+
+
 @contextlib.contextmanager
 def under_load(stack, uri):
     with Load(stack) as load, HistoryLoad(stack.port, ["a", "b", "c", "d"], 4, 0.01, WEIGHTS) as history:
