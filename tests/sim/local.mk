@@ -26,3 +26,22 @@ EXTRA_DIST += tests/sim/frozen_clock.c
 CLEANFILES += tests/sim/frozen_clock.so
 tests/sim/frozen_clock.so: tests/sim/frozen_clock.c
 	$(AM_V_CC)$(MKDIR_P) tests/sim && $(CC) -std=c11 $(WARNINGS) -O2 -D_GNU_SOURCE -fPIC -shared -o $@ $(srcdir)/tests/sim/frozen_clock.c
+
+# The simulated store has other names here, because the real ones are linked as well; tests/store/run.sh runs it.
+if HAVE_CMOCKA
+check_LIBRARIES += tests/sim/libfakedstore.a
+EXTRA_PROGRAMS += tests/sim/test_same_store
+check_DATA += tests/sim/test_same_store$(EXEEXT)
+CLEANFILES += tests/sim/test_same_store$(EXEEXT)
+endif
+
+tests_sim_libfakedstore_a_SOURCES = tests/sim/faked_names.h tests/unit/fake_store.c tests/unit/fake_store.h \
+	tests/unit/fake_purges.c tests/unit/fake_purges.h
+tests_sim_libfakedstore_a_CPPFLAGS = $(AM_CPPFLAGS) -include $(srcdir)/tests/sim/faked_names.h
+tests_sim_test_same_store_SOURCES = tests/sim/test_same_store.c tests/sim/store_calls.c tests/sim/store_calls.h \
+	tests/store/fixture.c tests/store/fixture.h tests/unit/fake_events.c tests/unit/fake_events.h \
+	tests/unit/fake_journal.c tests/unit/fake_journal.h tests/unit/testing.h
+tests_sim_test_same_store_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS)
+tests_sim_test_same_store_LDADD = tests/sim/libfakedstore.a libstore.a libbase.a $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS) \
+	-lm -lpthread
+tests_sim_test_same_store_LDFLAGS = $(FAKE_CLOCK)

@@ -499,13 +499,11 @@ int main(int count, char **args)
         cmocka_unit_test(a_password_is_asked_for_alike),  cmocka_unit_test(workers_know_both_alike),
         cmocka_unit_test(a_walk_tells_the_same_keys),
     };
-    if (!redis_process_possible())
-        return 77;
     if (count > 1)
         sequences_count = (unsigned)atoi(args[1]);
     if (count > 2)
         seed = strtoull(args[2], NULL, 10);
     if (count > 3)
         first_sequence = (unsigned)atoi(args[3]);
-    return cmocka_run_group_tests_name("same_redis", tests, both_begin, both_end);
+    return run_redis_tests("same_redis", tests, both_begin, both_end);
 }

@@ -7,8 +7,8 @@ check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite tests/store/test
 
 # These two need a MongoDB, which run.sh looks for.
 EXTRA_PROGRAMS += tests/store/test_store tests/store/test_mongo
-check_DATA = tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
-CLEANFILES += $(check_DATA)
+check_DATA += tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
+CLEANFILES += tests/store/test_store$(EXEEXT) tests/store/test_mongo$(EXEEXT)
 TESTS += tests/store/run.sh
 endif
 

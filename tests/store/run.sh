@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Runs the conformance suite over both stores, and MongoDB's own cases. Called by "make check" in the build folder; by
-# hand: tests/store/run.sh [FOLDER OF THE BUILD]. mongod.py finds or starts the MongoDB. Without any, SQLite is run all
-# the same, and the end is a skip (77).
+# Runs the conformance suite over both stores, MongoDB's own cases, and the simulated store beside both. Called by "make
+# check" in the build folder; by hand: tests/store/run.sh [FOLDER OF THE BUILD]. mongod.py finds or starts the MongoDB.
+# Without any, SQLite is run all the same, and the end is a skip (77).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -30,6 +30,7 @@ TODO_TEST_SERVER=$server
 export TODO_TEST_STORES TODO_TEST_MONGODB TODO_TEST_SERVER
 failed=0
 "$build/tests/store/test_store" || failed=1
+"$build/tests/sim/test_same_store" || failed=1
 [ -z "$uri" ] || "$build/tests/store/test_mongo" || failed=1
 [ $failed -eq 0 ] || exit 1
 exit $skipped

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A table in the order of its records' coming. Calls are noted in the journal. */
+/* A table in the order in which its records are due. Calls are noted in the journal. */
 #include "fake_purges.h"
 
 #include <stdio.h>
@@ -27,11 +27,19 @@ static struct row *row_find(const struct store_purge *wanted)
     return NULL;
 }
 
+static void row_remove(struct row *row)
+{
+    memmove(row, row + 1, (size_t)(&rows[row_count--] - row - 1) * sizeof(*row));
+}
+
 static void row_put(const struct store_purge *purge)
 {
     struct row *row = row_find(purge);
-    bug_unless(row || row_count < PURGES_MAX, "the fake table of purges is full");
-    row = row ? row : &rows[row_count++];
+    if (row)
+        row_remove(row);
+    bug_unless(row_count < PURGES_MAX, "the fake table of purges is full");
+    for (row = &rows[row_count++]; row > rows && row[-1].purge.due_at_ms > purge->due_at_ms; row--)
+        row[0] = row[-1];
     row->purge = *purge;
     snprintf(row->url, sizeof(row->url), "%s", purge->url);
     snprintf(row->keys, sizeof(row->keys), "%s", purge->keys);
@@ -76,7 +84,7 @@ enum status store_purge_remove(struct store *store, const struct store_purge *pu
     for (size_t i = 0; i < count; i++) {
         struct row *row = row_find(&purges[i]);
         if (row)
-            memmove(row, row + 1, (size_t)(&rows[row_count--] - row - 1) * sizeof(*row));
+            row_remove(row);
     }
     return STATUS_OK;
 }

@@ -203,13 +203,13 @@ static void row_remove(struct store *store, const char *id)
     row->todo.description = slice_of(row->description);
 }
 
-/* What the change makes of the todo that is there. */
-static struct todo changed_todo(const struct store_change *change, const struct todo *current)
+/* What a change of these fields makes of the todo that is there. */
+static struct todo changed_todo(const struct todo *current, const struct todo *values, unsigned fields)
 {
     struct todo next = *current;
     next.v++;
-    next.updated_at_ms = change->todo->updated_at_ms;
-    todo_set_fields(&next, change->todo, store_change_fields(change));
+    next.updated_at_ms = values->updated_at_ms;
+    todo_set_fields(&next, values, fields);
     return next;
 }
 
@@ -224,9 +224,13 @@ enum status store_change(struct store *store, const struct store_change *change,
         return error_set(error, STATUS_MISMATCH, "the condition doesn't hold");
     if (!row && change->kind != STORE_REPLACE)
         return error_set(error, STATUS_NOT_FOUND, "there is no such todo");
+    if (row && row->todo.v == INT64_MAX && change->kind != STORE_DELETE)
+        return error_set(error, STATUS_INVALID, "the todo has had all versions");
     struct todo next = row ? row->todo : *change->todo;
+    if (!row)
+        next.v = 1;
     if (row && change->kind != STORE_DELETE)
-        next = changed_todo(change, &row->todo);
+        next = changed_todo(&row->todo, change->todo, store_change_fields(change));
     changed->created = row == NULL;
     todo_copy(&changed->todo, &next, arena); /* before the row goes: its texts may be the row's */
     if (change->kind == STORE_DELETE)
@@ -262,7 +266,8 @@ enum status store_answer_end(struct store *store, const struct store_answer *ans
     if (status != STATUS_OK)
         return status;
     struct kept *kept = kept_find(store, answer->key);
-    if (!kept || kept->answer.http_status != 0 || strcmp(kept->answer.fingerprint, answer->fingerprint) != 0)
+    if (!kept || kept->answer.expires_at_ms == 0 || kept->answer.http_status != 0 ||
+        strcmp(kept->answer.fingerprint, answer->fingerprint) != 0)
         return error_set(error, STATUS_NOT_FOUND, "no such request is running");
     kept->answer = *answer;
     snprintf(kept->body, BODY_MAX, "%.*s", (int)answer->body.len, answer->body.data);
@@ -291,11 +296,7 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
     for (size_t i = 0; i < count; i++) {
         const struct row *row = row_find(store, todos[i].id);
         results[i] = row && mode == STORE_LOAD_INSERT ? STATUS_EXISTS : STATUS_OK;
-        struct todo todo = todos[i];
-        if (row) {
-            todo.v = row->todo.v + 1;
-            todo.life = row->todo.life;
-        }
+        struct todo todo = row ? changed_todo(&row->todo, &todos[i], TODO_WRITE_FIELDS) : todos[i];
         if (results[i] == STATUS_OK)
             row_set(store, &todo);
     }

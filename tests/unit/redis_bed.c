@@ -130,16 +130,3 @@ void assert_echo(const char *word)
     ask_and_wait(&asked, words);
     assert_string_equal(asked.text, word);
 }
-
-bool redis_tests_skipped(void)
-{
-    signal(SIGPIPE, SIG_IGN);
-    return !redis_process_possible();
-}
-
-int redis_skip_status(void)
-{
-    fprintf(stderr, "SKIPPED: there is no redis-server to test against\n");
-    const char *ci = getenv("CI");
-    return ci && strcmp(ci, "true") == 0 ? 1 : 77;
-}

@@ -54,10 +54,4 @@ void ask_and_wait(struct asked *asked, const char *words);
 /* That the connection works: word, without blanks, comes back. */
 void assert_echo(const char *word);
 
-/* Runs the tests, or tells loudly that they can't be run. */
-#define run_redis_tests(name, tests)                                                                                   \
-    (redis_tests_skipped() ? redis_skip_status() : cmocka_run_group_tests_name(name, tests, NULL, NULL))
-bool redis_tests_skipped(void);
-int redis_skip_status(void);
-
 #endif

@@ -36,7 +36,10 @@ void redis_process_kill(struct redis_process *process);
 /* Ends it and removes the folder. */
 void redis_process_fini(struct redis_process *process);
 
-/* Whether there is a redis-server to start. Without one the tests are skipped, with CI=true they fail. */
-bool redis_process_possible(void);
+/* Runs the tests, or tells loudly that they can't be run. */
+#define run_redis_tests(name, tests, begin, end)                                                                       \
+    (redis_tests_skipped() ? redis_skip_status() : cmocka_run_group_tests_name(name, tests, begin, end))
+bool redis_tests_skipped(void);
+int redis_skip_status(void);
 
 #endif

@@ -411,5 +411,5 @@ int main(void)
         TEST(a_connection_may_be_dropped_when_it_is_idle_and_when_it_is_down),
         TEST(freeing_it_fails_what_is_under_way),
     };
-    return run_redis_tests("redis", tests);
+    return run_redis_tests("redis", tests, NULL, NULL);
 }

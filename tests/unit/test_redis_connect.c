@@ -208,5 +208,5 @@ int main(void)
         TEST(a_host_and_port_lead_there_too),
         TEST(an_address_is_taken_or_refused),
     };
-    return run_redis_tests("redis_connect", tests);
+    return run_redis_tests("redis_connect", tests, NULL, NULL);
 }

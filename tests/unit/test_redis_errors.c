@@ -140,5 +140,5 @@ int main(void)
         TEST(a_server_that_loads_its_file_is_left_until_it_has),
         TEST(errors_about_one_command_leave_the_connection_as_it_is),
     };
-    return run_redis_tests("redis_errors", tests);
+    return run_redis_tests("redis_errors", tests, NULL, NULL);
 }

@@ -283,5 +283,5 @@ int main(void)
         TEST(sentinels_and_redis_have_passwords_of_their_own),
         TEST(it_may_be_freed_at_any_step),
     };
-    return run_redis_tests("sentinel", tests);
+    return run_redis_tests("sentinel", tests, NULL, NULL);
 }
