@@ -234,11 +234,9 @@ static void on_deleted(void *ctx, const struct redis_reply *reply)
 
 enum list_part { LIST_GENERATION, LIST_PAGE };
 
-/* A key of another type was not made by this service, and the next fill could not replace it: it is deleted. */
-static void list_discard_foreign(struct cache_list *list, enum list_part part, const struct redis_reply *reply)
+/* What this service didn't make, and no fill replaces, is deleted. */
+static void list_discard_foreign(struct cache_list *list, enum list_part part)
 {
-    if (!redis_reply_is_error(reply, "WRONGTYPE"))
-        return;
     struct cache *cache = list->reader.cache;
     struct list_keys keys;
     list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
@@ -250,11 +248,10 @@ static void list_discard_foreign(struct cache_list *list, enum list_part part, c
 static void on_generation(void *ctx, const struct redis_reply *reply)
 {
     struct cache_list *list = ctx;
-    struct slice text = {0};
-    list_discard_foreign(list, LIST_GENERATION, reply);
-    if (redis_reply_ok(reply))
-        text = redis_reply_text(reply);
-    generation_take(list->generation, text);
+    struct slice text = redis_reply_ok(reply) ? redis_reply_text(reply) : (struct slice){0};
+    bool is_token = generation_take(list->generation, text);
+    if (redis_reply_is_error(reply, "WRONGTYPE") || (text.data && !is_token))
+        list_discard_foreign(list, LIST_GENERATION);
 }
 
 static void list_found(struct cache_list *list, const struct cached_page *cached)
@@ -326,7 +323,8 @@ static void on_page(void *ctx, const struct redis_reply *reply)
     struct cache_list *list = ctx;
     struct cached_page cached;
     char query[QUERY_TEXT_MAX + 1];
-    list_discard_foreign(list, LIST_PAGE, reply);
+    if (redis_reply_is_error(reply, "WRONGTYPE"))
+        list_discard_foreign(list, LIST_PAGE);
     bool is_page = redis_reply_ok(reply) && page_parse(&cached, query_text(query, &list->query), reply);
     DL_DELETE(list->reader.cache->asking, list);
     joined_take_copies(list, is_page ? &cached : NULL);

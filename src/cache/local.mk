@@ -36,6 +36,7 @@ CACHE_LUA = \
 	src/cache/scripts/acquire.lua \
 	src/cache/scripts/beat.lua \
 	src/cache/scripts/clear.lua \
+	src/cache/scripts/discard.lua \
 	src/cache/scripts/fence.lua \
 	src/cache/scripts/fill.lua \
 	src/cache/scripts/invalidate.lua \

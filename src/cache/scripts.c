@@ -15,9 +15,10 @@
 #include "cache/scripts_embedded.h"
 #include "redis/redis_script.h"
 
-#define SCRIPT_ROW(name, sha, text) [SCRIPT_##name] = {SLICE(sha), SLICE(text)},
-static const struct redis_script scripts[] = {SCRIPTS(SCRIPT_ROW)};
-_Static_assert(sizeof(scripts) / sizeof(*scripts) == SCRIPT_COUNT, "a script is missing in enum script");
+#define SCRIPT_ROW(name, sha, text) [SCRIPT_##name] = {SLICE(sha), SLICE(text), &scripts[SCRIPT_DISCARD]},
+#define SCRIPT_ONE(name, sha, text) +1
+static const struct redis_script scripts[SCRIPT_COUNT] = {SCRIPTS(SCRIPT_ROW)};
+_Static_assert(SCRIPTS(SCRIPT_ONE) == SCRIPT_COUNT, "a script is missing in enum script");
 
 void script_run(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
                 const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx)

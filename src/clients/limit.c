@@ -25,7 +25,7 @@ enum { LIMIT_WINDOW_US = 60000000, CLIENT_MAX = 64 };
 
 #define LIMIT_ROW(name, sha, text)                                                                                     \
     {                                                                                                                  \
-        SLICE(sha), SLICE(text)                                                                                        \
+        SLICE(sha), SLICE(text), NULL                                                                                  \
     }
 static const struct redis_script limit_script = LIMIT_SCRIPTS(LIMIT_ROW);
 

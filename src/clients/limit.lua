@@ -5,12 +5,14 @@
 -- KEYS    limit of one client
 -- ARGV    interval_us between requests at the even rate, burst: requests that may come at once
 -- answer  {1 admitted or 0, requests that may come now, ms until the burst is full, ms until the next is admitted or 0}
--- promise over any time t at most burst + t / interval requests are admitted; a refused request costs nothing
+-- promise over any time t at most burst + t / interval requests are admitted; a refused request costs nothing; what is
+--         no number counts as nothing known
 local time = redis.call('TIME')
 local now_us = time[1] * 1000000 + time[2]
 local interval_us = tonumber(ARGV[1])
 local burst_us = interval_us * tonumber(ARGV[2])
-local full_at_us = math.max(tonumber(redis.call('GET', KEYS[1]) or now_us), now_us)
+local known = redis.pcall('GET', KEYS[1])
+local full_at_us = math.max(type(known) == 'string' and tonumber(known) or now_us, now_us)
 local after_us = full_at_us + interval_us
 if after_us - now_us > burst_us then
     return {0, 0, math.ceil((full_at_us - now_us) / 1000), math.ceil((after_us - burst_us - now_us) / 1000)}

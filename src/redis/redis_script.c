@@ -3,7 +3,9 @@
  * Calling scripts.
  *
  * A call is encoded once: what follows the script's name is the same for EVALSHA and EVAL, so it is kept until the
- * answer is there, and a NOSCRIPT sends that one call again with the script's text.
+ * answer is there, and a NOSCRIPT sends that one call again with the script's text. After a WRONGTYPE the script that
+ * discards foreign keys gets the same keys, and then the call is made once more. So a script may run twice, the first
+ * time in part; those that write may be repeated.
  *
  * Scripts are classic ones, without a "#!lua" line. When its memory is full, Redis refuses scripts with such a line as
  * a whole, even if they would only delete; and deleting must never be refused.
@@ -13,19 +15,23 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "redis/redis_encode.h"
 
 struct script_call {
     struct redis *redis;
     const struct redis_script *script;
-    redis_reply_cb on_reply;
+    const struct redis_script *discard; /* NULL: there is none, or it has run */
+    redis_reply_cb done;
     void *ctx;
     size_t part_count; /* of the whole command */
     struct buf tail;   /* the encoded number of keys, keys and args */
 };
 
-static void call_send(struct script_call *call, struct slice verb, struct slice name, redis_reply_cb on_reply)
+static void on_reply(void *ctx, const struct redis_reply *reply);
+
+static void call_send(struct script_call *call, struct slice verb, struct slice name, redis_reply_cb on_sent)
 {
     struct buf command;
     buf_init(&command);
@@ -33,36 +39,42 @@ static void call_send(struct script_call *call, struct slice verb, struct slice 
     redis_encode(&command, verb);
     redis_encode(&command, name);
     buf_append_slice(&command, buf_slice(&call->tail));
-    redis_send(call->redis, buf_slice(&command), on_reply, call);
+    redis_send(call->redis, buf_slice(&command), on_sent, call);
     buf_fini(&command);
 }
 
-static void call_end(struct script_call *call, const struct redis_reply *reply)
-{
-    call->on_reply(call->ctx, reply);
-    buf_fini(&call->tail);
-    free(call);
-}
-
-static void on_eval_reply(void *ctx, const struct redis_reply *reply)
-{
-    call_end(ctx, reply);
-}
-
-static void on_evalsha_reply(void *ctx, const struct redis_reply *reply)
+static void on_discarded(void *ctx, const struct redis_reply *reply)
 {
     struct script_call *call = ctx;
-    if (redis_reply_is_error(reply, "NOSCRIPT"))
-        call_send(call, SLICE("EVAL"), call->script->text, on_eval_reply);
-    else
-        call_end(call, reply);
+    char key[160];
+    for (size_t i = 0; redis_reply_ok(reply) && i < redis_reply_count(reply); i++)
+        log_warn(NULL, "key_foreign", "key=\"%s\" action=deleted",
+                 log_value(key, sizeof(key), redis_reply_text(redis_reply_item(reply, i))));
+    call_send(call, SLICE("EVAL"), call->script->text, on_reply);
+}
+
+static void on_reply(void *ctx, const struct redis_reply *reply)
+{
+    struct script_call *call = ctx;
+    const struct redis_script *discard = call->discard;
+    if (redis_reply_is_error(reply, "NOSCRIPT")) {
+        call_send(call, SLICE("EVAL"), call->script->text, on_reply);
+    } else if (discard && redis_reply_is_error(reply, "WRONGTYPE")) {
+        call->discard = NULL;
+        call_send(call, SLICE("EVAL"), discard->text, on_discarded);
+    } else {
+        call->done(call->ctx, reply);
+        buf_fini(&call->tail);
+        free(call);
+    }
 }
 
 void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
-                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx)
+                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx)
 {
     struct script_call *call = mem_alloc(sizeof(*call));
-    *call = (struct script_call){.redis = redis, .script = script, .on_reply = on_reply, .ctx = ctx};
+    *call =
+        (struct script_call){.redis = redis, .script = script, .discard = script->discard, .done = done, .ctx = ctx};
     call->part_count = 3 + key_count + arg_count;
     buf_init(&call->tail);
     struct buf number;
@@ -74,5 +86,5 @@ void redis_script_run(struct redis *redis, const struct redis_script *script, co
         redis_encode(&call->tail, keys[i]);
     for (size_t i = 0; i < arg_count; i++)
         redis_encode(&call->tail, args[i]);
-    call_send(call, SLICE("EVALSHA"), script->sha, on_evalsha_reply);
+    call_send(call, SLICE("EVALSHA"), script->sha, on_reply);
 }

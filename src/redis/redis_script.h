@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lua scripts on Redis: EVALSHA, and on NOSCRIPT (Redis restarted, SCRIPT FLUSH) EVAL of that one call, which loads it
- * again.
- * context  loop only; on_reply as in redis.h
+ * again. If a key is of a wrong type (WRONGTYPE), it is deleted and the call made once more.
+ * context  loop only; done as on_reply in redis.h
  */
 #ifndef REDIS_REDIS_SCRIPT_H
 #define REDIS_REDIS_SCRIPT_H
@@ -16,10 +16,12 @@
 struct redis_script {
     struct slice sha; /* SHA-1 of text, in hex */
     struct slice text;
+    const struct redis_script
+        *discard; /* deletes those of its keys that are of a wrong type, and names them; or NULL */
 };
 
 /* Runs a script, which must outlive the call; keys and args are copied. */
 void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
-                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
+                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx);
 
 #endif

@@ -9,7 +9,7 @@ SCRIPTS = {path.stem: path for path in sorted(SRC.glob("**/*.lua"))}
 ENTRY, LEASE, WRITERS = TODO = ["todo:1:{a}", "todo:1:{a}:lease", "todo:1:{a}:writers"]
 OTHER = [key.replace("{a}", "{b}") for key in TODO]
 GENERATION, LIST_WRITERS = LIST = ["todos:1:{list}:gen", "todos:1:{list}:writers"]
-WATERMARK = "todos:1:{list}:watermark"
+BEAT, WATERMARK = "todos:1:{list}:beat", "todos:1:{list}:watermark"
 PAGE, PAGES = "todos:1:{list}:0123456789abcdef", "todos:1:{list}:pages"
 PAGES_MAX = 3
 WINDOW_MS, LEASE_MS, TTL_MS, GENERATION_MS = 10000, 3000, 60000, 120000

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from scripts import (
+    BEAT,
     DAY_MS,
     ENTRY,
     GENERATION,
@@ -24,6 +25,7 @@ from scripts import (
     SRC,
     TODO,
     TTL_MS,
+    WATERMARK,
     WRITERS,
     acquire,
     clear,
@@ -55,6 +57,15 @@ def test_a_lease_runs_out(redis):
     assert acquire(redis, "r2") == "FILL"
     assert fill(redis, "r1") == 0
     assert fill(redis, "r2") == 1
+
+
+def test_what_never_ends_is_no_lease(redis):
+    for command in (["SET", LEASE, "x"], ["RPUSH", LEASE, "x"]):
+        redis("DEL", LEASE)
+        redis(*command)
+        assert acquire(redis, "r1") == "FILL"
+        assert acquire(redis, "r2") == "WAIT"
+        assert redis("GET", LEASE) == "r1" and 0 < redis("PTTL", LEASE) <= LEASE_MS
 
 
 def test_a_fill_puts_the_entry_in_and_drops_the_lease(redis):
@@ -389,6 +400,31 @@ def test_a_page_is_filled_under_its_generation(redis):
     assert list_fill(redis, "g0") == 1
     assert redis.hash(PAGE) == {"body": "[]", "gen": "g0"}
     assert TTL_MS - 1000 < redis("PTTL", PAGE) <= TTL_MS
+
+
+# ---- foreign keys ----
+
+
+def test_only_keys_of_another_type_than_their_names_say_are_discarded(redis):
+    keys = [*TODO, *LIST, WATERMARK, PAGE, PAGES, BEAT]
+    acquire(redis)
+    fill(redis)
+    acquire(redis, after_ms=9000)  # a lease beside the entry
+    fence(redis, keys=OTHER)
+    list_acquire(redis)
+    list_fill(redis, "g0")
+    redis("SET", WATERMARK, "w")
+    redis("SET", BEAT, "1")
+    redis("ZADD", LIST_WRITERS, 1, "w")
+    before = {key: redis("TYPE", key) for key in (*keys, *OTHER)}
+    assert {before[key] for key in (ENTRY, PAGE)} == {"hash"} and before[LEASE] == before[BEAT] == "string"
+    assert redis.run("discard", [*keys, *OTHER], "whatever", "1") == []
+    assert {key: redis("TYPE", key) for key in before} == before
+    for key in (*keys, OTHER[2]):
+        redis("DEL", key)
+        redis("RPUSH", key, "x")
+    assert redis.run("discard", [*keys, *OTHER]) == [*keys, OTHER[2]]
+    assert {redis("TYPE", key) for key in keys} == {"none"}
 
 
 def test_only_so_many_pages_are_kept_the_last_that_were_filled(redis):

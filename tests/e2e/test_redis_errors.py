@@ -2,6 +2,7 @@
 """What a real Redis may answer instead of an answer: each error provoked, everything answered rightly, and hits afterwards."""
 
 import contextlib
+import re
 import subprocess
 
 import pytest
@@ -159,12 +160,18 @@ def test_key_of_another_type_is_deleted_and_read_anew(own_stack):
         stack.redis("rpush", told, "somebody else's")
         wait_until(lambda: stack.redis("type", told) == "string", what="the store's beat or watermark, told anew")
         keys.remove(told)
-    for key in keys:
+    # While nobody writes or misses, there are none of these.
+    [todo], [generation] = ([key for key in keys if key.endswith(end)] for end in ("{a}", ":gen"))
+    keys += [todo + ":writers", generation[: -len("gen")] + "writers"]
+    for number, key in enumerate(keys):
         with stack.counted() as count:
             stack.redis("del", key)
             stack.redis("rpush", key, "somebody else's")
-            assert seen(stack, "name of a") and stack.get("/todos?limit=3").json["todos"][0]["id"] == "a"
+            if key.endswith("writers"):
+                assert patch(stack, "/todos/a", {"name": "name of a"}).status == 200
+            assert seen(stack, "name of a") and stack.get(f"/todos?limit={10 + number}").json["todos"][0]["id"] == "a"
             hit(stack)
             hit(stack, "/todos?limit=1")  # which the stack was asked at its start
             hit(stack, "/todos?limit=3")
         assert count['todo_redis_errors_total{kind="wrongtype"}'] >= 1, key
+        assert re.search(rf'event=key_foreign key="?{re.escape(key)}|event=entry_broken id=a ', stack.log("workers")), key

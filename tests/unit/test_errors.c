@@ -156,6 +156,44 @@ static void a_page_and_a_generation_that_cannot_be_ours_are_deleted(void **state
     assert_int_equal(bed_counter(&bed->workers[0], STAT_REDIS_WRONGTYPE), 2);
 }
 
+/* What readers and writers find in the place of their keys is deleted, and caching goes on. */
+static void keys_of_another_type_are_deleted_and_hits_come_back(void **state)
+{
+    static const struct {
+        const char *key;
+        bool is_text; /* else a hash */
+    } rows[] = {
+        {"todo:1:{a}", true},           {"todo:1:{a}:lease", false},    {"todo:1:{a}:writers", true},
+        {"todo:1:{a}:writers", false},  {"todos:1:{list}:gen", false},  {"todos:1:{list}:writers", true},
+        {"todos:1:{list}:pages", true}, {"todos:1:{list}:beat", false},
+    };
+    struct bed *bed = *state;
+    int64_t v = 1;
+    for (size_t i = 0; i < 2 * COUNT_OF(rows); i++) {
+        const char *key = rows[i / 2].key;
+        if (fake_server_has(bed->server, key))
+            fake_server_evict(bed->server, key);
+        if (rows[i / 2].is_text)
+            fake_server_set_text(bed->server, key, "x");
+        else
+            fake_server_set_field(bed->server, key, "x", "y");
+        if (i % 2 == 0)
+            assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
+        v += i % 2 == 0;
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(bed_read(bed, &bed->workers[0], "a"), v);
+            (void)list(bed);
+        }
+        fake_journal_reset();
+        assert_int_equal(bed_read(bed, &bed->workers[0], "a"), v);
+        assert_text(key, fake_journal(), SLICE("HGETALL"));
+        assert_number(key, list(bed), CACHE_HIT);
+        bed_tend(bed);
+        assert_true(is_trusted(bed, 0));
+        assert_int_equal(bed_outbox_count(bed), 0);
+    }
+}
+
 static void an_error_that_says_nothing_of_the_entry_leaves_it_alone(void **state)
 {
     struct bed *bed = *state;
@@ -207,6 +245,7 @@ int main(void)
         TEST(scripts_that_redis_forgot_are_sent_again),
         TEST(an_entry_that_cannot_be_ours_is_deleted_and_read_anew),
         TEST(a_page_and_a_generation_that_cannot_be_ours_are_deleted),
+        TEST(keys_of_another_type_are_deleted_and_hits_come_back),
         TEST(an_error_that_says_nothing_of_the_entry_leaves_it_alone),
         TEST(a_full_redis_costs_misses_alone),
         TEST(a_fill_that_finds_redis_full_is_counted_and_answered),

@@ -32,4 +32,7 @@ if #watermark ~= #ARGV[4] then
     return 'BYPASS '
 end
 local is_granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+if not is_granted and redis.call('PTTL', KEYS[2]) == -1 then -- what never ends is no lease of ours
+    is_granted = redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+end
 return (is_granted and 'FILL ' or 'WAIT ') .. watermark
