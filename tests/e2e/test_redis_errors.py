@@ -158,7 +158,7 @@ def test_key_of_another_type_is_deleted_and_read_anew(own_stack):
     for told in [key for key in keys if key.endswith((":beat", ":watermark"))]:
         stack.redis("del", told)
         stack.redis("rpush", told, "somebody else's")
-        wait_until(lambda: stack.redis("type", told) == "string", what="the store's beat or watermark, told anew")
+        wait_until(lambda: stack.redis("type", told) == "string", what=f"{told}, told anew")
         keys.remove(told)
     # While nobody writes or misses, there are none of these.
     [todo], [generation] = ([key for key in keys if key.endswith(end)] for end in ("{a}", ":gen"))
