@@ -9,7 +9,7 @@ PACKAGES_BUILD=(
     libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libssl-dev libuv1-dev
     libxxhash-dev uthash-dev zlib1g-dev
 )
-PACKAGES_RUN=(curl multiwatch nginx redis-server spawn-fcgi)
+PACKAGES_RUN=(curl multiwatch nginx procps redis-server spawn-fcgi)
 PACKAGES_TEST=(
     brotli chromium chromium-driver clang-format-14 libcmocka-dev libfcgi-bin liblua5.1-0-dev
     libnginx-mod-http-brotli-static libssl-dev openssl python3-hpack python3-pytest python3-selenium python3-venv

@@ -6,10 +6,11 @@
  * multiwatch starts another worker when it ends. Alone it makes a socket of its own (-s).
  *
  * A worker that can't start waits a second before it exits, because a supervisor would start it again at once, over and
- * over. It does not wait if stderr is a terminal.
+ * over. In that second it turns connections away, so that a pool whose workers all fail answers 502 at once. It does
+ * not wait if stderr is a terminal.
  *
  * Exit status: 0 after SIGTERM, SIGINT or SIGQUIT, and for --help and the like; 1 if it can't start now but might
- * later; 2 if the command line or a setting is wrong.
+ * later; 2 if the command line or a setting is wrong. --check ends with 1 or 2 in the same sense.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -18,10 +19,11 @@
 
 #include "options.h"
 #include "program.h"
+#include "server/check.h"
 #include "server/listen_socket.h"
 #include "server/server.h"
 
-enum { EXIT_NOT_NOW = 1, EXIT_WRONG = 2, START_PAUSE_S = 1 };
+enum { EXIT_NOT_NOW = 1, EXIT_WRONG = 2, START_PAUSE_MS = 1000 };
 
 static const char PROGRAM[] = "todo-fcgi";
 
@@ -33,6 +35,7 @@ struct command_line {
     struct options options;
     const char *socket_path; /* NULL: the socket is standard input */
     bool show_config;
+    bool check;
 };
 
 static void print_settings(const struct settings *settings)
@@ -49,7 +52,7 @@ static int refuse_start(const char *text, int exit_status)
     if (text)
         program_complain(PROGRAM, text);
     if (!isatty(STDERR_FILENO))
-        sleep(START_PAUSE_S);
+        listen_socket_turn_away(STDIN_FILENO, START_PAUSE_MS);
     return exit_status;
 }
 
@@ -77,12 +80,34 @@ static int serve(const struct settings *settings, const char *socket_path)
     return refuse_start(error.text, status == STATUS_INVALID ? EXIT_WRONG : EXIT_NOT_NOW);
 }
 
+static void tell_finding(const char *text)
+{
+    program_complain(PROGRAM, text);
+}
+
+/* The findings are the lines; the log would say the same in other words. */
+static int check(const struct settings *settings)
+{
+    static const int exits[] = {[CHECK_WELL] = EXIT_SUCCESS, [CHECK_AWAY] = EXIT_NOT_NOW, [CHECK_WRONG] = EXIT_WRONG};
+    log_init(LOG_ERROR, NULL);
+    enum check_result result = check_run(settings, tell_finding);
+    if (result == CHECK_WELL)
+        program_print(SLICE("all that a start needs is there\n"));
+    return exits[result];
+}
+
 static int run(const struct command_line *line)
 {
     struct settings settings;
     struct error error;
-    if (program_read_settings(&settings, &line->options, &error) != STATUS_OK)
-        return refuse_start(error.text, EXIT_WRONG);
+    if (program_read_settings(&settings, &line->options, &error) != STATUS_OK) {
+        if (!line->check)
+            return refuse_start(error.text, EXIT_WRONG);
+        tell_finding(error.text);
+        return EXIT_WRONG;
+    }
+    if (line->check)
+        return check(&settings);
     if (line->show_config) {
         print_settings(&settings);
         return EXIT_SUCCESS;
@@ -98,6 +123,7 @@ int main(int argc, char **argv)
     const struct option_row rows[] = {
         {"follow", 0, NULL, "the same as -o follow=on", .setting = "follow=on"},
         {"socket", 's', "SOCKET", "listen on SOCKET, mode 0660, instead of standard input", .text = &line.socket_path},
+        {"check", 0, NULL, "try all that a start needs, print what is wrong, and exit", .flag = &line.check},
         {"show-config", 0, NULL, "print the settings in effect, and exit", .flag = &line.show_config},
     };
     const struct options_table table = {PROGRAM, USAGE, "Settings:\n", true, rows, sizeof(rows) / sizeof(rows[0])};

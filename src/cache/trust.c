@@ -373,7 +373,6 @@ struct redis *trust_redis(const struct trust *trust)
 enum status trust_new(struct trust **out, const struct cache_options *options, struct outbox *outbox,
                       struct error *error)
 {
-    const struct settings *settings = options->settings;
     struct trust *trust = mem_zalloc(sizeof(*trust));
     trust->options = options;
     trust->outbox = outbox;
@@ -383,17 +382,11 @@ enum status trust_new(struct trust **out, const struct cache_options *options, s
     struct redis_options redis_options = {
         .events = options->events,
         .stats = options->stats,
-        .address = settings->redis,
-        .user = settings->redis_user,
-        .password_file = settings->redis_password_file,
-        .sentinel_user = settings->sentinel_user,
-        .sentinel_password_file = settings->sentinel_password_file,
-        .timeout_ms = (uint32_t)settings->redis_timeout_ms,
-        .reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms,
         .on_up = on_up,
         .on_down = on_down,
         .ctx = trust,
     };
+    redis_options_take(&redis_options, options->settings);
     enum status status = redis_new(&trust->redis, &redis_options, error);
     if (status == STATUS_OK)
         *out = trust;

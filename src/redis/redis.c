@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/settings.h"
 #include "redis/pending.h"
 #include "redis/redis_address.h"
 #include "redis/redis_encode.h"
@@ -199,6 +200,17 @@ static void sentinel_begin(struct redis *redis)
                                                               .timeout_ms = redis->options.timeout_ms,
                                                               .on_answer = on_sentinel_answer,
                                                               .ctx = redis});
+}
+
+void redis_options_take(struct redis_options *options, const struct settings *settings)
+{
+    options->address = settings->redis;
+    options->user = settings->redis_user;
+    options->password_file = settings->redis_password_file;
+    options->sentinel_user = settings->sentinel_user;
+    options->sentinel_password_file = settings->sentinel_password_file;
+    options->timeout_ms = (uint32_t)settings->redis_timeout_ms;
+    options->reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms;
 }
 
 enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)

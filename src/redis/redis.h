@@ -42,6 +42,11 @@ struct redis_options {
     void *ctx;
 };
 
+struct settings;
+
+/* Fills in what the settings say: address, users, files, times. */
+void redis_options_take(struct redis_options *options, const struct settings *settings);
+
 /* Begins to connect. STATUS_INVALID: the address. */
 enum status redis_new(struct redis **redis, const struct redis_options *options, struct error *error) STATUS_MUST_CHECK;
 

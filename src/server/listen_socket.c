@@ -9,19 +9,28 @@
  * Only unix sockets are accepted. FastCGI has no authentication: a peer may claim any client and any method, and can
  * crash libfcgi at will (FCGI_GET_VALUES). So the file's mode must keep other users out.
  *
+ * A worker that can't start turns connections away before it exits. If all workers of a pool have the same bad setting,
+ * the socket would else collect requests that nobody will read, until nginx gives each of them up. It must not take a
+ * request from a worker that can answer. So it only closes what has waited at each look for TURN_AWAY_MS.
+ *
  * Does not: lock the path. Two workers that are started alone on one path at the same moment may both find a dead
  * socket there; then the later one gets the path.
  */
 #include "server/listen_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOOK_MS = 20, TURN_AWAY_MS = 300 };
 
 enum status listen_socket_check(int fd, struct error *error)
 {
@@ -38,6 +47,30 @@ enum status listen_socket_check(int fd, struct error *error)
         return error_set(error, STATUS_INVALID,
                          "standard input is no unix socket: FastCGI has no authentication, so a TCP port is refused");
     return STATUS_OK;
+}
+
+/* Another worker may be faster, so accept4() must not wait. */
+static void connections_close(int fd)
+{
+    int connection;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    while ((connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+        close(connection);
+}
+
+void listen_socket_turn_away(int fd, uint32_t for_ms)
+{
+    struct error ignored;
+    bool is_listening = listen_socket_check(fd, &ignored) == STATUS_OK;
+    struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+    unsigned waited_ms = 0;
+    for (uint32_t past_ms = 0; past_ms < for_ms; past_ms += LOOK_MS) {
+        struct pollfd look = {.fd = fd, .events = POLLIN};
+        waited_ms = is_listening && poll(&look, 1, 0) > 0 ? waited_ms + LOOK_MS : 0;
+        if (waited_ms >= TURN_AWAY_MS)
+            connections_close(fd);
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* A process listens there if a connect() succeeds, or fails only because the backlog is full. */

@@ -5,6 +5,7 @@ libserver_a_CFLAGS = $(AM_CFLAGS) $(FCGI_CFLAGS) $(UV_CFLAGS) $(CURL_CFLAGS)
 SERVER_LIBS = $(FCGI_LIBS) $(UV_LIBS) $(CURL_LIBS)
 libserver_a_SOURCES = \
 	src/server/backend.c src/server/backend.h \
+	src/server/check.c src/server/check.h \
 	src/server/deadline.c src/server/deadline.h \
 	src/server/fcgi.c src/server/fcgi.h \
 	src/server/http_client.c src/server/http_client.h \
@@ -13,5 +14,6 @@ libserver_a_SOURCES = \
 	src/server/listener.c src/server/listener.h \
 	src/server/loop.c src/server/loop.h \
 	src/server/server.c src/server/server.h \
-	src/server/stats_file.c src/server/stats_file.h
+	src/server/stats_file.c src/server/stats_file.h \
+	src/server/write_token.c src/server/write_token.h
 dist_man_MANS += doc/todo-fcgi.8

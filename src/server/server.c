@@ -41,11 +41,11 @@
 #include "server/listener.h"
 #include "server/loop.h"
 #include "server/stats_file.h"
+#include "server/write_token.h"
 #include "store/pool.h"
 
 enum {
     DRAIN_TICK_MS = 10,
-    WRITE_TOKEN_MAX = 512,
     CONNECTION_DESCRIPTORS = 2,
     OTHER_DESCRIPTORS = 256, /* Redis, store, log, and those that libraries open */
 };
@@ -89,26 +89,6 @@ static enum status server_open_stats(struct server *server, struct error *error)
     return stats_file_open(&server->stats_file, "", 1, error);
 }
 
-/* A worker that can't read its token must not start: it would let every client write. */
-static enum status server_open_token(struct server *server, struct error *error)
-{
-    const char *path = server->settings->write_token_file;
-    if (!*path)
-        return STATUS_OK;
-    FILE *file = fopen(path, "re");
-    bool is_read = file && fgets(server->write_token, sizeof(server->write_token), file);
-    if (file)
-        fclose(file);
-    size_t len = is_read ? strcspn(server->write_token, "\r\n") : 0;
-    server->write_token[len] = '\0';
-    if (len == 0 || len > WRITE_TOKEN_MAX)
-        return error_set(error, STATUS_INVALID,
-                         "write_token_file = %s: its first line can't be read, is empty, or has more than %d bytes",
-                         path, (int)WRITE_TOKEN_MAX);
-    server->services.write_token = slice_of(server->write_token);
-    return STATUS_OK;
-}
-
 static enum status server_open_backend(struct server *server, struct error *error)
 {
     struct backend_options options = {
@@ -133,9 +113,11 @@ static enum status server_open_backend(struct server *server, struct error *erro
 static enum status server_open(struct server *server, struct error *error)
 {
     struct services *services = &server->services;
-    enum status status = server_open_token(server, error);
+    enum status status = write_token_read(server->settings->write_token_file, server->write_token, error);
     if (status != STATUS_OK)
         return status;
+    if (*server->write_token)
+        services->write_token = slice_of(server->write_token);
     status = loop_new(&server->loop, backend_thread_count(server->settings, server->settings->follow), error);
     if (status != STATUS_OK)
         return status;

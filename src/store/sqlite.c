@@ -423,7 +423,8 @@ static enum status file_make(const struct sqlite_file *file, struct error *error
     error_set(error, STATUS_UNAVAILABLE,
               "sqlite:%.100s: can't make the file: %s (its folder must exist and be writable)", file->path,
               strerror(code));
-    return error_because(error, code == ENOSPC ? CAUSE_FULL : CAUSE_RIGHTS, STATUS_UNAVAILABLE);
+    enum cause cause = code == ENOSPC ? CAUSE_FULL : code == ENOENT ? CAUSE_NONE : CAUSE_RIGHTS;
+    return error_because(error, cause, STATUS_UNAVAILABLE); /* a folder may be mounted late */
 }
 
 static enum status connections_open(struct sqlite_file *file, struct error *error)

@@ -3,13 +3,15 @@
 
 import contextlib
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import time
 
 import pytest
-from stack import WORKER_BUILD, wait_until
+from load import load
+from stack import ROOT, WORKER_BUILD, wait_until
 
 PROGRAMS = {
     "todo-fcgi": ["todo-fcgi", "-s", "worker.sock"],
@@ -135,3 +137,118 @@ def test_a_store_that_is_away_at_the_start_is_blamed_itself(new_stack):
     (stack.folder / "todos.db").rmdir()
     (stack.folder / "todos.away").rename(stack.folder / "todos.db")
     wait_until(lambda: stack.internal.get("/readyz").status == 200, 15, "readiness")
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_a_pool_that_can_not_start_fails_loudly_and_at_once(new_stack):
+    stack = new_stack()
+    assert stack.post({"id": "1", "name": "n"}).status == 201
+    settings = stack.folder / "todo.conf"
+    good = settings.read_text()
+    settings.write_text(good + "store_timeout_ms = 5000\n")
+    for pid in stack.worker_pids():
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: "must exceed twice store_timeout_ms" in stack.log("workers"), 10, "the reason")
+    for _ in range(3):
+        begun = time.monotonic()
+        answers = stack.get("/todos/1"), stack.post({"name": "n"})
+        assert [answer.status for answer in answers] == [502, 502]
+        assert time.monotonic() - begun < 5
+    settings.write_text(good)
+    wait_until(lambda: stack.get("/todos/1").status == 200, 10, "an answer")
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_a_worker_that_can_not_start_takes_no_request_from_those_that_can(new_stack):
+    """As in a rolling restart with a bad setting: the workers that still run answer everything."""
+    stack = new_stack(workers=2)
+    assert stack.post({"id": "1", "name": "n"}).status == 201
+    settings = stack.folder / "todo.conf"
+    settings.write_text(settings.read_text() + "store_timeout_ms = 5000\n")
+    os.kill(stack.worker_pids()[0], signal.SIGTERM)
+    wait_until(lambda: "must exceed twice store_timeout_ms" in stack.log("workers"), 10, "the reason")
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        assert stack.get("/todos/1").status == 200
+        assert stack.post({"name": "n"}).status == 201
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_a_reload_of_all_workers_at_once_loses_no_request(new_stack):
+    """As ExecReload of the unit does it."""
+    stack = new_stack(workers=2)
+    unit = (ROOT / "etc/systemd/todo-fcgi.service").read_text()
+    command = re.findall(r"^ExecReload=(.*)$", unit, re.M)[-1].replace("$MAINPID", str(stack.pid("workers")))
+
+    def ask(client, number, turn):
+        answer = client.post({"name": "n"}) if number else client.get("/todos?limit=1")
+        return None if answer.status == (201 if number else 200) else repr(answer)
+
+    with load(stack, ask, threads=2) as running_load:
+        for _ in range(2):
+            before = stack.worker_pids()
+            running_load.wait(20)
+            subprocess.run(command.split(), check=True, timeout=10)
+            wait_until(lambda: not set(before) & set(stack.worker_pids()), 10, "new workers")
+        running_load.wait(20)
+    assert running_load.failures == []
+
+
+# --- --check ---
+
+
+def check(folder, *options):
+    words = [word for option in options for word in ("-o", option)]
+    environment = {"ASAN_OPTIONS": "exitcode=99"}
+    command = [WORKER_BUILD / "todo-fcgi", "--check", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, env=environment)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "mongodb"], scope="session", indirect=True)
+def test_check_finds_nothing_wrong_in_a_stack_that_works_and_changes_nothing(stack, new_id):
+    todo = new_id()
+    stack.post({"id": todo, "name": "n"})
+    assert stack.get(f"/todos/{todo}").status == 200
+    keys = sorted(stack.redis("keys", "*").splitlines())
+    command = [WORKER_BUILD / "todo-fcgi", "-c", "todo.conf", "--check"]
+    ended = subprocess.run(command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended
+    assert sorted(stack.redis("keys", "*").splitlines()) == keys
+    assert stack.get(f"/todos/{todo}").cache.get("hit"), "the epoch is the same"
+
+
+def test_check_says_each_thing_that_is_wrong_in_one_line(tmp_path):
+    ended = check(
+        tmp_path,
+        "store=sqlite:/nowhere/todos.db",
+        "redis=unix:none.sock",
+        "redis_password_file=none",
+        "write_token_file=token",
+        "stats_file=/nowhere/stats",
+    )
+    assert ended.returncode == 2
+    for told in ("/nowhere/todos.db", "redis: ", "redis_password_file = none", "write_token_file = token", "stats_file = /nowhere"):
+        assert told in ended.stderr, (told, ended.stderr)
+    assert len(ended.stderr.splitlines()) == 5, ended.stderr
+    both = check(tmp_path, "store=todos.db", "redis=none")
+    assert both.returncode == 2 and len(both.stderr.splitlines()) == 2, both
+
+
+def test_check_tells_what_is_away_from_what_is_wrong(tmp_path):
+    """A start goes on without Redis; it must not without a right."""
+    away = check(tmp_path, "store=sqlite:todos.db", "redis=unix:none.sock")
+    assert away.returncode == 1 and "redis: No such file or directory" in away.stderr, away
+    wrong = check(tmp_path, "store=sqlite:todos.db", "redis=unix:none.sock", "store_timeout_ms=9000")
+    assert wrong.returncode == 2 and "must exceed twice store_timeout_ms" in wrong.stderr, wrong
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_check_finds_a_right_that_redis_does_not_give(new_stack):
+    stack = new_stack()
+    stack.redis("acl", "setuser", "narrow", "on", ">secret", "~todo:*", "+@all")
+    (stack.folder / "password").write_text("secret\n")
+    options = ["store=sqlite:other.db", "redis=unix:redis.sock", "redis_user=narrow", "redis_password_file=password"]
+    narrow = check(stack.folder, *options)
+    assert narrow.returncode == 1 and "redis: NOPERM" in narrow.stderr, narrow
+    (stack.folder / "password").write_text("guess\n")
+    assert "redis: WRONGPASS" in check(stack.folder, *options).stderr

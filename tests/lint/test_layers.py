@@ -16,7 +16,7 @@ BELOW = {
     "audit": ["cache", "store", "base"],
     "follow": ["cache", "cdn", "store", "base"],
     "api": ["clients", "cache", "store", "base"],
-    "server": ["api", "audit", "follow", "cache", "store", "base"],
+    "server": ["api", "audit", "follow", "cache", "redis", "store", "base"],
     "load": ["cache", "store", "base"],
     "control": ["audit", "cache", "store", "base"],
     "": ["server", "load", "control", "base"],

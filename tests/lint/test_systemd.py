@@ -26,6 +26,9 @@ def test_service_is_hardened():
         "MemoryDenyWriteExecute": "yes",
         "SystemCallFilter": "@system-service",
         "CapabilityBoundingSet": "",
+        "LimitCORE": "0",
+        "ProtectProc": "invisible",
+        "PrivateUsers": "yes",
         "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6",
     }
     assert {name: service.get(name) for name in wanted} == wanted
@@ -37,6 +40,18 @@ def test_service_is_hardened():
 def test_service_and_dev_supervise_alike():
     options = re.search(r"multiwatch -f \S+ (.*) -- ", unit("todo-fcgi.service")["Service"]["ExecStart"])[1]
     assert f"{options} -- " in text("tests/e2e/supervisor.py"), options
+
+
+def lines_of(name):
+    return re.findall(rf"^{name}=(.*)$", text("etc/systemd/todo-fcgi.service"), re.M)
+
+
+def test_a_start_and_a_reload_check_first():
+    # systemd runs the lines of a kind in their order, and ends with the first that fails.
+    worker = re.search(r"-- (\S+) -c (\S+)$", lines_of("ExecStart")[0])
+    check = f"{worker[1]} --check -c {worker[2]}"
+    assert lines_of("ExecStartPre") == [f"/bin/sh -c '{check} || [ $? -eq 1 ]'"]
+    assert lines_of("ExecReload")[0] == check
 
 
 def test_socket_is_for_nginx_alone():

@@ -275,6 +275,13 @@ void fake_redis_set_coming(struct redis *redis, bool coming)
     redis->coming = coming;
 }
 
+void redis_options_take(struct redis_options *options, const struct settings *settings)
+{
+    options->address = settings->redis;
+    options->timeout_ms = (uint32_t)settings->redis_timeout_ms;
+    options->reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms;
+}
+
 const char *redis_reason(const struct redis *redis)
 {
     return redis->up ? "" : "the fake Redis is away";
