@@ -16,6 +16,9 @@
  *
  * Readers take no lock: a counter is one aligned 64-bit word, at worst a moment old.
  *
+ * The file may be damaged while it is in use, so its header decides nothing about memory: what is read stays within the
+ * slots that the file has.
+ *
  * Does not: survive a reboot for certain (nothing is synced), or lower the counts of workers that have ended.
  */
 #include "server/stats_file.h"
@@ -47,6 +50,7 @@ struct stats_file {
     int fd; /* -1: no file, one slot in memory */
     void *map;
     size_t map_bytes;
+    size_t slot_count; /* as many as the map has room for, whatever the header says later */
     struct header *header;
     struct stats *own;
 };
@@ -168,8 +172,7 @@ static enum status file_open_locked(struct stats_file *file, const char *path, s
 
 static enum status slot_claim(struct stats_file *file, const char *path, struct error *error)
 {
-    size_t slot_count = file->header->slot_count;
-    for (size_t i = 0; i < slot_count; i++) {
+    for (size_t i = 0; i < file->slot_count; i++) {
         if (!byte_lock(file->fd, slot_offset(i), false))
             continue;
         file->own = file_slot(file, i);
@@ -177,7 +180,7 @@ static enum status slot_claim(struct stats_file *file, const char *path, struct 
             file->header->used_count = i + 1;
         return STATUS_OK;
     }
-    return error_set(error, STATUS_BUSY, "%s: all %zu slots are taken; raise stats_slots", path, slot_count);
+    return error_set(error, STATUS_BUSY, "%s: all %zu slots are taken; raise stats_slots", path, file->slot_count);
 }
 
 enum status stats_file_open(struct stats_file **out, const char *path, size_t slot_count, struct error *error)
@@ -192,6 +195,7 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
     }
     status = file_open_locked(file, path, slot_count, error);
     if (status == STATUS_OK) {
+        file->slot_count = slot_count;
         file->map_bytes = slot_offset(slot_count);
         file->map = mmap(NULL, file->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
         if (file->map == MAP_FAILED) {
@@ -212,24 +216,29 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
     return STATUS_OK;
 }
 
-static enum status view_check(int fd, struct header *header, size_t *size_bytes)
+/* The size says how many slots there are; the header must agree. */
+static enum status view_check(struct stats_file *file)
 {
+    struct header header;
     struct stat info;
-    bool is_ours = fstat(fd, &info) == 0 && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
-                   memcmp(header->magic, MAGIC, sizeof(MAGIC)) == 0 && header->layout == layout_hash();
-    *size_bytes = is_ours ? (size_t)info.st_size : 0;
-    return is_ours && *size_bytes == slot_offset(header->slot_count) ? STATUS_OK : STATUS_INVALID;
+    bool is_ours = fstat(file->fd, &info) == 0 && info.st_size >= (off_t)slot_offset(0) &&
+                   pread(file->fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+                   memcmp(header.magic, MAGIC, sizeof(MAGIC)) == 0 && header.layout == layout_hash();
+    if (!is_ours)
+        return STATUS_INVALID;
+    file->map_bytes = (size_t)info.st_size;
+    file->slot_count = (file->map_bytes - slot_offset(0)) / (slot_offset(1) - slot_offset(0));
+    return header.slot_count == file->slot_count ? STATUS_OK : STATUS_INVALID;
 }
 
 enum status stats_file_view(struct stats_file **out, const char *path, struct error *error)
 {
-    struct header header;
     struct stats_file *file = mem_zalloc(sizeof(*file));
     file->fd = open(path, O_RDONLY | O_CLOEXEC);
     enum status status = STATUS_OK;
     if (file->fd < 0)
         status = error_set(error, STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
-    else if (view_check(file->fd, &header, &file->map_bytes) != STATUS_OK)
+    else if (view_check(file) != STATUS_OK)
         status = error_set(error, STATUS_INVALID, "%s: it is not a stats file of workers of this version", path);
     if (status == STATUS_OK) {
         file->map = mmap(NULL, file->map_bytes, PROT_READ, MAP_SHARED, file->fd, 0);
@@ -269,7 +278,8 @@ void stats_file_print(void *ctx, struct buf *out)
     struct stats_file *file = ctx;
     size_t route_count;
     const char *const *routes = api_route_names(&route_count);
-    size_t slot_count = file->map ? file->header->used_count : 1;
+    size_t used_count = file->map ? file->header->used_count : 1;
+    size_t slot_count = file->map && used_count > file->slot_count ? file->slot_count : used_count;
     const struct stats **slots = mem_alloc(slot_count * sizeof(*slots));
     for (size_t i = 0; i < slot_count; i++)
         slots[i] = file->map ? file_slot(file, i) : file->own;

@@ -7,6 +7,7 @@
  */
 #include "testing.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "api/api.h"
@@ -64,6 +65,13 @@ static int64_t hits_shown(struct stats_file *file)
 static void add_hits(struct stats_file *file, uint64_t count)
 {
     stats_add(stats_file_own(file), STAT_HIT, count);
+}
+
+static void overwrite(off_t at, uint64_t value)
+{
+    int fd = open(path, O_RDWR);
+    assert_int_equal(pwrite(fd, &value, sizeof(value), at), sizeof(value));
+    close(fd);
 }
 
 static void without_a_file_a_worker_counts_for_itself(void **state)
@@ -175,6 +183,29 @@ static void a_file_that_is_none_of_ours_is_left_alone(void **state)
     assert_string_equal(found, precious);
 }
 
+/* Neither a worker nor a viewer reads behind the last slot. */
+static void a_header_that_counts_too_many_slots_is_not_believed(void **state)
+{
+    static const uint64_t counts[] = {3, 1 << 20, UINT64_MAX};
+    enum { USED_COUNT_AT = 24, SLOT_COUNT_AT = 16 };
+    (void)state;
+    struct stats_file *worker = opened(path, 2), *view;
+    struct error error;
+    add_hits(worker, 4);
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        overwrite(USED_COUNT_AT, counts[i]);
+        assert_int_equal(hits_shown(worker), 4);
+        assert_int_equal(stats_file_view(&view, path, &error), STATUS_OK);
+        assert_int_equal(hits_shown(view), 4);
+        stats_file_close(view);
+    }
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        overwrite(SLOT_COUNT_AT, counts[i]);
+        assert_int_equal(stats_file_view(&view, path, &error), STATUS_INVALID);
+    }
+    stats_file_close(worker);
+}
+
 static void a_missing_folder_is_an_error_with_its_name(void **state)
 {
     (void)state;
@@ -194,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_worker_too_many_is_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_of_another_layout_is_replaced_under_nobodys_feet, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_none_of_ours_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_header_that_counts_too_many_slots_is_not_believed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_missing_folder_is_an_error_with_its_name, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
