@@ -79,20 +79,21 @@ static void todo_complete(struct todo *todo, const struct todo_draft *draft, str
     todo_set_id(todo, slice_of(made));
 }
 
-bool body_read_todo(struct request *request, struct slice id, struct todo *todo)
+bool body_read_todo(struct request *request, struct slice id, struct todo_draft *draft, struct todo *todo)
 {
     struct error error;
-    struct todo_draft draft;
-    if (todo_json_read(request->body, &request->arena, &draft, &error) != STATUS_OK || !id_agrees(&draft, id, &error))
+    enum draft_kind kind = id.data ? DRAFT_WHOLE : DRAFT_NEW;
+    if (todo_json_read(request->body, kind, &request->arena, draft, &error) != STATUS_OK ||
+        !id_agrees(draft, id, &error))
         return refuse(request, &error);
-    todo_complete(todo, &draft, id);
+    todo_complete(todo, draft, id);
     return todo_check(todo, &error) == STATUS_OK || refuse(request, &error);
 }
 
 bool body_read_patch(struct request *request, struct slice id, struct todo_draft *draft)
 {
     struct error error;
-    if (todo_json_read_patch(request->body, &request->arena, draft, &error) != STATUS_OK ||
+    if (todo_json_read(request->body, DRAFT_PATCH, &request->arena, draft, &error) != STATUS_OK ||
         !id_agrees(draft, id, &error))
         return refuse(request, &error);
     todo_set_id(&draft->todo, id);

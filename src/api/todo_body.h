@@ -14,9 +14,10 @@
 bool body_has_type(struct request *request, const char *type);
 
 /*
- * Reads a whole todo, for POST and PUT. id absent: the body's, or a new UUIDv7. id given: the body may only repeat it.
+ * Reads a whole todo, for POST and PUT. id absent: the body's, or a new UUIDv7. id given: the body may only repeat it,
+ * and may have the members that a client can't set; draft has their values.
  */
-bool body_read_todo(struct request *request, struct slice id, struct todo *todo);
+bool body_read_todo(struct request *request, struct slice id, struct todo_draft *draft, struct todo *todo);
 
 /* Reads a merge patch; draft->present says which members it changes. */
 bool body_read_patch(struct request *request, struct slice id, struct todo_draft *draft);

@@ -10,8 +10,9 @@
  * change. A tag that this service did not make matches nothing. A field that is no list of tags is a 400.
  *
  * PUT replaces the three members that a client may set. It creates the todo if there is none, unless If-Match says that
- * one must exist. PATCH is a JSON merge patch (RFC 7396). A PUT or PATCH that sets the values that are there already
- * still makes a new version.
+ * one must exist. It takes what a GET answered: members that a client can't set must then be as the store has them (422
+ * else), which the store decides as well. A PUT always makes a new version. PATCH is a JSON merge patch (RFC 7396); one
+ * that sets what is there already makes none.
  */
 #include "api/handlers.h"
 #include "api/limit.h"
@@ -25,6 +26,7 @@ struct todo_changing {
     struct services *services;
     struct request *request;
     struct todo todo;
+    struct todo_draft draft; /* the body */
     struct cache_change change;
 };
 
@@ -65,6 +67,8 @@ static void answer_refused(struct todo_changing *self, enum status status, const
     else if (status == STATUS_MISMATCH)
         problem_answer(request, PROBLEM_CONDITION_FAILED,
                        "The todo has changed, or is not in the state that the request asks for. GET it and look.");
+    else if (status == STATUS_INVALID && *error->pointer)
+        problem_answer_error(request, PROBLEM_INVALID, error);
     else
         problem_answer_unavailable(self->services, request, status, error);
 }
@@ -122,8 +126,11 @@ void todo_replace(struct services *services, struct request *request, struct sli
         return;
     }
     struct todo_changing *self = changing_new(services, request, STORE_REPLACE);
-    if (body_read_todo(request, id, &self->todo) && has_condition_enough(services, request))
-        cache_change(services->cache, &self->change);
+    if (!body_read_todo(request, id, &self->draft, &self->todo) || !has_condition_enough(services, request))
+        return;
+    self->change.change.shown_fields = self->draft.present & TODO_READ_FIELDS;
+    self->change.change.shown = &self->draft.todo;
+    cache_change(services->cache, &self->change);
 }
 
 void todo_merge(struct services *services, struct request *request, struct slice id)
@@ -131,12 +138,11 @@ void todo_merge(struct services *services, struct request *request, struct slice
     if (!request_has_no_query(request) || !request_accepts_json(request) ||
         !body_has_type(request, "application/merge-patch+json"))
         return;
-    struct todo_draft draft;
     struct todo_changing *self = changing_new(services, request, STORE_MERGE);
-    if (!body_read_patch(request, id, &draft) || !has_condition_enough(services, request))
+    if (!body_read_patch(request, id, &self->draft) || !has_condition_enough(services, request))
         return;
-    self->todo = draft.todo;
-    self->change.change.fields = draft.present & ~(1u << TODO_ID);
+    self->todo = self->draft.todo;
+    self->change.change.fields = self->draft.present & ~(1u << TODO_ID);
     cache_change(services->cache, &self->change);
 }
 

@@ -51,11 +51,12 @@ void todo_insert(struct services *services, struct request *request, struct slic
     (void)id;
     if (!request_has_no_query(request) || !request_accepts_json(request) || !body_has_type(request, "application/json"))
         return;
+    struct todo_draft draft;
     struct todo_inserting *self = arena_alloc(&request->arena, sizeof(*self));
     *self = (struct todo_inserting){.services = services, .request = request};
     self->insert.done = on_inserted;
     self->insert.ctx = self;
-    if (!body_read_todo(request, (struct slice){0}, &self->insert.todo))
+    if (!body_read_todo(request, (struct slice){0}, &draft, &self->insert.todo))
         return;
     if (!request->idempotency_key.data) {
         cache_insert(services->cache, &self->insert);

@@ -309,8 +309,14 @@ enum status todo_check(const struct todo *todo, struct error *error)
 
 bool todo_equal(const struct todo *a, const struct todo *b)
 {
+    return todo_fields_equal(a, b, ~0u);
+}
+
+bool todo_fields_equal(const struct todo *a, const struct todo *b, unsigned fields)
+{
     for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
-        if (!member_equal(TODO_ROWS[field].type, todo_member_const(a, field), todo_member_const(b, field)))
+        if (fields & 1u << field &&
+            !member_equal(TODO_ROWS[field].type, todo_member_const(a, field), todo_member_const(b, field)))
             return false;
     return true;
 }

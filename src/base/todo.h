@@ -97,11 +97,14 @@ extern const struct todo_row TODO_ROWS[TODO_FIELD_COUNT];
 /* A todo of defaults. */
 extern const struct todo TODO_DEFAULT;
 
-/* Sets of fields have a bit for each: 1u << TODO_NAME. These are the fields that a client may change. */
+/* Sets of fields have a bit for each: 1u << TODO_NAME. Those that a client may change, and those that it may read. */
 #define TODO_WRITE_BIT(upper, name, type, member, access, ...)                                                         \
     | (unsigned)(TODO_ACCESS_##access == TODO_ACCESS_WRITE) << TODO_##upper
-enum { TODO_WRITE_FIELDS = 0 TODO_FIELDS(TODO_WRITE_BIT) };
+#define TODO_READ_BIT(upper, name, type, member, access, ...)                                                          \
+    | (unsigned)(TODO_ACCESS_##access == TODO_ACCESS_READ) << TODO_##upper
+enum { TODO_WRITE_FIELDS = 0 TODO_FIELDS(TODO_WRITE_BIT), TODO_READ_FIELDS = 0 TODO_FIELDS(TODO_READ_BIT) };
 #undef TODO_WRITE_BIT
+#undef TODO_READ_BIT
 
 /* The field's name in JSON, Redis and the stores. */
 const char *todo_field_name(enum todo_field field);
@@ -141,8 +144,9 @@ enum status todo_text_check(enum todo_field field, struct slice text, struct err
  */
 bool todo_text_is_blank(struct slice text);
 
-/* Whether all fields are the same. */
+/* Whether all fields are the same, or these: a set. */
 bool todo_equal(const struct todo *a, const struct todo *b);
+bool todo_fields_equal(const struct todo *a, const struct todo *b, unsigned fields);
 
 /* Copies source with its texts into arena. */
 void todo_copy(struct todo *copy, const struct todo *source, struct arena *arena);

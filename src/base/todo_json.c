@@ -8,7 +8,9 @@
  * the text beside the right input. Whether a required field is missing is decided by the caller: a POST needs a name, a
  * patch does not.
  *
- * A patch is read as a draft in which null takes a member back to its default (RFC 7396: null removes a member).
+ * A patch is read as a draft in which null takes a member back to its default (RFC 7396: null removes a member). A
+ * whole todo, as a PUT has it, may also have the members that a client can only read, so that it can send back what a
+ * GET answered. They are read here and compared by the store.
  *
  * Writing. Every hit prints a todo, so the writer appends literals, digits and runs of bytes, and formats nothing. Each
  * member is written with a comma before it; the first comma is then overwritten with the brace.
@@ -32,7 +34,7 @@ enum { NAME_SHOWN_MAX = 40 };
 struct draft_reader {
     struct todo_draft *draft;
     struct arena *arena;
-    bool is_patch;
+    enum draft_kind kind;
 };
 
 /* ---- Reading ---- */
@@ -59,6 +61,11 @@ static bool may_set(enum todo_field field)
 {
     enum todo_access access = TODO_ROWS[field].access;
     return access == TODO_ACCESS_CREATE || access == TODO_ACCESS_WRITE;
+}
+
+static bool may_say(enum draft_kind kind, enum todo_field field)
+{
+    return may_set(field) || (kind == DRAFT_WHOLE && TODO_ROWS[field].access == TODO_ACCESS_READ);
 }
 
 /* "id, name, description and done" */
@@ -120,6 +127,15 @@ static enum status read_flag(struct draft_reader *reader, enum todo_field field,
     return STATUS_OK;
 }
 
+static enum status read_time(struct draft_reader *reader, enum todo_field field, const struct json_member *member,
+                             struct error *error)
+{
+    int64_t *at_ms = todo_member(&reader->draft->todo, field);
+    if (member->kind == JSON_KIND_STRING && date_rfc3339_parse(member->text, at_ms))
+        return STATUS_OK;
+    return refuse_kind(member, "the time that GET answers, or left out", error);
+}
+
 static enum status read_value(struct draft_reader *reader, enum todo_field field, const struct json_member *member,
                               struct error *error)
 {
@@ -129,8 +145,9 @@ static enum status read_value(struct draft_reader *reader, enum todo_field field
         return read_text(reader, field, member, error);
     case TODO_TYPE_FLAG:
         return read_flag(reader, field, member, error);
-    case TODO_TYPE_INTEGER:
     case TODO_TYPE_TIME:
+        return read_time(reader, field, member, error);
+    case TODO_TYPE_INTEGER:
         break; /* no client may set one */
     }
     bug_unless(false, "a field of a type that no client may set");
@@ -147,35 +164,25 @@ static enum status on_member(void *ctx, const struct json_member *member, struct
     enum todo_field field = 0;
     while (field < TODO_FIELD_COUNT && !slice_equal(member->name, TODO_ROWS[field].name))
         field++;
-    if (field == TODO_FIELD_COUNT || !may_set(field))
+    if (field == TODO_FIELD_COUNT || !may_say(reader->kind, field))
         return refuse_member(member, error);
-    bool is_default = member->kind == JSON_KIND_NULL && has_default(field);
+    bool is_default = member->kind == JSON_KIND_NULL && has_default(field), is_patch = reader->kind == DRAFT_PATCH;
     enum status status = STATUS_OK;
-    if (is_default && !reader->is_patch && TODO_ROWS[field].type == TODO_TYPE_TEXT)
+    if (is_default && !is_patch && TODO_ROWS[field].type == TODO_TYPE_TEXT)
         return STATUS_OK; /* as if it were absent */
-    if (!is_default || !reader->is_patch)
+    if (!is_default || !is_patch)
         status = read_value(reader, field, member, error);
     if (status == STATUS_OK)
         reader->draft->present |= 1u << field;
     return status;
 }
 
-static enum status draft_read(struct slice body, struct arena *arena, bool is_patch, struct todo_draft *draft,
-                              struct error *error)
+enum status todo_json_read(struct slice body, enum draft_kind kind, struct arena *arena, struct todo_draft *draft,
+                           struct error *error)
 {
     *draft = (struct todo_draft){.todo = TODO_DEFAULT};
-    struct draft_reader reader = {.draft = draft, .arena = arena, .is_patch = is_patch};
+    struct draft_reader reader = {.draft = draft, .arena = arena, .kind = kind};
     return json_object_read(body, on_member, &reader, error);
-}
-
-enum status todo_json_read(struct slice body, struct arena *arena, struct todo_draft *draft, struct error *error)
-{
-    return draft_read(body, arena, false, draft, error);
-}
-
-enum status todo_json_read_patch(struct slice body, struct arena *arena, struct todo_draft *draft, struct error *error)
-{
-    return draft_read(body, arena, true, draft, error);
 }
 
 /* ---- Writing ---- */

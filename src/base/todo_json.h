@@ -18,20 +18,20 @@ struct todo_draft {
     struct todo todo; /* texts in the arena */
 };
 
-/*
- * Reads a request body into a draft. It refuses, by name, members that a client may not set, members of another type,
- * and texts that todo_text_check() refuses. A null text counts as absent if the field has a default.
- * errors   STATUS_INVALID: pointer "" means that the body is no JSON object (400), else a member is at fault (422)
- */
-enum status todo_json_read(struct slice body, struct arena *arena, struct todo_draft *draft,
-                           struct error *error) STATUS_MUST_CHECK;
+enum draft_kind {
+    DRAFT_NEW,   /* what a client may set */
+    DRAFT_WHOLE, /* the same, and what it may read */
+    DRAFT_PATCH, /* a JSON merge patch (RFC 7396): a null member is present and has its default */
+};
 
 /*
- * Reads a JSON merge patch (RFC 7396) in the same way. A null member is present and has its default; a field without a
- * default can't be null.
+ * Reads a request body into a draft. It refuses, by name, members that this kind of draft does not have, members of
+ * another type, and texts that todo_text_check() refuses or that are blank. A null text counts as absent if the field
+ * has a default; a field without one can't be null.
+ * errors   STATUS_INVALID: pointer "" means that the body is no JSON object (400), else a member is at fault (422)
  */
-enum status todo_json_read_patch(struct slice body, struct arena *arena, struct todo_draft *draft,
-                                 struct error *error) STATUS_MUST_CHECK;
+enum status todo_json_read(struct slice body, enum draft_kind kind, struct arena *arena, struct todo_draft *draft,
+                           struct error *error) STATUS_MUST_CHECK;
 
 /* Appends {"id":...,"name":...,...}, all fields but the hidden ones, in their order. */
 void todo_json_write(struct buf *buf, const struct todo *todo);

@@ -8,6 +8,7 @@
  *   If-Match, a list         $or of (v, life)
  *   If-None-Match, a list    $nor of the same
  *   If-Unmodified-Since      updated_at before the next second
+ *   fields that were shown   their values
  *   "*"                      no filter: a document that is found exists, and one that exists is not inserted
  *
  * If nothing matches there are three cases. First: a replacement that asks for no version is then an insert; the unique
@@ -17,6 +18,9 @@
  *
  * "If-None-Match: *" begins with the insert, because no existing todo meets it. The duplicate cannot be our own insert:
  * mongo_document.c says why. Of several equal todos that are sent at once, exactly one is reported as created.
+ *
+ * A MERGE asks that one of its fields differs, so that it makes a new version only if it changes something. If nothing
+ * matches, the next try asks that none differs, and leaves the document as it is.
  *
  * A document without a life has its created_at for one (todo.h), so a small life is asked for in both ways.
  *
@@ -71,48 +75,70 @@ static bool may_update(const struct store_condition *condition)
 
 static bool may_create(const struct store_change *change)
 {
-    return change->kind == STORE_REPLACE && !change->condition.match.given;
+    return change->kind == STORE_REPLACE && !change->condition.match.given && !change->shown_fields;
 }
 
-static bson_t *version_begin(bson_t *list, uint32_t at, const struct store_version *version, bson_t *each)
+static bson_t *element_begin(bson_t *list, uint32_t *at, bson_t *each)
 {
     char room[16];
     const char *key;
-    bson_uint32_to_string(at, &key, room, sizeof(room));
+    bson_uint32_to_string((*at)++, &key, room, sizeof(room));
     bson_append_document_begin(list, key, -1, each);
-    BSON_APPEND_INT64(each, "v", version->v);
     return each;
 }
 
 static void version_append(bson_t *list, uint32_t *at, const struct store_version *version)
 {
     bson_t each;
-    BSON_APPEND_INT64(version_begin(list, (*at)++, version, &each), "life", version->life);
+    BCON_APPEND(element_begin(list, at, &each), "v", BCON_INT64(version->v), "life", BCON_INT64(version->life));
     bson_append_document_end(list, &each);
     if (version->life > TODO_TIME_MAX_MS)
         return;
-    BCON_APPEND(version_begin(list, (*at)++, version, &each), "life", "{", "$in", "[", BCON_NULL, BCON_INT64(0), "]",
-                "}", "created_at", BCON_DATE_TIME(version->life));
+    BCON_APPEND(element_begin(list, at, &each), "v", BCON_INT64(version->v), "life", "{", "$in", "[", BCON_NULL,
+                BCON_INT64(0), "]", "}", "created_at", BCON_DATE_TIME(version->life));
     bson_append_document_end(list, &each);
 }
 
-static void versions_append(bson_t *filter, const char *operation, const struct store_versions *versions)
+/* A todo that has these values of a set of fields; no fields: nothing is asked. */
+struct wanted_values {
+    const struct todo *todo;
+    unsigned fields;
+};
+
+/* OPERATION: [one element for each version and life, one for the values] */
+static void list_append(bson_t *filter, const char *operation, const struct store_versions *versions,
+                        struct wanted_values values)
 {
-    bson_t list;
+    bson_t list, each;
     uint32_t at = 0;
-    if (!versions->given || versions->any || versions->count == 0)
+    bool has_versions = versions && versions->given && !versions->any && versions->count > 0;
+    if (!has_versions && !values.fields)
         return;
     bson_append_array_begin(filter, operation, -1, &list);
-    for (size_t i = 0; i < versions->count; i++)
+    for (size_t i = 0; has_versions && i < versions->count; i++)
         version_append(&list, &at, &versions->items[i]);
+    if (values.fields) {
+        mongo_todo_write(element_begin(&list, &at, &each), values.todo, values.fields);
+        bson_append_document_end(&list, &each);
+    }
     bson_append_array_end(filter, &list);
 }
 
-static bson_t *filter_new(const struct change_call *call)
+/* is_empty: for a MERGE that leaves the todo as it is; else at least one of its fields must differ. */
+static void values_append(bson_t *filter, const struct store_change *change, bool is_empty)
+{
+    struct wanted_values none = {0}, merged = {change->todo, change->kind == STORE_MERGE ? change->fields : 0};
+    struct wanted_values shown = {change->shown, change->shown_fields};
+    list_append(filter, "$or", &change->condition.match, none);
+    list_append(filter, "$nor", &change->condition.none_match, is_empty ? none : merged);
+    list_append(filter, "$and", NULL, is_empty ? merged : shown);
+}
+
+static bson_t *filter_new(const struct change_call *call, bool is_empty)
 {
     const struct store_change *change = call->change;
     const struct store_condition *condition = &change->condition;
-    int64_t v_max = change->kind == STORE_DELETE ? INT64_MAX : INT64_MAX - 1;
+    int64_t v_max = change->kind == STORE_DELETE || is_empty ? INT64_MAX : INT64_MAX - 1;
     int64_t updated_max_ms = TODO_TIME_MAX_MS;
     int64_t since_s = condition->unmodified_since_s;
     if (!condition->match.given && since_s >= 0 && since_s < TODO_TIME_MAX_MS / 1000)
@@ -120,16 +146,18 @@ static bson_t *filter_new(const struct change_call *call)
     bson_t *filter =
         BCON_NEW("_id", BCON_UTF8(change->todo->id), "v", "{", "$gte", BCON_INT64(1), "$lte", BCON_INT64(v_max), "}",
                  "updated_at", "{", "$gte", BCON_DATE_TIME(0), "$lte", BCON_DATE_TIME(updated_max_ms), "}");
-    versions_append(filter, "$or", &condition->match);
-    versions_append(filter, "$nor", &condition->none_match);
+    values_append(filter, change, is_empty);
     if (change->kind == STORE_DELETE)
         mongo_made_filter(filter, &call->made);
     return filter;
 }
 
-static bson_t *update_new(const struct store_change *change)
+/* An update that changes nothing still waits for the majority: no later read is older than what it found. */
+static bson_t *update_new(const struct store_change *change, bool is_empty)
 {
     bson_t set;
+    if (is_empty)
+        return BCON_NEW("$inc", "{", "v", BCON_INT64(0), "}");
     bson_t *update = BCON_NEW("$inc", "{", "v", BCON_INT64(1), "}");
     BSON_APPEND_DOCUMENT_BEGIN(update, "$set", &set);
     mongo_todo_write(&set, change->todo, store_change_fields(change) | 1u << TODO_UPDATED_AT);
@@ -138,11 +166,11 @@ static bson_t *update_new(const struct store_change *change)
 }
 
 /* STATUS_NOT_FOUND: no document matched. */
-static enum status update_try(struct change_call *call, struct error *error)
+static enum status update_try(struct change_call *call, bool is_empty, struct error *error)
 {
     const struct store_change *change = call->change;
-    bson_t *filter = filter_new(call);
-    bson_t *update = change->kind == STORE_DELETE ? NULL : update_new(change);
+    bson_t *filter = filter_new(call, is_empty);
+    bson_t *update = change->kind == STORE_DELETE ? NULL : update_new(change, is_empty);
     bson_t fields = BSON_INITIALIZER, found;
     mongo_todo_project(&fields);
     struct mongo_modification modification = {
@@ -180,8 +208,9 @@ static enum status reason_read(struct change_call *call, struct error *error)
     enum status status = mongo_made_find(call->session, id, call->arena, &current, &call->made, error);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    if (!store_condition_holds(&change->condition, status == STATUS_OK ? &current : NULL))
-        return error_set(error, STATUS_MISMATCH, "the todo \"%s\" is not as the condition wants it", id);
+    enum status allowed = store_change_check(change, status == STATUS_OK ? &current : NULL, error);
+    if (allowed != STATUS_OK)
+        return allowed;
     if (status == STATUS_NOT_FOUND && !may_create(change))
         return status;
     if (status == STATUS_OK && change->kind != STORE_DELETE && current.v == INT64_MAX)
@@ -199,8 +228,11 @@ static enum status reason_read(struct change_call *call, struct error *error)
 static enum status change_try(struct change_call *call, struct error *error)
 {
     enum status status = STATUS_NOT_FOUND;
-    if (may_update(&call->change->condition))
-        status = update_try(call, error);
+    bool is_merge = call->change->kind == STORE_MERGE, is_possible = may_update(&call->change->condition);
+    if (is_possible && !(is_merge && !call->change->fields))
+        status = update_try(call, false, error);
+    if (status == STATUS_NOT_FOUND && is_merge && is_possible && left_ms(call) > 0)
+        status = update_try(call, true, error);
     if (status == STATUS_NOT_FOUND && may_create(call->change) && left_ms(call) > 0)
         status = create_try(call, error);
     return status == STATUS_NOT_FOUND || status == STATUS_EXISTS ? reason_read(call, error) : status;

@@ -3,11 +3,12 @@
  * Replaces, merges and deletes one todo under a condition, in the embedded store.
  *
  * All of it is one transaction, which has the file's write lock from its first step (BEGIN IMMEDIATE): read the row,
- * ask store_condition_holds(), write, commit. No other thread or process can write in between, so the condition is
+ * ask store_change_check(), write, commit. No other thread or process can write in between, so the condition is
  * decided on the row that is changed. Of two changes under one If-Match the second reads the first one's v.
  *
  * The new row is computed here, from the stored row and the change, and written whole. A MERGE keeps the fields that it
- * does not name. A v that can't grow is refused: a version that came a second time would let an old entity tag match.
+ * does not name, and writes nothing if it changes none. A v that can't grow is refused: a version that came a second
+ * time would let an old entity tag match.
  *
  * A row that can't be read is not changed either (STATUS_INVALID), because it has no version to hold a condition
  * against. Its writer has to mend or remove it.
@@ -44,6 +45,10 @@ static enum status update(struct sqlite_connection *connection, struct change_wo
 {
     const struct store_change *change = work->change;
     struct todo next = *current;
+    if (store_change_is_empty(change, current)) {
+        work->changed->todo = *current; /* its texts are in the arena already */
+        return STATUS_OK;
+    }
     if (current->v == INT64_MAX) {
         return error_set(error, STATUS_INVALID, "the todo \"%s\" has had all versions that can be counted",
                          current->id);
@@ -73,8 +78,9 @@ static enum status change_body(struct sqlite_connection *connection, void *ctx, 
     bool exists = status == STATUS_OK;
     if (!exists && status != STATUS_NOT_FOUND)
         return status;
-    if (!store_condition_holds(&change->condition, exists ? &current : NULL))
-        return error_set(error, STATUS_MISMATCH, "the todo \"%s\" is not as the condition wants it", change->todo->id);
+    status = store_change_check(change, exists ? &current : NULL, error);
+    if (status != STATUS_OK)
+        return status;
     if (exists) {
         return change->kind == STORE_DELETE ? remove_row(connection, work, &current, error)
                                             : update(connection, work, &current, error);

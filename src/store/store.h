@@ -125,6 +125,8 @@ struct store_change {
     unsigned fields;         /* MERGE: a set, of TODO_WRITE_FIELDS only */
     const struct todo *todo; /* id; the values; updated_at_ms: now. Complete, as for store_insert, if it may create */
     struct store_condition condition;
+    unsigned shown_fields; /* REPLACE: a set; the stored todo must have these values of shown, or nothing is changed */
+    const struct todo *shown;
 };
 
 /* The fields of an existing todo that get the values of the change, besides updated_at_ms and v. */
@@ -133,6 +135,16 @@ static inline unsigned store_change_fields(const struct store_change *change)
     return change->kind == STORE_REPLACE ? (unsigned)TODO_WRITE_FIELDS : change->fields;
 }
 
+/*
+ * Whether the change may be made of current (NULL: there is no such todo). For the stores.
+ * errors  STATUS_MISMATCH: the condition does not hold; STATUS_INVALID, with a pointer: a field that was shown differs
+ */
+enum status store_change_check(const struct store_change *change, const struct todo *current,
+                               struct error *error) STATUS_MUST_CHECK;
+
+/* Whether the change is a MERGE that leaves current as it is: then there is no new version. */
+bool store_change_is_empty(const struct store_change *change, const struct todo *current);
+
 struct store_changed {
     bool created;
     struct todo todo; /* as it is now (DELETE: as it was), texts in the arena */
@@ -140,10 +152,11 @@ struct store_changed {
 
 /*
  * Changes one todo, and decides the condition in the same operation: of two changes under one If-Match, one is made.
- * A change sets v + 1 and updated_at_ms; created_at stays.
+ * A change sets v + 1 and updated_at_ms; created_at stays. A MERGE of what is there already makes no change.
  *
  * errors  STATUS_MISMATCH: the condition doesn't hold; STATUS_NOT_FOUND: MERGE or DELETE of a todo that doesn't exist;
- *         STATUS_INVALID: the stored todo can't be read, or its v can't grow;
+ *         STATUS_INVALID, with a pointer: a field that was shown differs; without: the stored todo can't be read, or
+ *         its v can't grow;
  *         STATUS_BUSY: other clients changed it during every try
  */
 enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,

@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from verbs import MERGE_PATCH, VARYING, delete, made, patch, post, put, raw, send, steady, version
@@ -14,6 +15,11 @@ MEMBERS = ("id", "name", "description", "done")
 
 def shown(answer):
     return {name: answer.json[name] for name in MEMBERS}
+
+
+def next_tick():
+    """Waits for the next millisecond, the unit of a todo's times."""
+    time.sleep(0.002)
 
 
 # --- PUT ---
@@ -64,7 +70,6 @@ BEFORE = {"name": "n", "description": "d", "done": True}
 @pytest.mark.parametrize(
     "change, after",
     [
-        ({}, {}),
         ({"name": "new"}, {"name": "new"}),
         ({"description": "new"}, {"description": "new"}),
         ({"done": False}, {"done": False}),
@@ -166,6 +171,64 @@ def test_id_has_a_second_life_with_other_tags(stack, new_id):
     assert first.headers["ETag"] != second.headers["ETag"]
     put(stack, path, {"name": "lost"}, If_Match=first.headers["ETag"]).problem(412)
     assert stack.get(path, If_None_Match=first.headers["ETag"]).status == 200
+
+
+# --- What a GET answered, sent back ---
+
+
+def test_put_takes_back_what_get_gave(stack, new_id):
+    path = f"/todos/{new_id()}"
+    put(stack, path, {"name": "x", "description": "y"})
+    shown = stack.get(path).json
+    next_tick()
+    changed = put(stack, path, {**shown, "done": True})
+    assert changed.status == 200 and changed.json["done"] and changed.json["created_at"] == shown["created_at"]
+    assert changed.json["updated_at"] > shown["updated_at"]
+    assert put(stack, path, changed.json, If_Match=changed.headers["ETag"]).status == 200
+
+
+@pytest.mark.parametrize("member, value", [("created_at", "2001-01-01T00:00:00.000Z"), ("updated_at", "2001-01-01T00:00:00Z"),
+                                           ("updated_at", "yesterday"), ("created_at", None), ("created_at", 1)])  # fmt: skip
+def test_put_of_another_read_only_member_is_a_422_that_names_it(stack, new_id, member, value):
+    path = f"/todos/{new_id()}"
+    before = put(stack, path, {"name": "x"})
+    problem = put(stack, path, {**before.json, "name": "y", member: value}).problem(422)
+    assert (problem["type"], problem["pointer"]) == ("/problems/invalid", "/" + member)
+    assert member in problem["detail"] and ("read-only" in problem["detail"] or "GET" in problem["detail"])
+    assert stack.get(path).body == before.body
+
+
+def test_put_of_what_was_shown_before_another_change_is_a_422(stack, new_id):
+    path = f"/todos/{new_id()}"
+    shown = put(stack, path, {"name": "x"}).json
+    next_tick()
+    newer = patch(stack, path, {"done": True})
+    assert put(stack, path, shown).problem(422)["pointer"] == "/updated_at"
+    put(stack, path, shown, If_Match='"1-1-0000000000000000"').problem(412)
+    assert stack.get(path).body == newer.body
+    assert delete(stack, path).status == 204
+    assert put(stack, path, shown).problem(422)["pointer"] == "/created_at"
+    stack.get(path).problem(404)
+
+
+def test_times_are_for_put_alone(stack, new_id):
+    path = f"/todos/{new_id()}"
+    shown = put(stack, path, {"name": "x"}).json
+    assert patch(stack, path, {"updated_at": shown["updated_at"]}).problem(422)["pointer"] == "/updated_at"
+    assert post(stack, {**shown, "id": new_id()}).problem(422)["pointer"] == "/created_at"
+
+
+@pytest.mark.parametrize("body", [{}, {"name": "x"}, {"description": None, "done": False}, {"name": "x", "description": "", "done": None}])
+def test_patch_that_changes_nothing_makes_no_version(stack, new_id, body):
+    todo = new_id()
+    before = put(stack, f"/todos/{todo}", {"name": "x"})
+    next_tick()
+    answer = patch(stack, f"/todos/{todo}", body)
+    assert (answer.status, answer.body, answer.headers["ETag"]) == (200, before.body, before.headers["ETag"])
+    assert answer.headers["Todo-Version"] == before.headers["Todo-Version"]
+    assert stack.get(f"/todos/{todo}").headers["ETag"] == before.headers["ETag"]
+    patch(stack, f"/todos/{todo}", body, If_None_Match=before.headers["ETag"]).problem(412)
+    assert patch(stack, f"/todos/{todo}", {**body, "name": "z"}, If_Match=before.headers["ETag"]).status == 200
 
 
 # --- OPTIONS, 405 ---

@@ -237,13 +237,14 @@ static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **sta
     }
     struct store *store = open_through(&proxy, fixture);
     struct todo todo = fixture_todo(&fixture->arena, 1);
-    struct store_change change = {.todo = &todo, .condition = {.unmodified_since_s = -1}};
+    struct store_change change = {.fields = 1u << TODO_DONE, .todo = &todo, .condition = {.unmodified_since_s = -1}};
     struct store_changed changed;
     struct store_answer answer = {.key = "k", .fingerprint = "f", .id = "x", .deadline_at_ms = INT64_C(1) << 42};
     answer.expires_at_ms = answer.deadline_at_ms;
     for (unsigned i = 0; i < 3; i++) { /* creates, merges, deletes: each is done, and nobody hears of it */
         change.kind = (enum store_change_kind)i;
         change.condition.none_match = (struct store_versions){.given = i == 0, .any = i == 0};
+        todo.done = i == 1;
         atomic_store(&proxy.mute, true);
         int64_t began_ms = clock_monotonic_ms();
         assert_int_equal(store_change(store, &change, &fixture->arena, &changed, NULL), STATUS_UNKNOWN);

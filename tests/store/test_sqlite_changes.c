@@ -210,8 +210,7 @@ static int change_what_was_read(const char *uri)
             break;
         struct store_version version = {.v = todo.v, .life = todo.life};
         struct store_change change = {
-            .kind = STORE_MERGE,
-            .fields = 1u << TODO_DONE,
+            .kind = STORE_REPLACE,
             .todo = &todo,
             .condition = {.match = {.given = true, .items = &version, .count = 1}, .unmodified_since_s = -1}};
         enum status status = store_change(store, &change, &arena, &changed, NULL);
@@ -243,7 +242,6 @@ static enum status change_by_tag(struct fixture *fixture, enum store_change_kind
     struct store_version version = {.v = v, .life = created_at_ms};
     struct store_change change = {
         .kind = kind,
-        .fields = 1u << TODO_DONE,
         .todo = &kept,
         .condition = {.match = {.given = true, .items = &version, .count = 1}, .unmodified_since_s = -1}};
     struct store_changed changed;
@@ -257,9 +255,9 @@ static void test_an_old_tag_matches_an_old_row_and_no_later_life(void **state)
     store_close(fixture->store);
     make_old_file(fixture);
     fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
-    assert_int_equal(change_by_tag(fixture, STORE_MERGE, 7, born_ms + 1), STATUS_MISMATCH);
-    assert_int_equal(change_by_tag(fixture, STORE_MERGE, 7, born_ms), STATUS_OK);
-    assert_int_equal(change_by_tag(fixture, STORE_MERGE, 7, born_ms), STATUS_MISMATCH);
+    assert_int_equal(change_by_tag(fixture, STORE_REPLACE, 7, born_ms + 1), STATUS_MISMATCH);
+    assert_int_equal(change_by_tag(fixture, STORE_REPLACE, 7, born_ms), STATUS_OK);
+    assert_int_equal(change_by_tag(fixture, STORE_REPLACE, 7, born_ms), STATUS_MISMATCH);
     assert_int_equal(change_by_tag(fixture, STORE_DELETE, 8, born_ms), STATUS_OK);
     struct todo again = kept_todo();
     again.life = life_new();

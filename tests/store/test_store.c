@@ -438,6 +438,8 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_a_large_load_is_whole),
         ON_EMPTY_STORE(test_each_condition_decides_each_change_of_what_is_there_and_what_is_not),
         ON_EMPTY_STORE(test_a_merge_changes_the_fields_that_it_names_and_no_others),
+        ON_EMPTY_STORE(test_a_merge_of_what_is_there_already_makes_no_version),
+        ON_EMPTY_STORE(test_a_replacement_takes_back_what_was_shown_and_nothing_else),
         ON_EMPTY_STORE(test_a_version_of_a_first_life_never_matches_a_second),
         ON_EMPTY_STORE(test_a_todo_made_again_starts_at_one),
         ON_EMPTY_STORE(test_changes_go_on_from_any_version_but_the_last),

@@ -253,10 +253,59 @@ void test_a_merge_changes_the_fields_that_it_names_and_no_others(void **state)
         struct store_changed changed;
         insert(fixture, &before);
         assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);
-        struct todo after = merged(&before, &values, change.fields);
+        struct todo after = set ? merged(&before, &values, change.fields) : before;
         assert_same(&changed.todo, &after);
         assert_stored(fixture, &after);
     }
+}
+
+void test_a_merge_of_what_is_there_already_makes_no_version(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = the_todo("same"), values = the_new_todo("same");
+    struct store_version its = {.v = todo.v, .life = todo.life};
+    struct store_versions versions = {.given = true, .items = &its, .count = 1};
+    const struct store_condition conditions[] = {{UNASKED, .none_match = ANY}, {UNASKED}, {.match = versions, UNASKED}};
+    struct store_change change = {.kind = STORE_MERGE, .fields = TODO_WRITE_FIELDS, .todo = &values};
+    struct store_changed changed;
+    todo_set_fields(&values, &todo, TODO_WRITE_FIELDS);
+    insert(fixture, &todo);
+    for (size_t i = 0; i < sizeof(conditions) / sizeof(*conditions); i++) {
+        change.condition = conditions[i];
+        enum status status = change_now(fixture->store, &fixture->arena, &change, &changed);
+        assert_int_equal(status, i == 0 ? STATUS_MISMATCH : STATUS_OK);
+    }
+    assert_same(&changed.todo, &todo);
+    assert_stored(fixture, &todo);
+    values.done = !values.done; /* one that differs is enough */
+    assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);
+    assert_int_equal(changed.todo.v, todo.v + 1);
+}
+
+void test_a_replacement_takes_back_what_was_shown_and_nothing_else(void **state)
+{
+    struct fixture *fixture = *state;
+    struct todo todo = the_todo("shown"), values = the_new_todo("shown"), shown = todo, absent = the_new_todo("never");
+    struct store_change change = {.kind = STORE_REPLACE, .todo = &values, .condition = {UNASKED}, .shown = &shown};
+    struct store_changed changed;
+    struct error error;
+    insert(fixture, &todo);
+    change.shown_fields = TODO_READ_FIELDS;
+    shown.created_at_ms++;
+    assert_int_equal(store_change(fixture->store, &change, &fixture->arena, &changed, &error), STATUS_INVALID);
+    assert_string_equal(error.pointer, "/created_at");
+    shown = todo;
+    shown.updated_at_ms--;
+    assert_int_equal(store_change(fixture->store, &change, &fixture->arena, &changed, &error), STATUS_INVALID);
+    assert_string_equal(error.pointer, "/updated_at");
+    assert_stored(fixture, &todo);
+    shown = todo;
+    assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);
+    struct todo after = merged(&todo, &values, TODO_WRITE_FIELDS);
+    assert_stored(fixture, &after);
+    change.todo = &absent;
+    assert_int_equal(store_change(fixture->store, &change, &fixture->arena, &changed, &error), STATUS_INVALID);
+    assert_gone(fixture, "never");
 }
 
 void test_a_version_of_a_first_life_never_matches_a_second(void **state)
@@ -312,9 +361,13 @@ void test_changes_go_on_from_any_version_but_the_last(void **state)
     assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);
     assert_int_equal(changed.todo.v, INT64_MAX);
     assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_INVALID);
-    change.kind = STORE_MERGE;
-    assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_INVALID);
     struct todo last = merged(&todo, &values, TODO_WRITE_FIELDS);
+    change.kind = STORE_MERGE;
+    change.fields = 1u << TODO_NAME;
+    values.name = SLICE("another one");
+    assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_INVALID);
+    values.name = last.name;
+    assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);
     assert_stored(fixture, &last);
     change.kind = STORE_DELETE;
     assert_int_equal(change_now(fixture->store, &fixture->arena, &change, &changed), STATUS_OK);

@@ -220,8 +220,9 @@ enum status store_change(struct store *store, const struct store_change *change,
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
     const struct row *row = row_find(store, change->todo->id);
-    if (!store_condition_holds(&change->condition, row ? &row->todo : NULL))
-        return error_set(error, STATUS_MISMATCH, "the condition doesn't hold");
+    enum status allowed = store_change_check(change, row ? &row->todo : NULL, error);
+    if (allowed != STATUS_OK)
+        return allowed;
     if (!row && change->kind != STORE_REPLACE)
         return error_set(error, STATUS_NOT_FOUND, "there is no such todo");
     if (row && row->todo.v == INT64_MAX && change->kind != STORE_DELETE)
@@ -229,7 +230,7 @@ enum status store_change(struct store *store, const struct store_change *change,
     struct todo next = row ? row->todo : *change->todo;
     if (!row)
         next.v = 1;
-    if (row && change->kind != STORE_DELETE)
+    if (row && change->kind != STORE_DELETE && !store_change_is_empty(change, &row->todo))
         next = changed_todo(&row->todo, change->todo, store_change_fields(change));
     changed->created = row == NULL;
     todo_copy(&changed->todo, &next, arena); /* before the row goes: its texts may be the row's */

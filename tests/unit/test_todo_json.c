@@ -6,13 +6,12 @@
 #include "base/todo_json.h"
 #include "fields.h"
 
-typedef enum status (*parse_fn)(struct slice json, struct arena *arena, struct todo_draft *draft, struct error *error);
-
 /* False: it was refused, and out has status, pointer and text of the error. */
-static bool parse(parse_fn read, struct slice input, struct arena *arena, struct todo_draft *draft, struct buf *out)
+static bool parse(enum draft_kind kind, struct slice input, struct arena *arena, struct todo_draft *draft,
+                  struct buf *out)
 {
     struct error error;
-    if (read(input, arena, draft, &error) == STATUS_OK)
+    if (todo_json_read(input, kind, arena, draft, &error) == STATUS_OK)
         return true;
     buf_printf(out, "%s at \"%s\": %s\n", status_name(error.status), error.pointer, error.text);
     return false;
@@ -25,7 +24,7 @@ static void read_draft(const char *name, struct slice input, struct buf *out)
     struct arena arena;
     struct todo_draft draft;
     arena_init(&arena);
-    if (!parse(todo_json_read, input, &arena, &draft, out)) {
+    if (!parse(DRAFT_NEW, input, &arena, &draft, out)) {
         arena_fini(&arena);
         return;
     }
@@ -46,6 +45,39 @@ static void bodies_give_a_draft_or_a_clear_refusal(void **state)
     check_golden_folder("draft", read_draft);
 }
 
+/* A PUT may have them: what a GET answered, sent back. */
+static void a_whole_todo_may_have_its_times(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *want; /* NULL: it is taken */
+    } rows[] = {
+        {"\"2023-11-14T22:13:20.007Z\"", NULL},
+        {"\"2023-11-14T23:13:20.007+01:00\"", NULL},
+        {"\"2023-11-14\"", "updated_at: must be the time that GET answers, or left out"},
+        {"1700000000007", "updated_at: must be the time that GET answers, or left out"},
+        {"null", "updated_at: must be the time that GET answers, or left out"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char body[96];
+        struct arena arena;
+        struct todo_draft draft;
+        struct error error = {0};
+        arena_init(&arena);
+        int len = snprintf(body, sizeof(body), "{\"name\":\"x\",\"updated_at\":%s}", rows[i].value);
+        enum status status = todo_json_read((struct slice){body, (size_t)len}, DRAFT_WHOLE, &arena, &draft, &error);
+        assert_number(rows[i].value, status, rows[i].want ? STATUS_INVALID : STATUS_OK);
+        if (rows[i].want) {
+            assert_text(rows[i].value, slice_of(error.text), slice_of(rows[i].want));
+            assert_string_equal(error.pointer, "/updated_at");
+        } else {
+            assert_int_equal(draft.present, 1u << TODO_NAME | 1u << TODO_UPDATED_AT);
+            assert_int_equal(draft.todo.updated_at_ms, 1700000000007);
+        }
+        arena_fini(&arena);
+    }
+}
+
 /* A merge patch: what it names, with the value that the member is to have; or the error. */
 static void read_patch(const char *name, struct slice input, struct buf *out)
 {
@@ -53,7 +85,7 @@ static void read_patch(const char *name, struct slice input, struct buf *out)
     struct arena arena;
     struct todo_draft draft;
     arena_init(&arena);
-    if (!parse(todo_json_read_patch, input, &arena, &draft, out)) {
+    if (!parse(DRAFT_PATCH, input, &arena, &draft, out)) {
         arena_fini(&arena);
         return;
     }
@@ -82,7 +114,7 @@ static void a_draft_without_description_has_an_empty_one(void **state)
     struct arena arena;
     struct todo_draft draft;
     arena_init(&arena);
-    assert_int_equal(todo_json_read(SLICE("{}"), &arena, &draft, NULL), STATUS_OK);
+    assert_int_equal(todo_json_read(SLICE("{}"), DRAFT_NEW, &arena, &draft, NULL), STATUS_OK);
     assert_int_equal(draft.present, 0);
     assert_null(draft.todo.name.data);
     assert_non_null(draft.todo.description.data);
@@ -135,7 +167,7 @@ static void what_is_written_reads_back_to_the_same_values(void **state)
     struct todo_draft draft;
     struct error error = {.text = ""};
     arena_init(&arena);
-    assert_number(body.data, todo_json_read(buf_slice(&body), &arena, &draft, &error), STATUS_OK);
+    assert_number(body.data, todo_json_read(buf_slice(&body), DRAFT_NEW, &arena, &draft, &error), STATUS_OK);
     assert_text("name", draft.todo.name, (struct slice){text, len});
     arena_fini(&arena);
     buf_fini(&body);
@@ -196,7 +228,7 @@ static void check_field_alone(enum todo_field field, bool is_patch)
     write_member(&body, &todo, field);
     buf_append_char(&body, '}');
     bool may_set = TODO_ROWS[field].access == TODO_ACCESS_CREATE || TODO_ROWS[field].access == TODO_ACCESS_WRITE;
-    enum status status = (is_patch ? todo_json_read_patch : todo_json_read)(buf_slice(&body), &arena, &draft, &error);
+    enum status status = todo_json_read(buf_slice(&body), is_patch ? DRAFT_PATCH : DRAFT_NEW, &arena, &draft, &error);
     assert_number(body.data, status, may_set ? STATUS_OK : STATUS_INVALID);
     if (may_set) {
         todo_set_fields(&want, &todo, 1u << field);
@@ -228,7 +260,7 @@ static void null_in_a_patch_brings_each_default_back(void **state)
         arena_init(&arena);
         int len = snprintf(body, sizeof(body), "{\"%s\":null}", todo_field_name(field));
         bool has_default = TODO_ROWS[field].access == TODO_ACCESS_WRITE && !todo_field_required(field);
-        assert_number(body, todo_json_read_patch((struct slice){body, (size_t)len}, &arena, &draft, NULL),
+        assert_number(body, todo_json_read((struct slice){body, (size_t)len}, DRAFT_PATCH, &arena, &draft, NULL),
                       has_default ? STATUS_OK : STATUS_INVALID);
         if (has_default)
             assert_true(draft.present == 1u << field && todo_equal(&draft.todo, &TODO_DEFAULT));
@@ -241,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_give_a_draft_or_a_clear_refusal),
         cmocka_unit_test(patches_name_what_they_change_or_are_refused),
+        cmocka_unit_test(a_whole_todo_may_have_its_times),
         cmocka_unit_test(a_draft_without_description_has_an_empty_one),
         cmocka_unit_test(a_todo_is_written_in_its_fixed_form),
         cmocka_unit_test(what_is_written_reads_back_to_the_same_values),
