@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A round: each todo and the list are read at each worker, and once all are answered, again. The second time must be a
+ * hit and show what the store holds. Rounds go on until one is all right.
+ */
+#include "calm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/etag.h"
+#include "fake_purges.h"
+#include "fake_store.h"
+#include "front.h"
+#include "store_trip.h"
+#include "truth.h"
+#include "worker.h"
+#include "world.h"
+
+enum { ROUND_PAUSE_US = 200000, AGAIN_US = 20000, PROBES_MAX = WORKERS_MAX * (TRUTH_IDS_MAX + 1) };
+
+struct probe {
+    struct worker *worker;
+    const struct truth_todo *todo; /* NULL: the list */
+    struct request request;
+    char path[96];
+};
+
+static struct probe probes[PROBES_MAX];
+static size_t probe_count, done_count;
+static bool is_again, is_round_good, is_well;
+static char complaint[200];
+
+static void round_begin(void *ctx, uint64_t serial);
+
+static void complain(const struct probe *probe, const char *what)
+{
+    if (is_round_good)
+        snprintf(complaint, sizeof(complaint), "worker %u, %s: %s", probe->worker->process->number, probe->path, what);
+    is_round_good = false;
+}
+
+static bool shows_latest(const struct probe *probe, const struct request *request)
+{
+    const struct truth_state *latest = truth_latest(probe->todo);
+    if (!latest->exists || request->status != 200)
+        return !latest->exists && request->status == 404;
+    int64_t v, life;
+    const char *etag = strstr(request->out.data, "\r\nETag: ");
+    if (!etag)
+        return false;
+    etag += 8;
+    return etag_parse_todo((struct slice){etag, (size_t)(strchr(etag, '\r') - etag)}, &v, &life) && v == latest->v &&
+           life == latest->life;
+}
+
+/* All that the store holds stands in it, unless it is too long for one page. */
+static bool page_is_right(const struct request *request)
+{
+    for (size_t i = 0; i < truth.todo_count; i++) {
+        const struct truth_state *latest = truth_latest(&truth.todos[i]);
+        char quoted[40];
+        snprintf(quoted, sizeof(quoted), "\"name\":\"%s\"", latest->name);
+        if (request->status != 200 || (latest->exists && !strstr(request->out.data, quoted)))
+            return false;
+    }
+    return true;
+}
+
+static void judge(const struct probe *probe, const struct request *request)
+{
+    const char *cache = strstr(request->out.data, "Cache-Status: ");
+    world_tell("calm: worker %u, %s: %d %.*s", probe->worker->process->number, probe->path, request->status,
+               cache ? (int)strcspn(cache, "\r") : 0, cache ? cache : "");
+    bool is_right = probe->todo ? shows_latest(probe, request) : page_is_right(request);
+    if (!is_right)
+        complain(probe, "is not what the store holds");
+    else if (!strstr(request->out.data, "; hit"))
+        complain(probe, "is no hit");
+}
+
+static void round_end(void)
+{
+    const struct store *store = store_world.store;
+    if (fake_store_outbox_count(store, true) + fake_store_outbox_count(store, false) > 0)
+        complain(&probes[0], "(the outbox is not empty)");
+    if (fake_purge_count() > 0)
+        complain(&probes[0], "(a purge is not delivered)");
+    is_well = is_round_good;
+    world_tell("calm: %s", is_well ? "all is well" : complaint);
+    if (!is_well)
+        world_after(ROUND_PAUSE_US, round_begin, NULL, 0);
+}
+
+static void ask_all(void *ctx, uint64_t serial);
+
+static void on_answer(void *ctx, const struct request *request)
+{
+    if (is_again)
+        judge(ctx, request);
+    if (++done_count < probe_count)
+        return;
+    if (is_again)
+        round_end();
+    else
+        world_after(AGAIN_US, ask_all, NULL, 1);
+}
+
+static void probe_ask(struct probe *probe)
+{
+    probe->request = (struct request){.method_text = SLICE("GET"),
+                                      .path = slice_of(probe->path),
+                                      .remote_address = slice_of(probe->path), /* each a client of its own */
+                                      .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
+    worker_ask(probe->worker, &probe->request, on_answer, probe);
+}
+
+static void probe_add(struct worker *worker, const struct truth_todo *todo)
+{
+    struct probe *probe = &probes[probe_count++];
+    *probe = (struct probe){.worker = worker, .todo = todo};
+    if (todo)
+        snprintf(probe->path, sizeof(probe->path), "/todos/%s", todo->id);
+    else
+        snprintf(probe->path, sizeof(probe->path), "/todos");
+}
+
+static void ask_all(void *ctx, uint64_t again)
+{
+    (void)ctx;
+    is_again = again;
+    done_count = 0;
+    for (size_t i = 0; i < probe_count; i++)
+        probe_ask(&probes[i]);
+}
+
+static void round_begin(void *ctx, uint64_t serial)
+{
+    (void)ctx, (void)serial;
+    probe_count = 0;
+    is_round_good = true;
+    for (size_t i = 0; i < WORKERS_MAX; i++) {
+        if (workers[i].state != WORKER_UP)
+            continue;
+        for (size_t j = 0; j < truth.todo_count; j++)
+            probe_add(&workers[i], &truth.todos[j]);
+        probe_add(&workers[i], NULL);
+    }
+    ask_all(NULL, 0);
+}
+
+void calm_begin(void)
+{
+    is_well = false;
+    snprintf(complaint, sizeof(complaint), "a read is not answered");
+    round_begin(NULL, 0);
+}
+
+bool calm_is_well(void)
+{
+    return is_well;
+}
+
+const char *calm_complaint(void)
+{
+    return complaint;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients: each sends one request after the other to any worker, and the checker is told of each answer.
+ *
+ * What a client sends depends on what it was told before: it changes todos under the ETag that it has seen, repeats a
+ * POST with its Idempotency-Key, and shows the Todo-Version of its writes.
+ */
+#ifndef TESTS_SIM_CLIENT_H
+#define TESTS_SIM_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct worker;
+
+enum { CLIENTS_MAX = 12 };
+
+struct client_plan {
+    unsigned client_count;
+    unsigned id_count;        /* todos that they share */
+    unsigned write_in;        /* one request in so many writes */
+    unsigned list_in, key_in; /* of the rest: a page; of the writes: a POST with a key */
+    int64_t think_most_us;
+    uint64_t seed;
+    uint32_t silent; /* bits of clients that do nothing: to shrink a story */
+};
+
+struct client_counts {
+    uint64_t asked, answered, lost; /* lost: the worker died */
+    uint64_t reads, hits, writes;   /* answered with success */
+};
+
+extern struct client_counts client_counts;
+
+void clients_begin(const struct client_plan *plan);
+
+/* No new requests for a while. */
+void clients_pause(bool paused);
+
+/* No new requests. */
+void clients_stop(void);
+bool clients_are_idle(void);
+
+/* A worker is frozen: requests under way have no time limit. */
+void clients_froze(void);
+
+/* The worker has died: its requests are lost. */
+void clients_lost(const struct worker *worker);
+
+/* The name of one of the todos that they share. */
+const char *client_id(unsigned number);
+
+/* A name that nothing had before. */
+void client_name(char name[16]);
+
+#endif

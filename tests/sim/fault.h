@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes wrong in the world. A schedule enables some kinds of faults (swarm testing); they begin at random moments
+ * and end after a while. What they have in common with doc/consistency.md are their traits: these decide what is still
+ * promised.
+ */
+#ifndef TESTS_SIM_FAULT_H
+#define TESTS_SIM_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/settings.h"
+#include "truth.h"
+
+enum fault_trait {
+    FAULT_OUTAGE = 1,       /* Redis is away for a worker or for all: staleness of 2 s at most */
+    FAULT_MOVES_EPOCH = 2,  /* the same, and some workers learn late of a new epoch */
+    FAULT_LOSES_MARKS = 4,  /* reads bind no reads */
+    FAULT_KILLS = 8,        /* a worker dies in the middle of something */
+    FAULT_UNKNOWN = 16,     /* the outcome of a write is not known */
+    FAULT_HALTS = 32,       /* while it lasts, no bound runs */
+    FAULT_SPLITS = 64,      /* the store is away for some workers */
+    FAULT_FOREIGN = 128,    /* another program writes to the store */
+    FAULT_RESTORES = 256,   /* the store goes back in time */
+    FAULT_MILD = 512,       /* may be enabled beside any: in schedules that keep the strictest promise, too */
+    FAULT_FREEZES = 1024,   /* a worker goes on after its deadline */
+};
+
+/* Numbers of rows; the order is fault.c's. */
+size_t fault_count(void);
+const char *fault_name(size_t number);
+unsigned fault_traits(size_t number);
+
+/* Bits of the enabled ones' numbers. */
+void faults_begin(uint64_t enabled, const struct settings *settings, uint64_t seed);
+
+/* What is promised under them. */
+struct truth_rules fault_rules(uint64_t enabled, const struct settings *settings);
+
+/* One of them begins, or does its thing. */
+void faults_strike(void);
+
+/* All that last end now. */
+void faults_end(void);
+
+uint64_t faults_struck(void);
+
+#endif

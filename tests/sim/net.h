@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network: connections of processes to simulated servers, whose bytes take their time and come in pieces.
+ *
+ * hiredis makes its usual calls (connect, read, write, close ...); the linker leads them here.
+ * Descriptors of the world are numbers above NET_FD_BASE.
+ */
+#ifndef TESTS_SIM_NET_H
+#define TESTS_SIM_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "process.h"
+
+struct sim_redis;
+
+enum { NET_FD_BASE = 1000, NET_SERVERS = 3, NET_SENTINELS = 2, NET_PORT = 7000, NET_SENTINEL_PORT = 26000 };
+
+/* A server is known as the socket's path "/rN" and as the port NET_PORT + N of any host. */
+struct net_server {
+    struct sim_redis *redis; /* owned; NULL: nobody is there */
+    bool refuses;            /* connections; those that were there have been cut */
+    bool is_frozen;          /* takes bytes, does nothing */
+};
+
+struct net {
+    struct net_server servers[NET_SERVERS];
+    unsigned primary;                        /* what sentinels say */
+    bool sentinels_away;
+    bool is_cut_off[PROCESSES_MAX];          /* from all servers: bytes wait, connections are not made */
+    int64_t most_us;                         /* of the usual latencies */
+    bool cuts;                               /* pieces of any length */
+    bool has_no_memory;                      /* for a connection's context */
+};
+
+extern struct net net;
+
+void net_begin(int64_t most_us, bool cuts);
+void net_end(void);
+
+bool net_is_readable(int fd);
+bool net_is_writable(int fd);
+
+/* Its connections break: the servers still get what is under way, or a part of it. */
+void net_drop_all(struct process *process);
+
+/* Connections of a process (NULL: of all) to any server end, as if a router had reset them. */
+void net_cut(const struct process *process);
+
+/* The server's connections end; whatever was under way is lost. */
+void net_cut_server(unsigned server);
+
+/* After a freeze or a cut: what has waited goes on. */
+void net_go_on(void);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A schedule draws its settings, how many workers and clients there are, and which faults may strike (swarm testing: few
+ * kinds at a time find more than all at once). Then the world runs, until it has made its steps. Then the faults end,
+ * and calm.c looks whether all recovers; the workers end in order and must leave nothing behind.
+ *
+ * Half of the schedules enable mild faults only, for which doc/consistency.md promises that nothing is ever stale.
+ */
+#include "schedule.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/failpoint.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "calm.h"
+#include "client.h"
+#include "fault.h"
+#include "front.h"
+#include "net.h"
+#include "sim_redis.h"
+#include "store_trip.h"
+#include "truth.h"
+#include "worker.h"
+#include "world.h"
+
+enum { STEPS_LEAST = 300, STEPS_MORE = 900, CALM_MARGIN_S = 12, IDLE_MAX_S = 60, KEEPER_MS = 700 };
+
+int schedule_mutant = -1;
+
+static struct settings settings;
+static struct dice dice; /* for what is drawn before the world runs */
+static unsigned worker_count;
+static bool is_calm; /* no fault strikes any more */
+static bool is_over; /* the keeper starts no worker any more */
+
+/* ---- Chance, and rules left out ---- */
+
+static struct dice kernel;
+static uint64_t kernel_calls;
+
+ssize_t __wrap_getrandom(void *bytes, size_t len, unsigned flags);
+
+ssize_t __wrap_getrandom(void *bytes, size_t len, unsigned flags)
+{
+    (void)flags;
+    kernel_calls++;
+    for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+        uint64_t next = dice_next(&kernel);
+        memcpy((char *)bytes + at, &next, len - at < sizeof(next) ? len - at : sizeof(next));
+    }
+    return (ssize_t)len;
+}
+
+/* base/random.c keeps a supply: what an earlier schedule left of it is used up. */
+static void kernel_begin(uint64_t seed)
+{
+    char byte;
+    kernel = dice_of(seed, 3);
+    uint64_t before = kernel_calls;
+    while (kernel_calls == before)
+        random_bytes(&byte, 1);
+}
+
+void __wrap_uuid7_new(char text[UUID_LEN + 1], int64_t now_ms);
+
+/* base/random.c's never repeats a time that the process has used before, and so remembers earlier schedules. */
+void __wrap_uuid7_new(char text[UUID_LEN + 1], int64_t now_ms)
+{
+    uint64_t high = dice_next(&kernel), low = dice_next(&kernel);
+    snprintf(text, UUID_LEN + 1, "%08x-%04x-7%03x-%04x-%012" PRIx64, (unsigned)(now_ms >> 16), (unsigned)(now_ms & 0xffff),
+             (unsigned)(high & 0xfff), (unsigned)(0x8000 | (high >> 12 & 0x3fff)), low & 0xffffffffffff);
+}
+
+void failpoint_pass(enum failpoint point)
+{
+    (void)point; /* faults strike at any step */
+}
+
+bool failpoint_is_on(enum failpoint point)
+{
+    return (int)point == schedule_mutant;
+}
+
+/* ---- Drawing ---- */
+
+static int64_t draw_of(const int64_t *values, size_t count)
+{
+    return values[dice_below(&dice, count)];
+}
+
+#define DRAW(...) draw_of((const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+static void draw_times(void)
+{
+    settings.redis_timeout_ms = DRAW(100, 100, 100, 50, 300);
+    settings.redis_reconnect_max_ms = DRAW(50, 200, 1000);
+    settings.store_timeout_ms = DRAW(200, 500, 500, 1000, 2000);
+    settings.write_deadline_ms = DRAW(3000, 5000, 10000);
+    settings.lease_ms = DRAW(300, 1000, 3000);
+    settings.lease_wait_ms = DRAW(0, 50, 200);
+    settings.todo_ttl_s = DRAW(1, 2, 5, 300);
+    settings.negative_ttl_s = DRAW(1, 3, 60);
+    settings.list_ttl_s = DRAW(1, 3, 60);
+    settings.todo_soft_ttl_s = DRAW(0, 0, 1);
+    settings.xfetch_beta = DRAW(0, 1, 1, 50);
+    settings.stale_if_error_s = DRAW(0, 0, 0, 3);
+    settings.hits_without_store_s = DRAW(0, 0, 2, 4);
+    settings.drain_timeout_ms = DRAW(500, 4000);
+}
+
+static void draw_rest(void)
+{
+    settings.write_policy = (int)DRAW(WRITE_INVALIDATE, WRITE_PUBLISH);
+    settings.on_cache_down = (int)DRAW(CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE);
+    settings.store_concurrency = DRAW(1, 2, 8);
+    settings.store_queue = DRAW(2, 1000, 1000);
+    settings.audit_rate = DRAW(0, 3);
+    settings.rate_limit_per_minute = DRAW(0, 0, 0, 6000);
+    settings.rate_limit_burst = 20;
+    settings.server_timing = DRAW(0, 1);
+    settings.surrogate_keys = DRAW(0, 1);
+    if (settings.surrogate_keys && dice_one_in(&dice, 2))
+        snprintf(settings.purge_url, sizeof(settings.purge_url), "varnish+http://front:80");
+    settings.purge_wait_ms = DRAW(0, 50);
+    settings.purge_again_ms = DRAW(0, 200, 2000);
+}
+
+static void settings_draw(bool follows)
+{
+    static const char *const addresses[] = {"unix:/r0", "unix:/r0?db=0", "127.0.0.1:7000", "127.0.0.1:7000/0",
+                                            "sentinel://127.0.0.1:26000,127.0.0.1:26001/todos"};
+    struct error error;
+    do {
+        settings_init(&settings);
+        snprintf(settings.redis, sizeof(settings.redis), "%s", addresses[dice_below(&dice, 5)]);
+        settings.log_level = LOG_LEVEL_ERROR;
+        settings.follow = follows;
+        draw_times();
+        draw_rest();
+    } while (settings_check(&settings, &error) != STATUS_OK);
+}
+
+/* Kinds of schedules, by the traits that their faults may have. */
+static unsigned traits_draw(void)
+{
+    static const unsigned kinds[] = {
+        0,
+        FAULT_KILLS,
+        FAULT_UNKNOWN | FAULT_HALTS,
+        FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS,
+        FAULT_HALTS,
+        FAULT_LOSES_MARKS,
+        FAULT_OUTAGE,
+        FAULT_OUTAGE | FAULT_KILLS,
+        FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES,
+        FAULT_MOVES_EPOCH,
+        FAULT_MOVES_EPOCH | FAULT_OUTAGE,
+        FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS,
+        FAULT_RESTORES,
+        FAULT_FOREIGN,
+        FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE,
+        ~(unsigned)FAULT_FOREIGN,
+    };
+    return kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
+}
+
+static uint64_t faults_draw(unsigned traits)
+{
+    uint64_t enabled = 0;
+    for (size_t i = 0; i < fault_count(); i++)
+        if (!(fault_traits(i) & ~(traits | FAULT_MILD)) && (dice_one_in(&dice, 2) || traits & FAULT_RESTORES))
+            enabled |= UINT64_C(1) << i;
+    return enabled;
+}
+
+/* ---- The run ---- */
+
+static int64_t redis_now_ms(void *ctx)
+{
+    (void)ctx;
+    return process_wall_ms(NULL) + 1234;
+}
+
+static void servers_start(uint64_t seed)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        char run_id[SIM_RUN_ID_LEN + 1], replication_id[SIM_RUN_ID_LEN + 1];
+        snprintf(run_id, sizeof(run_id), "%08x%032x", i + 1, i + 1);
+        snprintf(replication_id, sizeof(replication_id), "%08x%032x", i + 11, i + 11);
+        net.servers[i].redis = sim_redis_new((struct sim_redis_options){
+            .run_id = run_id, .replication_id = replication_id, .now_ms = redis_now_ms, .seed = seed + i});
+    }
+    net.servers[1].redis->is_replica = true;
+}
+
+static int64_t wall_offset_draw(void)
+{
+    return dice_one_in(&world.dice, 2) ? 0 : dice_between(&world.dice, -2500, 2500);
+}
+
+/* multiwatch: it starts a worker again that has ended. */
+static void on_keeper(void *ctx, uint64_t serial)
+{
+    (void)ctx;
+    for (size_t i = 0; i < worker_count && !is_over; i++)
+        if (workers[i].state == WORKER_DOWN)
+            worker_start(&workers[i], &settings, wall_offset_draw());
+    if (!is_over)
+        world_after(dice_between(&world.dice, 50, KEEPER_MS) * 1000, on_keeper, ctx, serial);
+}
+
+static void on_strike(void *ctx, uint64_t serial)
+{
+    (void)serial;
+    if (is_calm)
+        return;
+    faults_strike();
+    const int64_t *most_us = ctx;
+    world_after(dice_between(&world.dice, 100, *most_us), on_strike, ctx, 0);
+}
+
+/* What the world has seen happen loosens the promise, whatever was planned. */
+static void rules_follow(struct truth_rules *rules)
+{
+    if (rules->stale_us == 0 && workers_lost_redis())
+        rules->stale_us = 2500000;
+}
+
+static void run_until(int64_t until_us, uint64_t steps_most, bool (*is_done)(void))
+{
+    while (!world.is_broken && (steps_most == 0 || world.steps < steps_most) && !(is_done && is_done()) &&
+           world_step(until_us))
+        rules_follow(&truth.rules);
+}
+
+static bool no_worker_is_left(void)
+{
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (workers[i].state != WORKER_DOWN)
+            return false;
+    return true;
+}
+
+/* And every worker that should be there is. */
+static bool all_is_idle(void)
+{
+    for (size_t i = 0; i < worker_count; i++)
+        if (workers[i].state != WORKER_UP)
+            return false;
+    return clients_are_idle() && operator_is_idle();
+}
+
+static void calm_down(struct schedule_result *result)
+{
+    int64_t began_us = world.now_us;
+    is_calm = true;
+    faults_end();
+    clients_stop();
+    run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, all_is_idle);
+    if (!world.is_broken && !all_is_idle())
+        world_break("a request was never answered");
+    int64_t limit_ms = settings.write_deadline_ms + 4 * settings.store_timeout_ms + CALM_MARGIN_S * 1000;
+    if (truth.rules.stale_us < 0 || truth.rules.stale_us > 10000000 || !truth.rules.reads_bind)
+        limit_ms += (settings.todo_ttl_s + settings.stale_if_error_s + settings.list_ttl_s) * 1000;
+    run_until(world.now_us + 1000000, 0, NULL);
+    calm_begin();
+    run_until(world.now_us + limit_ms * 1000, 0, calm_is_well);
+    if (!world.is_broken && !calm_is_well())
+        world_break("no recovery in %" PRId64 " ms: %s", limit_ms, calm_complaint());
+    result->calm_us = world.now_us - began_us;
+}
+
+static void end_all(void)
+{
+    is_over = true;
+    for (size_t i = 0; i < worker_count && !world.is_broken; i++)
+        worker_stop(&workers[i]);
+    run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, no_worker_is_left);
+    if (!world.is_broken && !no_worker_is_left())
+        world_break("a worker does not end");
+}
+
+static void world_free(void)
+{
+    faults_begin(0, &settings, 0);
+    process_reset_all();
+    net_end();
+    store_world_end();
+    truth_end();
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        workers[i] = (struct worker){0};
+}
+
+static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us)
+{
+    dice = dice_of(schedule->seed, 4);
+    unsigned traits = traits_draw();
+    settings_draw(traits & FAULT_FOREIGN && traits != ~(unsigned)FAULT_FOREIGN);
+    uint64_t enabled = faults_draw(traits) & ~schedule->without_faults;
+    bool is_strict = !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD));
+    worker_count = (unsigned)dice_between(&dice, 1, WORKERS_MAX);
+    struct client_plan plan = {.client_count = (unsigned)dice_between(&dice, 2, CLIENTS_MAX),
+                               .id_count = (unsigned)dice_between(&dice, 1, 4),
+                               .write_in = (unsigned)DRAW(2, 4, 8),
+                               .list_in = (unsigned)DRAW(4, 8),
+                               .key_in = (unsigned)DRAW(3, 10),
+                               .think_most_us = DRAW(200, 1000, 5000, 30000),
+                               .seed = schedule->seed,
+                               .silent = schedule->without_clients};
+    *strike_us = DRAW(5000, 20000, 100000);
+    process_reset_all();
+    kernel_begin(schedule->seed);
+    truth_begin();
+    front_begin();
+    net_begin(is_strict ? 4000 : DRAW(4000, 20000, 80000), dice_one_in(&dice, 2));
+    store_world_begin(DRAW(500, 3000, 20000), settings.store_timeout_ms);
+    store_world.applies_late = dice_one_in(&dice, 2);
+    store_world.is_followed = settings.follow;
+    servers_start(schedule->seed);
+    truth.rules = fault_rules(enabled, &settings);
+    faults_begin(enabled, &settings, schedule->seed);
+    clients_begin(&plan);
+    return enabled;
+}
+
+struct schedule_result schedule_run(const struct schedule *schedule)
+{
+    struct schedule_result result = {0};
+    int64_t strike_us;
+    world_begin(schedule->seed, schedule->tells_story);
+    is_over = is_calm = false;
+    result.faults_enabled = world_draw(schedule, &strike_us);
+    uint64_t steps = STEPS_LEAST + dice_below(&dice, STEPS_MORE);
+    if (schedule->steps_most > 0 && schedule->steps_most < steps)
+        steps = schedule->steps_most;
+    on_keeper(NULL, 0);
+    world_after(dice_between(&world.dice, 100, strike_us), on_strike, &strike_us, 0);
+    run_until(INT64_MAX, steps, NULL);
+    result.run_steps = world.steps;
+    result.faults = faults_struck();
+    if (!world.is_broken)
+        calm_down(&result);
+    if (!world.is_broken)
+        end_all();
+    result.hash = world.hash;
+    result.steps = world.steps;
+    result.took_us = world.now_us;
+    result.is_broken = world.is_broken;
+    memcpy(result.rule, world.rule, sizeof(result.rule));
+    world_free();
+    return result;
+}

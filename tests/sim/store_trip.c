@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls on their way to the store and back.
+ *
+ *   sent --way--> applied --way--> answered          away: refused, nothing is applied
+ *     \                 \-- the answer is lost: UNAVAILABLE for a read, UNKNOWN for a write
+ *      \-- too late: the same, and the write is applied never, or late: at any time before store_settle()
+ *
+ * A barrier settles, and so does another write of the same todo: a store has its writes in one order. If the process is
+ * killed, what is on its way arrives, or not.
+ *
+ * A call is applied at one moment; several calls of one job are several moments.
+ */
+#include "store_trip.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "fake_events.h"
+#include "fake_follow.h"
+#include "fake_journal.h"
+#include "fake_purges.h"
+#include "fake_store.h"
+#include "store/follow.h"
+#include "truth.h"
+#include "world.h"
+
+enum { LATE_MAX = 64, FROZEN_LOOK_US = 20000, STREAM_LOOK_US = 40000 };
+
+struct store_world store_world;
+
+/* ---- What the fakes of the unit tests are told of time, and what they tell ---- */
+
+int64_t fake_now_ms(void)
+{
+    return process_wall_ms(process_current());
+}
+
+void fake_clock_move(int64_t ms)
+{
+    (void)ms;
+}
+
+void fake_journal_add(const char *step)
+{
+    (void)step;
+}
+
+/* ---- States ---- */
+
+static void tell_followers(const char *id, const struct truth_state *before, const struct truth_state *after)
+{
+    if (!store_world.is_followed)
+        return;
+    if (!after->exists)
+        fake_follow_delete(id);
+    else if (!before->exists)
+        fake_follow_insert(id, after->v, after->updated_at_ms, after->life);
+    else if (before->updated_at_ms != after->updated_at_ms && before->v != after->v)
+        fake_follow_change(id, after->v, after->updated_at_ms);
+    else
+        fake_follow_change(id, 0, 0);
+}
+
+static void look(const char *id)
+{
+    const struct truth_state *before, *after;
+    struct process *process = process_enter(NULL);
+    if (truth_look(store_world.store, id, &before, &after))
+        tell_followers(id, before, after);
+    process_enter(process);
+}
+
+/* ---- Writes that are applied late ---- */
+
+struct late {
+    struct arena arena;
+    bool is_insert;
+    struct todo todo;
+    bool has_answer;
+    struct store_answer answer;
+    struct store_change change; /* its todo is the one above */
+    struct store_version match[4], none_match[4];
+};
+
+static struct late *lates[LATE_MAX];
+
+enum status __real_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                                struct error *error);
+enum status __real_store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                                struct store_changed *changed, struct error *error);
+enum status __real_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
+                             struct error *error);
+
+static void late_free(struct late *late)
+{
+    arena_fini(&late->arena);
+    free(late);
+}
+
+static void late_apply(struct late *late)
+{
+    struct error error;
+    struct store_changed changed;
+    world_tell("store: a late write of %s is applied", late->todo.id);
+    if (late->is_insert)
+        (void)!__real_store_insert(store_world.store, &late->todo, late->has_answer ? &late->answer : NULL, &error);
+    else
+        (void)!__real_store_change(store_world.store, &late->change, &late->arena, &changed, &error);
+    look(late->todo.id);
+}
+
+static void settle(const char *id)
+{
+    struct process *before = process_enter(NULL);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < store_world.late_count; i++) {
+        struct late *late = lates[i];
+        if (id && strcmp(late->todo.id, id) != 0) {
+            lates[kept++] = late;
+            continue;
+        }
+        if (dice_one_in(&world.dice, 2))
+            late_apply(late);
+        late_free(late);
+    }
+    store_world.late_count = kept;
+    process_enter(before);
+}
+
+void store_settle(void)
+{
+    settle(NULL);
+}
+
+static void on_late(void *ctx, uint64_t serial)
+{
+    (void)ctx, (void)serial;
+    if (store_world.late_count > 0)
+        settle(lates[dice_below(&world.dice, store_world.late_count)]->todo.id);
+}
+
+static struct late *late_new(const struct todo *todo)
+{
+    struct late *late = mem_zalloc(sizeof(*late));
+    arena_init(&late->arena);
+    todo_copy(&late->todo, todo, &late->arena);
+    return late;
+}
+
+static void late_add(struct late *late)
+{
+    if (store_world.late_count == LATE_MAX) {
+        late_free(late);
+        return;
+    }
+    lates[store_world.late_count++] = late;
+    world_after(dice_between(&world.dice, 0, 15000000), on_late, NULL, 0);
+}
+
+static struct store_versions versions_copy(const struct store_versions *from, struct store_version to[4])
+{
+    struct store_versions copy = *from;
+    copy.count = from->count < 4 ? from->count : 4;
+    if (copy.count > 0)
+        memcpy(to, from->items, copy.count * sizeof(*to));
+    copy.items = to;
+    return copy;
+}
+
+/* ---- Trips ---- */
+
+struct trip {
+    bool is_write;
+    enum status status; /* if it ends before it is applied */
+    bool is_lost;       /* the answer */
+    bool may_be_late;   /* it was too late, and may be applied all the same */
+    int64_t until_us;
+};
+
+static int64_t way_us(void)
+{
+    return dice_one_in(&world.dice, 8) ? dice_between(&world.dice, 0, store_world.most_us)
+                                       : dice_between(&world.dice, 50, 50 + store_world.most_us / 16);
+}
+
+static enum status trip_give_up(struct trip *trip, struct error *error)
+{
+    trip->status = trip->is_write ? STATUS_UNKNOWN : STATUS_UNAVAILABLE;
+    store_world.unknown_count += trip->is_write;
+    return error_set(error, trip->status, "the simulated store gave no answer");
+}
+
+/* True: the call arrives. An orphan's call arrives or not. */
+static bool trip_arrives(struct trip *trip, int64_t after_us)
+{
+    if (fiber_travel(after_us))
+        return true;
+    if (!trip->is_write || dice_one_in(&world.dice, 2))
+        fiber_abandon();
+    return true;
+}
+
+static bool trip_begin(struct trip *trip, bool is_write, struct error *error)
+{
+    int64_t timeout_us = store_world.timeout_ms * 1000;
+    *trip = (struct trip){.is_write = is_write, .until_us = world.now_us + timeout_us};
+    if (!process_current() || !fiber_is_current())
+        return true;
+    bool is_slow = store_world.slow_in && dice_one_in(&world.dice, store_world.slow_in);
+    trip->is_lost = store_world.lost_in && dice_one_in(&world.dice, store_world.lost_in);
+    trip_arrives(trip, is_slow ? dice_between(&world.dice, timeout_us / 2, timeout_us * 9 / 8) : way_us());
+    if (store_world.is_away || store_world.is_away_for[process_current()->number]) {
+        if (fiber_is_orphan())
+            fiber_abandon();
+        trip->status = error_set(error, STATUS_UNAVAILABLE, "the simulated store is away");
+        return false;
+    }
+    while (store_world.is_frozen && world.now_us < trip->until_us && !fiber_is_orphan())
+        trip_arrives(trip, FROZEN_LOOK_US);
+    if (store_world.is_frozen || world.now_us > trip->until_us) {
+        if (fiber_is_orphan())
+            fiber_abandon();
+        trip->may_be_late = is_write && store_world.applies_late && dice_one_in(&world.dice, 2);
+        trip_give_up(trip, error);
+        return false;
+    }
+    return true;
+}
+
+static enum status trip_end(struct trip *trip, enum status status, struct error *error)
+{
+    if (!process_current() || !fiber_is_current())
+        return status;
+    if (fiber_is_orphan())
+        fiber_abandon();
+    if (trip->is_lost) {
+        fiber_wait(trip->until_us > world.now_us ? trip->until_us - world.now_us : 0);
+        return trip_give_up(trip, error);
+    }
+    fiber_wait(way_us());
+    return status;
+}
+
+/* ---- The wrapped calls: the same shape for each ---- */
+
+#define WRAP(name, is_write, params, args)                                                                             \
+    enum status __real_##name params;                                                                                  \
+    enum status __wrap_##name params;                                                                                  \
+    enum status __wrap_##name params                                                                                   \
+    {                                                                                                                  \
+        struct trip trip;                                                                                              \
+        if (!trip_begin(&trip, is_write, error))                                                                       \
+            return trip.status;                                                                                        \
+        return trip_end(&trip, __real_##name args, error);                                                             \
+    }
+
+WRAP(store_prepare, false, (struct store * store, struct error *error), (store, error))
+WRAP(store_get, false,
+     (struct store * store, const char *id, struct arena *arena, struct todo *todo, struct error *error),
+     (store, id, arena, todo, error))
+WRAP(store_list, false,
+     (struct store * store, const struct store_query *query, struct arena *arena, struct store_page *page,
+      struct error *error),
+     (store, query, arena, page, error))
+WRAP(store_answer_begin, true,
+     (struct store * store, struct store_answer *answer, struct arena *arena, struct error *error),
+     (store, answer, arena, error))
+WRAP(store_answer_end, true, (struct store * store, const struct store_answer *answer, struct error *error),
+     (store, answer, error))
+WRAP(store_answer_forget, true, (struct store * store, const struct store_answer *answer, struct error *error),
+     (store, answer, error))
+WRAP(store_outbox_put, true,
+     (struct store * store, const struct store_fence *fences, size_t count, struct error *error),
+     (store, fences, count, error))
+WRAP(store_outbox_list, false,
+     (struct store * store, const struct store_fence *after, struct store_fence *fences, size_t limit, size_t *count,
+      struct error *error),
+     (store, after, fences, limit, count, error))
+WRAP(store_outbox_remove, true,
+     (struct store * store, const struct store_fence *fences, size_t count, size_t *changed_count,
+      struct error *error),
+     (store, fences, count, changed_count, error))
+WRAP(store_purge_put, true,
+     (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
+     (store, purges, count, error))
+WRAP(store_purge_list, false,
+     (struct store * store, const struct store_purge_query *query, struct arena *arena, struct store_purge *purges,
+      size_t *count, struct error *error),
+     (store, query, arena, purges, count, error))
+WRAP(store_purge_remove, true,
+     (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
+     (store, purges, count, error))
+WRAP(store_meta_get, false, (struct store * store, struct store_meta *meta, struct error *error), (store, meta, error))
+WRAP(store_meta_swap, true,
+     (struct store * store, const struct store_meta *expected, const struct store_meta *next, bool *swapped,
+      struct error *error),
+     (store, expected, next, swapped, error))
+WRAP(store_follow_claim, true,
+     (struct store * store, const struct token *owner, uint32_t lease_ms, struct resume_token *resume_after,
+      struct error *error),
+     (store, owner, lease_ms, resume_after, error))
+WRAP(store_follow_keep, true,
+     (struct store * store, const struct token *owner, uint32_t lease_ms, const struct resume_token *resume_after,
+      struct error *error),
+     (store, owner, lease_ms, resume_after, error))
+WRAP(store_follow_release, true, (struct store * store, const struct token *owner, struct error *error),
+     (store, owner, error))
+WRAP(store_stream_open, false,
+     (struct store * store, const struct resume_token *resume_after, struct store_stream **stream,
+      struct error *error),
+     (store, resume_after, stream, error))
+
+/* ---- Those with more to them ---- */
+
+enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                                struct error *error);
+enum status __wrap_store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                                struct store_changed *changed, struct error *error);
+enum status __real_store_barrier(struct store *store, struct error *error);
+enum status __wrap_store_barrier(struct store *store, struct error *error);
+enum status __real_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
+                                     struct error *error);
+enum status __wrap_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
+                                     struct error *error);
+
+enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                                struct error *error)
+{
+    struct trip trip;
+    if (!trip_begin(&trip, true, error)) {
+        struct process *before = process_enter(NULL);
+        struct late *late = trip.may_be_late ? late_new(todo) : NULL;
+        if (late) {
+            late->is_insert = true;
+            late->has_answer = answer != NULL;
+            if (answer)
+                late->answer = *answer;
+            late_add(late);
+        }
+        process_enter(before);
+        return trip.status;
+    }
+    settle(todo->id);
+    enum status status = __real_store_insert(store, todo, answer, error);
+    look(todo->id);
+    return trip_end(&trip, status, error);
+}
+
+enum status __wrap_store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                                struct store_changed *changed, struct error *error)
+{
+    struct trip trip;
+    if (!trip_begin(&trip, true, error)) {
+        struct process *before = process_enter(NULL);
+        struct late *late = trip.may_be_late ? late_new(change->todo) : NULL;
+        if (late) {
+            late->change = *change;
+            late->change.todo = &late->todo;
+            late->change.condition.match = versions_copy(&change->condition.match, late->match);
+            late->change.condition.none_match = versions_copy(&change->condition.none_match, late->none_match);
+            late_add(late);
+        }
+        process_enter(before);
+        return trip.status;
+    }
+    settle(change->todo->id);
+    enum status status = __real_store_change(store, change, arena, changed, error);
+    look(change->todo->id);
+    return trip_end(&trip, status, error);
+}
+
+enum status __wrap_store_barrier(struct store *store, struct error *error)
+{
+    struct trip trip;
+    if (!trip_begin(&trip, false, error))
+        return trip.status;
+    store_settle();
+    return trip_end(&trip, __real_store_barrier(store, error), error);
+}
+
+/* Waits as long as it may, and looks now and then. */
+enum status __wrap_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
+                                     struct error *error)
+{
+    struct trip trip;
+    int64_t until_us = world.now_us + (int64_t)wait_ms * 1000;
+    if (!trip_begin(&trip, false, error))
+        return trip.status;
+    enum status status = __real_store_stream_read(stream, wait_ms, changes, error);
+    while (status == STATUS_OK && changes->count == 0 && world.now_us < until_us) {
+        fiber_wait(STREAM_LOOK_US);
+        status = __real_store_stream_read(stream, wait_ms, changes, error);
+    }
+    return trip_end(&trip, status, error);
+}
+
+/* ---- What the world does ---- */
+
+bool store_peek(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
+{
+    return __real_store_get(store, id, arena, todo, error) == STATUS_OK;
+}
+
+void store_write_foreign(const char *id, const char *name)
+{
+    struct arena arena;
+    struct error error;
+    struct store_changed changed;
+    int64_t now_ms = process_wall_ms(NULL);
+    struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = 1, .life = life_new()};
+    todo.created_at_ms = todo.updated_at_ms = now_ms;
+    todo_set_id(&todo, slice_of(id));
+    struct store_change change = {
+        .kind = STORE_REPLACE, .todo = &todo, .condition = {.unmodified_since_s = -1}};
+    arena_init(&arena);
+    settle(id);
+    (void)!__real_store_change(store_world.store, &change, &arena, &changed, &error);
+    arena_fini(&arena);
+    look(id);
+}
+
+void store_delete_foreign(const char *id)
+{
+    settle(id);
+    fake_store_remove(store_world.store, id);
+    look(id);
+}
+
+static struct store *backup;
+
+void store_back_up(void)
+{
+    fake_store_free(backup);
+    backup = fake_store_backup(store_world.store);
+}
+
+bool store_has_backup(void)
+{
+    return backup != NULL;
+}
+
+void store_bring_back(void)
+{
+    while (store_world.late_count > 0)
+        late_free(lates[--store_world.late_count]);
+    fake_store_restore(store_world.store, backup);
+    for (size_t i = 0; i < truth.todo_count; i++) {
+        const struct truth_state *before, *after;
+        truth_look(store_world.store, truth.todos[i].id, &before, &after); /* a restore is no change of the stream */
+    }
+}
+
+void store_world_begin(int64_t most_us, int64_t timeout_ms)
+{
+    store_world = (struct store_world){.store = fake_store_new(), .most_us = most_us, .timeout_ms = timeout_ms};
+    fake_follow_reset();
+    fake_purge_reset();
+}
+
+void store_world_end(void)
+{
+    while (store_world.late_count > 0)
+        late_free(lates[--store_world.late_count]);
+    fake_store_free(store_world.store);
+    fake_store_free(backup);
+    store_world.store = backup = NULL;
+}
+
+/* ---- store_open() and store_close(), for server/backend.c ---- */
+
+enum status store_open(struct store **store, const struct store_options *options, struct error *error)
+{
+    (void)options, (void)error;
+    *store = store_world.store;
+    return STATUS_OK;
+}
+
+void store_close(struct store *store)
+{
+    (void)store;
+}

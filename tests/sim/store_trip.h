@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store, as far away as a real one: a call travels, is applied, and its answer travels back. Each part takes its
+ * time and may go wrong.
+ *
+ * What the store does is tests/unit/fake_store.c's; its functions are wrapped by the linker.
+ */
+#ifndef TESTS_SIM_STORE_TRIP_H
+#define TESTS_SIM_STORE_TRIP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "process.h"
+#include "store/store.h"
+
+struct store_world {
+    struct store *store;
+    int64_t most_us;                        /* of a usual way */
+    int64_t timeout_ms;                     /* after which a call is given up */
+    bool is_away, is_frozen;                /* refuses; does nothing until it goes on */
+    bool is_away_for[PROCESSES_MAX];        /* for these processes alone */
+    unsigned lost_in;                       /* one answer in so many is lost; 0: none */
+    unsigned slow_in;                       /* one call in so many takes nearly as long as it may, or longer; 0: none */
+    bool applies_late;                      /* a write whose answer is lost may be applied much later */
+    bool is_followed;                       /* changes are told to followers */
+    unsigned late_count;                    /* writes that are not applied yet */
+    uint64_t unknown_count;                 /* writes that were told to have an unknown outcome */
+};
+
+extern struct store_world store_world;
+
+void store_world_begin(int64_t most_us, int64_t timeout_ms);
+void store_world_end(void);
+
+/* Writes that may be applied late are applied now, or never. */
+void store_settle(void);
+
+/* Reads without a call. */
+bool store_peek(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error);
+
+/* Another program changes a todo (and makes it if there is none), or deletes it. */
+void store_write_foreign(const char *id, const char *name);
+void store_delete_foreign(const char *id);
+
+/* A backup of all, and its return. */
+void store_back_up(void);
+bool store_has_backup(void);
+void store_bring_back(void);
+
+#endif

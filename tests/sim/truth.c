@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * States, floors and the promise's clock.
+ *
+ * A state is known by its version and its life. Absences look alike, and so does what a restored backup brings back:
+ * then the answer counts as the latest that it may be, and binds as the earliest.
+ */
+#include "truth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "store_trip.h"
+#include "world.h"
+
+struct truth truth;
+
+void truth_begin(void)
+{
+    truth = (struct truth){0};
+}
+
+void truth_end(void)
+{
+    for (size_t i = 0; i < truth.todo_count; i++) {
+        free(truth.todos[i].states);
+        free(truth.todos[i].written.bounds);
+        free(truth.todos[i].read.bounds);
+    }
+    truth.todo_count = 0;
+}
+
+/* ---- The promise's clock ---- */
+
+int64_t truth_now_us(void)
+{
+    return (truth.halts ? truth.halted_at_us : world.now_us) - truth.halted_us;
+}
+
+void truth_halt(void)
+{
+    if (truth.halts++ == 0)
+        truth.halted_at_us = world.now_us;
+}
+
+void truth_go_on(void)
+{
+    if (--truth.halts == 0)
+        truth.halted_us += world.now_us - truth.halted_at_us;
+}
+
+/* ---- States ---- */
+
+struct truth_todo *truth_todo_of(const char *id)
+{
+    for (size_t i = 0; i < truth.todo_count; i++)
+        if (strcmp(truth.todos[i].id, id) == 0)
+            return &truth.todos[i];
+    bug_unless(truth.todo_count < TRUTH_IDS_MAX, "too many ids for the checker");
+    struct truth_todo *todo = &truth.todos[truth.todo_count++];
+    *todo = (struct truth_todo){.states = mem_zalloc(sizeof(*todo->states)), .count = 1};
+    snprintf(todo->id, sizeof(todo->id), "%s", id);
+    return todo; /* absent from the beginning */
+}
+
+const struct truth_state *truth_latest(const struct truth_todo *todo)
+{
+    return &todo->states[todo->count - 1];
+}
+
+bool truth_look(struct store *store, const char *id, const struct truth_state **before,
+                const struct truth_state **after)
+{
+    struct truth_todo *todo = truth_todo_of(id);
+    const struct truth_state *latest = truth_latest(todo);
+    struct arena arena;
+    struct todo now = {0};
+    struct error error;
+    arena_init(&arena);
+    bool exists = store_peek(store, id, &arena, &now, &error);
+    struct truth_state state = {.from_us = world.now_us,
+                                .exists = exists,
+                                .v = exists ? now.v : 0,
+                                .life = exists ? now.life : 0,
+                                .updated_at_ms = exists ? now.updated_at_ms : 0};
+    snprintf(state.name, sizeof(state.name), "%.*s", exists ? (int)now.name.len : 0, exists ? now.name.data : "");
+    arena_fini(&arena);
+    if (exists == latest->exists && state.v == latest->v && state.life == latest->life &&
+        strcmp(state.name, latest->name) == 0)
+        return false;
+    todo->states = mem_resize(todo->states, (todo->count + 1) * sizeof(*todo->states));
+    todo->states[todo->count++] = state;
+    *before = &todo->states[todo->count - 2];
+    *after = &todo->states[todo->count - 1];
+    world_note('s', todo->count, (uint64_t)state.v);
+    world_tell("store: %s is now #%zu: %s", id, todo->count - 1, exists ? state.name : "absent");
+    return true;
+}
+
+static bool is_like(const struct truth_state *state, bool exists, int64_t v, int64_t life)
+{
+    return state->exists == exists && (!exists || (state->v == v && state->life == life));
+}
+
+int truth_number(const struct truth_todo *todo, bool exists, int64_t v, int64_t life)
+{
+    for (size_t i = todo->count; i-- > 0;)
+        if (is_like(&todo->states[i], exists, v, life))
+            return (int)i;
+    return TRUTH_NONE;
+}
+
+/* ---- Floors ---- */
+
+static void floor_raise(struct truth_floor *floor, size_t number)
+{
+    if (number == 0 || (floor->count > 0 && floor->bounds[floor->count - 1].number >= number))
+        return;
+    floor->bounds = mem_resize(floor->bounds, (floor->count + 1) * sizeof(*floor->bounds));
+    floor->bounds[floor->count++] = (struct truth_bound){truth_now_us(), number};
+}
+
+/* What was answered before at_us. */
+static size_t floor_at(const struct truth_floor *floor, int64_t at_us)
+{
+    for (size_t i = floor->count; i-- > 0;)
+        if (floor->bounds[i].at_us < at_us)
+            return floor->bounds[i].number;
+    return 0;
+}
+
+static void tell_stale(const struct truth_todo *todo, int number, size_t bound, bool by_list)
+{
+    world_break("stale: %s answered state %d of %s, though state %zu had been answered before it began, more than "
+                "%lld ms ago",
+                by_list ? "a page" : "a read", number, todo->id, bound, (long long)truth.rules.stale_us / 1000);
+}
+
+void truth_told(struct truth_todo *todo, int64_t began_us, bool exists, int64_t v, int64_t life, bool by_list)
+{
+    int number = truth_number(todo, exists, v, life);
+    if (number == TRUTH_NONE) {
+        world_break("invented: an answer shows version %lld of %s, which the store never held", (long long)v, todo->id);
+        return;
+    }
+    if (truth.rules.stale_us < 0)
+        return;
+    int64_t at_us = began_us - truth.rules.stale_us;
+    size_t bound = floor_at(&todo->written, at_us);
+    if (truth.rules.reads_bind && !by_list && floor_at(&todo->read, at_us) > bound)
+        bound = floor_at(&todo->read, at_us);
+    if ((size_t)number < bound) {
+        tell_stale(todo, number, bound, by_list);
+        return;
+    }
+    size_t least = bound;
+    while (!is_like(&todo->states[least], exists, v, life))
+        least++;
+    if (!by_list)
+        floor_raise(&todo->read, least);
+}
+
+int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life)
+{
+    int number = truth_number(todo, true, v, life);
+    if (!exists && number != TRUTH_NONE)
+        number = (size_t)number + 1 < todo->count && !todo->states[number + 1].exists ? number + 1 : TRUTH_NONE;
+    if (number == TRUTH_NONE)
+        world_break("lost: a write of %s was answered, but the store never held its version %lld", todo->id,
+                    (long long)v);
+    else
+        floor_raise(&todo->written, (size_t)number);
+    return number;
+}

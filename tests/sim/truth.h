@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the store has held and when, and what clients were told: the promises of doc/consistency.md are checked here.
+ *
+ * Each state of a todo (or its absence) has a number, in the order in which the store showed them. An answer binds
+ * those that begin after it: from then on no read may answer with a state of a smaller number. After some faults the
+ * promise allows a time; then what was answered longer ago than that binds. The time is counted by a clock that stands
+ * still while the store is out of order or a worker frozen, for no promise runs then.
+ */
+#ifndef TESTS_SIM_TRUTH_H
+#define TESTS_SIM_TRUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "store/store.h"
+
+enum { TRUTH_IDS_MAX = 64, TRUTH_NONE = -1 };
+
+struct truth_state {
+    int64_t from_us; /* the world's time */
+    bool exists;
+    int64_t v, life, updated_at_ms;
+    char name[16];
+};
+
+struct truth_todo {
+    char id[TODO_ID_MAX + 1];
+    struct truth_state *states; /* owned */
+    size_t count;
+    struct truth_floor {
+        struct truth_bound {
+            int64_t at_us; /* the promise's time */
+            size_t number;
+        } * bounds;
+        size_t count;
+    } written, read; /* by the answers to writes, and to reads */
+};
+
+struct truth_rules {
+    int64_t stale_us;  /* the bound that the faults allow; -1: nothing binds */
+    bool reads_bind;   /* after a read's answer no older state is answered */
+};
+
+struct truth {
+    struct truth_rules rules;
+    struct truth_todo todos[TRUTH_IDS_MAX];
+    size_t todo_count;
+    unsigned halts; /* reasons for which the promise's clock stands */
+    int64_t halted_at_us, halted_us;
+};
+
+extern struct truth truth;
+
+void truth_begin(void);
+void truth_end(void);
+
+/* The promise's clock. */
+int64_t truth_now_us(void);
+void truth_halt(void);
+void truth_go_on(void);
+
+/* The store may hold something new under id; true: it does, and which states those were (before NULL: none known). */
+bool truth_look(struct store *store, const char *id, const struct truth_state **before,
+                const struct truth_state **after);
+
+struct truth_todo *truth_todo_of(const char *id);
+
+/* What the store holds now. */
+const struct truth_state *truth_latest(const struct truth_todo *todo);
+
+/* A read that began at began_us (the promise's time) was told this; by_list: of a page, which reads don't bind. */
+void truth_told(struct truth_todo *todo, int64_t began_us, bool exists, int64_t v, int64_t life, bool by_list);
+
+/* A write was answered: it made this state (absent: it deleted that state). Returns its number, TRUTH_NONE: unknown. */
+int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life);
+
+/* The number of the last state like that; TRUTH_NONE: the store never held it. */
+int truth_number(const struct truth_todo *todo, bool exists, int64_t v, int64_t life);
+
+#endif
