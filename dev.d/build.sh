@@ -11,7 +11,7 @@ command_build() {
         build_default
         ;;
     tests) build_into "$BUILD_DIR" "--enable-werror" check TESTS= ;;
-    sanitized | failpoints) "build_$1" ;;
+    sanitized | failpoints | sim) "build_$1" ;;
     lint-tools | mongod) tools_install "$1" ;;
     *) die "no such build: $1" ;;
     esac
@@ -31,6 +31,12 @@ build_sanitized() {
 # The same sources with places at which workers can be told to die, dawdle or leave out a rule: tests/faults runs these.
 build_failpoints() {
     build_into "$ROOT/build-failpoints" "--enable-werror --enable-failpoints"
+}
+
+# The simulator stands on the same build.
+build_sim() {
+    build_failpoints
+    build_into "$ROOT/build-failpoints" "--enable-werror --enable-failpoints" tests/sim/sim
 }
 
 # build_into DIR FLAGS [TARGET...]

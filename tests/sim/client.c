@@ -32,13 +32,14 @@ struct client {
     uint64_t request;      /* grows with each */
     enum client_kind kind;
     struct request sent;
-    char id[TODO_ID_MAX + 1], path[TEXT_MAX], query[32], body[TEXT_MAX], etag[80], version[TODO_VERSION_TEXT_MAX + 1], name[16];
+    char id[TODO_ID_MAX + 1], path[TEXT_MAX], query[32], body[TEXT_MAX], etag[80], version[TODO_VERSION_TEXT_MAX + 1],
+        name[16];
     unsigned key; /* KEYED: of keys */
     char key_text[16];
-    int64_t began_us;     /* the promise's time */
-    int64_t sent_us;      /* the world's */
-    bool froze;           /* a worker was frozen meanwhile: no time limit holds */
-    int shown;            /* state whose Todo-Version was shown; TRUTH_NONE: none */
+    int64_t began_us; /* the promise's time */
+    int64_t sent_us;  /* the world's */
+    bool froze;       /* a worker was frozen meanwhile: no time limit holds */
+    int shown;        /* state whose Todo-Version was shown; TRUTH_NONE: none */
     struct seen {
         char etag[80]; /* "": not seen */
         int64_t v, life;
@@ -370,10 +371,10 @@ static void draw_keyed(struct client *client)
 
 static void draw_write(struct client *client)
 {
-    static const char *const methods[] = {[KIND_PUT] = "PUT", [KIND_PATCH] = "PATCH", [KIND_DELETE] = "DELETE",
-                                          [KIND_POST] = "POST"};
-    static const enum client_kind kinds[] = {KIND_PUT, KIND_PUT, KIND_PUT, KIND_PATCH, KIND_PATCH, KIND_DELETE,
-                                             KIND_POST};
+    static const char *const methods[] = {
+        [KIND_PUT] = "PUT", [KIND_PATCH] = "PATCH", [KIND_DELETE] = "DELETE", [KIND_POST] = "POST"};
+    static const enum client_kind kinds[] = {KIND_PUT,   KIND_PUT,    KIND_PUT, KIND_PATCH,
+                                             KIND_PATCH, KIND_DELETE, KIND_POST};
     struct request *sent = &client->sent;
     client->kind = kinds[dice_below(&client->dice, sizeof(kinds) / sizeof(*kinds))];
     sent->method_text = slice_of(methods[client->kind]);
@@ -400,8 +401,8 @@ static void draw_other(struct client *client)
 
 static void draw(struct client *client)
 {
-    client->sent = (struct request){.remote_address = SLICE("192.0.2.1"),
-                                    .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
+    client->sent =
+        (struct request){.remote_address = SLICE("192.0.2.1"), .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
     client->shown = TRUTH_NONE;
     client->query[0] = client->body[0] = '\0';
     snprintf(client->id, sizeof(client->id), "%s", client_id((unsigned)dice_below(&client->dice, plan.id_count)));

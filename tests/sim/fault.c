@@ -49,15 +49,32 @@ static struct worker *worker_that(enum worker_state state)
 
 /* ---- Connections ---- */
 
+/* A connection that is cut before Redis is trusted counts as a failed attempt: that is an outage (row 19). */
+static bool trusts(const struct worker *worker)
+{
+    return worker->state == WORKER_UP && cache_is_trusted(worker->services->cache);
+}
+
 static bool cut_one(void)
 {
     const struct worker *worker = worker_that(WORKER_UP);
-    if (worker)
+    if (worker && trusts(worker))
         net_cut(worker->process);
-    return worker != NULL;
+    return worker && trusts(worker);
 }
 
 static bool cut_all(void)
+{
+    bool is_cut = false;
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (trusts(&workers[i])) {
+            net_cut(workers[i].process);
+            is_cut = true;
+        }
+    return is_cut;
+}
+
+static bool cut_early(void)
 {
     net_cut(NULL);
     return true;
@@ -143,7 +160,8 @@ static bool type_changed(void)
     struct sim_key *picked = NULL, *key, *next;
     HASH_ITER(hh, keys->keys, key, next)
     {
-        bool is_ours = key->type == SIM_HASH || memmem(key->name.data, key->name.len, ":gen", 4);
+        bool is_generation = memmem(key->name.data, key->name.len, ":gen", 4) != NULL;
+        bool is_ours = key->type == (is_generation ? SIM_TEXT : SIM_HASH);
         if (is_ours && dice_one_in(&dice, ++count))
             picked = key;
     }
@@ -295,7 +313,6 @@ static bool worker_dies(void)
     if (!worker)
         return false;
     worker_kill(worker);
-    clients_lost(worker);
     return true;
 }
 
@@ -488,6 +505,7 @@ static const struct fault_row rows[] = {
     {"answers_lost",        FAULT_MILD | FAULT_HALTS | FAULT_UNKNOWN, answers_lost, answers_come, 20, 2000},
     {"marks_evicted",       FAULT_LOSES_MARKS, marks_evicted, NULL, 0, 0},
     {"everything_flushed",  FAULT_LOSES_MARKS, everything_flushed, NULL, 0, 0},
+    {"cut_early",           FAULT_OUTAGE, cut_early, NULL, 0, 0},
     {"worker_cut_off",      FAULT_OUTAGE, worker_is_cut_off, worker_is_back, 20, 3000},
     {"sentinels_away",      FAULT_OUTAGE, sentinels_go, sentinels_come, 20, 2000},
     {"redis_frozen",        FAULT_OUTAGE, redis_freezes, redis_thaws, 10, 2500},
@@ -549,7 +567,8 @@ static int64_t lifetime_us(const struct settings *of)
 /* doc/consistency.md, row by row: 10, 21, 24, 25, 38 and 42 promise the lifetime. */
 struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
 {
-    unsigned traits = traits_of(enabled);
+    /* The first to follow moves the epoch on (row 29). */
+    unsigned traits = traits_of(enabled) | (of->follow ? FAULT_MOVES_EPOCH : 0);
     struct truth_rules rules = {.reads_bind = !(traits & (FAULT_LOSES_MARKS | FAULT_FOREIGN))};
     int64_t noticed_us = (NOTICED_MS + SLACK_MS) * 1000;
     bool is_blind = traits & (FAULT_KILLS | FAULT_UNKNOWN);

@@ -15,17 +15,17 @@
 #include "truth.h"
 
 enum fault_trait {
-    FAULT_OUTAGE = 1,       /* Redis is away for a worker or for all: staleness of 2 s at most */
-    FAULT_MOVES_EPOCH = 2,  /* the same, and some workers learn late of a new epoch */
-    FAULT_LOSES_MARKS = 4,  /* reads bind no reads */
-    FAULT_KILLS = 8,        /* a worker dies in the middle of something */
-    FAULT_UNKNOWN = 16,     /* the outcome of a write is not known */
-    FAULT_HALTS = 32,       /* while it lasts, no bound runs */
-    FAULT_SPLITS = 64,      /* the store is away for some workers */
-    FAULT_FOREIGN = 128,    /* another program writes to the store */
-    FAULT_RESTORES = 256,   /* the store goes back in time */
-    FAULT_MILD = 512,       /* may be enabled beside any: in schedules that keep the strictest promise, too */
-    FAULT_FREEZES = 1024,   /* a worker goes on after its deadline */
+    FAULT_OUTAGE = 1,      /* Redis is away for a worker or for all: staleness of 2 s at most */
+    FAULT_MOVES_EPOCH = 2, /* the same, and some workers learn late of a new epoch */
+    FAULT_LOSES_MARKS = 4, /* reads bind no reads */
+    FAULT_KILLS = 8,       /* a worker dies in the middle of something */
+    FAULT_UNKNOWN = 16,    /* the outcome of a write is not known */
+    FAULT_HALTS = 32,      /* while it lasts, no bound runs */
+    FAULT_SPLITS = 64,     /* the store is away for some workers */
+    FAULT_FOREIGN = 128,   /* another program writes to the store */
+    FAULT_RESTORES = 256,  /* the store goes back in time */
+    FAULT_MILD = 512,      /* may be enabled beside any: in schedules that keep the strictest promise, too */
+    FAULT_FREEZES = 1024,  /* a worker goes on after its deadline */
 };
 
 /* Numbers of rows; the order is fault.c's. */

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 struct front {
-    bool is_away;            /* no answer comes */
-    unsigned fails_in;       /* one call in so many fails; 0: none */
-    int64_t purged_us[64];   /* when the latest purge of each of the checker's todos came; 0: never */
+    bool is_away;          /* no answer comes */
+    unsigned fails_in;     /* one call in so many fails; 0: none */
+    int64_t purged_us[64]; /* when the latest purge of each of the checker's todos came; 0: never */
     unsigned purge_count;
 };
 

@@ -45,3 +45,45 @@ tests_sim_test_same_store_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS)
 tests_sim_test_same_store_LDADD = tests/sim/libfakedstore.a libstore.a libbase.a $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS) \
 	-lm -lpthread
 tests_sim_test_same_store_LDFLAGS = $(FAKE_CLOCK)
+
+# The simulator, in the build with failpoints: it needs the protocol's rules as switches. The linker leads system calls, memory
+# and the store's calls to the simulated world; hiredis is the archive, for a shared library would call the C library past it.
+if FAILPOINTS
+EXTRA_PROGRAMS += tests/sim/sim
+endif
+
+SIM_WRAPPED = \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=strdup -Wl,--wrap=clock_gettime \
+	-Wl,--wrap=getrandom -Wl,--wrap=uuid7_new -Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=read -Wl,--wrap=write \
+	-Wl,--wrap=close -Wl,--wrap=getsockopt -Wl,--wrap=setsockopt -Wl,--wrap=fcntl -Wl,--wrap=poll \
+	-Wl,--wrap=redisAsyncConnect -Wl,--wrap=redisAsyncConnectUnix -Wl,--wrap=store_prepare -Wl,--wrap=store_get \
+	-Wl,--wrap=store_list -Wl,--wrap=store_insert -Wl,--wrap=store_change -Wl,--wrap=store_answer_begin \
+	-Wl,--wrap=store_answer_end -Wl,--wrap=store_answer_forget -Wl,--wrap=store_outbox_put -Wl,--wrap=store_outbox_list \
+	-Wl,--wrap=store_outbox_remove -Wl,--wrap=store_purge_put -Wl,--wrap=store_purge_list -Wl,--wrap=store_purge_remove \
+	-Wl,--wrap=store_meta_get -Wl,--wrap=store_meta_swap -Wl,--wrap=store_barrier -Wl,--wrap=store_follow_claim \
+	-Wl,--wrap=store_follow_keep -Wl,--wrap=store_follow_release -Wl,--wrap=store_stream_open \
+	-Wl,--wrap=store_stream_read
+tests_sim_sim_SOURCES = \
+	tests/sim/calm.c tests/sim/calm.h \
+	tests/sim/client.c tests/sim/client.h \
+	tests/sim/fault.c tests/sim/fault.h \
+	tests/sim/fiber.c \
+	tests/sim/front.c tests/sim/front.h \
+	tests/sim/heap.c \
+	tests/sim/net.c tests/sim/net.h \
+	tests/sim/operator.c \
+	tests/sim/process.c tests/sim/process.h \
+	tests/sim/schedule.c tests/sim/schedule.h \
+	tests/sim/sim.c \
+	tests/sim/store_trip.c tests/sim/store_trip.h \
+	tests/sim/truth.c tests/sim/truth.h \
+	tests/sim/worker.c tests/sim/worker.h \
+	tests/sim/world.c tests/sim/world.h \
+	tests/unit/fake_follow.c tests/unit/fake_follow.h \
+	tests/unit/fake_purges.c tests/unit/fake_purges.h \
+	tests/unit/fake_store.c tests/unit/fake_store.h
+tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
+tests_sim_sim_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(HIREDIS_CFLAGS)
+tests_sim_sim_LDADD = libserver.a libcontrol.a libapi.a libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a \
+	libstore.a $(SIM_LIBS) libbase.a -l:libhiredis.a $(BASE_LIBS) -lm
+tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(SIM_WRAPPED)

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <hiredis/async.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -40,7 +41,7 @@ struct conn {
     unsigned server; /* SENTINEL and above: a sentinel */
     struct sim_client *client;
     struct buf to_server, to_process, arrived;
-    size_t arrived_at; /* how much of it was read */
+    size_t arrived_at;                /* how much of it was read */
     bool delivers, executes, returns; /* such an event is under way */
     bool is_reset;
 };
@@ -104,7 +105,7 @@ static void buf_drop_front(struct buf *buf, size_t len)
 /* How many of so many bytes come at once. */
 static size_t piece(size_t len)
 {
-    return net.cuts && dice_one_in(&world.dice, 8) ? 1 + dice_below(&world.dice, len) : len;
+    return net.cuts && len > 0 && dice_one_in(&world.dice, 8) ? 1 + dice_below(&world.dice, len) : len;
 }
 
 static bool is_held(const struct conn *conn)
@@ -387,6 +388,21 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     (void)fds, (void)count, (void)timeout_ms;
     errno = ENOSYS;
     return -1;
+}
+
+redisAsyncContext *__real_redisAsyncConnect(const char *host, int port);
+redisAsyncContext *__wrap_redisAsyncConnect(const char *host, int port);
+redisAsyncContext *__real_redisAsyncConnectUnix(const char *path);
+redisAsyncContext *__wrap_redisAsyncConnectUnix(const char *path);
+
+redisAsyncContext *__wrap_redisAsyncConnect(const char *host, int port)
+{
+    return net.has_no_memory ? NULL : __real_redisAsyncConnect(host, port);
+}
+
+redisAsyncContext *__wrap_redisAsyncConnectUnix(const char *path)
+{
+    return net.has_no_memory ? NULL : __real_redisAsyncConnectUnix(path);
 }
 
 bool net_is_readable(int fd)

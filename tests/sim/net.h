@@ -26,12 +26,12 @@ struct net_server {
 
 struct net {
     struct net_server servers[NET_SERVERS];
-    unsigned primary;                        /* what sentinels say */
+    unsigned primary; /* what sentinels say */
     bool sentinels_away;
-    bool is_cut_off[PROCESSES_MAX];          /* from all servers: bytes wait, connections are not made */
-    int64_t most_us;                         /* of the usual latencies */
-    bool cuts;                               /* pieces of any length */
-    bool has_no_memory;                      /* for a connection's context */
+    bool is_cut_off[PROCESSES_MAX]; /* from all servers: bytes wait, connections are not made */
+    int64_t most_us;                /* of the usual latencies */
+    bool cuts;                      /* pieces of any length */
+    bool has_no_memory;             /* for a connection's context */
 };
 
 extern struct net net;

@@ -95,8 +95,7 @@ bool operator_purge(const struct settings *settings, const char *id)
     snprintf(run.id, sizeof(run.id), "%s", id ? id : "");
     run.ids[0] = run.id;
     run.backend = mem_zalloc(sizeof(*run.backend));
-    struct backend_options options = {
-        .loop = (struct loop *)process(), .settings = settings, .stats = &run.stats};
+    struct backend_options options = {.loop = (struct loop *)process(), .settings = settings, .stats = &run.stats};
     enum status status = backend_open(run.backend, &options, &error);
     bug_unless(status == STATUS_OK, "the drawn settings are valid");
     run.control = control_new(&(struct control_options){.events = &process()->events,

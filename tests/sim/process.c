@@ -90,8 +90,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-    int64_t us = clock == CLOCK_REALTIME ? process_wall_ms(current) * 1000 + world.now_us % 1000
-                                         : process_monotonic_us(current);
+    int64_t us =
+        clock == CLOCK_REALTIME ? process_wall_ms(current) * 1000 + world.now_us % 1000 : process_monotonic_us(current);
     now->tv_sec = us / 1000000;
     now->tv_nsec = us % 1000000 * 1000;
     return 0;

@@ -38,11 +38,11 @@ struct process {
     struct timer *timers;
     struct watch *watches;
     struct turn *turns;
-    struct fiber *fibers;    /* that run */
-    struct job_done *dones;  /* their ends, for the loop */
-    void *idles;             /* uv_idle_t handles that are active */
-    struct input *inputs;    /* from the outside, for the next turn */
-    int64_t wake_at_us;      /* of the event that is under way; INT64_MAX: none */
+    struct fiber *fibers;   /* that run */
+    struct job_done *dones; /* their ends, for the loop */
+    void *idles;            /* uv_idle_t handles that are active */
+    struct input *inputs;   /* from the outside, for the next turn */
+    int64_t wake_at_us;     /* of the event that is under way; INT64_MAX: none */
     uint64_t wake_serial;
 };
 

@@ -26,7 +26,14 @@
 #include "worker.h"
 #include "world.h"
 
-enum { STEPS_LEAST = 300, STEPS_MORE = 900, CALM_MARGIN_S = 12, IDLE_MAX_S = 60, KEEPER_MS = 700 };
+enum {
+    STEPS_LEAST = 300,
+    STEPS_MORE = 900,
+    CALM_MARGIN_S = 12,
+    IDLE_MAX_S = 60,
+    KEEPER_MS = 700,
+    CALM_LATENCY_US = 1000
+};
 
 int schedule_mutant = -1;
 
@@ -70,8 +77,9 @@ void __wrap_uuid7_new(char text[UUID_LEN + 1], int64_t now_ms);
 void __wrap_uuid7_new(char text[UUID_LEN + 1], int64_t now_ms)
 {
     uint64_t high = dice_next(&kernel), low = dice_next(&kernel);
-    snprintf(text, UUID_LEN + 1, "%08x-%04x-7%03x-%04x-%012" PRIx64, (unsigned)(now_ms >> 16), (unsigned)(now_ms & 0xffff),
-             (unsigned)(high & 0xfff), (unsigned)(0x8000 | (high >> 12 & 0x3fff)), low & 0xffffffffffff);
+    snprintf(text, UUID_LEN + 1, "%08x-%04x-7%03x-%04x-%012" PRIx64, (unsigned)(now_ms >> 16),
+             (unsigned)(now_ms & 0xffff), (unsigned)(high & 0xfff), (unsigned)(0x8000 | (high >> 12 & 0x3fff)),
+             low & 0xffffffffffff);
 }
 
 void failpoint_pass(enum failpoint point)
@@ -207,7 +215,7 @@ static void on_keeper(void *ctx, uint64_t serial)
     (void)ctx;
     for (size_t i = 0; i < worker_count && !is_over; i++)
         if (workers[i].state == WORKER_DOWN)
-            worker_start(&workers[i], &settings, wall_offset_draw());
+            worker_start(&workers[i], &settings, is_calm ? 0 : wall_offset_draw());
     if (!is_over)
         world_after(dice_between(&world.dice, 50, KEEPER_MS) * 1000, on_keeper, ctx, serial);
 }
@@ -258,6 +266,9 @@ static void calm_down(struct schedule_result *result)
     int64_t began_us = world.now_us;
     is_calm = true;
     faults_end();
+    net.most_us = store_world.most_us = CALM_LATENCY_US;
+    for (size_t i = 0; i < worker_count; i++)
+        processes[i].wall_offset_ms = 0;
     clients_stop();
     run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, all_is_idle);
     if (!world.is_broken && !all_is_idle())
@@ -309,7 +320,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us)
                                .key_in = (unsigned)DRAW(3, 10),
                                .think_most_us = DRAW(200, 1000, 5000, 30000),
                                .seed = schedule->seed,
-                               .silent = schedule->without_clients};
+                               .silent = (uint32_t)schedule->without_clients};
     *strike_us = DRAW(5000, 20000, 100000);
     process_reset_all();
     kernel_begin(schedule->seed);

@@ -12,7 +12,7 @@ struct schedule {
     uint64_t seed;
     bool tells_story;
     uint64_t without_faults; /* bits of fault.h's numbers, and of clients: to shrink a story */
-    uint32_t without_clients;
+    uint64_t without_clients;
     uint64_t steps_most; /* 0: as many as are drawn; then the calm begins */
 };
 

@@ -280,11 +280,9 @@ WRAP(store_outbox_list, false,
       struct error *error),
      (store, after, fences, limit, count, error))
 WRAP(store_outbox_remove, true,
-     (struct store * store, const struct store_fence *fences, size_t count, size_t *changed_count,
-      struct error *error),
+     (struct store * store, const struct store_fence *fences, size_t count, size_t *changed_count, struct error *error),
      (store, fences, count, changed_count, error))
-WRAP(store_purge_put, true,
-     (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
+WRAP(store_purge_put, true, (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
      (store, purges, count, error))
 WRAP(store_purge_list, false,
      (struct store * store, const struct store_purge_query *query, struct arena *arena, struct store_purge *purges,
@@ -309,8 +307,7 @@ WRAP(store_follow_keep, true,
 WRAP(store_follow_release, true, (struct store * store, const struct token *owner, struct error *error),
      (store, owner, error))
 WRAP(store_stream_open, false,
-     (struct store * store, const struct resume_token *resume_after, struct store_stream **stream,
-      struct error *error),
+     (struct store * store, const struct resume_token *resume_after, struct store_stream **stream, struct error *error),
      (store, resume_after, stream, error))
 
 /* ---- Those with more to them ---- */
@@ -413,8 +410,7 @@ void store_write_foreign(const char *id, const char *name)
     struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = 1, .life = life_new()};
     todo.created_at_ms = todo.updated_at_ms = now_ms;
     todo_set_id(&todo, slice_of(id));
-    struct store_change change = {
-        .kind = STORE_REPLACE, .todo = &todo, .condition = {.unmodified_since_s = -1}};
+    struct store_change change = {.kind = STORE_REPLACE, .todo = &todo, .condition = {.unmodified_since_s = -1}};
     arena_init(&arena);
     settle(id);
     (void)!__real_store_change(store_world.store, &change, &arena, &changed, &error);

@@ -40,8 +40,8 @@ struct truth_todo {
 };
 
 struct truth_rules {
-    int64_t stale_us;  /* the bound that the faults allow; -1: nothing binds */
-    bool reads_bind;   /* after a read's answer no older state is answered */
+    int64_t stale_us; /* the bound that the faults allow; -1: nothing binds */
+    bool reads_bind;  /* after a read's answer no older state is answered */
 };
 
 struct truth {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/container.h"
 #include "base/mem.h"
+#include "client.h"
 #include "server/backend.h"
 #include "server/janitor.h"
 #include "server/listener.h"
@@ -77,8 +78,8 @@ void worker_start(struct worker *worker, const struct settings *settings, int64_
                                           .pool = worker->backend->pool,
                                           .stats = &worker->stats,
                                           .metrics = print_nothing};
-    worker->services->limiter = (struct limiter){
-        .redis = cache_redis(worker->backend->cache), .settings = settings, .stats = &worker->stats};
+    worker->services->limiter =
+        (struct limiter){.redis = cache_redis(worker->backend->cache), .settings = settings, .stats = &worker->stats};
     worker->janitor = janitor_new(&process->events, worker->services, worker->backend, NULL);
     process_enter(before);
     worker->state = WORKER_UP;
@@ -157,6 +158,7 @@ void worker_kill(struct worker *worker)
     world_note('k', worker->process->number, 0);
     process_kill(worker->process);
     worker_fini(worker);
+    clients_lost(worker);
 }
 
 bool workers_lost_redis(void)

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+#
+# "sim": the simulator of tests/sim. Its essay, atop tests/sim/sim.c, says what it runs and how it is asked.
+#
+# sim --mutants      each rule of the protocol that can be left out is, and must be missed within SIM_MUTANT_S seconds
+# sim --coverage     which branches of the rooms below it reaches, in a minute, and which not; needs gcov
+
+SIM_MUTANT_S=60
+SIM_ROOMS=(cache redis clients cdn follow)
+
+command_sim() {
+    SIM_COMMIT=$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null || echo unknown)
+    export SIM_COMMIT
+    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_TEST[@]}"
+    case ${1-} in
+    --mutants) sim_mutants ;;
+    --coverage) sim_coverage ;;
+    *)
+        build_sim
+        "$ROOT/build-failpoints/tests/sim/sim" "$@"
+        ;;
+    esac
+}
+
+sim_mutants() {
+    local mutant missed=0
+    build_sim
+    for mutant in $(sim_switches); do
+        if "$ROOT/build-failpoints/tests/sim/sim" --mutant "$mutant" --minutes "$(sim_minutes)" >"$ROOT/build-failpoints/mutant.log"; then
+            say "not missed: $mutant"
+            missed=1
+        else
+            say "missed: $mutant: $(sed -n '3s/^ *//p' "$ROOT/build-failpoints/mutant.log")"
+        fi
+    done
+    return "$missed"
+}
+
+sim_minutes() {
+    awk "BEGIN { print $SIM_MUTANT_S / 60 }"
+}
+
+# The rows of base/failpoint.h that are switches.
+sim_switches() {
+    sed -nE 's/^ *X\([A-Z_]+, "([a-z_]+)", SWITCH.*/\1/p' "$ROOT/src/base/failpoint.h"
+}
+
+# The simulator alone, compiled for gcov.
+sim_coverage() {
+    local dir=$ROOT/build-coverage room
+    build_default
+    CFLAGS=-O0 build_into "$dir" "--enable-failpoints --enable-coverage" tests/sim/sim
+    find "$dir" -name '*.gcda' -delete
+    "$dir/tests/sim/sim" --minutes 1
+    for room in "${SIM_ROOMS[@]}"; do
+        /usr/bin/python3 -B "$ROOT/tests/sim/coverage.py" "$dir" "$room"
+    done
+}
