@@ -511,6 +511,11 @@ void clients_pause(bool paused)
     is_paused = paused;
 }
 
+void clients_went_back(void)
+{
+    met_count = 0;
+}
+
 void clients_stop(void)
 {
     is_stopped = true;

@@ -38,6 +38,9 @@ void clients_begin(const struct client_plan *plan);
 /* No new requests for a while. */
 void clients_pause(bool paused);
 
+/* The store was restored: what was changed under an ETag may be changed under it again. */
+void clients_went_back(void);
+
 /* No new requests. */
 void clients_stop(void);
 bool clients_are_idle(void);

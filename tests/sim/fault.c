@@ -18,7 +18,7 @@
 #include "worker.h"
 #include "world.h"
 
-enum { NOTICED_MS = 2000, SLACK_MS = 500, RESTORE_PAUSE_MS = 3000 };
+enum { NOTICED_MS = 2000, SLACK_MS = 500, RESTORE_PAUSE_MS = 3000, WEIGHT_STEPS = 6 };
 
 struct fault_row {
     const char *name;
@@ -30,6 +30,7 @@ struct fault_row {
 
 static struct dice dice;
 static const struct settings *settings;
+static uint64_t round_serial;  /* a schedule's events don't reach into the next one */
 static unsigned serial_number; /* of names: run ids, foreign writes */
 
 static struct sim_redis *primary(void)
@@ -467,21 +468,32 @@ static bool backed_up(void)
     return true;
 }
 
+static bool is_restoring;
+
+/* Whoever asked before the pause has its answer by now, unless the store is out of order: then it is a moment later. */
 static void on_restore_time(void *ctx, uint64_t serial)
 {
-    (void)ctx, (void)serial;
+    if (serial != round_serial || !is_restoring)
+        return;
+    if (!clients_are_idle() || !operator_is_idle()) {
+        world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, ctx, serial);
+        return;
+    }
     world_tell("the store goes back to its backup");
     store_bring_back();
+    clients_went_back();
     clients_pause(false);
+    is_restoring = false;
 }
 
 /* Nobody writes for so long before it that the workers' beats have followed the last writes. */
 static bool restored(void)
 {
-    if (!store_has_backup())
+    if (!store_has_backup() || is_restoring)
         return false;
+    is_restoring = true;
     clients_pause(true);
-    world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, NULL, 0);
+    world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, NULL, round_serial);
     return true;
 }
 
@@ -531,11 +543,16 @@ static const struct fault_row rows[] = {
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 
 static uint64_t enabled_bits, lasting_bits, struck_count;
-static uint64_t round_serial; /* a schedule's events don't reach into the next one */
+static unsigned weights[ROW_COUNT];
 
 size_t fault_count(void)
 {
     return ROW_COUNT;
+}
+
+unsigned fault_weight(size_t number)
+{
+    return weights[number];
 }
 
 const char *fault_name(size_t number)
@@ -617,9 +634,16 @@ void faults_begin(uint64_t enabled, const struct settings *of, uint64_t seed)
     dice = dice_of(seed, 2);
     settings = of;
     enabled_bits = enabled;
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        weights[i] = 1u << dice_below(&dice, WEIGHT_STEPS);
     lasting_bits = struck_count = 0;
     serial_number = 0;
+    is_restoring = false;
     round_serial++;
+}
+
+void faults_free(void)
+{
     if (old_file)
         sim_redis_forget(old_file);
     old_file = NULL;
@@ -627,16 +651,24 @@ void faults_begin(uint64_t enabled, const struct settings *of, uint64_t seed)
 
 void faults_strike(void)
 {
-    size_t picked = 0, count = 0;
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        if (enabled_bits & UINT64_C(1) << i && dice_one_in(&dice, ++count))
+    size_t picked = 0;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (!(enabled_bits & UINT64_C(1) << i))
+            continue;
+        sum += weights[i];
+        if (dice_below(&dice, sum) < weights[i])
             picked = i;
-    if (count > 0)
+    }
+    if (sum > 0)
         strike(&rows[picked]);
 }
 
 void faults_end(void)
 {
+    if (is_restoring)
+        clients_pause(false);
+    is_restoring = false;
     for (size_t i = 0; i < ROW_COUNT; i++)
         on_end_time((void *)&rows[i], round_serial);
 }

@@ -32,9 +32,13 @@ enum fault_trait {
 size_t fault_count(void);
 const char *fault_name(size_t number);
 unsigned fault_traits(size_t number);
+unsigned fault_weight(size_t number); /* that the schedule has drawn */
 
 /* Bits of the enabled ones' numbers. */
 void faults_begin(uint64_t enabled, const struct settings *settings, uint64_t seed);
+
+/* The end of the schedule. */
+void faults_free(void);
 
 /* What is promised under them. */
 struct truth_rules fault_rules(uint64_t enabled, const struct settings *settings);

@@ -29,6 +29,7 @@
 enum {
     STEPS_LEAST = 300,
     STEPS_MORE = 900,
+    STEPS_MORE_SLOW = 3000,
     CALM_MARGIN_S = 12,
     IDLE_MAX_S = 60,
     KEEPER_MS = 700,
@@ -151,26 +152,37 @@ static void settings_draw(bool follows)
     } while (settings_check(&settings, &error) != STATUS_OK);
 }
 
-/* Kinds of schedules, by the traits that their faults may have. */
-static unsigned traits_draw(void)
+/*
+ * Kinds of schedules. Where a promise allows time, clients think longer and there are more steps, so that more than that
+ * time passes.
+ */
+struct kind {
+    unsigned traits; /* that its faults may have */
+    bool takes_time;
+};
+
+static struct kind kind_draw(void)
 {
-    static const unsigned kinds[] = {
-        0,
-        FAULT_KILLS,
-        FAULT_UNKNOWN | FAULT_HALTS,
-        FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS,
-        FAULT_HALTS,
-        FAULT_LOSES_MARKS,
-        FAULT_OUTAGE,
-        FAULT_OUTAGE | FAULT_KILLS,
-        FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES,
-        FAULT_MOVES_EPOCH,
-        FAULT_MOVES_EPOCH | FAULT_OUTAGE,
-        FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS,
-        FAULT_RESTORES,
-        FAULT_FOREIGN,
-        FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE,
-        ~(unsigned)FAULT_FOREIGN,
+    static const struct kind kinds[] = {
+        {0, false},
+        {FAULT_KILLS, false},
+        {FAULT_UNKNOWN | FAULT_HALTS, false},
+        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, false},
+        {FAULT_HALTS, false},
+        {FAULT_LOSES_MARKS, false},
+        {FAULT_LOSES_MARKS, false},
+        {FAULT_OUTAGE, false},
+        {FAULT_OUTAGE, true},
+        {FAULT_OUTAGE | FAULT_KILLS, true},
+        {FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, true},
+        {FAULT_MOVES_EPOCH, false},
+        {FAULT_MOVES_EPOCH, true},
+        {FAULT_MOVES_EPOCH | FAULT_OUTAGE, true},
+        {FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, true},
+        {FAULT_RESTORES, true},
+        {FAULT_FOREIGN, false},
+        {FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE, true},
+        {~(unsigned)FAULT_FOREIGN, true},
     };
     return kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
 }
@@ -296,7 +308,7 @@ static void end_all(void)
 
 static void world_free(void)
 {
-    faults_begin(0, &settings, 0);
+    faults_free();
     process_reset_all();
     net_end();
     store_world_end();
@@ -305,10 +317,12 @@ static void world_free(void)
         workers[i] = (struct worker){0};
 }
 
-static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us)
+static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, uint64_t *steps)
 {
     dice = dice_of(schedule->seed, 4);
-    unsigned traits = traits_draw();
+    struct kind kind = kind_draw();
+    unsigned traits = kind.traits;
+    *steps = STEPS_LEAST + dice_below(&dice, kind.takes_time ? STEPS_MORE_SLOW : STEPS_MORE);
     settings_draw(traits & FAULT_FOREIGN && traits != ~(unsigned)FAULT_FOREIGN);
     uint64_t enabled = faults_draw(traits) & ~schedule->without_faults;
     bool is_strict = !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD));
@@ -318,10 +332,11 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us)
                                .write_in = (unsigned)DRAW(2, 4, 8),
                                .list_in = (unsigned)DRAW(4, 8),
                                .key_in = (unsigned)DRAW(3, 10),
-                               .think_most_us = DRAW(200, 1000, 5000, 30000),
+                               .think_most_us =
+                                   kind.takes_time ? DRAW(5000, 30000, 100000, 300000) : DRAW(200, 1000, 5000, 30000),
                                .seed = schedule->seed,
                                .silent = (uint32_t)schedule->without_clients};
-    *strike_us = DRAW(5000, 20000, 100000);
+    *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000) : DRAW(2000, 5000, 20000, 100000);
     process_reset_all();
     kernel_begin(schedule->seed);
     truth_begin();
@@ -341,10 +356,10 @@ struct schedule_result schedule_run(const struct schedule *schedule)
 {
     struct schedule_result result = {0};
     int64_t strike_us;
+    uint64_t steps;
     world_begin(schedule->seed, schedule->tells_story);
     is_over = is_calm = false;
-    result.faults_enabled = world_draw(schedule, &strike_us);
-    uint64_t steps = STEPS_LEAST + dice_below(&dice, STEPS_MORE);
+    result.faults_enabled = world_draw(schedule, &strike_us, &steps);
     if (schedule->steps_most > 0 && schedule->steps_most < steps)
         steps = schedule->steps_most;
     on_keeper(NULL, 0);

@@ -40,7 +40,7 @@ struct run {
     uint64_t seed, schedules; /* schedules 0: until the time is over */
     double minutes;
     const char *seeds_path;
-    bool has_seed, traces;
+    bool has_seed, traces, goes_on;
 };
 
 struct totals {
@@ -82,11 +82,12 @@ static void on_crash(int signal_number)
 
 static void say_broken(const struct schedule *schedule, const struct schedule_result *result)
 {
-    printf("sim: seed %" PRIu64 " (commit %s) breaks a rule after %" PRIu64 " steps:\n    %s\n    faults:",
+    printf("sim: seed %" PRIu64 " (commit %s) breaks a rule after %" PRIu64
+           " steps:\n    %s\n    faults and their weights:",
            schedule->seed, commit(), result->steps, result->rule);
     for (size_t i = 0; i < fault_count(); i++)
         if (result->faults_enabled >> i & 1)
-            printf(" %s", fault_name(i));
+            printf(" %s*%u", fault_name(i), fault_weight(i));
     printf("\n    ./dev sim %" PRIu64 " --trace tells its story\n", schedule->seed);
 }
 
@@ -134,13 +135,15 @@ static bool run_alone(uint64_t seed)
 static bool run_lane(const struct run *run, unsigned lane, unsigned lanes, struct totals *totals)
 {
     double until_s = now_s() + run->minutes * 60;
+    bool is_good = true;
     for (uint64_t i = lane; run->schedules == 0 || i < run->schedules; i += lanes) {
-        if (!run_one(run->seed + i, totals))
-            return false;
+        is_good = run_one(run->seed + i, totals) && is_good;
+        if (!is_good && !run->goes_on)
+            break;
         if (run->schedules == 0 && now_s() >= until_s)
             break;
     }
-    return true;
+    return is_good;
 }
 
 static pid_t lane_start(const struct run *run, unsigned lane, unsigned lanes, int pipe_fd)
@@ -171,7 +174,7 @@ static bool run_all(const struct run *run)
     for (unsigned i = 0; i < lanes; i++) {
         wait(&status);
         bool is_lane_good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        for (unsigned j = 0; j < lanes && !is_lane_good && is_good; j++)
+        for (unsigned j = 0; j < lanes && !is_lane_good && is_good && !run->goes_on; j++)
             kill(pids[j], SIGTERM);
         is_good = is_good && is_lane_good;
     }
@@ -293,21 +296,27 @@ static bool mutant_set(const char *wanted)
 
 static int usage(void)
 {
-    fputs("usage: sim [SEED] [--schedules N] [--minutes M] [--trace] [--seeds FILE] [--mutant NAME]\n", stderr);
+    fputs("usage: sim [SEED] [--schedules N] [--minutes M] [--go-on] [--trace] [--seeds FILE] [--mutant NAME]\n",
+          stderr);
     return EXIT_USAGE;
 }
 
 static bool options_read(struct run *run, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"schedules", required_argument, NULL, 'n'}, {"minutes", required_argument, NULL, 'm'},
-        {"trace", no_argument, NULL, 't'},           {"seeds", required_argument, NULL, 's'},
-        {"mutant", required_argument, NULL, 'x'},    {0}};
+    static const struct option options[] = {{"schedules", required_argument, NULL, 'n'},
+                                            {"minutes", required_argument, NULL, 'm'},
+                                            {"go-on", no_argument, NULL, 'g'},
+                                            {"trace", no_argument, NULL, 't'},
+                                            {"seeds", required_argument, NULL, 's'},
+                                            {"mutant", required_argument, NULL, 'x'},
+                                            {0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (option == 'n')
             run->schedules = strtoull(optarg, NULL, 10);
         else if (option == 'm')
             run->minutes = strtod(optarg, NULL);
+        else if (option == 'g')
+            run->goes_on = true;
         else if (option == 't')
             run->traces = true;
         else if (option == 's')
