@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "calm.h"
@@ -91,6 +92,19 @@ void failpoint_pass(enum failpoint point)
 bool failpoint_is_on(enum failpoint point)
 {
     return (int)point == schedule_mutant;
+}
+
+/* ---- The workers' log ---- */
+
+static bool was_untrusted; /* a worker has given up waiting for trust, and writes past Redis */
+
+static void take_line(const char *line, size_t len)
+{
+    const char *event = memmem(line, len, "event=", 6);
+    const char *from = event ? event : line;
+    was_untrusted |= memmem(line, len, "redis_not_trusted", 17) != NULL;
+    if (world.tells_story)
+        printf("                 log: %.*s", (int)(line + len - from), from);
 }
 
 /* ---- Drawing ---- */
@@ -245,7 +259,7 @@ static void on_strike(void *ctx, uint64_t serial)
 /* What the world has seen happen loosens the promise, whatever was planned. */
 static void rules_follow(struct truth_rules *rules)
 {
-    if (rules->stale_us == 0 && workers_lost_redis())
+    if (rules->stale_us == 0 && (was_untrusted || workers_lost_redis()))
         rules->stale_us = 2500000;
 }
 
@@ -358,7 +372,8 @@ struct schedule_result schedule_run(const struct schedule *schedule)
     int64_t strike_us;
     uint64_t steps;
     world_begin(schedule->seed, schedule->tells_story);
-    is_over = is_calm = false;
+    is_over = is_calm = was_untrusted = false;
+    log_init(schedule->tells_story ? LOG_INFO : LOG_WARN, take_line);
     result.faults_enabled = world_draw(schedule, &strike_us, &steps);
     if (schedule->steps_most > 0 && schedule->steps_most < steps)
         steps = schedule->steps_most;

@@ -30,7 +30,6 @@
 #include <unistd.h>
 
 #include "base/failpoint.h"
-#include "base/log.h"
 #include "fault.h"
 #include "schedule.h"
 
@@ -55,20 +54,7 @@ static const char *commit(void)
     return name ? name : "unknown";
 }
 
-/* ---- Log and crashes ---- */
-
-static void drop_line(const char *line, size_t len)
-{
-    (void)line, (void)len;
-}
-
-/* Behind the wall clock that begins the line: it is the worker's, the story has the world's. */
-static void tell_line(const char *line, size_t len)
-{
-    const char *event = memmem(line, len, "event=", 6);
-    size_t skipped = event ? (size_t)(event - line) : 0;
-    printf("                 log: %.*s", (int)(len - skipped), line + skipped);
-}
+/* ---- Crashes ---- */
 
 /* bug_abort() has printed what is wrong. */
 static void on_crash(int signal_number)
@@ -272,7 +258,6 @@ static bool run_story(const struct run *run)
     if (try_out(&schedule, &steps))
         shrink(&schedule);
     schedule.tells_story = true;
-    log_init(LOG_INFO, tell_line);
     struct schedule_result result = schedule_run(&schedule);
     if (result.is_broken)
         say_broken(&schedule, &result);
@@ -334,7 +319,6 @@ int main(int argc, char **argv)
     struct run run = {.seed = (uint64_t)time(NULL) * 1000003, .minutes = 1};
     if (!options_read(&run, argc, argv))
         return usage();
-    log_init(LOG_ERROR, drop_line);
     signal(SIGABRT, on_crash);
     signal(SIGSEGV, on_crash);
     signal(SIGFPE, on_crash);
