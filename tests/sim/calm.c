@@ -17,7 +17,7 @@
 #include "worker.h"
 #include "world.h"
 
-enum { ROUND_PAUSE_US = 200000, AGAIN_US = 20000, PROBES_MAX = WORKERS_MAX * (TRUTH_IDS_MAX + 1) };
+enum { ROUND_PAUSE_US = 300000, AGAIN_US = 20000, PROBES_MAX = WORKERS_MAX * (TRUTH_IDS_MAX + 1) };
 
 struct probe {
     struct worker *worker;

@@ -18,7 +18,7 @@
 #include "worker.h"
 #include "world.h"
 
-enum { NOTICED_MS = 2000, SLACK_MS = 500, RESTORE_PAUSE_MS = 3000, WEIGHT_STEPS = 6 };
+enum { NOTICED_MS = 2000, SLACK_MS = 500, RESTORE_PAUSE_MS = 2200, RESTORE_LOOK_MS = 50, WEIGHT_STEPS = 6 };
 
 struct fault_row {
     const char *name;
@@ -470,20 +470,34 @@ static bool backed_up(void)
 
 static bool is_restoring;
 
-/* Whoever asked before the pause has its answer by now, unless the store is out of order: then it is a moment later. */
+static bool all_are_down(void)
+{
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (workers[i].state != WORKER_DOWN)
+            return false;
+    return true;
+}
+
+/*
+ * Whoever asked before the pause has its answer by now, unless the store is out of order: then it is a moment later.
+ * Half of the time no worker runs meanwhile.
+ */
 static void on_restore_time(void *ctx, uint64_t serial)
 {
     if (serial != round_serial || !is_restoring)
         return;
-    if (!clients_are_idle() || !operator_is_idle()) {
-        world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, ctx, serial);
+    bool is_idle = clients_are_idle() && operator_is_idle();
+    if (!is_idle || (workers_are_held && !all_are_down())) {
+        for (size_t i = 0; i < WORKERS_MAX && is_idle; i++)
+            worker_stop(&workers[i]);
+        world_after(RESTORE_LOOK_MS * 1000, on_restore_time, ctx, serial);
         return;
     }
     world_tell("the store goes back to its backup");
     store_bring_back();
     clients_went_back();
     clients_pause(false);
-    is_restoring = false;
+    is_restoring = workers_are_held = false;
 }
 
 /* Nobody writes for so long before it that the workers' beats have followed the last writes. */
@@ -492,6 +506,7 @@ static bool restored(void)
     if (!store_has_backup() || is_restoring)
         return false;
     is_restoring = true;
+    workers_are_held = dice_one_in(&dice, 2);
     clients_pause(true);
     world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, NULL, round_serial);
     return true;
@@ -668,7 +683,7 @@ void faults_end(void)
 {
     if (is_restoring)
         clients_pause(false);
-    is_restoring = false;
+    is_restoring = workers_are_held = false;
     for (size_t i = 0; i < ROW_COUNT; i++)
         on_end_time((void *)&rows[i], round_serial);
 }

@@ -34,7 +34,8 @@ enum {
     CALM_MARGIN_S = 12,
     IDLE_MAX_S = 60,
     KEEPER_MS = 700,
-    CALM_LATENCY_US = 1000
+    CALM_LATENCY_US = 1000,
+    CALM_PAUSE_US = 300000
 };
 
 int schedule_mutant = -1;
@@ -124,7 +125,7 @@ static void draw_times(void)
     settings.write_deadline_ms = DRAW(3000, 5000, 10000);
     settings.lease_ms = DRAW(300, 1000, 3000);
     settings.lease_wait_ms = DRAW(0, 50, 200);
-    settings.todo_ttl_s = DRAW(1, 2, 5, 300);
+    settings.todo_ttl_s = DRAW(1, 3, 300, 300);
     settings.negative_ttl_s = DRAW(1, 3, 60);
     settings.list_ttl_s = DRAW(1, 3, 60);
     settings.todo_soft_ttl_s = DRAW(0, 0, 1);
@@ -136,7 +137,7 @@ static void draw_times(void)
 
 static void draw_rest(void)
 {
-    settings.write_policy = (int)DRAW(WRITE_INVALIDATE, WRITE_PUBLISH);
+    settings.write_policy = (int)DRAW(WRITE_INVALIDATE, WRITE_PUBLISH, WRITE_PUBLISH);
     settings.on_cache_down = (int)DRAW(CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE);
     settings.store_concurrency = DRAW(1, 2, 8);
     settings.store_queue = DRAW(2, 1000, 1000);
@@ -185,6 +186,7 @@ static struct kind kind_draw(void)
         {FAULT_HALTS, false},
         {FAULT_LOSES_MARKS, false},
         {FAULT_LOSES_MARKS, false},
+        {FAULT_LOSES_MARKS, false},
         {FAULT_OUTAGE, false},
         {FAULT_OUTAGE, true},
         {FAULT_OUTAGE | FAULT_KILLS, true},
@@ -193,6 +195,7 @@ static struct kind kind_draw(void)
         {FAULT_MOVES_EPOCH, true},
         {FAULT_MOVES_EPOCH | FAULT_OUTAGE, true},
         {FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, true},
+        {FAULT_RESTORES, true},
         {FAULT_RESTORES, true},
         {FAULT_FOREIGN, false},
         {FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE, true},
@@ -205,7 +208,8 @@ static uint64_t faults_draw(unsigned traits)
 {
     uint64_t enabled = 0;
     for (size_t i = 0; i < fault_count(); i++)
-        if (!(fault_traits(i) & ~(traits | FAULT_MILD)) && (dice_one_in(&dice, 2) || traits & FAULT_RESTORES))
+        if (!(fault_traits(i) & ~(traits | FAULT_MILD)) &&
+            (fault_traits(i) == traits || dice_one_in(&dice, fault_traits(i) & FAULT_MILD ? 3 : 2)))
             enabled |= UINT64_C(1) << i;
     return enabled;
 }
@@ -240,7 +244,7 @@ static void on_keeper(void *ctx, uint64_t serial)
 {
     (void)ctx;
     for (size_t i = 0; i < worker_count && !is_over; i++)
-        if (workers[i].state == WORKER_DOWN)
+        if (workers[i].state == WORKER_DOWN && !workers_are_held)
             worker_start(&workers[i], &settings, is_calm ? 0 : wall_offset_draw());
     if (!is_over)
         world_after(dice_between(&world.dice, 50, KEEPER_MS) * 1000, on_keeper, ctx, serial);
@@ -302,7 +306,7 @@ static void calm_down(struct schedule_result *result)
     int64_t limit_ms = settings.write_deadline_ms + 4 * settings.store_timeout_ms + CALM_MARGIN_S * 1000;
     if (truth.rules.stale_us < 0 || truth.rules.stale_us > 10000000 || !truth.rules.reads_bind)
         limit_ms += (settings.todo_ttl_s + settings.stale_if_error_s + settings.list_ttl_s) * 1000;
-    run_until(world.now_us + 1000000, 0, NULL);
+    run_until(world.now_us + CALM_PAUSE_US, 0, NULL);
     calm_begin();
     run_until(world.now_us + limit_ms * 1000, 0, calm_is_well);
     if (!world.is_broken && !calm_is_well())
@@ -341,8 +345,8 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     uint64_t enabled = faults_draw(traits) & ~schedule->without_faults;
     bool is_strict = !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD));
     worker_count = (unsigned)dice_between(&dice, 1, WORKERS_MAX);
-    struct client_plan plan = {.client_count = (unsigned)dice_between(&dice, 2, CLIENTS_MAX),
-                               .id_count = (unsigned)dice_between(&dice, 1, 4),
+    struct client_plan plan = {.client_count = (unsigned)DRAW(2, 3, 4, 6, 8, CLIENTS_MAX),
+                               .id_count = (unsigned)DRAW(1, 1, 2, 3, 4),
                                .write_in = (unsigned)DRAW(2, 4, 8),
                                .list_in = (unsigned)DRAW(4, 8),
                                .key_in = (unsigned)DRAW(3, 10),
@@ -372,7 +376,7 @@ struct schedule_result schedule_run(const struct schedule *schedule)
     int64_t strike_us;
     uint64_t steps;
     world_begin(schedule->seed, schedule->tells_story);
-    is_over = is_calm = was_untrusted = false;
+    is_over = is_calm = was_untrusted = workers_are_held = false;
     log_init(schedule->tells_story ? LOG_INFO : LOG_WARN, take_line);
     result.faults_enabled = world_draw(schedule, &strike_us, &steps);
     if (schedule->steps_most > 0 && schedule->steps_most < steps)

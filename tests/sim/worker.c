@@ -29,6 +29,7 @@ struct exchange {
 };
 
 struct worker workers[WORKERS_MAX];
+bool workers_are_held;
 
 /* ---- What server/ has elsewhere ---- */
 

@@ -31,6 +31,9 @@ struct worker {
 
 extern struct worker workers[WORKERS_MAX];
 
+/* Nobody starts workers that have ended (a supervisor that was stopped). */
+extern bool workers_are_held;
+
 /* settings are borrowed for the worker's life. */
 void worker_start(struct worker *worker, const struct settings *settings, int64_t wall_offset_ms);
 
