@@ -354,7 +354,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
                                    kind.takes_time ? DRAW(5000, 30000, 100000, 300000) : DRAW(200, 1000, 5000, 30000),
                                .seed = schedule->seed,
                                .silent = (uint32_t)schedule->without_clients};
-    *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000) : DRAW(2000, 5000, 20000, 100000);
+    *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000, 3000000, 3000000) : DRAW(2000, 5000, 20000, 100000);
     process_reset_all();
     kernel_begin(schedule->seed);
     truth_begin();
@@ -377,6 +377,7 @@ struct schedule_result schedule_run(const struct schedule *schedule)
     uint64_t steps;
     world_begin(schedule->seed, schedule->tells_story);
     is_over = is_calm = was_untrusted = workers_are_held = false;
+    log_flush(); /* lines that an earlier schedule repeated */
     log_init(schedule->tells_story ? LOG_INFO : LOG_WARN, take_line);
     result.faults_enabled = world_draw(schedule, &strike_us, &steps);
     if (schedule->steps_most > 0 && schedule->steps_most < steps)
