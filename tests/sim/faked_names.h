@@ -12,6 +12,7 @@
 #define store_barrier(...)       faked_barrier(__VA_ARGS__)
 #define store_change(...)        faked_change(__VA_ARGS__)
 #define store_get(...)           faked_get(__VA_ARGS__)
+#define store_heartbeat(...)     faked_heartbeat(__VA_ARGS__)
 #define store_insert(...)        faked_insert(__VA_ARGS__)
 #define store_is_prepared(...)   faked_is_prepared(__VA_ARGS__)
 #define store_kind(...)          faked_kind(__VA_ARGS__)

@@ -18,7 +18,7 @@
 #include "truth.h"
 #include "world.h"
 
-enum { ANSWER_MOST_US = 4000 };
+enum { ANSWER_MAX_US = 4000 };
 
 struct front_call {
     struct front_call *next;
@@ -97,7 +97,7 @@ static void start(void *ctx, const struct http_call *http_call, http_done_cb don
     if (!front.is_away)
         note_purges(http_call);
     world_note('p', client->process->number, call->number);
-    world_after(dice_between(&world.dice, 50, ANSWER_MOST_US), on_answer, client->process, call->number);
+    world_after(dice_between(&world.dice, 50, ANSWER_MAX_US), on_answer, client->process, call->number);
 }
 
 enum status http_client_new(struct http_client **out, const struct settings *settings, const struct events *events,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/settings.h"
 #include "fake_reply.h"
 #include "fake_server.h"
 #include "redis/redis_encode.h"

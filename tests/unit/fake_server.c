@@ -146,6 +146,11 @@ void fake_server_set_text(struct fake_server *server, const char *key, const cha
     key_set(server, key, SIM_TEXT, "", value);
 }
 
+void fake_server_set_ttl(struct fake_server *server, const char *key, int64_t ttl_ms)
+{
+    key_find(server, key)->expires_at_ms = fake_now_ms() + ttl_ms;
+}
+
 void fake_server_set_field(struct fake_server *server, const char *key, const char *field, const char *value)
 {
     key_set(server, key, SIM_HASH, field, value);

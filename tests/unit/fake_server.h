@@ -48,6 +48,7 @@ struct slice fake_server_text(struct fake_server *server, const char *key);
 size_t fake_server_members(struct fake_server *server, const char *key);
 int64_t fake_server_ttl_ms(struct fake_server *server, const char *key); /* -1: it has none, or is not there */
 void fake_server_set_text(struct fake_server *server, const char *key, const char *value);
+void fake_server_set_ttl(struct fake_server *server, const char *key, int64_t ttl_ms); /* it is there */
 void fake_server_set_field(struct fake_server *server, const char *key, const char *field, const char *value);
 
 #endif

@@ -96,6 +96,7 @@ static void a_lease_that_nobody_uses_runs_out(void **state)
 {
     struct bed *bed = *state;
     fake_server_set_text(bed->server, LEASE, "of a worker that was killed");
+    fake_server_set_ttl(bed->server, LEASE, 3000);
     struct reader reader;
     reader_start(&reader, &bed->workers[0], "a");
     bed_pass(bed, 300);

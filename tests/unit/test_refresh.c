@@ -146,8 +146,8 @@ static void the_hard_end_wins_over_a_refresh_that_hangs(void **state)
 {
     struct bed *bed = *state;
     int64_t ttl_ms = hard_ttl_ms(bed);
-    bed->settings.lease_ms = 200000;
     fake_server_set_text(bed->server, LEASE, "somebody");
+    fake_server_set_ttl(bed->server, LEASE, 200000);
     bed_pass(bed, 10000);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
     assert_int_equal(gets(bed), 1);
@@ -297,6 +297,7 @@ static unsigned refreshes_at(struct bed *bed, const char *cost_ms, unsigned coun
 {
     uint64_t before = bed_counter(&bed->workers[0], STAT_REFRESH);
     fake_server_set_text(bed->server, LEASE, "somebody"); /* so that none of them replaces the entry */
+    fake_server_set_ttl(bed->server, LEASE, 200000);
     fake_server_set_field(bed->server, ENTRY, "cost", cost_ms);
     for (unsigned i = 0; i < count; i++)
         assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
