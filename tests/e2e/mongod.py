@@ -36,6 +36,8 @@ OPTIONS = """
     --bind_ip 127.0.0.1 --nounixsocket --wiredTigerCacheSizeGB 0.25 --journalCommitInterval 5
     --setParameter diagnosticDataCollectionEnabled=false --wiredTigerEngineConfigString log=(file_max=4MB,prealloc=false)
 """.split()
+# Nor does it wait for the disk (package libeatmydata1); where that is missing, the loader says so in the log.
+ENVIRONMENT = {**os.environ, "LD_PRELOAD": "libeatmydata.so"}
 
 
 class NoServer(unittest.SkipTest):
@@ -64,7 +66,9 @@ class Mongod:
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         command = [program(), *OPTIONS, *self.options, "--port", str(self.port), "--dbpath", self.folder / "data"]
         with open(self.folder / "log", "ab") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
         (self.folder / "pid").write_text(f"{process.pid} {started_at(process.pid)}\n")
 
     def wait(self):
@@ -162,7 +166,7 @@ class ReplicaSet:
 class Given:
     """The server of MONGODB_URI: what is in the URI's own database is somebody's data. Our databases are dropped."""
 
-    name, members = "MONGODB_URI", ()
+    name = "MONGODB_URI"
 
     def __init__(self):
         self.uris = []

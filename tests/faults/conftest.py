@@ -36,7 +36,8 @@ def new_ids():
 
 @pytest.fixture(scope="session")
 def mongodb(tmp_path_factory):
-    server = mongod.server(tmp_path_factory.mktemp("mongodb"))
+    """A set of our own, whatever MONGODB_URI names: tests freeze it and kill it."""
+    server = mongod.ReplicaSet(tmp_path_factory.mktemp("mongodb")).start()
     yield server
     server.stop()
 
