@@ -66,7 +66,7 @@ def under_load(stack, uri):
     rows = Mongo(uri)
     missing = set(load.acknowledged) - {row["_id"] for row in rows.find_all("todos")}
     rows.close()
-    assert len(load.acknowledged) > 50 and not missing, missing
+    assert len(load.acknowledged) > 20 and not missing, missing
     wait_until(lambda: stack.ctl("audit", "--all").returncode == 0, 20, "entries that equal the store")
 
 
