@@ -157,7 +157,7 @@ static void run_change(struct run *run)
     print_todo(run, &changed.todo);
 }
 
-/* Not of the first todo, which may have the last version: the stand-in for MongoDB counts on from there. */
+/* Not of the first todo, which may have the last version: each store has another error for that. */
 static void run_load(struct run *run)
 {
     struct todo todos[IDS];

@@ -48,7 +48,7 @@ STORE_OPS(FAKED_NAME) /* faked_names.h */
 #define REAL_ROW(name)  .name = store_##name,
 static const struct store_ops faked_ops = {STORE_OPS(FAKED_ROW)}, real_ops = {STORE_OPS(REAL_ROW)};
 
-static unsigned sequences_count = 300, first_sequence;
+static unsigned sequences_count = 200, first_sequence;
 static uint64_t seed = 1;
 
 static struct side sides[SIDES_MAX];

@@ -296,10 +296,11 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
         return status;
     for (size_t i = 0; i < count; i++) {
         const struct row *row = row_find(store, todos[i].id);
-        results[i] = row && mode == STORE_LOAD_INSERT ? STATUS_EXISTS : STATUS_OK;
-        struct todo todo = row ? changed_todo(&row->todo, &todos[i], TODO_WRITE_FIELDS) : todos[i];
-        if (results[i] == STATUS_OK)
-            row_set(store, &todo);
+        bool is_foreign = row && mode == STORE_LOAD_INSERT && row->todo.life != todos[i].life;
+        results[i] = is_foreign ? STATUS_EXISTS : STATUS_OK;
+        struct todo next = row ? changed_todo(&row->todo, &todos[i], TODO_WRITE_FIELDS) : todos[i];
+        if (!row || mode == STORE_LOAD_UPSERT)
+            row_set(store, &next);
     }
     return status;
 }
