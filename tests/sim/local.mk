@@ -10,15 +10,18 @@ tests_sim_libsimredis_a_SOURCES = \
 	tests/sim/sim_redis_lua.c tests/sim/sim_redis_lua.h \
 	tests/sim/sim_redis_resp.c tests/sim/sim_redis_resp.h
 
-# The simulated Redis and store, against real ones.
+# The simulated Redis by itself, and against a real one.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/sim/test_same_redis
+check_PROGRAMS += tests/sim/test_same_redis tests/sim/test_sim_redis
 endif
+
+tests_sim_test_sim_redis_SOURCES = tests/sim/test_sim_redis.c tests/unit/testing.h
+tests_sim_test_sim_redis_LDADD = $(SIM_LIBS) libredis.a $(UNIT_LIBS)
 
 tests_sim_test_same_redis_SOURCES = tests/sim/test_same_redis.c tests/sim/redis_steps.c tests/sim/redis_steps.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
 tests_sim_test_same_redis_CPPFLAGS = $(AM_CPPFLAGS) -DFROZEN_CLOCK_LIBRARY='"tests/sim/frozen_clock.so"'
-tests_sim_test_same_redis_LDADD = $(SIM_LIBS) libcache.a libredis.a libbase.a $(BASE_LIBS) $(CMOCKA_LIBS) -lm
+tests_sim_test_same_redis_LDADD = $(SIM_LIBS) libcache.a libredis.a $(UNIT_LIBS)
 EXTRA_tests_sim_test_same_redis_DEPENDENCIES = tests/sim/frozen_clock.so
 
 # Loaded into redis-server by LD_PRELOAD.

@@ -24,10 +24,14 @@
 enum { ARGS_MAX = 24, WORD_MAX = 40 };
 
 static const char *const keys[] = {
-    "todo:1:{a}",         "todo:1:{a}:lease",   "todo:1:{a}:writers",     "todo:1:{b}",       "todo:1:{b}:lease",
-    "todo:1:{b}:writers", "todos:1:{list}:gen", "todos:1:{list}:writers", "todos:1:{list}:p", "beat:1",
-    "limit:{c}"};
-enum { TODO_KEYS = 3, LIST_KEY = 6, BEAT_KEY = 9, LIMIT_KEY = 10 };
+    "todo:1:{a}",       "todo:1:{a}:lease",   "todo:1:{a}:writers",   "todo:1:{b}",
+    "todo:1:{b}:lease", "todo:1:{b}:writers", "todos:1:{list}:g",     "todos:1:{list}:writers",
+    "todos:1:{list}:p", "todos:1:{list}:q",   "todos:1:{list}:pages", "beat:1",
+    "watermark:1",      "limit:{c}"};
+
+/* The keys of a todo, and behind those of both todos the others, as script_calls names them; p is one of two pages. */
+static const char todo_keys[] = "elw", other_keys[] = "gxpqsbmc";
+enum { TODO_KEYS = 3, TODO_IDS = 2 };
 
 static const char *const templates[] = {
     "AUTH x",
@@ -220,100 +224,99 @@ static const struct {
     struct slice sha, text;
 } scripts[] = {SCRIPTS(SCRIPT_ROW) LIMIT_SCRIPTS(SCRIPT_ROW)};
 
-/* The keys and arguments of a script in one line, as in a template; + is as many ids as are drawn. */
+/*
+ * The keys and arguments of each script, in the order of the files. Keys are letters of todo_keys and other_keys; + is the
+ * keys of as many todos as are drawn. Arguments are classes, as in a template, and:
+ *
+ *   O  a token     M  a time of an entry, -1     X  a watermark     B  a beat       R  a rate of requests
+ *   P  a number of pages      H  a hash's fields and values         L  for each todo what its change left
+ */
 static const struct {
     const char *name, *keys, *args;
 } script_calls[] = {
-    {"ACQUIRE", "elw", "V T M"},     {"BEAT", "b", "B T"},
-    {"CLEAR", "elw", "A"},           {"FENCE", "+", "V T"},
-    {"FILL", "el", "V T H"},         {"INVALIDATE", "+", "L"},
-    {"LIST_ACQUIRE", "gx", "V T"},   {"LIST_CLEAR", "gx", "A"},
-    {"LIST_FENCE", "gx", "V T V T"}, {"LIST_FILL", "pgx", "V T H"},
-    {"LIST_UNFENCE", "gx", "V V T"}, {"PUBLISH", "elw", "V T H"},
-    {"RELEASE", "l", "V"},           {"UNFENCE", "+", "V"},
-    {"LIMIT", "c", "R R"},
+    {"ACQUIRE", "elwm", "OTMX"},    {"BEAT", "b", "BT"},           {"CLEAR", "elw", "A"},
+    {"FENCE", "+", "OT"},           {"FILL", "el", "OTH"},         {"INVALIDATE", "+", "L"},
+    {"LIST_ACQUIRE", "gxm", "OTX"}, {"LIST_CLEAR", "gx", "A"},     {"LIST_FENCE", "gx", "OTOT"},
+    {"LIST_FILL", "pgxs", "OTPH"},  {"LIST_UNFENCE", "gx", "OOT"}, {"PUBLISH", "elw", "OTH"},
+    {"RELEASE", "l", "O"},          {"UNFENCE", "+", "O"},         {"WATERMARK", "m", "XT"},
+    {"LIMIT", "c", "RR"},
 };
+_Static_assert(COUNT_OF(script_calls) == COUNT_OF(scripts), "a script is drawn never");
 
-static void add_todo_key(struct draw *draw, unsigned id, unsigned which)
+/* Returns for how many todos. Most are the first one, so that steps meet. */
+static unsigned add_script_keys(struct draw *draw, const char *letters)
 {
-    add(draw, slice_of(keys[TODO_KEYS * id + which]));
-}
-
-/* Returns for how many ids. */
-static unsigned add_script_keys(struct draw *draw, const char *classes)
-{
-    unsigned id = (unsigned)dice_below(&draw->dice, 2);
-    unsigned ids = 1;
-    if (*classes == '+') {
+    unsigned id = dice_one_in(&draw->dice, 4), ids = 1;
+    if (*letters == '+') {
         ids = (unsigned)dice_between(&draw->dice, 1, 3);
         for (unsigned i = 0; i < ids * TODO_KEYS; i++)
-            add_todo_key(draw, (id + i / TODO_KEYS) % 2, i % TODO_KEYS);
+            add(draw, slice_of(keys[(id + i / TODO_KEYS) % TODO_IDS * TODO_KEYS + i % TODO_KEYS]));
         return ids;
     }
-    for (; *classes; classes++) {
-        const char *todo = strchr("elw", *classes), *list = strchr("gxp", *classes);
-        if (dice_one_in(&draw->dice, 20))
+    for (; *letters; letters++) {
+        const char *todo = strchr(todo_keys, *letters), *other = strchr(other_keys, *letters);
+        size_t key = todo ? id * TODO_KEYS + (size_t)(todo - todo_keys)
+                          : TODO_IDS * TODO_KEYS + (size_t)(other - other_keys) +
+                                (*letters == 'p' && dice_one_in(&draw->dice, 3));
+        if (dice_one_in(&draw->dice, 30))
             add_class(draw, 'K');
-        else if (todo)
-            add_todo_key(draw, id, (unsigned)(todo - strchr("elw", 'e')) % 3);
-        else if (list)
-            add(draw, slice_of(keys[LIST_KEY + (*classes == 'x') + 2 * (*classes == 'p')]));
         else
-            add(draw, slice_of(keys[*classes == 'b' ? BEAT_KEY : LIMIT_KEY]));
+            add(draw, slice_of(keys[key]));
     }
     return ids;
 }
 
-static void add_script_args(struct draw *draw, const char *classes, unsigned ids)
+static void add_words(struct draw *draw, const char *words)
+{
+    for (struct slice rest = slice_of(words); rest.data;)
+        add(draw, slice_split(rest, ' ', &rest));
+}
+
+static void add_script_arg(struct draw *draw, char class, unsigned ids)
 {
     static const char *const hashes[] = {"v 1 updated_at 1000 life 7 at 1699999999000",
                                          "v 2 updated_at 1000 at 1700000000123", "none 1 at 5", "v 1"};
     static const char *const left[] = {"1 1000", "1 1000 7", "2 1000", "none", "", "1 1000 8"};
     static const char *const beats[] = {"9", "10", "1700000000123000000", "9223372036854775807"};
     static const char *const rates[] = {"1", "3", "1000000", "30000"};
-    static const char *const least[] = {"-1", "1699999999000", "1700000000123"};
-    struct slice rest;
-    for (; *classes; classes++)
-        switch (*classes) {
-        case ' ':
-            break;
-        case 'H':
-            rest = slice_of(ONE_OF(draw, hashes));
-            while (rest.data)
-                add(draw, slice_split(rest, ' ', &rest));
-            break;
-        case 'L':
-            for (unsigned i = 0; i < ids; i++)
-                add(draw, slice_of(ONE_OF(draw, left)));
-            break;
-        case 'B':
-            add(draw, slice_of(ONE_OF(draw, beats)));
-            break;
-        case 'R':
-            add(draw, slice_of(ONE_OF(draw, rates)));
-            break;
-        case 'M':
-            add(draw, slice_of(ONE_OF(draw, least)));
-            break;
-        default:
-            add_class(draw, *classes);
-        }
+    static const char *const least[] = {"-1", "-1", "1699999999000", "1700000000123"};
+    static const char *const marks[] = {"", "", "", "0001", "0002", "00001"};
+    static const char *const tokens[] = {"t1", "t1", "t1", "t2", "1"};
+    static const char *const most[] = {"1", "2", "100"};
+    static const struct {
+        char class;
+        const char *const *words;
+        size_t count;
+    } rows[] = {{'B', beats, COUNT_OF(beats)}, {'R', rates, COUNT_OF(rates)},   {'M', least, COUNT_OF(least)},
+                {'X', marks, COUNT_OF(marks)}, {'O', tokens, COUNT_OF(tokens)}, {'P', most, COUNT_OF(most)}};
+    if (class == 'H') {
+        add_words(draw, ONE_OF(draw, hashes));
+        return;
+    }
+    for (unsigned i = 0; class == 'L' && i < ids; i++)
+        add(draw, slice_of(ONE_OF(draw, left)));
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].class == class)
+            add(draw, slice_of(one_of(draw, rows[i].words, rows[i].count)));
+    if (class == 'T' || class == 'A')
+        add_class(draw, class);
 }
 
 static void draw_script(struct draw *draw)
 {
-    size_t call = dice_below(&draw->dice, COUNT_OF(script_calls)), script = 0;
-    while (strcmp(scripts[script].name, script_calls[call].name) != 0)
-        script++;
-    bool is_text = dice_one_in(&draw->dice, 4);
+    size_t call = dice_below(&draw->dice, COUNT_OF(script_calls));
+    bool is_text = dice_one_in(&draw->dice, 8);
+    bug_unless(strcmp(scripts[call].name, script_calls[call].name) == 0,
+               "the rows of the scripts are in another order");
     add(draw, is_text ? SLICE("EVAL") : SLICE("EVALSHA"));
-    add(draw, is_text ? scripts[script].text : scripts[script].sha);
+    add(draw, is_text ? scripts[call].text : scripts[call].sha);
     add(draw, SLICE("0"));
     unsigned ids = add_script_keys(draw, script_calls[call].keys);
     char *number = draw->words[2];
     snprintf(number, WORD_MAX, "%zu", draw->count - 3);
     draw->args[2] = slice_of(number);
-    add_script_args(draw, script_calls[call].args, ids);
+    for (const char *class = script_calls[call].args; *class; class ++)
+        add_script_arg(draw, *class, ids);
 }
 
 static void draw_text(struct draw *draw)
@@ -354,6 +357,7 @@ static enum step_kind draw_kind(struct draw *draw)
 void sequence_draw(struct sequence *sequence, struct dice dice, int64_t now_ms)
 {
     struct draw draw = {.dice = dice, .now_ms = now_ms};
+    uint64_t script_share = 3 + dice_below(&draw.dice, 7); /* of ten commands */
     sequence_fini(sequence);
     sequence->count = STEPS_MAX / 2 + (unsigned)dice_below(&draw.dice, STEPS_MAX / 2 + 1);
     for (unsigned i = 0; i < sequence->count; i++) {
@@ -365,7 +369,7 @@ void sequence_draw(struct sequence *sequence, struct dice dice, int64_t now_ms)
         if (step->kind != STEP_COMMAND)
             continue;
         uint64_t side = dice_below(&draw.dice, 10);
-        if (side < 5)
+        if (side < script_share)
             draw_script(&draw);
         else if (side < 9)
             draw_template(&draw);

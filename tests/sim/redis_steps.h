@@ -25,7 +25,7 @@ struct step {
     struct buf command; /* encoded */
 };
 
-enum { STEPS_MAX = 24 };
+enum { STEPS_MAX = 40 };
 
 struct sequence {
     struct step steps[STEPS_MAX];

@@ -20,11 +20,14 @@
 
 #include "base/mem.h"
 #include "cache/identity.h"
+#include "cache/scripts_embedded.h"
+#include "clients/limit_embedded.h"
 #include "redis/redis_encode.h"
 #include "redis_steps.h"
 #include "sim_redis.h"
 #include "tests/unit/redis_process.h"
 
+#define SCRIPT_NAME(upper, sha, text) #upper,
 static const int64_t START_MS = 1700000000123;
 
 static unsigned sequences_count = 10000, first_sequence;
@@ -139,6 +142,21 @@ static void real_play(const struct sequence *sequence, struct replies *replies)
 
 /* ---- The fake one ---- */
 
+/* How often each command and script was called, and answered an error. */
+static struct use {
+    char word[24];
+    unsigned calls, errors;
+} uses[64], *use;
+
+static void on_command(void *ctx, struct slice word)
+{
+    (void)ctx;
+    for (use = uses; use->calls && !slice_equal(slice_of(use->word), word); use++)
+        assert_true(use < uses + COUNT_OF(uses) - 1);
+    snprintf(use->word, sizeof(use->word), "%.*s", (int)word.len, word.data);
+    use->calls++;
+}
+
 static int64_t fake_now_ms(void *ctx)
 {
     (void)ctx;
@@ -165,6 +183,7 @@ static void fake_ask(struct sim_client *client, struct slice command, struct buf
     struct buf *output = sim_client_output(client);
     sim_client_feed(client, command);
     assert_true(sim_client_execute(client));
+    use->errors += output->data[0] == '-';
     buf_append_slice(replies, buf_slice(output));
     buf_reset(output);
 }
@@ -276,6 +295,22 @@ static void the_fake_answers_as_redis_does(void **state)
             report(&sequence, first_sequence + i, different);
     }
     sequence_fini(&sequence);
+}
+
+/* Else the arguments that are drawn for a script are no longer those that it takes. */
+static void each_script_was_carried_out_more_often_than_not(void **state)
+{
+    static const char *const names[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME)};
+    (void)state;
+    if (sequences_count < 1000)
+        skip();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct use *found = uses;
+        while (found->calls && strcmp(found->word, names[i]) != 0)
+            found++;
+        if (found->errors * 2 >= found->calls)
+            fail_msg("%s: %u calls, %u errors", names[i], found->calls, found->errors);
+    }
 }
 
 /* ---- States that a sequence can't bring about ---- */
@@ -476,7 +511,8 @@ static int both_begin(void **state)
     connection = redis_process_tell(&process, "");
     fake = sim_redis_new((struct sim_redis_options){.run_id = "0123456789abcdef0123456789abcdef01234567",
                                                     .replication_id = "89abcdef0123456789abcdef0123456789abcdef",
-                                                    .now_ms = fake_now_ms});
+                                                    .now_ms = fake_now_ms,
+                                                    .on_command = on_command});
     return 0;
 }
 
@@ -495,8 +531,11 @@ static int both_end(void **state)
 int main(int count, char **args)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_fake_answers_as_redis_does), cmocka_unit_test(a_busy_redis_refuses_alike),
-        cmocka_unit_test(a_password_is_asked_for_alike),  cmocka_unit_test(workers_know_both_alike),
+        cmocka_unit_test(the_fake_answers_as_redis_does),
+        cmocka_unit_test(each_script_was_carried_out_more_often_than_not),
+        cmocka_unit_test(a_busy_redis_refuses_alike),
+        cmocka_unit_test(a_password_is_asked_for_alike),
+        cmocka_unit_test(workers_know_both_alike),
         cmocka_unit_test(a_walk_tells_the_same_keys),
     };
     if (count > 1)
