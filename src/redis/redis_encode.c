@@ -6,24 +6,38 @@
  * command is encoded once and kept as bytes. When a script's call must be sent again, only its name changes; keys and
  * arguments are not read again (cache/scripts.c).
  *
+ * An argument is one step of the buffer, because each hit encodes a command.
+ *
  * Why not hiredis' functions: they take formats or arrays of pointers, and allocate memory each time.
  */
 #include "redis/redis_encode.h"
 
+enum { NUMBER_BYTES = 1 + INT64_TEXT_MAX + 2, END_BYTES = 2 };
+
+static char *number_print(char *at, char mark, size_t number)
+{
+    char text[INT64_TEXT_MAX + 1];
+    struct slice digits = slice_of_int64(text, (int64_t)number);
+    *at++ = mark;
+    memcpy(at, digits.data, digits.len);
+    memcpy(at + digits.len, "\r\n", END_BYTES);
+    return at + digits.len + END_BYTES;
+}
+
 void redis_encode_count(struct buf *command, size_t count)
 {
-    buf_append_char(command, '*');
-    buf_append_int(command, (int64_t)count);
-    buf_append(command, "\r\n", 2);
+    char *begin = buf_reserve(command, NUMBER_BYTES);
+    buf_advance(command, (size_t)(number_print(begin, '*', count) - begin));
 }
 
 void redis_encode(struct buf *command, struct slice arg)
 {
-    buf_append_char(command, '$');
-    buf_append_int(command, (int64_t)arg.len);
-    buf_append(command, "\r\n", 2);
-    buf_append_slice(command, arg);
-    buf_append(command, "\r\n", 2);
+    char *begin = buf_reserve(command, NUMBER_BYTES + arg.len + END_BYTES);
+    char *at = number_print(begin, '$', arg.len);
+    if (arg.len > 0) /* memcpy() wants a pointer even for nothing */
+        memcpy(at, arg.data, arg.len);
+    memcpy(at + arg.len, "\r\n", END_BYTES);
+    buf_advance(command, (size_t)(at - begin) + arg.len + END_BYTES);
 }
 
 void redis_encode_all(struct buf *command, const struct slice *args, size_t count)

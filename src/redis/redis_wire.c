@@ -25,7 +25,6 @@
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
-#include <hiredis/sds.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,16 +128,16 @@ static void wire_read(struct redis_wire *wire)
     redisAsyncHandleRead(wire->context);
 }
 
-/* Hands the system what it takes of the commands. */
+/* Hands the system what it takes of the commands: some, or none once, and then not before the socket takes some. */
 static void wire_write(struct redis_wire *wire)
 {
     redisAsyncContext *context = wire->context;
-    size_t before = sdslen(context->c.obuf);
+    wire->write_wanted = false;
     redisAsyncHandleWrite(context);
-    if (wire->context != context || sdslen(context->c.obuf) == before)
+    if (wire->context != context)
         return;
     wire->written_at_us = clock_monotonic_us();
-    if (sdslen(context->c.obuf) == 0)
+    if (!wire->write_wanted) /* else hiredis has asked for another turn */
         pending_sent(&wire->sent, wire->written_at_us);
 }
 
@@ -166,11 +165,13 @@ static int64_t wire_left_us(const struct redis_wire *wire)
 /* What the loop would have done if it had come earlier. */
 static void wire_catch_up(struct redis_wire *wire)
 {
-    struct pollfd socket = {.fd = wire->context->c.fd, .events = POLLIN};
-    bool is_readable = poll(&socket, 1, 0) > 0;
-    if (wire->write_wanted || wire->write_watched)
+    bool writes = wire->write_wanted || wire->write_watched;
+    struct pollfd socket = {.fd = wire->context->c.fd, .events = writes ? POLLIN | POLLOUT : POLLIN};
+    if (poll(&socket, 1, 0) <= 0)
+        return;
+    if (socket.revents & POLLOUT)
         wire_write(wire);
-    if (is_readable && wire->context)
+    if (socket.revents & ~POLLOUT && wire->context)
         wire_read(wire);
 }
 
@@ -258,10 +259,8 @@ static void on_turn(void *ctx)
     struct redis_wire *wire = ctx;
     if (!wire->write_wanted || !wire->context || wire->write_watched)
         return;
-    if (wire->state != STATE_CONNECTING) {
-        wire->write_wanted = false;
+    if (wire->state != STATE_CONNECTING)
         wire_write(wire);
-    }
     if (wire->write_wanted && wire->watch) { /* the socket is full, or not connected yet */
         wire->write_watched = true;
         watch_update(wire);
