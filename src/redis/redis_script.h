@@ -16,8 +16,7 @@
 struct redis_script {
     struct slice sha; /* SHA-1 of text, in hex */
     struct slice text;
-    const struct redis_script
-        *discard; /* deletes those of its keys that are of a wrong type, and names them; or NULL */
+    const struct redis_script *discard; /* deletes keys of wrong types among its keys, and names them; or NULL */
 };
 
 /* Runs a script, which must outlive the call; keys and args are copied. */
