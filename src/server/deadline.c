@@ -18,11 +18,13 @@
  */
 #include "server/deadline.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -78,14 +80,19 @@ bool deadline_end(struct deadline *deadline)
     return false;
 }
 
-struct deadline *deadline_new(void)
+enum status deadline_new(struct deadline **out, struct error *error)
 {
     struct deadline *deadline = mem_zalloc(sizeof(*deadline));
     deadline->stop_fd = eventfd(0, EFD_CLOEXEC);
-    bug_unless(deadline->stop_fd >= 0, "no descriptor is left before the first connection");
-    int failed = pthread_create(&deadline->thread, NULL, deadline_run, deadline);
-    bug_unless(!failed, "a worker can't have one thread more");
-    return deadline;
+    int failed = deadline->stop_fd < 0 ? errno : pthread_create(&deadline->thread, NULL, deadline_run, deadline);
+    if (!failed) {
+        *out = deadline;
+        return STATUS_OK;
+    }
+    if (deadline->stop_fd >= 0)
+        close(deadline->stop_fd);
+    free(deadline);
+    return error_set(error, STATUS_UNAVAILABLE, "no thread or descriptor for the deadline: %s", strerror(failed));
 }
 
 void deadline_free(struct deadline *deadline)

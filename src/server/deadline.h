@@ -9,12 +9,14 @@
 
 #include <stdbool.h>
 
+#include "base/error.h"
+
 enum { DEADLINE_MS = 2000 }; /* met a quarter of a second late at most */
 
 struct deadline;
 
-/* Starts a thread, so signals must be blocked already (loop_new() does that). */
-struct deadline *deadline_new(void);
+/* Starts a thread, so signals must be blocked already (loop_new() does that). STATUS_UNAVAILABLE: it can't. */
+enum status deadline_new(struct deadline **deadline, struct error *error) STATUS_MUST_CHECK;
 
 /* No call may be under way; NULL is fine. */
 void deadline_free(struct deadline *deadline);

@@ -360,11 +360,11 @@ void fcgi_setup(void)
     signal(SIGUSR1, SIG_IGN);
 }
 
-void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, fcgi_closed_cb on_closed,
-               void *ctx)
+void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, struct deadline *deadline,
+               fcgi_closed_cb on_closed, void *ctx)
 {
-    *fcgi = (struct fcgi){.events = events, .services = services, .on_closed = on_closed, .ctx = ctx};
-    fcgi->deadline = deadline_new();
+    *fcgi =
+        (struct fcgi){.events = events, .services = services, .deadline = deadline, .on_closed = on_closed, .ctx = ctx};
 }
 
 void fcgi_fini(struct fcgi *fcgi)
@@ -372,7 +372,6 @@ void fcgi_fini(struct fcgi *fcgi)
     bug_unless(fcgi->busy_count == 0, "the connections end after the last answer");
     while (fcgi->connections)
         connection_close(fcgi->connections);
-    deadline_free(fcgi->deadline);
 }
 
 enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)

@@ -30,7 +30,7 @@ struct fcgi {
     struct services *services;
     fcgi_closed_cb on_closed; /* one connection fewer; never from inside fcgi_adopt() */
     void *ctx;
-    struct deadline *deadline;           /* of what blocks the loop; owned */
+    struct deadline *deadline;           /* of what blocks the loop */
     struct fcgi_connection *connections; /* newest first */
     size_t connection_count;
     size_t busy_count; /* those with a request under way */
@@ -42,8 +42,8 @@ struct fcgi {
  */
 void fcgi_setup(void);
 
-void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, fcgi_closed_cb on_closed,
-               void *ctx);
+void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, struct deadline *deadline,
+               fcgi_closed_cb on_closed, void *ctx);
 
 /* Closes all connections; no request may be under way. */
 void fcgi_fini(struct fcgi *fcgi);

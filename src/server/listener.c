@@ -103,13 +103,14 @@ static void on_connection(void *ctx, bool readable, bool writable)
     listener_resume(listener);
 }
 
-struct listener *listener_new(const struct events *events, int listen_fd, struct services *services)
+struct listener *listener_new(const struct events *events, int listen_fd, struct services *services,
+                              struct deadline *deadline)
 {
     struct listener *listener = mem_zalloc(sizeof(*listener));
     listener->events = events;
     listener->services = services;
     listener->fd = listen_fd;
-    fcgi_init(&listener->fcgi, events, services, on_connection_closed, listener);
+    fcgi_init(&listener->fcgi, events, services, deadline, on_connection_closed, listener);
     listener->retry = events->timer_new(events->loop, on_retry, listener);
     listener->watch = events->watch_new(events->loop, listen_fd, on_connection, listener);
     listener_enter(listener, LISTENER_ACCEPTING);

@@ -15,10 +15,12 @@
 #include "api/services.h"
 #include "base/events.h"
 
+struct deadline;
 struct listener;
 
-/* Accepts on listen_fd (fd 0 under spawn-fcgi), which stays the caller's. events and services are borrowed. */
-struct listener *listener_new(const struct events *events, int listen_fd, struct services *services);
+/* Accepts on listen_fd (fd 0 under spawn-fcgi), which stays the caller's. All is borrowed. */
+struct listener *listener_new(const struct events *events, int listen_fd, struct services *services,
+                              struct deadline *deadline);
 
 /* Requests being answered now; connections, these included. */
 size_t listener_busy_count(const struct listener *listener);

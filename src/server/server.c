@@ -36,6 +36,7 @@
 #include "base/mem.h"
 #include "cache/cache.h"
 #include "server/backend.h"
+#include "server/deadline.h"
 #include "server/fcgi.h"
 #include "server/janitor.h"
 #include "server/listener.h"
@@ -55,6 +56,7 @@ struct server {
     void (*reopen_log)(void);
     const struct events *events; /* the loop's */
     struct loop *loop;
+    struct deadline *deadline;
     struct stats_file *stats_file;
     char write_token[WRITE_TOKEN_MAX + 2];
     struct services services;
@@ -122,6 +124,9 @@ static enum status server_open(struct server *server, struct error *error)
     if (status != STATUS_OK)
         return status;
     server->events = loop_events(server->loop);
+    status = deadline_new(&server->deadline, error);
+    if (status != STATUS_OK)
+        return status;
 
     status = server_open_stats(server, error);
     if (status != STATUS_OK)
@@ -185,7 +190,7 @@ enum status server_new(struct server **out, const struct server_options *options
         return status;
     }
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
-    server->listener = listener_new(server->events, options->listen_fd, &server->services);
+    server->listener = listener_new(server->events, options->listen_fd, &server->services, server->deadline);
     server->janitor = janitor_new(server->events, &server->services, &server->backend, server->listener);
     loop_on_signal(server->loop, on_signal, server);
     *out = server;
@@ -230,6 +235,7 @@ void server_free(struct server *server)
         server_leave_if_busy(server);
     janitor_free(server->janitor);
     listener_free(server->listener);
+    deadline_free(server->deadline);
     if (server->drain_timer)
         server->events->timer_free(server->drain_timer);
     backend_close(&server->backend);

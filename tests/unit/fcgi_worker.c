@@ -12,6 +12,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/deadline.h"
 #include "server/fcgi.h"
 #include "server/listen_socket.h"
 #include "server/listener.h"
@@ -115,15 +116,17 @@ static int child_run(int listen_fd, struct settings *settings)
     struct stats *stats = mem_zalloc(sizeof(*stats));
     struct services services = {.settings = settings, .stats = stats};
     fcgi_setup();
-    if (loop_new(&child_loop, 1, &error) != STATUS_OK)
+    struct deadline *deadline;
+    if (loop_new(&child_loop, 1, &error) != STATUS_OK || deadline_new(&deadline, &error) != STATUS_OK)
         return 1;
     const struct events *events = loop_events(child_loop);
-    child_listener = listener_new(events, listen_fd, &services);
+    child_listener = listener_new(events, listen_fd, &services, deadline);
     child_timer = events->timer_new(events->loop, on_tick, &services);
     events->timer_start(child_timer, 0);
     loop_on_signal(child_loop, on_signal, &services);
     loop_run(child_loop);
     listener_free(child_listener);
+    deadline_free(deadline);
     events->timer_free(child_timer);
     loop_free(child_loop);
     free(stats);
