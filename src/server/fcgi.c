@@ -87,6 +87,7 @@ static void connection_close(struct fcgi_connection *connection)
 
     DL_DELETE(fcgi->connections, connection);
     fcgi->connection_count--;
+    fcgi->wants_room = false;
 
     arena_fini(&connection->request.arena);
     buf_fini(&connection->request.scratch);
@@ -139,6 +140,8 @@ static void connection_rest(struct fcgi_connection *connection)
     }
     if (connection->fcgi->draining)
         connection_ask_close(connection);
+    else if (connection->fcgi->wants_room)
+        fcgi_make_room(connection->fcgi);
 }
 
 /* From here to connection_io_end() libfcgi may block the loop. */
@@ -415,6 +418,23 @@ void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms)
         else if (connection->asked_at_ms != 0 && now_ms - connection->asked_at_ms >= ASK_GRACE_MS)
             connection_close(connection);
     }
+}
+
+void fcgi_make_room(struct fcgi *fcgi)
+{
+    struct fcgi_connection *each, *oldest = NULL;
+    fcgi->wants_room = true;
+    DL_FOREACH(fcgi->connections, each)
+    {
+        if (each->state != CONNECTION_IDLE)
+            continue;
+        if (each->asked_at_ms != 0)
+            return; /* this one is about to end */
+        if (!oldest || each->idle_since_ms <= oldest->idle_since_ms)
+            oldest = each;
+    }
+    if (oldest)
+        connection_ask_close(oldest);
 }
 
 void fcgi_drain(struct fcgi *fcgi)

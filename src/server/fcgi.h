@@ -35,6 +35,7 @@ struct fcgi {
     size_t connection_count;
     size_t busy_count; /* those with a request under way */
     bool draining;
+    bool wants_room; /* until a connection ends */
 };
 
 /*
@@ -53,6 +54,12 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error) STATUS_MU
 
 /* Asks the peers of connections that are idle for idle_limit_ms to close them; closes those asked a second ago. */
 void fcgi_expire_idle(struct fcgi *fcgi, int64_t idle_limit_ms);
+
+/*
+ * Others wait for a place: asks the peer of the connection that has been idle longest to close it, or of the first one
+ * that becomes idle.
+ */
+void fcgi_make_room(struct fcgi *fcgi);
 
 /* From now on each connection's peer is asked as soon as the connection is idle. */
 void fcgi_drain(struct fcgi *fcgi);

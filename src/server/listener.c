@@ -6,12 +6,14 @@
  * long, so their first distribution decides how much each worker has to do. Hence one connection per turn of the loop
  * and no more: a busy worker's loop turns slowly, and the other workers accept the other connections.
  *
- *   ACCEPTING --connections_max--> FULL --one ends--> ACCEPTING
- *   ACCEPTING --no descriptor or memory left--> PAUSED --RETRY_MS--> ACCEPTING
+ *   ACCEPTING --one more than connections_max--> FULL --one ends--> ACCEPTING
+ *   ACCEPTING --no descriptor or memory left--> PAUSED --RETRY_MS, or one ends--> ACCEPTING
  *   any --listener_drain()--> STOPPED
  *
  * Connections that are not accepted wait in the backlog. Another worker may take them there, and nginx' own timeouts
- * apply. No connection is refused, and no error of accept4() ends the loop.
+ * apply. No connection is refused, and no error of accept4() ends the loop. nginx keeps its connections for reads, and
+ * opens a new one for each write. So writes would wait until an idle one expires. Therefore, while one waits, the peer
+ * is asked to close the connection that has been idle longest (fcgi_make_room()).
  *
  * Does not: make the listening socket (listen_socket.c), or read a connection's bytes (fcgi.c).
  */
@@ -36,6 +38,7 @@ struct listener {
     const struct events *events;
     struct services *services;
     int fd;
+    size_t connections_max;
     enum listener_state state;
     struct watch *watch;
     struct timer *retry;
@@ -48,25 +51,18 @@ static void listener_enter(struct listener *listener, enum listener_state state)
     listener->events->watch_want(listener->watch, state == LISTENER_ACCEPTING, false);
 }
 
-/* Accepts again, or waits until a connection ends. */
-static void listener_resume(struct listener *listener)
-{
-    size_t max = (size_t)listener->services->settings->connections_max;
-    listener_enter(listener, listener->fcgi.connection_count < max ? LISTENER_ACCEPTING : LISTENER_FULL);
-}
-
 static void on_retry(void *ctx)
 {
     struct listener *listener = ctx;
     if (listener->state == LISTENER_PAUSED)
-        listener_resume(listener);
+        listener_enter(listener, LISTENER_ACCEPTING);
 }
 
 static void on_connection_closed(void *ctx)
 {
     struct listener *listener = ctx;
-    if (listener->state == LISTENER_FULL)
-        listener_resume(listener);
+    if (listener->state != LISTENER_STOPPED)
+        listener_enter(listener, LISTENER_ACCEPTING);
 }
 
 /* No descriptors or memory: the listening socket stays readable, so trying again at once would spin. */
@@ -78,6 +74,7 @@ static void listener_back_off(struct listener *listener, const char *text)
                   listener->fcgi.connection_count, RETRY_MS);
     listener->short_of_descriptors = true;
     listener_enter(listener, LISTENER_PAUSED);
+    fcgi_make_room(&listener->fcgi);
     listener->events->timer_start(listener->retry, RETRY_MS);
 }
 
@@ -87,6 +84,11 @@ static void on_connection(void *ctx, bool readable, bool writable)
     struct error error;
     (void)readable;
     (void)writable;
+    if (listener->fcgi.connection_count >= listener->connections_max) {
+        listener_enter(listener, LISTENER_FULL);
+        fcgi_make_room(&listener->fcgi);
+        return;
+    }
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) {
         /* Another worker was faster, or the peer has closed again. */
@@ -100,16 +102,16 @@ static void on_connection(void *ctx, bool readable, bool writable)
     }
     stats_add(listener->services->stats, STAT_CONNECTION, 1);
     listener->short_of_descriptors = false;
-    listener_resume(listener);
 }
 
-struct listener *listener_new(const struct events *events, int listen_fd, struct services *services,
-                              struct deadline *deadline)
+struct listener *listener_new(const struct events *events, int listen_fd, size_t connections_max,
+                              struct services *services, struct deadline *deadline)
 {
     struct listener *listener = mem_zalloc(sizeof(*listener));
     listener->events = events;
     listener->services = services;
     listener->fd = listen_fd;
+    listener->connections_max = connections_max;
     fcgi_init(&listener->fcgi, events, services, deadline, on_connection_closed, listener);
     listener->retry = events->timer_new(events->loop, on_retry, listener);
     listener->watch = events->watch_new(events->loop, listen_fd, on_connection, listener);

@@ -67,18 +67,27 @@ struct server {
     int64_t drain_end_at_ms;
 };
 
-/* connections_max needs more descriptors than the default soft limit allows; the hard limit usually is high enough. */
-static void descriptors_raise(const struct settings *settings)
+/*
+ * connections_max needs more descriptors than the default soft limit allows; the hard limit usually is high enough.
+ * Returns how many connections there may be: the store and Redis must find descriptors when clients hold all others.
+ */
+static size_t descriptors_raise(const struct settings *settings)
 {
-    rlim_t needed = (rlim_t)settings->connections_max * CONNECTION_DESCRIPTORS + OTHER_DESCRIPTORS;
+    size_t connections_max = (size_t)settings->connections_max;
+    rlim_t needed = connections_max * CONNECTION_DESCRIPTORS + OTHER_DESCRIPTORS;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-        return;
+        return connections_max;
     limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < needed)
-        log_warn(NULL, "descriptors_short",
-                 "needed=%llu limit=%llu action=\"raise LimitNOFILE or lower connections_max\"",
-                 (unsigned long long)needed, (unsigned long long)limit.rlim_cur);
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= needed)
+        return connections_max;
+    rlim_t others = limit.rlim_cur / 2 < OTHER_DESCRIPTORS ? limit.rlim_cur / 2 : OTHER_DESCRIPTORS;
+    size_t possible = (size_t)(limit.rlim_cur - others) / CONNECTION_DESCRIPTORS;
+    connections_max = possible < connections_max ? possible : connections_max;
+    log_warn(NULL, "descriptors_short",
+             "needed=%llu limit=%llu connections_max=%zu action=\"raise LimitNOFILE or lower connections_max\"",
+             (unsigned long long)needed, (unsigned long long)limit.rlim_cur, connections_max);
+    return connections_max > 0 ? connections_max : 1;
 }
 
 static enum status server_open_stats(struct server *server, struct error *error)
@@ -183,14 +192,15 @@ enum status server_new(struct server **out, const struct server_options *options
     server->settings = options->settings;
     server->reopen_log = options->reopen_log;
     fcgi_setup();
-    descriptors_raise(server->settings);
+    size_t connections_max = descriptors_raise(server->settings);
     enum status status = server_open(server, error);
     if (status != STATUS_OK) {
         server_free(server);
         return status;
     }
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
-    server->listener = listener_new(server->events, options->listen_fd, &server->services, server->deadline);
+    server->listener =
+        listener_new(server->events, options->listen_fd, connections_max, &server->services, server->deadline);
     server->janitor = janitor_new(server->events, &server->services, &server->backend, server->listener);
     loop_on_signal(server->loop, on_signal, server);
     *out = server;

@@ -56,7 +56,7 @@ int main(void)
     fcgi_setup();
     if (loop_new(&loop, 1, &error) != STATUS_OK)
         return EXIT_FAILURE;
-    struct listener *listener = listener_new(loop_events(loop), 0, &services);
+    struct listener *listener = listener_new(loop_events(loop), 0, (size_t)settings.connections_max, &services);
     loop_on_signal(loop, on_signal, loop);
     loop_run(loop);
     listener_free(listener);

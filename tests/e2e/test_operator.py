@@ -4,6 +4,7 @@
 import contextlib
 import os
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -192,6 +193,28 @@ def test_a_reload_of_all_workers_at_once_loses_no_request(new_stack):
             wait_until(lambda: not set(before) & set(stack.worker_pids()), 10, "new workers")
         running_load.wait(20)
     assert running_load.failures == []
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_with_64_descriptors_no_write_waits_for_idle_connections(new_stack):
+    stack = new_stack(workers=1, settings={"store_concurrency": 1})
+    supervisor, (worker,) = stack.pid("workers"), stack.worker_pids()
+    for pid in (supervisor, worker):
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (64, 64))
+    os.kill(worker, signal.SIGTERM)
+    wait_until(lambda: "event=descriptors_short" in stack.log("workers"), 10, "a worker with few descriptors")
+    slowest = []
+
+    def ask(client, number, turn):
+        begun = time.monotonic()
+        answer = client.post({"name": "n"}) if number < 2 else client.get("/todos?limit=1")
+        slowest.append(time.monotonic() - begun)
+        return None if answer.status == (201 if number < 2 else 200) else repr(answer)
+
+    with load(stack, ask, threads=40) as running_load:  # nginx keeps more connections than there are descriptors
+        running_load.wait(600)
+    assert running_load.failures == []
+    assert max(slowest) < 3, max(slowest)
 
 
 # --- --check ---

@@ -120,7 +120,7 @@ static int child_run(int listen_fd, struct settings *settings)
     if (loop_new(&child_loop, 1, &error) != STATUS_OK || deadline_new(&deadline, &error) != STATUS_OK)
         return 1;
     const struct events *events = loop_events(child_loop);
-    child_listener = listener_new(events, listen_fd, &services, deadline);
+    child_listener = listener_new(events, listen_fd, (size_t)settings->connections_max, &services, deadline);
     child_timer = events->timer_new(events->loop, on_tick, &services);
     events->timer_start(child_timer, 0);
     loop_on_signal(child_loop, on_signal, &services);

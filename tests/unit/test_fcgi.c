@@ -416,6 +416,27 @@ static void connections_beyond_the_limit_wait_for_a_place(void **state)
     worker_stop(&worker);
 }
 
+/* nginx closes an idle connection on which anything comes. */
+static void who_waits_for_a_place_gets_that_of_an_idle_connection(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(2, 60);
+    int first = client_connect(worker.path);
+    expect_exchange(first, "GET", "/1", "GET /1 0 whole");
+    int second = client_connect(worker.path);
+    expect_exchange(second, "GET", "/2", "GET /2 0 whole");
+    assert_int_equal(client_peek(first, 200), -1); /* nobody waits yet */
+    int third = client_connect(worker.path);
+    send_request(third, "GET", "/3", "", 0);
+    assert_int_equal(client_peek(first, 1000), 1); /* the oldest is asked */
+    assert_int_equal(client_peek(second, 0), -1);
+    close(first);
+    expect_answer(third, "GET /3 0 whole");
+    close(second);
+    close(third);
+    worker_stop(&worker);
+}
+
 static void an_idle_connection_is_first_asked_and_then_closed(void **state)
 {
     (void)state;
@@ -496,6 +517,7 @@ int main(void)
         cmocka_unit_test(a_request_whose_params_break_off_is_not_run),
         cmocka_unit_test(garbage_closes_the_connection),
         cmocka_unit_test(connections_beyond_the_limit_wait_for_a_place),
+        cmocka_unit_test(who_waits_for_a_place_gets_that_of_an_idle_connection),
         cmocka_unit_test(an_idle_connection_is_first_asked_and_then_closed),
         cmocka_unit_test(a_request_that_crosses_the_question_is_answered),
         cmocka_unit_test(sigterm_waits_for_the_answer_and_a_second_one_changes_nothing),
