@@ -61,7 +61,7 @@ struct write_flow {
     enum write_step step;
     unsigned fences_sent;
     int64_t mark_epoch;     /* under which Redis took this write's mark; 0: it took none */
-    int64_t await_until_ms; /* wall time: how long a Redis that is coming back is waited for */
+    int64_t await_until_ms; /* loop time: how long a Redis that is coming back is waited for */
     struct timer *timer;
     struct write_store store; /* the write's token and epoch, where its fence stands, and its steps on a pool thread */
     enum status status;       /* the store's */
@@ -126,6 +126,11 @@ static void timer_set(struct write_flow *flow, timer_cb on_time, uint32_t after_
     events->timer_start(flow->timer, after_ms);
 }
 
+static bool may_wait(const struct write_flow *flow)
+{
+    return events_now_ms(flow->cache->options.events) < flow->await_until_ms;
+}
+
 static void on_look(void *ctx)
 {
     struct write_flow *flow = ctx;
@@ -143,7 +148,7 @@ static void write_await(struct write_flow *flow)
     const struct trust *trust = flow->cache->trust;
     if (trust_is_given(trust))
         write_fence(flow);
-    else if (trust_is_coming(trust) && clock_wall_ms() < flow->await_until_ms)
+    else if (trust_is_coming(trust) && may_wait(flow))
         timer_set(flow, on_look, AWAIT_LOOK_MS);
     else
         write_ask_store(flow);
@@ -161,7 +166,7 @@ static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
     }
     if (outcome == FENCE_REFUSED && flow->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         trust_report_refusal(flow->cache->trust, "it refuses a fence");
-    if (outcome == FENCE_UNANSWERED && clock_wall_ms() < flow->await_until_ms) {
+    if (outcome == FENCE_UNANSWERED && may_wait(flow)) {
         write_enter(flow, WRITE_AWAITING);
         timer_set(flow, on_look, AWAIT_LOOK_MS); /* by then it is known that the connection is gone */
     } else {
@@ -452,7 +457,7 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
                                        .token = token_new(),
                                        .epoch = trust_epoch(cache->trust),
                                        .begun_at_ms = clock_wall_ms()};
-    flow->await_until_ms = flow->store.begun_at_ms + AWAIT_MAX_MS;
+    flow->await_until_ms = events_now_ms(cache->options.events) + AWAIT_MAX_MS;
     write->written = NULL;
     write->purge = CACHE_PURGE_NONE;
     write->flow = flow;

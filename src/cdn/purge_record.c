@@ -238,10 +238,15 @@ static enum status list_work(struct pool_job *job, struct error *error)
                             error);
 }
 
-/* An earlier version, or a stranger, may have made a record that fits into no round; sent, it would stop all others. */
+/*
+ * An earlier version, or a stranger, may have made a record that fits into no round; sent, it would stop all others. Or
+ * one whose keys are none, and would end a header field and begin another.
+ */
 static bool is_sendable(const struct purge_lane *lane, struct slice keys)
 {
     struct purge_keys alone = {0};
+    if (!purge_keys_are_sound(keys))
+        return false;
     bool fits = purge_keys_add(&alone, &lane->target, keys) && alone.count > 0;
     purge_keys_fini(&alone);
     return fits;

@@ -110,6 +110,17 @@ struct slice purge_key_take(struct slice *text)
     return key;
 }
 
+bool purge_keys_are_sound(struct slice keys)
+{
+    for (size_t i = 0; i < keys.len; i++) {
+        char byte = keys.data[i];
+        bool is_alnum = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+        if (!is_alnum && !memchr(" ._~-", byte, 5))
+            return false;
+    }
+    return true;
+}
+
 /* A look through all that is there: a few keys, for a record that holds many fills a round alone. */
 static bool keys_have(const struct purge_keys *keys, struct slice wanted)
 {

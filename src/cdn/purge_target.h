@@ -49,6 +49,9 @@ void purge_keys_reset(struct purge_keys *keys);
  */
 bool purge_keys_add(struct purge_keys *keys, const struct purge_target *target, struct slice more);
 
+/* Whether keys holds nothing but the characters of keys, and blanks: it comes from the store and goes into fields. */
+bool purge_keys_are_sound(struct slice keys);
+
 /* Takes the next key off text; absent: there is none. */
 struct slice purge_key_take(struct slice *text);
 

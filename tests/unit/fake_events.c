@@ -26,6 +26,7 @@ struct timer {
 };
 
 static int64_t clock_us;
+static int64_t wall_step_ms; /* how far somebody has set the wall clock */
 static struct timer *timers;
 static uint64_t start_count;
 
@@ -34,6 +35,8 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
     int64_t start_s = clock == CLOCK_REALTIME ? FAKE_START_S : MONOTONIC_START_S;
+    if (clock == CLOCK_REALTIME)
+        start_s += wall_step_ms / 1000;
     now->tv_sec = (time_t)(start_s + clock_us / 1000000);
     now->tv_nsec = (long)(clock_us % 1000000 * 1000);
     return 0;
@@ -102,13 +105,18 @@ const struct events *fake_events_begin(void)
     };
     while (timers) /* of a test that failed on its way */
         timer_free(timers);
-    clock_us = 0;
+    clock_us = wall_step_ms = 0;
     return &events;
 }
 
 int64_t fake_now_ms(void)
 {
-    return FAKE_START_S * INT64_C(1000) + clock_us / 1000;
+    return FAKE_START_S * INT64_C(1000) + wall_step_ms + clock_us / 1000;
+}
+
+void fake_wall_set(int64_t step_s)
+{
+    wall_step_ms += step_s * 1000;
 }
 
 void fake_clock_move(int64_t ms)

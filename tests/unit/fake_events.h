@@ -20,6 +20,9 @@ const struct events *fake_events_begin(void);
 
 int64_t fake_now_ms(void); /* wall time */
 
+/* Somebody sets the wall clock, so many seconds on or back; the loop's time goes on as it was. */
+void fake_wall_set(int64_t step_s);
+
 /* Moves the clock without firing timers: as if the loop were late. */
 void fake_clock_move(int64_t ms);
 

@@ -509,6 +509,21 @@ static void a_poisoned_page_in_redis_makes_no_header(void **state)
     exchange_fini(&get);
 }
 
+/* There is no version after it, so the answer names the last one: no older state can be meant by it. */
+static void a_todo_of_the_last_version_can_be_deleted(void **state)
+{
+    struct exchange exchange;
+    (void)state;
+    fake_store_put(bed->store, "last", INT64_MAX);
+    exchange_init(&exchange, "DELETE", "/todos/last");
+    exchange_run(&exchange);
+    assert_status("last", &exchange, 204);
+    struct slice version = exchange_header(&exchange, "Todo-Version");
+    assert_text("version", (struct slice){version.data, strlen("last.9223372036854775807.")},
+                SLICE("last.9223372036854775807."));
+    exchange_fini(&exchange);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -530,6 +545,7 @@ int main(void)
         TEST(requests_are_counted_by_route_and_status),
         TEST(a_header_that_would_break_and_a_second_answer_are_bugs),
         TEST(a_poisoned_page_in_redis_makes_no_header),
+        TEST(a_todo_of_the_last_version_can_be_deleted),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
 }

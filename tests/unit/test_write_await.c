@@ -91,6 +91,33 @@ static void waiting_has_a_limit(void **state)
     assert_true(outbox_puts(bed) > 0);
 }
 
+static void a_wall_clock_that_is_set_back_makes_no_write_wait_longer(void **state)
+{
+    struct bed *bed = *state;
+    bed->server->away = true;
+    fake_redis_cut(bed_connection(&bed->workers[0]));
+    struct writer writer;
+    writer_start(&writer, &bed->workers[0], "a");
+    bed_pass(bed, 10);
+    fake_wall_set(-3600);
+    bed_pass(bed, AWAIT_MAX_MS);
+    assert_int_equal(writer.answers, 1);
+}
+
+static void a_wall_clock_that_is_set_on_does_not_end_the_waiting(void **state)
+{
+    struct bed *bed = *state;
+    fake_redis_cut(bed_connection(&bed->workers[0]));
+    struct writer writer;
+    writer_start(&writer, &bed->workers[0], "a");
+    bed_settle(bed);
+    fake_wall_set(3600);
+    bed_pass(bed, FAKE_RECONNECT_MS + 5);
+    assert_int_equal(writer.answers, 1);
+    assert_int_equal(writer.status, STATUS_OK);
+    assert_int_equal(outbox_puts(bed), 0);
+}
+
 static void who_is_told_to_refuse_waits_as_well(void **state)
 {
     struct bed *bed = *state;
@@ -147,6 +174,8 @@ int main(void)
         TEST(waiting_ends_as_soon_as_there_is_no_hope),
         TEST(waiting_has_a_limit),
         TEST(who_is_told_to_refuse_waits_as_well),
+        TEST(a_wall_clock_that_is_set_back_makes_no_write_wait_longer),
+        TEST(a_wall_clock_that_is_set_on_does_not_end_the_waiting),
         TEST(a_fence_without_an_answer_is_sent_again),
         TEST(a_frozen_redis_is_not_waited_for),
     };
