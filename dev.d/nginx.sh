@@ -6,7 +6,9 @@
 # nginx' configuration, made from the templates in nginx/. doc/nginx.md has the defaults of these variables:
 #
 #   HOSTS              the hosts that are answered for, as in server_name; * is any. Others get a 421
+#   CORS_ORIGINS       the origins whose pages may use the API from a browser, https://app.example.org; without it there are none
 #   LISTEN             what the public server listens on; INTERNAL_LISTEN the internal one, for metrics and health
+#   INTERNAL_HOSTS     the hosts that the internal server answers for
 #   TLS_LISTEN         a public server with TLS and HTTP/2, with TLS_CERTIFICATE and TLS_KEY; LISTEN then sends everybody there.
 #                      TLS_MAX_AGE_S: for how long browsers are to come back with TLS only
 #   LIMIT_RATE         50r/s or 600r/m for each client address, LIMIT_BURST (100) more at once; without it there is no limit
@@ -20,6 +22,7 @@
 NGINX_BROTLI=/usr/lib/nginx/modules/ngx_http_brotli_static_module.so
 NGINX_NAMES=(
     SOCKET LISTEN INTERNAL_LISTEN STATIC ACCESS_LOG USER_LINE MODULES SERVER_NAMES HOST_DEFAULT HOST_ROWS PLAIN
+    INTERNAL_DEFAULT INTERNAL_ROWS CORS_ROWS CORS_MAP
     TLS TRANSPORT TLS_LISTEN TLS_PORT TLS_CERTIFICATE TLS_KEY TLS_MAX_AGE_S LIMIT_ZONES LIMITS MICRO_CACHE MICRO_CACHE_DIR MICRO_ZONE
 )
 
@@ -28,32 +31,52 @@ nginx_write() {
     local SOCKET=${SOCKET-/run/todo-fcgi/todo.sock} LISTEN=${LISTEN-80} INTERNAL_LISTEN=${INTERNAL_LISTEN-127.0.0.1:8081}
     local STATIC=${STATIC-/usr/share/todo-fcgi/static} ACCESS_LOG=${ACCESS_LOG-/var/log/nginx/todo.log}
     local USER_LINE=${USER_LINE-} MODULES=${MODULES-} MICRO_CACHE_DIR=${MICRO_CACHE_DIR-/var/cache/nginx/todo}
-    local SERVER_NAMES HOST_DEFAULT HOST_ROWS PLAIN=server TLS= TRANSPORT= TLS_PORT= TLS_MAX_AGE_S=${TLS_MAX_AGE_S-31536000}
+    local SERVER_NAMES HOST_DEFAULT HOST_ROWS INTERNAL_DEFAULT INTERNAL_ROWS CORS_ROWS= CORS_MAP= PLAIN=server TLS= TRANSPORT= TLS_PORT= TLS_MAX_AGE_S=${TLS_MAX_AGE_S-31536000}
     local TLS_LISTEN=${TLS_LISTEN-} TLS_CERTIFICATE=${TLS_CERTIFICATE-} TLS_KEY=${TLS_KEY-} LIMIT_ZONES= LIMITS=
     local MICRO_CACHE=${MICRO_CACHE-off} MICRO_ZONE=
     nginx_hosts
+    nginx_cors
     nginx_limits
     nginx_tls
     mkdir -p "$dir"
-    rm -f "$dir"/{tls,redirect,micro,micro_zone,brotli}.conf
+    rm -f "$dir"/{tls,redirect,micro,micro_zone,cors,cors_map,brotli}.conf
     nginx_micro_cache
     nginx_fill "$dir"
     nginx_brotli "$dir"
 }
 
 nginx_hosts() {
-    local host hosts
-    SERVER_NAMES=${HOSTS-localhost 127.0.0.1 [::1]} HOST_DEFAULT=1 HOST_ROWS=
-    if [ "$SERVER_NAMES" = "*" ]; then
-        SERVER_NAMES=_ HOST_DEFAULT=0
+    SERVER_NAMES=${HOSTS-localhost 127.0.0.1 [::1]}
+    nginx_host_rows HOSTS "$SERVER_NAMES" HOST_DEFAULT HOST_ROWS
+    [ "$SERVER_NAMES" != "*" ] || SERVER_NAMES=_
+    nginx_host_rows INTERNAL_HOSTS "${INTERNAL_HOSTS-localhost 127.0.0.1 [::1]}" INTERNAL_DEFAULT INTERNAL_ROWS
+}
+
+# The rows of the map that says whether a host is refused, from a list of hosts.
+nginx_host_rows() {
+    local name=$1 host hosts
+    declare -n refused=$3 rows=$4
+    refused=1 rows=
+    if [ "$2" = "*" ]; then
+        refused=0
         return
     fi
-    read -r -a hosts <<<"$SERVER_NAMES"
+    read -r -a hosts <<<"$2"
     for host in "${hosts[@]}"; do
-        [[ $host =~ ^[][A-Za-z0-9.:*_-]+$ ]] || die "HOSTS: $host is no host's name"
-        HOST_ROWS+="$host 0; "
+        [[ $host =~ ^[][A-Za-z0-9.:*_-]+$ ]] || die "$name: $host is no host's name"
+        rows+="$host 0; "
     done
-    HOST_ROWS=${HOST_ROWS% }
+    rows=${rows% }
+}
+
+nginx_cors() {
+    local origin origins
+    read -r -a origins <<<"${CORS_ORIGINS-}"
+    for origin in "${origins[@]}"; do
+        [[ $origin =~ ^https?://[][A-Za-z0-9.:_-]+$ ]] || die "CORS_ORIGINS: $origin is no origin, such as https://app.example.org"
+        CORS_ROWS+="\"$origin\" \$http_origin; " CORS_MAP="include todo/cors_map.conf;"
+    done
+    CORS_ROWS=${CORS_ROWS% }
 }
 
 nginx_limits() {
@@ -94,6 +117,7 @@ nginx_fill() {
         case $name in
         micro*) [ -n "$MICRO_CACHE" ] || continue ;;
         tls.conf | redirect.conf) [ -n "$TLS" ] || continue ;;
+        cors*) [ -n "$CORS_MAP" ] || continue ;;
         esac
         sed -e "$script" "$file" >"$dir/$name"
     done

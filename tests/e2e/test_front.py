@@ -177,6 +177,23 @@ def test_hosts_are_a_list_with_wildcards_or_any(new_stack):
     assert stack.get("/openapi.yaml", Host="whatever.example").status == 200
 
 
+def test_internal_server_answers_for_its_own_hosts(new_stack):
+    stack = variant(new_stack, INTERNAL_HOSTS="localhost 127.0.0.1 watcher.example")
+    for path in ("/metrics", "/healthz", "/readyz", "/nothing"):
+        statuses = [stack.internal.get(path, Host=host).status for host in ("watcher.example", "localhost:8081", "rebound.example", "10.0.0.1")]
+        known = 404 if path == "/nothing" else 200
+        assert statuses == [known, known, 421, 421], path
+    with socket.create_connection(("127.0.0.1", stack.internal_port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")  # a load balancer's probe
+        assert connection.recv(65536).split()[1] == b"200"
+
+
+@pytest.mark.parametrize("origins", ["https://a;b", "a.example", "https://a.example/", "*", "null", "https://a b{"])
+def test_origin_that_is_none_is_refused(tmp_path, origins):
+    written = subprocess.run([DEV, "nginx", tmp_path], env={**os.environ, "CORS_ORIGINS": origins}, capture_output=True, text=True, timeout=60)
+    assert written.returncode == 1 and "is no origin" in written.stderr
+
+
 def test_host_that_could_be_more_than_a_host_is_refused(tmp_path):
     for hosts in ("a;b", "a{", "$host", "a b|c"):
         written = subprocess.run([DEV, "nginx", tmp_path], env={**os.environ, "HOSTS": hosts}, capture_output=True, text=True, timeout=60)
@@ -299,6 +316,8 @@ def test_each_line_of_the_log_is_json_whatever_was_asked(front, new_id):
                "GET /größe HTTP/1.1".encode(), b"GET /\xc3 HTTP/1.1"]  # fmt: skip
     for line in strange:
         raw(front, line + b"\r\nHost: localhost\r\nUser-Agent: \xff\"\r\nConnection: close\r\n\r\n")
+    for host in (b"\xff", b"\"\\\xc3", b"a\xe4.example", "größe.example".encode()):
+        raw(front, b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
     last = front.get("/todos").headers["Request-Id"]
     path = front.folder / "logs/nginx-access.log"
     wait_until(lambda: last in path.read_text(errors="replace"), what="the last line")

@@ -22,6 +22,7 @@ SECTIONS = {
         },
         "LIMIT_CONNECTIONS": "100",
     },
+    "With CORS": {"CORS_ORIGINS": "https://app.example.org http://localhost:3000"},
     "With the micro-cache": {"MICRO_CACHE": "on"},
     "Without workers": {},
 }  # fmt: skip

@@ -19,7 +19,8 @@ SWITCHES = {
     "micro": {"MICRO_CACHE": "on", "MICRO_CACHE_DIR": "micro"},
     "tls": {"TLS_LISTEN": "127.0.0.1:8443", "TLS_CERTIFICATE": "certificate.pem", "TLS_KEY": "key.pem"},
     "brotli": {"BROTLI": "on"},
-    "hosts": {"HOSTS": "todos.example.org *.todos.example.net [::1]"},
+    "hosts": {"HOSTS": "todos.example.org *.todos.example.net [::1]", "INTERNAL_HOSTS": "*",
+              "CORS_ORIGINS": "https://app.example.org http://[::1]:3000"},
 }
 VARIANTS = [names for count in range(len(SWITCHES) + 1) for names in itertools.combinations(SWITCHES, count)]
 FRAME = """
