@@ -25,18 +25,18 @@ PAGE_FILES = \
 	nginx/static/assets/view.js
 
 EXTRA_DIST += tests/assets tests/browser
-# What nginx serves beside the page: the API's description, and what its problems mean.
+# What nginx serves beside the page: the API's description, and what its problems mean (texts.py).
 TEXT_FILES = data/openapi.yaml doc/problems.md
 
 noinst_DATA = static/.published
-static/.published: $(PAGE_FILES) $(TEXT_FILES) nginx/assets.py
+static/.published: $(PAGE_FILES) $(TEXT_FILES) nginx/assets.py nginx/texts.py
 	$(AM_V_GEN)$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static static && \
-		for name in $(TEXT_FILES); do cp "$(srcdir)/$$name" static/ || exit 1; done && touch $@
+		$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) static && touch $@
 
 install-data-local:
 	$(MKDIR_P) "$(DESTDIR)$(pkgdatadir)"
 	$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static "$(DESTDIR)$(pkgdatadir)/static"
-	for name in $(TEXT_FILES); do $(INSTALL_DATA) "$(srcdir)/$$name" "$(DESTDIR)$(pkgdatadir)/static" || exit 1; done
+	$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) "$(DESTDIR)$(pkgdatadir)/static"
 
 uninstall-local:
 	rm -rf "$(DESTDIR)$(pkgdatadir)/static"

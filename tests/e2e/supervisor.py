@@ -264,8 +264,6 @@ class Supervisor:
     def copy_static(self):
         static = self.folder / "static"
         shutil.copytree(self.build() / "static", static, dirs_exist_ok=True)
-        for name in ("data/openapi.yaml", "doc/problems.md"):
-            shutil.copy(ROOT / name, static)
         for path in (static, *static.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
 

@@ -6,7 +6,10 @@ An example of a request and one of an answer that have one name belong together.
 here, or stands in NOT_HERE with the reason why not.
 """
 
+import gzip
+import html
 import json
+import re
 
 import pytest
 from stack import ROOT
@@ -72,14 +75,25 @@ def test_description_is_served_to_be_kept_for_a_while(stack):
     assert stack.request("HEAD", "/openapi.yaml").headers["Content-Length"] == str(len(WORDS))
 
 
-def test_type_of_each_problem_leads_to_its_explanation(stack):
-    manual = (ROOT / "doc/problems.md").read_bytes()
-    for kind in SPEC["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]:
+def test_description_is_compressed_under_a_tag_of_its_own(stack):
+    plain, packed = stack.get("/openapi.yaml"), stack.get("/openapi.yaml", Accept_Encoding="gzip")
+    assert gzip.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body) / 4
+    assert packed.headers["ETag"].startswith('"') and packed.headers["ETag"] != plain.headers["ETag"]
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert stack.get("/openapi.yaml", Accept_Encoding="gzip", If_None_Match=packed.headers["ETag"]).status == 304
+
+
+def test_type_of_each_problem_leads_to_a_page_about_it(stack):
+    manual = dict(re.findall(r"^\| `(/problems/[a-z-]+)` \| \d+ \| (.+?) \|", (ROOT / "doc/problems.md").read_text(), re.M))
+    kinds = SPEC["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]
+    assert set(kinds) == set(manual)
+    for kind in kinds:
         answer = stack.get(kind)
-        assert answer.status == 200 and answer.body == manual
-        assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
-        assert f"`{kind}`".encode() in manual
-    for path in ("/problems/", "/problems/UPPER", "/problems/a/b", "/problems/" + "x" * 65):
+        words = answer.body.decode()
+        assert answer.status == 200 and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert f"<h1>{html.escape(manual[kind], quote=False)}</h1>" in words and f"<code>{kind}</code>" in words and "`" not in words
+        assert stack.get(kind, If_None_Match=answer.headers["ETag"]).status == 304
+    for path in ("/problems/made-up", "/problems/", "/problems/UPPER", "/problems/a/b", "/problems/invalid.html", "/problems/" + "x" * 65):
         stack.get(path).problem(404)
 
 

@@ -82,8 +82,8 @@ def test_problems_of_nginx_and_of_the_workers_are_one_set():
     assert {kind: workers[kind] for kind in workers.keys() & nginx.keys()} == {
         kind: nginx[kind] for kind in workers.keys() & nginx.keys()
     }
-    manual = re.findall(r"^\| `(/problems/[\w-]+)` \| (\d+) \|", text("doc/problems.md"), re.M)
-    assert dict(manual) == {kind: str(status) for kind, (status, _) in {**workers, **nginx}.items()}
+    manual = re.findall(r"^\| `(/problems/[\w-]+)` \| (\d+) \| (.+?) \|", text("doc/problems.md"), re.M)
+    assert {kind: (int(status), title) for kind, status, title in manual} == {**workers, **nginx}
 
 
 def unquoted(rows):
