@@ -29,7 +29,7 @@
 
 #include "base/directive.h"
 
-static const char VARY[] = "Authorization, Todo-Version";
+static const char VARY[] = "Authorization, Todo-Version", VARY_LIST[] = "Authorization, Todo-Version, Accept-Encoding";
 
 static void response_keys(struct request *request, const char *prefix, const char *id)
 {
@@ -41,7 +41,8 @@ static void response_keys(struct request *request, const char *prefix, const cha
     response_header(request, "Cache-Groups", group);
 }
 
-static void response_cache_control(struct request *request, const char *cache_control, const char *cdn_cache_control)
+static void response_cache_control(struct request *request, const char *cache_control, const char *cdn_cache_control,
+                                   const char *vary)
 {
     bool is_private = request->authorization.data != NULL;
     if (is_private)
@@ -53,13 +54,13 @@ static void response_cache_control(struct request *request, const char *cache_co
     if (!is_private && request->limit.known)
         request->is_shared = directives_allow_sharing(slice_of(cache_control)) ||
                              (*cdn_cache_control && directives_allow_sharing(slice_of(cdn_cache_control)));
-    response_header(request, "Vary", VARY);
+    response_header(request, "Vary", vary);
 }
 
 void freshness_of_todo(const struct services *services, struct request *request, const char *id)
 {
     const struct settings *settings = services->settings;
-    response_cache_control(request, settings->todo_cache_control, settings->todo_cdn_cache_control);
+    response_cache_control(request, settings->todo_cache_control, settings->todo_cdn_cache_control, VARY);
     if (settings->surrogate_keys)
         response_keys(request, "todo-", id);
 }
@@ -67,7 +68,7 @@ void freshness_of_todo(const struct services *services, struct request *request,
 void freshness_of_list(const struct services *services, struct request *request)
 {
     const struct settings *settings = services->settings;
-    response_cache_control(request, settings->list_cache_control, settings->list_cdn_cache_control);
+    response_cache_control(request, settings->list_cache_control, settings->list_cdn_cache_control, VARY_LIST);
     if (settings->surrogate_keys)
         response_keys(request, "todos", "");
 }

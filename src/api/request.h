@@ -45,6 +45,7 @@ enum method {
     X(if_modified_since, "HTTP_IF_MODIFIED_SINCE")                                                                     \
     X(if_unmodified_since, "HTTP_IF_UNMODIFIED_SINCE")                                                                 \
     X(accept, "HTTP_ACCEPT")                                                                                           \
+    X(accept_encoding, "HTTP_ACCEPT_ENCODING")                                                                         \
     X(authorization, "HTTP_AUTHORIZATION")                                                                             \
     X(cache_control, "HTTP_CACHE_CONTROL")                                                                             \
     X(idempotency_key, "HTTP_IDEMPOTENCY_KEY")                                                                         \

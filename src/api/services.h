@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "api/coding.h"
 #include "base/settings.h"
 #include "base/stats.h"
 #include "cache/cache.h"
@@ -21,7 +22,8 @@ struct services {
     struct store *store; /* for /readyz and kept answers; handlers reach todos through the cache */
     struct pool *pool;
     struct limiter limiter;
-    struct stats *stats; /* this worker's */
+    struct coding coding; /* this worker's */
+    struct stats *stats;  /* this worker's */
     services_metrics_fn metrics;
     void *metrics_ctx;
     struct slice write_token; /* that writes must show; absent: all clients may write */

@@ -7,12 +7,14 @@
  * neither repeat nor hide others. A cursor is valid for the order and filter it was made in. Unknown or repeated keys
  * are refused: a typo must not mean "all".
  *
- * The page comes from the cache as bytes, together with the ETag that was made over them. The body ("next") and a Link
- * header (RFC 8288) name the next page. Link names the first page too. Both URLs repeat the query's limit, order and
- * filter. There is no count and no last page: both would cost a walk over all rows.
+ * The page comes from the cache as bytes, together with the ETag that was made over them. Clients that accept gzip get
+ * it compressed (coding.c). The body ("next") and a Link header (RFC 8288) name the next page. Link names the first
+ * page too. Both URLs repeat the query's limit, order and filter. There is no count and no last page: both would cost a
+ * walk over all rows.
  *
  * With a slash at its end the path leads here by a 308, query and all, so that no cache in front keeps a page twice.
  */
+#include "api/coding.h"
 #include "api/freshness.h"
 #include "api/handlers.h"
 #include "api/limit.h"
@@ -128,25 +130,58 @@ static void response_link(struct request *request, const struct store_query *que
     response_header_slice(request, "Link", buf_slice(link));
 }
 
+/*
+ * Decides the conditions, and which form the answer has. A tag is good if it names a form that this request may get:
+ * the plain one always, the compressed one if it accepts that. A 304 names the form that the client has.
+ */
+static enum condition_outcome form_choose(const struct request *request, const struct cache_page *page, bool *is_coded,
+                                          char etag[ETAG_MAX + 1])
+{
+    enum condition_outcome outcome = CONDITION_FAILED;
+    *is_coded = coding_is_wanted(request, page->body.len, page->etag, etag);
+    if (*is_coded) {
+        outcome = request_condition(request, slice_of(etag), -1);
+        if (outcome == CONDITION_NOT_MODIFIED)
+            return outcome;
+    }
+    enum condition_outcome plain = request_condition(request, page->etag, -1);
+    if (!*is_coded || plain == CONDITION_NOT_MODIFIED) {
+        memcpy(etag, page->etag.data, page->etag.len);
+        etag[page->etag.len] = '\0';
+    }
+    return outcome == CONDITION_FAILED || plain == CONDITION_NOT_MODIFIED ? plain : outcome;
+}
+
+static void answer_changed(struct request *request, const struct cache_trace *trace)
+{
+    problem_begin(request, PROBLEM_CONDITION_FAILED);
+    response_trace(request, trace);
+    problem_finish(request, PROBLEM_CONDITION_FAILED, "The page has changed.");
+}
+
 static void answer_page(struct todo_listing *self, const struct cache_page_answer *answer)
 {
     struct request *request = self->request;
     const struct cache_page *page = answer->page;
-    enum condition_outcome outcome = request_condition(request, page->etag, -1);
+    char etag[ETAG_MAX + 1];
+    bool is_coded;
+    enum condition_outcome outcome = form_choose(request, page, &is_coded, etag);
     if (outcome == CONDITION_FAILED) {
-        problem_begin(request, PROBLEM_CONDITION_FAILED);
-        response_trace(request, &answer->trace);
-        problem_finish(request, PROBLEM_CONDITION_FAILED, "The page has changed.");
+        answer_changed(request, &answer->trace);
         return;
     }
-    response_begin(request, outcome == CONDITION_NOT_MODIFIED ? 304 : 200);
-    if (outcome == CONDITION_HOLDS)
+    bool has_body = outcome == CONDITION_HOLDS;
+    response_begin(request, has_body ? 200 : 304);
+    if (has_body)
         response_header(request, "Content-Type", "application/json");
-    response_header_slice(request, "ETag", page->etag);
+    if (has_body && is_coded)
+        response_header(request, "Content-Encoding", "gzip");
+    response_header(request, "ETag", etag);
     freshness_of_list(self->services, request);
     response_link(request, &self->list.query, page->next);
     response_trace(request, &answer->trace);
-    response_body(request, page->body);
+    response_body(request,
+                  has_body && is_coded ? coding_body(&self->services->coding, page->etag, page->body) : page->body);
     request_answer(request);
 }
 

@@ -1,7 +1,7 @@
-# Pure, no I/O. Only json.c sees jansson, only hash.c xxhash.
+# Pure, no I/O. Only json.c sees jansson, only hash.c xxhash and OpenSSL, only gzip.c zlib.
 noinst_LIBRARIES += libbase.a
-libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS)
-BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS)
+libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
+BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
 libbase_a_SOURCES = \
 	src/base/arena.c src/base/arena.h \
 	src/base/breaker.c src/base/breaker.h \
@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
 	src/base/failpoint.h \
+	src/base/gzip.c src/base/gzip.h \
 	src/base/hash.c src/base/hash.h src/base/hex.h \
 	src/base/http_call.h \
 	src/base/json.c src/base/json.h \

@@ -6,6 +6,8 @@
  * ranges that fit, the most specific decides (RFC 9110 12.5.1): a type, then all subtypes of it, then anything. It
  * refuses if its weight is zero. Other parameters are ignored: "application/json;profile=x" counts as application/json.
  *
+ * Accept-Encoding is read in the same way: the coding's own weight decides, else that of "*" (RFC 9110 12.5.3).
+ *
  * Does not: refuse a malformed list. Its readable parts are used, the others are ignored.
  */
 #include "base/media.h"
@@ -76,4 +78,20 @@ bool media_accepted(struct slice accept, struct slice type)
         is_taken = !weighs_nothing(parameters);
     }
     return is_taken;
+}
+
+bool media_coding_accepted(struct slice accept_encoding, struct slice coding)
+{
+    bool is_any_taken = false;
+    while (accept_encoding.len > 0) {
+        struct slice parameters = take_until(&accept_encoding, ',');
+        if (parameters.len == 0)
+            continue;
+        struct slice name = take_until(&parameters, ';');
+        if (same(name, coding))
+            return !weighs_nothing(parameters);
+        if (same(name, SLICE("*")))
+            is_any_taken = !weighs_nothing(parameters);
+    }
+    return is_any_taken;
 }

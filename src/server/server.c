@@ -31,6 +31,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/coding.h"
 #include "api/services.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -249,6 +250,7 @@ void server_free(struct server *server)
     if (server->drain_timer)
         server->events->timer_free(server->drain_timer);
     backend_close(&server->backend);
+    coding_fini(&server->services.coding);
     loop_free(server->loop);
     stats_file_close(server->stats_file);
     free(server);

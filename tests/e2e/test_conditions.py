@@ -266,7 +266,7 @@ def test_tags_that_gzip_weakened_still_work(new_stack):
     conf.write_text(words)
     stack.start()
     stack.wait_answer()
-    strong = put(stack, "/todos/a", {"name": "x", "description": "y" * 1000}).headers["ETag"]
+    strong = put(stack, "/todos/a", {"name": "x", "description": "y" * 500}).headers["ETag"]  # the list is too short for the worker to compress it
     zipped = stack.get("/todos/a", Accept_Encoding="gzip")
     weak = zipped.headers["ETag"]
     assert (zipped.headers["Content-Encoding"], weak) == ("gzip", "W/" + strong)

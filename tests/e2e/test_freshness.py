@@ -31,7 +31,7 @@ def test_by_default_caches_may_keep_and_must_ask(stack, new_id):
     made(stack, todo)
     for path in (f"/todos/{todo}", "/todos", "/todos?done=true&limit=1"):
         answer = stack.get(path)
-        assert (answer.headers["Cache-Control"], answer.headers["Vary"]) == ("no-cache", VARY)
+        assert (answer.headers["Cache-Control"], answer.headers["Vary"].removesuffix(", Accept-Encoding")) == ("no-cache", VARY)
         without(answer, "CDN-Cache-Control", "Surrogate-Key", "Cache-Tag", "Cache-Groups", "Expires", "Pragma")
     missing = stack.get(f"/todos/{todo}-none")
     assert missing.headers["Cache-Control"] == "no-store"
@@ -80,7 +80,7 @@ def test_settings_reach_each_kind_of_answer(tuned, new_id, method, path, cache_c
         answer = send(tuned, method, path.format(todo=todo))
         key = key.format(todo=todo)
         assert (answer.headers["Cache-Control"], answer.headers["CDN-Cache-Control"]) == (cache_control, cdn)
-        assert (answer.headers["Vary"], answer.headers["Surrogate-Key"]) == (VARY, key)
+        assert (answer.headers["Vary"].removesuffix(", Accept-Encoding"), answer.headers["Surrogate-Key"]) == (VARY, key)
         assert (answer.headers["Cache-Tag"], answer.headers["Cache-Groups"]) == (key, f'"{key}"')
 
 
@@ -102,7 +102,7 @@ def test_answer_to_who_shows_an_authorization_is_his_alone(tuned, new_id, token)
     made(tuned, todo)
     for path in (f"/todos/{todo}", "/todos?limit=2"):
         answer = tuned.get(path, Authorization=token)
-        assert (answer.status, answer.headers["Cache-Control"], answer.headers["Vary"]) == (200, PRIVATE, VARY)
+        assert (answer.status, answer.headers["Cache-Control"], answer.headers["Vary"].removesuffix(", Accept-Encoding")) == (200, PRIVATE, VARY)
         without(answer, "CDN-Cache-Control")
         again = tuned.get(path, Authorization=token, If_None_Match=answer.headers["ETag"])
         assert (again.status, again.headers["Cache-Control"]) == (304, PRIVATE)

@@ -80,7 +80,7 @@ class Conversation:
         self.asset = re.search(r"assets/(main\.\w+\.js)", stack.get("/").body.decode())[1]
 
     def filled(self, words):
-        return words.replace("{etag}", self.etag).replace("{asset}", self.asset).replace("{long}", "x" * 5000)
+        return words.replace("{etag}", self.etag).replace("{asset}", self.asset).replace("{text}", "x" * 1000).replace("{long}", "x" * 5000)
 
     def ask(self, line, *rest):
         method, path = line.split(" ", 1)

@@ -32,7 +32,7 @@ WALLS = {
     r"sqlite3\.h": [r"src/store/sqlite\.c"],
     r"jansson\.h": [r"src/base/json\.c"],
     r"openssl/evp\.h|xxhash\.h": [r"src/base/hash\.c"],
-    r"zlib\.h": [r"src/load/(source|sink)\.c"],
+    r"zlib\.h": [r"src/base/gzip\.c", r"src/load/(source|sink)\.c"],
     r"uv\.h": [r"src/server/\w+\.c", r"src/store/pool\.c"],
     r"uthash\.h|utlist\.h": [r"src/\w+/\w+\.c"],
 }

@@ -20,6 +20,7 @@ int api_begin(void **state)
 {
     bed_begin(state);
     bed = *state;
+    coding_fini(&api_services.coding); /* the last test's */
     api_services = (struct services){.settings = &bed->settings,
                                      .cache = bed->workers[0].cache,
                                      .store = bed->store,

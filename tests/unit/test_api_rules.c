@@ -185,7 +185,7 @@ static void each_kind_of_answer_has_its_own_freshness(void **state)
         const char *cache_control, *cdn, *vary, *key;
     } rows[] = {
         {"/todos/a", "max-age=60", "max-age=600", "Authorization, Todo-Version", "todo-a"},
-        {"/todos", "max-age=5", "max-age=50", "Authorization, Todo-Version", "todos"},
+        {"/todos", "max-age=5", "max-age=50", "Authorization, Todo-Version, Accept-Encoding", "todos"},
         {"/todos/b", "max-age=30", NULL, "Authorization, Todo-Version", "todo-b"},
         {"/todos/a?x", "no-store", NULL, NULL, NULL},
         {"/nothing", "no-store", NULL, NULL, NULL},
@@ -383,6 +383,98 @@ static void server_timing_is_sent_if_it_is_wanted(void **state)
     }
 }
 
+/* ---- Codings ---- */
+
+/* Gets the list; the answer's tag goes into etag, its length is returned. */
+static size_t get_page(const char *accept, const char *if_none_match, int status, char etag[64])
+{
+    struct exchange exchange;
+    exchange_init(&exchange, "GET", "/todos");
+    exchange.request.accept_encoding = slice_of(accept);
+    exchange.request.if_none_match = slice_of(if_none_match);
+    exchange_run(&exchange);
+    const char *row = accept ? accept : "none";
+    assert_status(row, &exchange, status);
+    struct slice tag = exchange_header(&exchange, "ETag"), coding = exchange_header(&exchange, "Content-Encoding");
+    bool is_coded = memmem(tag.data, tag.len, "-gzip\"", 6) != NULL;
+    assert_text(row, exchange_header(&exchange, "Vary"), SLICE("Authorization, Todo-Version, Accept-Encoding"));
+    assert_text(row, coding, is_coded && status == 200 ? SLICE("gzip") : (struct slice){0});
+    snprintf(etag, 64, "%.*s", (int)tag.len, tag.data);
+    size_t len = exchange_body(&exchange).len;
+    exchange_fini(&exchange);
+    return len;
+}
+
+static void put_todos(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "t%u", i);
+        fake_store_put(bed->store, id, 1);
+    }
+}
+
+static void a_page_is_compressed_for_who_accepts_it(void **state)
+{
+    static const struct {
+        const char *accept;
+        bool is_coded;
+    } rows[] = {
+        {NULL, false},         {"", false},        {"gzip", true},          {"GZip", true},
+        {"br, gzip", true},    {"*", true},        {"gzip;q=0.1", true},    {"deflate, gzip;q=1.0, *;q=0", true},
+        {"gzip;q=0", false},   {"*;q=0", false},   {"gzip;q=0, *", false},  {"identity", false},
+        {"br", false},         {"gzipped", false}, {"identity;q=0", false}, {",,gzip ; q=0.000", false},
+        {"*;q=0, gzip", true},
+    };
+    char plain[64], coded[64], etag[64];
+    (void)state;
+    put_todos(30);
+    size_t plain_len = get_page(NULL, NULL, 200, plain), coded_len = get_page("gzip", NULL, 200, coded);
+    assert_true(coded_len > 0 && coded_len < plain_len / 2);
+    assert_int_equal(strlen(coded), strlen(plain) + strlen("-gzip"));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_number(rows[i].accept ? rows[i].accept : "none", (int64_t)get_page(rows[i].accept, NULL, 200, etag),
+                      rows[i].is_coded ? (int64_t)coded_len : (int64_t)plain_len);
+        assert_string_equal(etag, rows[i].is_coded ? coded : plain);
+    }
+    fake_store_put(bed->store, "more", 1); /* another page: what was compressed before is none of it */
+    bed_pass(bed, 400000);
+    get_page("gzip", NULL, 200, etag);
+    assert_string_not_equal(etag, coded);
+}
+
+/* A 304 to a tag of the compressed form would make a cache hand that to a client which can't read it. */
+static void a_tag_is_good_for_who_may_get_its_form(void **state)
+{
+    char plain[64], coded[64], both[140], etag[64];
+    (void)state;
+    put_todos(30);
+    get_page(NULL, NULL, 200, plain);
+    get_page("gzip", NULL, 200, coded);
+    snprintf(both, sizeof(both), "%s, %s", plain, coded);
+    const struct {
+        const char *accept, *if_none_match;
+        int status;
+        const char *etag;
+    } rows[] = {
+        {"gzip", coded, 304, coded}, {"gzip", plain, 304, plain},   {"gzip", both, 304, coded},
+        {"gzip", "*", 304, coded},   {"gzip", "\"x\"", 200, coded}, {NULL, plain, 304, plain},
+        {NULL, coded, 200, plain},   {NULL, both, 304, plain},      {NULL, "*", 304, plain},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        get_page(rows[i].accept, rows[i].if_none_match, rows[i].status, etag);
+        assert_string_equal(etag, rows[i].etag);
+    }
+}
+
+static void a_short_page_is_sent_as_it_is(void **state)
+{
+    char etag[64];
+    (void)state;
+    get_page("gzip", NULL, 200, etag);
+    assert_null(strstr(etag, "gzip"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -395,6 +487,9 @@ int main(void)
         TEST(each_kind_of_answer_has_its_own_freshness),
         TEST(a_setting_that_is_empty_sends_no_field),
         TEST(a_write_names_what_it_made_old),
+        TEST(a_page_is_compressed_for_who_accepts_it),
+        TEST(a_tag_is_good_for_who_may_get_its_form),
+        TEST(a_short_page_is_sent_as_it_is),
         TEST(a_write_shows_the_token_if_there_is_one),
         TEST(a_request_has_the_traces_id_or_nginx_or_its_own),
         TEST(server_timing_is_sent_if_it_is_wanted),
