@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * todo-load: options, settings, start, stop. It puts made-up or imported rows into the store of a todo-fcgi service,
- * which may be running meanwhile, and exports what is there.
+ * which may be running meanwhile, makes todos of foreign documents there, and exports what is there.
  *
  * To put rows in, it has the parts of a worker without its connections (loop, store, pool, cache), and load/load.c uses
  * them. Reading has a pool of its own: a store that is away doesn't stop the reading of a file, and a slow file doesn't
@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "load/export.h"
 #include "load/faker.h"
+#include "load/foreign_reader.h"
 #include "load/input.h"
 #include "load/load.h"
 #include "options.h"
@@ -37,12 +38,14 @@ static const char USAGE[] =
     "Usage: todo-load [-c FILE] [-o NAME=VALUE]... seed -n N [--start I] [--seed S] [--upsert] [--dry-run]\n"
     "       todo-load [-c FILE] [-o NAME=VALUE]... import FILE|FOLDER|- [--collection NAME] [--upsert] [--dry-run]\n"
     "                 [--reject FILE]\n"
+    "       todo-load [-c FILE] [-o NAME=VALUE]... adopt [--dry-run] [--reject FILE]\n"
     "       todo-load [-c FILE] [-o NAME=VALUE]... export FILE|- [--gzip]\n"
     "Puts rows into the store of todo-fcgi: made-up ones (seed), or those of a file (import): JSON lines, a JSON "
     "array,\n"
     "CSV with a header, BSON, an archive or a folder of mongodump, plain or gzip, told apart by content; - is "
     "standard\n"
-    "input. Or writes all todos as JSON lines (export), which can be imported again.\n";
+    "input. Or makes todos of the documents that other programs wrote into the MongoDB collection (adopt). Or writes\n"
+    "all todos as JSON lines (export), which can be imported again.\n";
 
 static const char NOTES[] =
     "Exit status: 0 all rows are in (or out), 1 some are, 2 none are. The settings that matter here are store, redis*\n"
@@ -56,6 +59,7 @@ struct command_line {
     const char *reject_path;
     const char *collection; /* of a dump; NULL: none is named */
     bool gzip;
+    bool adopts;      /* the rows are the store's own */
     const char *path; /* of the input, or of the export; NULL: rows are made up */
 };
 
@@ -86,6 +90,10 @@ static void log_sink(const char *text, size_t len)
 static enum status run_open_reader(struct run *run, struct error *error)
 {
     const struct command_line *line = run->line;
+    if (line->adopts) {
+        run->reader = foreign_reader_new(run->tool.backend.store, clock_wall_ms());
+        return STATUS_OK;
+    }
     if (!line->path) {
         run->reader = faker_reader_new((uint64_t)line->seed, line->start, line->count);
         return STATUS_OK;
@@ -123,30 +131,35 @@ static void run_new_load(struct run *run)
         .rejects = run->rejects,
         .progress = run->progress,
         .read_pool = run->read_pool,
-        .cache = run->tool.backend.cache,
-        .store = run->tool.backend.store,
-        .store_pool = run->tool.backend.pool,
+        .cache = run->line->dry_run ? NULL : run->tool.backend.cache,
+        .store = run->line->dry_run ? NULL : run->tool.backend.store,
+        .store_pool = run->line->dry_run ? NULL : run->tool.backend.pool,
         .mode = run->line->upsert ? STORE_LOAD_UPSERT : STORE_LOAD_INSERT,
         .writes_max = run_writes_max(run),
         .cache_required = run->settings->on_cache_down == CACHE_DOWN_REFUSE,
         .keep_raw = run->line->reject_path != NULL,
+        .adopts = run->line->adopts,
     };
     run->load = load_new(&options);
 }
 
 /*
  * Each step needs those before it. The first bytes of a pipe may come late, so the wait for them comes before the loop
- * takes over Ctrl-C. The threads are those for the store, and one for reading.
+ * takes over Ctrl-C. An adoption reads from the store, also in a dry run. The threads are those for the store, and one
+ * for reading.
  */
 static enum status run_open(struct run *run, struct error *error)
 {
-    enum status status = run_open_reader(run, error);
+    bool adopts = run->line->adopts;
+    enum status status = adopts ? STATUS_OK : run_open_reader(run, error);
     if (status == STATUS_OK)
         status = tool_open_loop(&run->tool, backend_thread_count(run->settings, false) + 1, error);
+    if (status == STATUS_OK && (adopts || !run->line->dry_run))
+        status = tool_open_backend(&run->tool, run->settings, error);
+    if (status == STATUS_OK && adopts)
+        status = run_open_reader(run, error);
     if (status == STATUS_OK)
         status = run_open_rejects(run, error);
-    if (status == STATUS_OK && !run->line->dry_run)
-        status = tool_open_backend(&run->tool, run->settings, error);
     if (status != STATUS_OK)
         return status;
     struct pool_options options = {
@@ -177,19 +190,28 @@ static void run_close(struct run *run)
 {
     load_free(run->load);
     pool_free(run->read_pool);
-    tool_close(&run->tool);
     reader_close(run->reader);
+    tool_close(&run->tool);
     progress_free(run->progress);
 }
 
 /* ---- The result ---- */
 
+static const char *advice(const struct run *run)
+{
+    if (run->line->adopts)
+        return "the same command completes it";
+    return run->result.input_broken ? "import it again with --upsert once the input is whole"
+                                    : "the same command with --upsert completes it";
+}
+
 static int report(const struct run *run)
 {
     const struct load_result *result = &run->result;
     char in[PROGRESS_NUMBER_MAX], rejected[PROGRESS_NUMBER_MAX], number[PROGRESS_NUMBER_MAX];
+    const char *done = run->line->adopts ? "are adopted" : "are in";
     printf("%s rows %s, %s rejected, %.1f s", progress_number(in, result->in_count),
-           run->line->dry_run ? "are good (nothing was written)" : "are in",
+           run->line->dry_run ? "are good (nothing was written)" : done,
            progress_number(rejected, result->reject_count), (double)result->elapsed_ms / 1000);
     if (result->elapsed_ms > 0)
         printf(", %s rows/s", progress_number(number, result->in_count * 1000 / (uint64_t)result->elapsed_ms));
@@ -201,12 +223,12 @@ static int report(const struct run *run)
         fprintf(stderr, "%s: it ended early: all rows up to row %s are written or rejected, and no later ones\n",
                 PROGRAM, progress_number(number, result->finished_row));
     if (early && result->in_count > 0 && !run->line->dry_run)
-        program_complain(PROGRAM, result->input_broken ? "import it again with --upsert once the input is whole"
-                                                       : "the same command with --upsert completes it");
-    if (!early && result->in_count + result->reject_count == 0)
-        program_complain(PROGRAM, "the input holds no rows");
+        program_complain(PROGRAM, advice(run));
+    bool is_empty = !early && result->in_count + result->reject_count == 0;
+    if (is_empty)
+        program_complain(PROGRAM, run->line->adopts ? "there is nothing to adopt" : "the input holds no rows");
     if (result->in_count == 0)
-        return EXIT_NOTHING;
+        return is_empty && run->line->adopts ? EXIT_ALL : EXIT_NOTHING;
     return early || result->reject_count > 0 ? EXIT_SOME : EXIT_ALL;
 }
 
@@ -300,6 +322,7 @@ static const struct command {
      "seed needs -n, and takes --start, --seed, --upsert and --dry-run alone", load_rows},
     {"import", 2, GIVEN_UPSERT | GIVEN_DRY_RUN | GIVEN_REJECT | GIVEN_COLLECTION,
      "import needs one file, folder or -, and takes --collection, --upsert, --dry-run and --reject alone", load_rows},
+    {"adopt", 1, GIVEN_DRY_RUN | GIVEN_REJECT, "adopt takes no file, and --dry-run and --reject alone", load_rows},
     {"export", 2, GIVEN_GZIP, "export needs one file, or -, and takes --gzip alone", export_rows},
 };
 
@@ -333,7 +356,7 @@ static const struct command *command_line_check(struct command_line *line, const
         if (strcmp(COMMANDS[i].name, name) == 0)
             command = &COMMANDS[i];
     if (!command) {
-        options_refuse(table, "the first word says what to do: seed, import or export");
+        options_refuse(table, "the first word says what to do: seed, import, adopt or export");
         return NULL;
     }
     unsigned given = command_line_given(line);
@@ -343,6 +366,7 @@ static const struct command *command_line_check(struct command_line *line, const
         options_refuse(table, command->rule);
         return NULL;
     }
+    line->adopts = strcmp(name, "adopt") == 0;
     if (command->word_count > 1)
         line->path = line->options.words[1];
     return !needs_numbers || seed_check(line, table) ? command : NULL;
@@ -373,7 +397,8 @@ int main(int argc, char **argv)
         {"collection", 0, "NAME", "import: which one of a dump, as COLLECTION or DATABASE.COLLECTION (todos)",
          .text = &line.collection},
         {"gzip", 0, NULL, "export: pack it", .flag = &line.gzip},
-        {"reject", 0, "FILE", "import: keep rejected rows in FILE, as they were read", .text = &line.reject_path},
+        {"reject", 0, "FILE", "import, adopt: keep rejected rows in FILE, as they were read",
+         .text = &line.reject_path},
     };
     const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};
     const struct command *command = NULL;

@@ -9,7 +9,8 @@
  * disk, a missing right. The body says what is missing and why, in the store's own words, also while a breaker refuses.
  * Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200. The same holds
  * if the store answers but writes fail for another cause (another process holds a lock), or if a lane of the pool is
- * being refused: hits go on, and so does the other lane.
+ * being refused: hits go on, and so does the other lane. A store that is empty, or has documents of others, gets a
+ * notice: its name in the settings may be wrong.
  *
  * /metrics is the sum of the counters of all workers on this machine, whichever worker is asked.
  *
@@ -18,6 +19,7 @@
 #include "api/handlers.h"
 #include "base/container.h"
 #include "base/json.h"
+#include "store/foreign.h"
 #include "store/pool.h"
 
 struct readying {
@@ -25,6 +27,7 @@ struct readying {
     struct request *request;
     struct pool_job job;
     enum status writes; /* the heartbeat's, once it has been tried */
+    struct store_survey survey;
 };
 
 static void answer_json(struct request *request, int status, const char *type, struct slice body)
@@ -46,7 +49,11 @@ void health_get(struct services *services, struct request *request, struct slice
 static enum status ready_work(struct pool_job *job, struct error *error)
 {
     struct readying *self = container_of(job, struct readying, job);
-    return store_prepare(self->services->store, error);
+    struct error ignored;
+    enum status status = store_prepare(self->services->store, error);
+    if (status == STATUS_OK && store_survey(self->services->store, &self->survey, &ignored) != STATUS_OK)
+        self->survey.text[0] = '\0'; /* a hint, no condition */
+    return status;
 }
 
 /* The lanes whose calls are refused at present, as the store failed several times in a row. */
@@ -63,12 +70,13 @@ static void append_refused(struct buf *body, const struct pool *pool)
     buf_append_text(body, is_first ? "" : "]");
 }
 
-static void append_reason(struct buf *body, const char *reason)
+/* If there is any. */
+static void append_text(struct buf *body, const char *name, const char *text)
 {
-    if (!*reason)
+    if (!*text)
         return;
-    buf_append_text(body, ",\"reason\":");
-    json_write_string(body, slice_of(reason));
+    buf_printf(body, ",\"%s\":", name);
+    json_write_string(body, slice_of(text));
 }
 
 static void append_redis(struct buf *body, const struct cache *cache)
@@ -82,7 +90,7 @@ static void append_redis(struct buf *body, const struct cache *cache)
     const char *reason;
     enum trust_lack lack = trust_lack(cache_trust(cache), &reason);
     buf_printf(body, ",\"redis\":{\"status\":\"%s\"", names[lack]);
-    append_reason(body, reason);
+    append_text(body, "reason", reason);
     buf_append_char(body, '}');
 }
 
@@ -99,9 +107,10 @@ static void ready_answer(struct readying *self, enum status status, const struct
     if (reads)
         buf_printf(body, ",\"writes\":\"%s\"", status_name(self->writes));
     append_refused(body, services->pool);
+    append_text(body, "notice", self->survey.text);
     buf_append_char(body, '}');
     append_redis(body, services->cache);
-    append_reason(body, services->draining ? "the worker is stopping" : status != STATUS_OK ? error->text : "");
+    append_text(body, "reason", services->draining ? "the worker is stopping" : status != STATUS_OK ? error->text : "");
     buf_append_char(body, '}');
     answer_json(self->request, is_ready ? 200 : 503, "application/json", buf_slice(body));
 }

@@ -17,8 +17,10 @@
 #include "load/bson_reader.h"
 
 #include <bson/bson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 enum {
@@ -182,6 +184,20 @@ enum status document_read_row(struct reader *reader, struct slice document, stru
     row_begin(&reader->maker, arena);
     enum status status = document_put_members(&reader->maker, document, error);
     return status == STATUS_OK ? row_finish(&reader->maker, &row->todo, error) : status;
+}
+
+const char *document_id(struct slice document, char *text, size_t size_bytes)
+{
+    bson_t bson;
+    bson_iter_t member;
+    char oid[25];
+    bool found = document_find(document, "_id", &bson, &member);
+    struct row_value value = found ? document_value(&member, oid) : (struct row_value){.type = ROW_OTHER};
+    if (value.type == ROW_INTEGER || value.type == ROW_REAL)
+        snprintf(text, size_bytes, "%.17g", value.type == ROW_REAL ? value.real : (double)value.integer);
+    else
+        log_value(text, size_bytes, value.text.data ? value.text : SLICE("?"));
+    return text;
 }
 
 struct slice document_text(struct slice document, const char *name)

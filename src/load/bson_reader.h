@@ -34,6 +34,9 @@ enum status document_skip(struct source *source, size_t len, document_piece_cb o
 enum status document_read_row(struct reader *reader, struct slice document, struct arena *arena, struct row *row,
                               struct error *error) STATUS_MUST_CHECK;
 
+/* The document's _id for a person, fit for a terminal; "?" if it is of an odd type. */
+const char *document_id(struct slice document, char *text, size_t size_bytes);
+
 /* Single members of a document: absent, false or 0 if there is none of that type. */
 struct slice document_text(struct slice document, const char *name);
 bool document_flag(struct slice document, const char *name);

@@ -33,6 +33,7 @@
 #include "base/mem.h"
 #include "load/batch.h"
 #include "load/guard.h"
+#include "store/foreign.h"
 
 enum {
     SLOTS_MAX = LOAD_WRITES_MAX + 1,
@@ -177,7 +178,8 @@ static void load_settle(struct load *load, const struct batch *batch)
             continue;
         }
         char reason[TODO_ID_MAX + 64];
-        snprintf(reason, sizeof(reason), "id \"%s\" is taken (--upsert replaces what is there)", batch->ids[i]);
+        snprintf(reason, sizeof(reason), "id \"%s\" is taken (%s)", batch->ids[i],
+                 load->options.adopts ? "the document stays as it is" : "--upsert replaces what is there");
         rejects_add(load->options.rejects, batch->row_numbers[i], reason, batch->raws[i]);
     }
     if (batch->last_row_number > load->result.finished_row)
@@ -217,7 +219,10 @@ static void slot_written(struct slot *slot, enum status status, const struct err
 static enum status slot_write_batch(struct slot *slot, struct store *store, struct error *error)
 {
     struct batch *batch = slot->batch;
-    return store_load(store, batch->todos, batch->count, slot->load->options.mode, batch->results, error);
+    const struct load_options *options = &slot->load->options;
+    if (options->adopts)
+        return store_adopt(store, batch->todos, batch->raws, batch->count, batch->results, error);
+    return store_load(store, batch->todos, batch->count, options->mode, batch->results, error);
 }
 
 static enum status slot_work_fenced(struct cache_write *write, struct store *store, struct error *error)
@@ -399,7 +404,7 @@ struct load *load_new(const struct load_options *options)
     bug_unless(options->writes_max >= 1 && options->writes_max <= LOAD_WRITES_MAX, "writes_max is out of range");
     load->options = *options;
     load->slot_count = options->writes_max + 1;
-    intake_init(&load->intake, options->reader, options->keep_raw);
+    intake_init(&load->intake, options->reader, options->keep_raw || options->adopts);
     for (size_t i = 0; i < load->slot_count; i++) {
         load->slots[i].load = load;
         load->slots[i].batch = batch_new();

@@ -34,6 +34,7 @@ struct load_options {
     uint32_t writes_max; /* batches that are written at once, at most LOAD_WRITES_MAX */
     bool cache_required; /* without Redis: refuse, instead of moving the epoch */
     bool keep_raw;       /* rejects needs records as they were read */
+    bool adopts;         /* the records are the store's foreign documents, and the todos take their place */
 };
 
 enum { LOAD_WRITES_MAX = 4 };

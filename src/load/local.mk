@@ -11,6 +11,7 @@ libload_a_SOURCES = \
 	src/load/csv_reader.c src/load/csv_reader.h \
 	src/load/export.c src/load/export.h \
 	src/load/faker.c src/load/faker.h \
+	src/load/foreign_reader.c src/load/foreign_reader.h \
 	src/load/format.c src/load/format.h \
 	src/load/guard.c src/load/guard.h \
 	src/load/id_set.c src/load/id_set.h \

@@ -311,7 +311,8 @@ void row_put(struct row_maker *maker, struct slice name, const struct row_value 
     enum todo_field field = row_field_find(name, &rank);
     if (field == TODO_FIELD_COUNT) {
         char shown[TODO_ID_MAX + 1];
-        row_note(maker, "member \"%s\" is no field of a todo: it is ignored", log_value(shown, sizeof(shown), name));
+        row_note(maker, "member \"%s\" is no field of a todo: it is %s", log_value(shown, sizeof(shown), name),
+                 maker->keeps_others ? "kept, and not shown" : "ignored");
         return;
     }
     if (value->type == ROW_NULL || (value->type == ROW_CELL && value->text.len == 0))

@@ -47,6 +47,7 @@ struct row_maker {
     int ranks[TODO_FIELD_COUNT];                  /* its rank; 0: none yet */
     char notes[ROW_NOTE_MAX][ROW_NOTE_BYTES + 1]; /* what a person should know, each once, fit for a terminal */
     size_t note_count;
+    bool keeps_others; /* members of no field are not lost: the todo takes the place of its record */
 };
 
 void row_maker_init(struct row_maker *maker, int64_t now_ms);

@@ -9,8 +9,8 @@
  *
  * A worker starts even if the store is away: it serves what the cache has, answers 503 otherwise, and prepares the
  * store as soon as it answers. Preparing runs on a pool thread, because it blocks. After each failure the pause
- * doubles, up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready. Later
- * outages are reported by the pool's breaker.
+ * doubles, up to PREPARE_PAUSE_MAX_S. The log says once that the store is missing and once that it is ready, and
+ * then also if it is empty or has documents of others. Later outages are reported by the pool's breaker.
  *
  * Every duty is bounded, and the janitor waits for none: it sets the timer again when it has started them. The second
  * run comes after a random part of a second, so that workers that were started together don't all ask the store at
@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cache/cache.h"
+#include "store/foreign.h"
 #include "store/pool.h"
 #include "store/store.h"
 
@@ -34,6 +35,7 @@ enum prepare_state { PREPARE_DUE, PREPARE_RUNNING, PREPARE_DONE };
 
 struct janitor {
     struct pool_job prepare;
+    struct store_survey survey; /* after the last success */
     enum prepare_state prepare_state;
     unsigned prepare_pause_s; /* after the last failure; 0: none yet */
     unsigned prepare_left_s;  /* how much of that pause is to come */
@@ -58,8 +60,12 @@ static void janitor_expire_idle(struct janitor *janitor)
 /* Pool thread. */
 static enum status on_prepare(struct pool_job *job, struct error *error)
 {
-    const struct janitor *janitor = container_of(job, struct janitor, prepare);
-    return store_prepare(janitor->services->store, error);
+    struct janitor *janitor = container_of(job, struct janitor, prepare);
+    struct error ignored;
+    enum status status = store_prepare(janitor->services->store, error);
+    if (status == STATUS_OK && store_survey(janitor->services->store, &janitor->survey, &ignored) != STATUS_OK)
+        janitor->survey.text[0] = '\0';
+    return status;
 }
 
 static void prepare_failed(struct janitor *janitor, const struct error *error)
@@ -85,6 +91,10 @@ static void on_prepared(struct pool_job *job, enum status status, const struct e
     janitor->prepare_state = PREPARE_DONE;
     janitor->prepare_pause_s = 0;
     log_info(NULL, "store_ready", "store=%s", store_kind(janitor->services->store));
+    if (janitor->survey.foreign_count > 0)
+        log_warn(NULL, "store_foreign", "notice=\"%s\"", janitor->survey.text);
+    else if (janitor->survey.is_empty)
+        log_info(NULL, "store_empty", "notice=\"%s\"", janitor->survey.text);
 }
 
 static void janitor_prepare_store(struct janitor *janitor)

@@ -6,12 +6,15 @@ libstore_a_SOURCES = \
 	src/store/answer.c src/store/answer.h \
 	src/store/condition.c \
 	src/store/follow.h \
+	src/store/foreign.h \
 	src/store/mongo.c \
+	src/store/mongo_adopt.c \
 	src/store/mongo_answers.c \
 	src/store/mongo_change.c \
 	src/store/mongo_document.c src/store/mongo_document.h \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
 	src/store/mongo_follow.c \
+	src/store/mongo_foreign.c \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
 	src/store/mongo_insert.c \
 	src/store/mongo_made.c src/store/mongo_made.h \

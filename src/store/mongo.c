@@ -62,6 +62,11 @@ static bool mongo_is_prepared(const struct store *store)
     return atomic_load(&container_of(store, const struct mongo_store, store)->server.is_prepared);
 }
 
+static const char *mongo_place(const struct store *store)
+{
+    return container_of(store, const struct mongo_store, store)->server.database;
+}
+
 static const struct store_ops MONGO_OPS = {
     .kind = "mongodb",
     .close = mongo_close,
@@ -87,6 +92,13 @@ static const struct store_ops MONGO_OPS = {
     .meta_swap = mongo_meta_swap,
     .watermark = mongo_watermark,
     .raise = mongo_raise,
+    .place = mongo_place,
+    .place_kind = "database",
+    .count_foreign = mongo_count_foreign,
+    .foreign_open = mongo_foreign_open,
+    .foreign_next = mongo_foreign_next,
+    .foreign_close = mongo_foreign_close,
+    .adopt = mongo_adopt,
     .follow_claim = mongo_follow_claim,
     .follow_keep = mongo_follow_keep,
     .follow_release = mongo_follow_release,

@@ -21,6 +21,10 @@ enum status mongo_todo_find(struct mongo_session *session, const char *id, struc
 enum status mongo_insert_one(struct mongo_session *session, const struct _bson_t *document, int64_t max_time_ms,
                              const char *action, struct error *error) STATUS_MUST_CHECK;
 
+/* Inserts documents, each of its todo. results, errors: as store_load() in INSERT mode. */
+enum status mongo_insert_many(struct mongo_session *session, const struct todo *todos, const struct _bson_t **documents,
+                              size_t count, enum status *results, struct error *error) STATUS_MUST_CHECK;
+
 /* One findAndModify; filter has _id in it, as sharded collections want it. */
 struct mongo_modification {
     const struct _bson_t *filter;

@@ -87,6 +87,8 @@ static enum status load_insert(struct mongo_session *session, const bson_t **doc
     bson_t reply;
     bson_iter_t inserted;
     bson_error_t failure = {0};
+    for (size_t i = 0; i < count; i++)
+        results[i] = STATUS_OK;
     /* Not validated again, which would be a sixth of the work: they are made field by field from valid todos. */
     bson_t *options = BCON_NEW("ordered", BCON_BOOL(false), "validate", BCON_BOOL(false), "maxTimeMS",
                                BCON_INT64(session->server->max_time_ms));
@@ -108,13 +110,11 @@ static enum status load_insert(struct mongo_session *session, const bson_t **doc
     return status;
 }
 
-/* A find of the taken ids' lives. */
-static mongoc_cursor_t *taken_find(struct mongo_session *session, const struct todo *todos, size_t count,
-                                   const enum status *results)
+static void taken_filter(bson_t *filter, const struct todo *todos, size_t count, const enum status *results)
 {
-    bson_t filter = BSON_INITIALIZER, among, ids;
+    bson_t among, ids;
     uint32_t at = 0;
-    BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &among);
+    BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &among);
     BSON_APPEND_ARRAY_BEGIN(&among, "$in", &ids);
     for (size_t i = 0; i < count; i++) {
         char room[16];
@@ -125,13 +125,7 @@ static mongoc_cursor_t *taken_find(struct mongo_session *session, const struct t
         BSON_APPEND_UTF8(&ids, position, todos[i].id);
     }
     bson_append_array_end(&among, &ids);
-    bson_append_document_end(&filter, &among);
-    bson_t *options =
-        BCON_NEW("projection", "{", "life", BCON_INT32(1), "}", "maxTimeMS", BCON_INT64(session->server->max_time_ms));
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, &filter, options, NULL);
-    bson_destroy(options);
-    bson_destroy(&filter);
-    return cursor;
+    bson_append_document_end(filter, &among);
 }
 
 /* MISMATCH for those of another life: they have been seen. */
@@ -147,30 +141,47 @@ static void taken_note(const bson_t *document, const struct todo *todos, size_t 
             results[i] = stored != 0 && stored == todos[i].life ? STATUS_OK : STATUS_MISMATCH;
 }
 
-/*
- * Tells the rows of an earlier try from those whose ids others have taken. A taken id that the majority does not show
- * may be either, or has been deleted since: a later try will tell.
- */
+/* A taken id that the majority does not show may be ours or another's, or was deleted since: a later try will tell. */
+static enum status taken_judge(const struct todo *todos, size_t count, enum status *results, struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (results[i] == STATUS_EXISTS)
+            return error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, but its todo is not to be seen yet",
+                             todos[i].id);
+        if (results[i] == STATUS_MISMATCH)
+            results[i] = STATUS_EXISTS;
+    }
+    return STATUS_OK;
+}
+
+/* Tells the rows of an earlier try from those whose ids others have taken. */
 static enum status taken_settle(struct mongo_session *session, const struct todo *todos, size_t count,
                                 enum status *results, struct error *error)
 {
     const bson_t *document;
     bson_error_t failure;
-    enum status status = STATUS_OK;
-    mongoc_cursor_t *cursor = taken_find(session, todos, count, results);
-    while (mongoc_cursor_next(cursor, &document))
+    bson_t filter = BSON_INITIALIZER;
+    bson_t *options =
+        BCON_NEW("projection", "{", "life", BCON_INT32(1), "}", "maxTimeMS", BCON_INT64(session->server->max_time_ms));
+    enum status status = mongo_session_catch_up(session, options, error);
+    taken_filter(&filter, todos, count, results);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, &filter, options, NULL);
+    while (status == STATUS_OK && mongoc_cursor_next(cursor, &document))
         taken_note(document, todos, count, results);
-    if (mongoc_cursor_error(cursor, &failure))
+    if (status == STATUS_OK && mongoc_cursor_error(cursor, &failure))
         status = mongo_read_failed("read the lives of taken ids", &failure, error);
     mongoc_cursor_destroy(cursor);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (results[i] == STATUS_EXISTS)
-            status = error_set(error, STATUS_UNKNOWN, "the id \"%s\" is taken, but its todo is not to be seen yet",
-                               todos[i].id);
-        if (results[i] == STATUS_MISMATCH)
-            results[i] = STATUS_EXISTS;
-    }
-    return status;
+    bson_destroy(options);
+    bson_destroy(&filter);
+    return status == STATUS_OK ? taken_judge(todos, count, results, error) : status;
+}
+
+enum status mongo_insert_many(struct mongo_session *session, const struct todo *todos, const bson_t **documents,
+                              size_t count, enum status *results, struct error *error)
+{
+    bool has_taken;
+    enum status status = load_insert(session, documents, count, results, &has_taken, error);
+    return status == STATUS_OK && has_taken ? taken_settle(session, todos, count, results, error) : status;
 }
 
 static enum status mongo_load_insert(struct mongo_session *session, const struct todo *todos, size_t count,
@@ -178,14 +189,10 @@ static enum status mongo_load_insert(struct mongo_session *session, const struct
 {
     bson_t **documents = mem_alloc(count * sizeof(documents[0]));
     for (size_t i = 0; i < count; i++) {
-        results[i] = STATUS_OK;
         documents[i] = bson_sized_new(160 + todos[i].name.len + todos[i].description.len);
         mongo_todo_write(documents[i], &todos[i], ~0u);
     }
-    bool has_taken;
-    enum status status = load_insert(session, (const bson_t **)documents, count, results, &has_taken, error);
-    if (status == STATUS_OK && has_taken)
-        status = taken_settle(session, todos, count, results, error);
+    enum status status = mongo_insert_many(session, todos, (const bson_t **)documents, count, results, error);
     for (size_t i = 0; i < count; i++)
         bson_destroy(documents[i]);
     free(documents);

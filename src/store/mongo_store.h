@@ -55,6 +55,16 @@ __typeof__(store_meta_swap) mongo_meta_swap;
 __typeof__(store_watermark) mongo_watermark;
 __typeof__(store_raise) mongo_raise;
 
+/* mongo_foreign.c */
+__typeof__(store_foreign_open) mongo_foreign_open;
+__typeof__(store_foreign_next) mongo_foreign_next;
+__typeof__(store_foreign_close) mongo_foreign_close;
+enum status mongo_count_foreign(struct store *store, uint32_t most, uint32_t *count,
+                                struct error *error) STATUS_MUST_CHECK;
+
+/* mongo_adopt.c */
+__typeof__(store_adopt) mongo_adopt;
+
 /* mongo_follow.c */
 __typeof__(store_follow_claim) mongo_follow_claim;
 __typeof__(store_follow_keep) mongo_follow_keep;

@@ -14,7 +14,7 @@
 
 #include <mongoc/mongoc.h>
 
-static const char *key_of(enum todo_field field)
+const char *mongo_todo_key(enum todo_field field)
 {
     return TODO_ROWS[field].type == TODO_TYPE_ID ? "_id" : todo_field_name(field);
 }
@@ -23,7 +23,7 @@ static const char *key_of(enum todo_field field)
 
 static void field_write(bson_t *document, enum todo_field field, const void *member)
 {
-    const char *key = key_of(field);
+    const char *key = mongo_todo_key(field);
     const struct slice *text = member;
     switch (TODO_ROWS[field].type) {
     case TODO_TYPE_ID:
@@ -54,7 +54,7 @@ void mongo_todo_write(bson_t *document, const struct todo *todo, unsigned fields
 void mongo_todo_project(bson_t *projection)
 {
     for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
-        BSON_APPEND_INT32(projection, key_of(field), 1);
+        BSON_APPEND_INT32(projection, mongo_todo_key(field), 1);
 }
 
 /* ---- Reading ---- */
@@ -116,11 +116,11 @@ static enum status fields_read(const bson_t *document, struct todo *todo, struct
     *todo = TODO_DEFAULT;
     for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++) {
         bson_iter_t value;
-        bool there = bson_iter_init_find(&value, document, key_of(field));
+        bool there = bson_iter_init_find(&value, document, mongo_todo_key(field));
         if (!there && TODO_ROWS[field].may_lack)
             continue;
         if (!there || !field_read(field, &value, todo)) {
-            return error_set(error, STATUS_INVALID, "%s is %s", key_of(field),
+            return error_set(error, STATUS_INVALID, "%s is %s", mongo_todo_key(field),
                              there ? "of another type or value than a todo's" : "missing");
         }
     }

@@ -12,6 +12,9 @@
 
 struct _bson_t;
 
+/* What a document calls the field. */
+const char *mongo_todo_key(enum todo_field field);
+
 /* Appends the todo's fields of the set, in their order; ~0u: all, as a new document has them. */
 void mongo_todo_write(struct _bson_t *document, const struct todo *todo, unsigned fields);
 

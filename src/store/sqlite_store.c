@@ -212,6 +212,11 @@ static enum status sqlite_insert(struct store *store, const struct todo *todo, c
     return status == STATUS_OK ? result : status;
 }
 
+static const char *sqlite_place(const struct store *store)
+{
+    return sqlite_file_path(container_of(store, const struct sqlite_store, store)->file);
+}
+
 static const struct store_ops SQLITE_OPS = {
     .kind = "sqlite",
     .close = sqlite_close,
@@ -234,6 +239,8 @@ static const struct store_ops SQLITE_OPS = {
     .heartbeat = sqlite_heartbeat,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
+    .place = sqlite_place,
+    .place_kind = "file",
 };
 
 enum status sqlite_open(struct store **store, const struct store_options *options, struct error *error)

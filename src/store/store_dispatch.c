@@ -14,6 +14,8 @@
  */
 #include "store/store.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/mem.h"
@@ -205,6 +207,68 @@ enum status store_meta_swap(struct store *store, const struct store_meta *expect
 {
     *swapped = false;
     return store->ops->meta_swap(store, expected, next, swapped, error);
+}
+
+/* ---- foreign.h ---- */
+
+static void survey_describe(const struct store *store, struct store_survey *survey)
+{
+    const char *kind = store->ops->place_kind, *place = store->ops->place(store);
+    bool all_counted = survey->foreign_count < STORE_FOREIGN_COUNTED;
+    survey->text[0] = '\0';
+    if (survey->is_empty)
+        snprintf(survey->text, sizeof(survey->text), "the %s \"%.128s\" has no todos", kind, place);
+    else if (survey->foreign_count > 0)
+        snprintf(survey->text, sizeof(survey->text),
+                 "%" PRIu32
+                 " documents%s in the %s \"%.64s\" are not shown, as other programs wrote them in other forms: "
+                 "\"todo-load adopt\" makes todos of them",
+                 survey->foreign_count, all_counted ? "" : " or more", kind, place);
+}
+
+enum status store_survey(struct store *store, struct store_survey *survey, struct error *error)
+{
+    static const struct store_query any_todo = {.limit = 1};
+    struct store_page page;
+    struct arena arena;
+    enum status status = STATUS_OK;
+    *survey = (struct store_survey){0};
+    if (store->ops->count_foreign)
+        status = store->ops->count_foreign(store, STORE_FOREIGN_COUNTED, &survey->foreign_count, error);
+    if (status != STATUS_OK)
+        return status;
+    arena_init(&arena);
+    status = store_list(store, &any_todo, &arena, &page, error);
+    survey->is_empty = status == STATUS_OK && page.count == 0 && !page.has_skipped && survey->foreign_count == 0;
+    arena_fini(&arena);
+    survey_describe(store, survey);
+    return status;
+}
+
+enum status store_foreign_open(struct store *store, struct store_foreign **foreign, struct error *error)
+{
+    *foreign = NULL;
+    if (!store->ops->foreign_open)
+        return error_set(error, STATUS_UNSUPPORTED, "%s has todos only, so there is nothing to adopt",
+                         store->ops->kind);
+    return store->ops->foreign_open(store, foreign, error);
+}
+
+enum status store_foreign_next(struct store_foreign *foreign, struct slice *document, struct error *error)
+{
+    return foreign->store->ops->foreign_next(foreign, document, error);
+}
+
+void store_foreign_close(struct store_foreign *foreign)
+{
+    if (foreign)
+        foreign->store->ops->foreign_close(foreign);
+}
+
+enum status store_adopt(struct store *store, const struct todo *todos, const struct slice *documents, size_t count,
+                        enum status *results, struct error *error)
+{
+    return count == 0 ? STATUS_OK : store->ops->adopt(store, todos, documents, count, results, error);
 }
 
 /* ---- follow.h ---- */

@@ -2,13 +2,14 @@
 /*
  * The operations that a kind of store implements; store_dispatch.c calls them. Private to store/.
  *
- * An operation has the type and the contract of the function store_NAME() in store.h or follow.h. The table names the
+ * An operation has the type and the contract of the function store_NAME() in store.h, follow.h or foreign.h. The table names the
  * implementing functions directly. A store's own struct begins with struct store.
  */
 #ifndef STORE_STORE_OPS_H
 #define STORE_STORE_OPS_H
 
 #include "store/follow.h"
+#include "store/foreign.h"
 #include "store/store.h"
 
 /* A pointer to a function of the same type as store_NAME(). */
@@ -39,6 +40,14 @@ struct store_ops {
     STORE_OP(meta_swap);
     STORE_OP(watermark); /* NULL: its reads never fall behind; then there is no raise either */
     STORE_OP(raise);
+    const char *(*place)(const struct store *store); /* where it keeps the todos: its file, its database */
+    const char *place_kind;                          /* "file", "database" */
+    /* How many foreign documents there are, up to most. NULL: it can't have any, and has none of the next four. */
+    enum status (*count_foreign)(struct store *store, uint32_t most, uint32_t *count, struct error *error);
+    STORE_OP(foreign_open);
+    STORE_OP(foreign_next);
+    STORE_OP(foreign_close);
+    STORE_OP(adopt);
     STORE_OP(follow_claim); /* NULL: the store can't report changes, and has none of the rest */
     STORE_OP(follow_keep);
     STORE_OP(follow_release);
@@ -54,6 +63,10 @@ struct store {
 };
 
 struct store_stream {
+    struct store *store;
+};
+
+struct store_foreign {
     struct store *store;
 };
 

@@ -192,6 +192,25 @@ void fixture_mongo_drop(const char *uri)
     mongoc_uri_destroy(parsed);
 }
 
+int64_t fixture_mongo_run(const char *uri, const char *json)
+{
+    bson_error_t failure;
+    bson_t reply;
+    bson_iter_t n;
+    mongoc_uri_t *parsed = mongoc_uri_new(uri);
+    mongoc_client_t *client = client_new(parsed);
+    bson_t *command = bson_new_from_json((const uint8_t *)json, -1, &failure);
+    if (!command ||
+        !mongoc_client_command_simple(client, mongoc_uri_get_database(parsed), command, NULL, &reply, &failure))
+        fail_msg("%s: %s", json, failure.message);
+    int64_t found = bson_iter_init_find(&n, &reply, "n") ? bson_iter_as_int64(&n) : -1;
+    bson_destroy(&reply);
+    bson_destroy(command);
+    mongoc_client_destroy(client);
+    mongoc_uri_destroy(parsed);
+    return found;
+}
+
 void fixture_mongo_write(const char *uri, const char *collection_name, const char *json)
 {
     bson_error_t failure;

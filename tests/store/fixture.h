@@ -39,6 +39,9 @@ void assert_stored(struct fixture *fixture, const struct todo *wanted);
 void fixture_mongo_drop(const char *uri);
 void fixture_mongo_write(const char *uri, const char *collection, const char *json);
 
+/* Runs a command in the database that the URI names; its answer's "n": how many documents it found. */
+int64_t fixture_mongo_run(const char *uri, const char *json);
+
 /* Which of the URI's hosts takes writes, as texts. False: none was found in time. */
 enum { FIXTURE_HOST_MAX = 256 };
 bool fixture_mongo_primary(const char *uri, char host[FIXTURE_HOST_MAX], char port[8]);

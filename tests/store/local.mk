@@ -37,7 +37,8 @@ tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_mongo_SOURCES = tests/store/test_mongo.c \
 	tests/store/test_mongo_changes.c tests/store/test_mongo_changes.h tests/store/test_mongo_documents.c \
-	tests/store/test_mongo_documents.h tests/store/fixture.c tests/store/fixture.h
+	tests/store/test_mongo_documents.h tests/store/test_mongo_foreign.c tests/store/test_mongo_foreign.h \
+	tests/store/fixture.c tests/store/fixture.h
 tests_store_test_mongo_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_mongo_LDADD = $(STORE_TEST_LDADD)
 

@@ -29,6 +29,7 @@
 #include "store/mongo_uri.h"
 #include "test_mongo_changes.h"
 #include "test_mongo_documents.h"
+#include "test_mongo_foreign.h"
 
 /* A port of 127.0.0.1 on which something listens and nobody accepts. */
 static int listen_anywhere(unsigned *port)
@@ -446,6 +447,12 @@ int main(void)
         ON_EMPTY_STORE(test_a_record_of_an_older_version_has_no_beat_and_gets_one),
         ON_EMPTY_STORE(test_a_damaged_record_of_an_answer_is_told_of),
         ON_EMPTY_STORE(test_answers_have_an_index_by_which_they_expire),
+        ON_EMPTY_STORE(test_a_survey_counts_what_other_programs_wrote),
+        ON_EMPTY_STORE(test_a_walk_gives_what_is_no_todo_and_nothing_else),
+        ON_EMPTY_STORE(test_adopted_documents_are_todos_and_lose_nothing),
+        ON_EMPTY_STORE(test_an_adoption_goes_on_where_an_earlier_one_ended),
+        ON_EMPTY_STORE(test_a_taken_id_leaves_the_document_as_it_was),
+        ON_EMPTY_STORE(test_a_document_that_changed_meanwhile_stays),
         cmocka_unit_test(test_a_server_that_is_gone_is_told_in_time),
         cmocka_unit_test(test_a_server_that_hangs_is_told_in_time),
         cmocka_unit_test(test_an_error_of_the_server_says_its_cause),

@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "fixture.h"
+#include "store/foreign.h"
 #include "test_store_answers.h"
 #include "test_store_changes.h"
 #include "test_store_lists.h"
@@ -412,6 +413,24 @@ static void test_another_opening_sees_the_same_rows(void **state)
     assert_stored(fixture, &todo);
 }
 
+static void test_an_empty_store_is_told_of_by_its_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_survey survey;
+    const char *name = strrchr(fixture->uri, '/') + 1;
+    size_t name_len = strcspn(name, "?");
+    assert_int_equal(store_survey(fixture->store, &survey, NULL), STATUS_OK);
+    assert_true(survey.is_empty);
+    const char *found = strstr(survey.text, " has no todos");
+    assert_non_null(found);
+    assert_memory_equal(found - 1 - name_len, name, name_len);
+    struct todo todo = fixture_todo(&fixture->arena, 11);
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
+    assert_int_equal(store_survey(fixture->store, &survey, NULL), STATUS_OK);
+    assert_false(survey.is_empty);
+    assert_string_equal(survey.text, "");
+}
+
 #define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
 
 static int run_suite(const char *uri)
@@ -478,6 +497,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
         ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),
         ON_EMPTY_STORE(test_another_opening_sees_the_same_rows),
+        ON_EMPTY_STORE(test_an_empty_store_is_told_of_by_its_name),
     };
     bool sqlite = strncmp(uri, "sqlite:", strlen("sqlite:")) == 0;
     const char *server = getenv("TODO_TEST_SERVER");

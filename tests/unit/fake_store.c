@@ -45,6 +45,7 @@ struct store {
     int64_t last_place;
     struct store_meta meta;
     struct store_watermark watermark; /* empty: its reads show every write at once */
+    struct store_survey survey;
     bool away;
     enum cause cause;
     unsigned calls[FAKE_CALLS];
@@ -108,6 +109,13 @@ const char *store_kind(const struct store *store)
 enum status store_prepare(struct store *store, struct error *error)
 {
     return call_begin(store, FAKE_PREPARE, error);
+}
+
+enum status store_survey(struct store *store, struct store_survey *survey, struct error *error)
+{
+    (void)error;
+    *survey = store->survey;
+    return STATUS_OK;
 }
 
 bool store_is_prepared(const struct store *store)
@@ -507,6 +515,11 @@ void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
 struct store_meta *fake_store_meta(struct store *store)
 {
     return &store->meta;
+}
+
+struct store_survey *fake_store_survey(struct store *store)
+{
+    return &store->survey;
 }
 
 struct store *fake_store_backup(const struct store *store)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "store/foreign.h"
 #include "store/store.h"
 
 enum fake_call {
@@ -59,6 +60,9 @@ struct store_answer *fake_store_answer(struct store *store, const char *key);
 size_t fake_store_outbox_count(const struct store *store, bool is_closed);
 void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
 struct store_meta *fake_store_meta(struct store *store);
+
+/* What the store says of itself as a whole. */
+struct store_survey *fake_store_survey(struct store *store);
 
 /* A copy of all that the store holds, to be freed by fake_store_free(), and the store as it was then. */
 struct store *fake_store_backup(const struct store *store);

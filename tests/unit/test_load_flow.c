@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "load/faker.h"
+#include "load/foreign_reader.h"
 #include "load/load.h"
 
 enum { ACTIONS_MAX = 16, TIMERS_MAX = 16, ROWS_MAX = 8000, FAULTS_MAX = 16 };
@@ -47,7 +48,7 @@ static struct {
     struct stored rows[ROWS_MAX];
     size_t row_count;
     struct fault faults[FAULTS_MAX];
-    size_t fault_count, load_calls;
+    size_t fault_count, load_calls, adopt_calls;
     int64_t epoch;
     bool trusted;
     bool settles_late;
@@ -192,6 +193,35 @@ enum status store_load(struct store *store, const struct todo *todos, size_t cou
     for (size_t i = 0; i < count && i < fault.applied_count; i++)
         results[i] = fake_write(&todos[i], mode);
     return fault.status == STATUS_OK ? STATUS_OK : error_set(error, fault.status, "the store said so");
+}
+
+/* Each document is in the place of its todo. */
+enum status store_adopt(struct store *store, const struct todo *todos, const struct slice *documents, size_t count,
+                        enum status *results, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_true(documents[i].len > 0 && documents[i].data[0] == '{');
+    fake.adopt_calls++;
+    return store_load(store, todos, count, STORE_LOAD_INSERT, results, error);
+}
+
+enum status store_foreign_open(struct store *store, struct store_foreign **foreign, struct error *error)
+{
+    (void)store;
+    *foreign = NULL;
+    return error_set(error, STATUS_UNSUPPORTED, "the fake store has no foreign documents");
+}
+
+enum status store_foreign_next(struct store_foreign *foreign, struct slice *document, struct error *error)
+{
+    (void)foreign, (void)document, (void)error;
+    fail();
+    return STATUS_NOT_FOUND;
+}
+
+void store_foreign_close(struct store_foreign *foreign)
+{
+    assert_null(foreign);
 }
 
 enum status store_prepare(struct store *store, struct error *error)
@@ -497,6 +527,32 @@ static void a_store_that_is_not_there_is_told(void **state)
     assert_int_equal(fake.load_calls, 0);
 }
 
+/* The fake walk's documents are lines, so that a test can read them. */
+static void an_adoption_hands_the_store_its_documents_fenced(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct todo taken = {.id = "b", .name = {"another's", 9}};
+    fake_write(&taken, STORE_LOAD_INSERT);
+    fixture->options.adopts = true;
+    start(fixture, three_rows());
+    finish();
+    assert_int_equal(fake.adopt_calls, 1);
+    assert_int_equal(fake.fenced_count, 3);
+    assert_int_equal(fake.result.in_count, 2);
+    assert_int_equal(fake.result.reject_count, 1);
+    assert_non_null(strstr(fixture->output, "row 2: id \"b\" is taken (the document stays as it is)"));
+}
+
+static void without_documents_of_others_there_is_nothing_to_adopt(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options.adopts = true;
+    start(fixture, foreign_reader_new(fixture->options.store, LOAD_NOW_MS));
+    finish();
+    assert_int_equal(fake.result.status, STATUS_UNSUPPORTED);
+    assert_int_equal(fake.adopt_calls, 0);
+}
+
 static void a_dry_run_checks_and_writes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -579,6 +635,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_redis_the_epoch_is_moved_before_and_after, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_nothing_is_written_if_that_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_store_that_is_not_there_is_told, begin, end),
+        cmocka_unit_test_setup_teardown(an_adoption_hands_the_store_its_documents_fenced, begin, end),
+        cmocka_unit_test_setup_teardown(without_documents_of_others_there_is_nothing_to_adopt, begin, end),
         cmocka_unit_test_setup_teardown(a_dry_run_checks_and_writes_nothing, begin, end),
         cmocka_unit_test_setup_teardown(interrupted_it_finishes_what_it_began_and_tells_how_far, begin, end),
         cmocka_unit_test_setup_teardown(interrupted_in_a_pause_it_does_not_wait, begin, end),
