@@ -73,14 +73,14 @@ static void intake_release(struct intake *intake, struct batch *batch)
     arena_reset(&intake->arena);
 }
 
-static bool batch_is_full(const struct batch *batch)
+static bool batch_is_full(const struct batch *batch, size_t rows_max)
 {
-    return batch->count + batch->reject_count == BATCH_ROWS_MAX || arena_used_bytes(&batch->arena) >= BATCH_BYTES_MAX;
+    return batch->count + batch->reject_count == rows_max || arena_used_bytes(&batch->arena) >= BATCH_BYTES_MAX;
 }
 
-void intake_init(struct intake *intake, struct reader *reader, bool keep_raw)
+void intake_init(struct intake *intake, struct reader *reader, size_t rows_max, bool keep_raw)
 {
-    *intake = (struct intake){.reader = reader, .keep_raw = keep_raw};
+    *intake = (struct intake){.reader = reader, .rows_max = rows_max, .keep_raw = keep_raw};
     arena_init(&intake->arena);
 }
 
@@ -112,7 +112,7 @@ void batch_fill(struct batch *batch, struct intake *intake)
     batch->last_row_number = 0;
     batch->end = STATUS_OK;
     intake_release(intake, batch);
-    while (!batch_is_full(batch)) {
+    while (!batch_is_full(batch, intake->rows_max)) {
         struct row row;
         enum status status = reader_next(intake->reader, &batch->arena, &row, &batch->error);
         if (status != STATUS_OK && status != STATUS_INVALID) {

@@ -49,13 +49,14 @@ struct batch {
 /* The source of batches: the reader, and a row that is kept back for the next batch. */
 struct intake {
     struct reader *reader;
+    size_t rows_max; /* of a batch, at most BATCH_ROWS_MAX */
     bool keep_raw;
     bool held;
     struct row row; /* kept back; in arena */
     struct arena arena;
 };
 
-void intake_init(struct intake *intake, struct reader *reader, bool keep_raw);
+void intake_init(struct intake *intake, struct reader *reader, size_t rows_max, bool keep_raw);
 void intake_fini(struct intake *intake);
 
 struct batch *batch_new(void);

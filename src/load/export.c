@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/todo_json.h"
 #include "load/sink.h"
+#include "store/foreign.h"
 
 enum { PAGE_ROWS = 1000, RETRY_MAX = 6, RETRY_FIRST_MS = 200 };
 
@@ -91,6 +92,16 @@ static enum status export_write(struct export *export, const struct store_page *
     return sink_write(export->sink, buf_slice(&export->text), error);
 }
 
+/* The survey says which store it is, or that it has documents of others. */
+static enum status export_nothing(struct export *export, struct error *error)
+{
+    struct store_survey survey;
+    enum status status = store_survey(export->options->store, &survey, error);
+    if (status != STATUS_OK)
+        return status;
+    return error_set(error, STATUS_NOT_FOUND, "there is nothing to export: %.200s", survey.text);
+}
+
 static enum status export_pages(struct export *export, struct error *error)
 {
     struct store_page page = {.more = true};
@@ -101,9 +112,7 @@ static enum status export_pages(struct export *export, struct error *error)
             status = export_write(export, &page, error);
         export_show(export);
     }
-    if (status == STATUS_OK && export->result->out_count == 0)
-        return error_set(error, STATUS_NOT_FOUND, "the store holds no todos: there is nothing to export");
-    return status;
+    return status == STATUS_OK && export->result->out_count == 0 ? export_nothing(export, error) : status;
 }
 
 enum status export_run(const struct export_options *options, struct export_result *result, struct error *error)

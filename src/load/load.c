@@ -41,6 +41,7 @@ enum {
     RETRY_FIRST_MS = 200,
     RETRY_MAX_MS = 5000,
     GUARD_LOOK_MS = 20,
+    ADOPTED_ROWS_MAX = 250, /* a row is some statements, and each command has a time limit */
 };
 
 enum slot_state { SLOT_FREE, SLOT_READING, SLOT_READY, SLOT_WRITING, SLOT_PAUSED };
@@ -404,7 +405,8 @@ struct load *load_new(const struct load_options *options)
     bug_unless(options->writes_max >= 1 && options->writes_max <= LOAD_WRITES_MAX, "writes_max is out of range");
     load->options = *options;
     load->slot_count = options->writes_max + 1;
-    intake_init(&load->intake, options->reader, options->keep_raw || options->adopts);
+    size_t rows_max = options->adopts ? ADOPTED_ROWS_MAX : BATCH_ROWS_MAX;
+    intake_init(&load->intake, options->reader, rows_max, options->keep_raw || options->adopts);
     for (size_t i = 0; i < load->slot_count; i++) {
         load->slots[i].load = load;
         load->slots[i].batch = batch_new();

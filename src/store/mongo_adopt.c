@@ -68,16 +68,25 @@ static void todo_write(bson_t *written, const struct adoption *adoption, size_t 
     }
 }
 
-/* A filter: the document is as it was read. Members whose names a filter takes for something else are left out. */
+/* Plain, not by $eq: so that each server finds it by the index. */
+static void id_append(bson_t *filter, const bson_t *document)
+{
+    bson_iter_t id;
+    if (bson_iter_init_find(&id, document, "_id"))
+        bson_append_iter(filter, NULL, 0, &id);
+}
+
+/* A filter: the document is as it was read. Members whose names a filter would take for paths are left out. */
 static void as_read_append(bson_t *statement, const bson_t *document)
 {
     bson_iter_t member;
     bson_t filter;
     BSON_APPEND_DOCUMENT_BEGIN(statement, "q", &filter);
+    id_append(&filter, document);
     for (bool more = bson_iter_init(&member, document); more && bson_iter_next(&member);) {
         const char *key = bson_iter_key(&member);
         bson_t equal;
-        if (strcmp(key, CLAIM) == 0 || key[0] == '$' || key[0] == '\0' || strchr(key, '.'))
+        if (strcmp(key, "_id") == 0 || strcmp(key, CLAIM) == 0 || key[0] == '$' || key[0] == '\0' || strchr(key, '.'))
             continue;
         BSON_APPEND_DOCUMENT_BEGIN(&filter, key, &equal);
         bson_append_iter(&equal, "$eq", -1, &member);
@@ -88,11 +97,9 @@ static void as_read_append(bson_t *statement, const bson_t *document)
 
 static void by_id_append(bson_t *statement, const bson_t *document)
 {
-    bson_iter_t id;
     bson_t filter;
     BSON_APPEND_DOCUMENT_BEGIN(statement, "q", &filter);
-    if (bson_iter_init_find(&id, document, "_id"))
-        bson_append_iter(&filter, NULL, 0, &id);
+    id_append(&filter, document);
     bson_append_document_end(statement, &filter);
 }
 

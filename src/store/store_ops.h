@@ -2,8 +2,8 @@
 /*
  * The operations that a kind of store implements; store_dispatch.c calls them. Private to store/.
  *
- * An operation has the type and the contract of the function store_NAME() in store.h, follow.h or foreign.h. The table names the
- * implementing functions directly. A store's own struct begins with struct store.
+ * An operation has the type and the contract of the function store_NAME() in store.h, follow.h or foreign.h. The table
+ * names the implementing functions directly. A store's own struct begins with struct store.
  */
 #ifndef STORE_STORE_OPS_H
 #define STORE_STORE_OPS_H

@@ -97,7 +97,8 @@ tests_unit_test_load_bson_SOURCES = tests/unit/test_load_bson.c tests/unit/load_
 tests_unit_test_load_bson_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_faker_SOURCES = tests/unit/test_load_faker.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_faker_LDADD = $(UNIT_LOAD_LIBS)
-tests_unit_test_load_flow_SOURCES = tests/unit/test_load_flow.c tests/unit/load_testing.h tests/unit/testing.h
+tests_unit_test_load_flow_SOURCES = tests/unit/test_load_flow.c tests/unit/load_bed.c tests/unit/load_bed.h \
+	tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_flow_LDADD = $(UNIT_LOAD_LIBS)
 tests_unit_test_load_report_SOURCES = tests/unit/test_load_report.c tests/unit/load_testing.h tests/unit/testing.h
 tests_unit_test_load_report_LDADD = $(UNIT_LOAD_LIBS)
