@@ -3,10 +3,10 @@
  * Documents of the collection todos that are no todos: counting them, and walking through them.
  *
  * A dump of another program's todos, restored into the collection, has documents like {_id: ObjectId, id: "1", name}.
- * No read of the service finds them, as it asks by _id, by created_at and by done. A field is foreign if it is missing
- * or of another type. The filter says so by one comparison for each field:
+ * No read of the service finds them, as it asks by _id, by created_at and by done. A field is foreign if it is of
+ * another type, or missing without having a default. The filter says so by one comparison for each field:
  *
- *   {field: {$not: {$gte: the least value of the field's type}}}
+ *   {field: {$not: {$gte: the least value of the field's type}}}     and for one with a default: , $ne: null
  *
  * A comparison holds for values of its own type only, and the server turns its negation into the two ranges of an index
  * before and behind that type. So the count, which looks at the three fields that have indexes, reads no todo at all,
@@ -60,7 +60,7 @@ static bson_t *filter_new(unsigned fields)
         char room[16];
         const char *position;
         bson_t one, negated, bound;
-        if (!(fields & 1u << field) || TODO_ROWS[field].may_lack)
+        if (!(fields & 1u << field))
             continue;
         bson_uint32_to_string(count++, &position, room, sizeof(room));
         BSON_APPEND_DOCUMENT_BEGIN(&any, position, &one);
@@ -68,6 +68,8 @@ static bson_t *filter_new(unsigned fields)
         BSON_APPEND_DOCUMENT_BEGIN(&negated, "$not", &bound);
         least_append(&bound, field);
         bson_append_document_end(&negated, &bound);
+        if (TODO_ROWS[field].may_lack)
+            BSON_APPEND_NULL(&negated, "$ne"); /* and it is there */
         bson_append_document_end(&one, &negated);
         bson_append_document_end(&any, &one);
     }

@@ -488,11 +488,6 @@ struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uin
     return file;
 }
 
-const char *sqlite_file_path(const struct sqlite_file *file)
-{
-    return file->path;
-}
-
 void sqlite_file_free(struct sqlite_file *file)
 {
     connections_close(file);

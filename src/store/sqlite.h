@@ -28,7 +28,6 @@ enum sqlite_step { STEP_ROW, STEP_DONE, STEP_FAILED };
 /* Opens nothing: the first call opens one connection to write and reader_count to read, and makes a missing file. */
 struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uint32_t timeout_ms);
 void sqlite_file_free(struct sqlite_file *file);
-const char *sqlite_file_path(const struct sqlite_file *file);
 
 /*
  * STATUS_BUSY: no connection came back in time. STATUS_UNAVAILABLE: the file can't be opened; or to write, and another

@@ -31,8 +31,10 @@
 
 static void sqlite_close(struct store *store)
 {
-    sqlite_file_free(sqlite_file_of(store));
-    free(store);
+    struct sqlite_store *opened = container_of(store, struct sqlite_store, store);
+    sqlite_file_free(opened->file);
+    free(opened->path);
+    free(opened);
 }
 
 /* Reading a table is also the check that the file is still there and sound. */
@@ -214,7 +216,7 @@ static enum status sqlite_insert(struct store *store, const struct todo *todo, c
 
 static const char *sqlite_place(const struct store *store)
 {
-    return sqlite_file_path(container_of(store, const struct sqlite_store, store)->file);
+    return container_of(store, const struct sqlite_store, store)->path;
 }
 
 static const struct store_ops SQLITE_OPS = {
@@ -253,6 +255,7 @@ enum status sqlite_open(struct store **store, const struct store_options *option
     }
     struct sqlite_store *opened = mem_zalloc(sizeof(*opened));
     opened->store.ops = &SQLITE_OPS;
+    opened->path = mem_strdup(path);
     opened->file = sqlite_file_new(path, options->concurrency, options->timeout_ms);
     *store = &opened->store;
     return STATUS_OK;

@@ -13,6 +13,7 @@
 struct sqlite_store {
     struct store store;
     struct sqlite_file *file;
+    char *path; /* the file's */
 };
 
 static inline struct sqlite_file *sqlite_file_of(struct store *store)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 
 import pytest
-from conftest import database_uri
 from stack import WORKER_BUILD, wait_until
 from tiny_bson import Mongo
 
@@ -42,7 +41,7 @@ def dump(mongodb):
     dumps = []
 
     def new(count):
-        dumps.append(Dump(database_uri(mongodb.start()), count))
+        dumps.append(Dump(mongodb(), count))
         return dumps[-1]
 
     yield new
@@ -109,7 +108,7 @@ def test_an_adoption_that_is_killed_is_completed_by_another(dump, new_stack):
 
 @pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
 def test_an_empty_store_is_named(kind, new_stack, mongodb):
-    uri = database_uri(mongodb.start()) if kind == "mongodb" else "sqlite"
+    uri = mongodb() if kind == "mongodb" else "sqlite"
     name = uri.rpartition("/")[2].partition("?")[0] if kind == "mongodb" else "todos.db"
     stack = new_stack(store_uri=uri)
     wait_until(lambda: stack.log("workers").count("event=store_empty") == 2, 30, "both workers' words")
