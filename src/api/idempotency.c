@@ -27,6 +27,7 @@
 
 #include "api/problem.h"
 #include "api/todo_answer.h"
+#include "base/failpoint.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/todo_json.h"
@@ -86,7 +87,8 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
     struct idempotency *self = ctx;
     struct todo *todo = &self->insert->todo;
     if (status == STATUS_OK) {
-        todo_set_id(todo, slice_of(self->kept.answer.id));
+        if (!failpoint_is_on(FAILPOINT_KEY_FORGOTTEN))
+            todo_set_id(todo, slice_of(self->kept.answer.id));
         todo->life = self->kept.answer.life;
         todo->created_at_ms = todo->updated_at_ms = self->kept.answer.created_at_ms;
         self->insert->status = STATUS_OK;

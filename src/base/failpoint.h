@@ -38,7 +38,13 @@
     X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "a writer that finds its mark lost doesn't record it")             \
     X(EPOCH_UNLOOKED, "epoch_unlooked", SWITCH, "a write doesn't check whether the epoch has moved")                   \
     X(BEAT_UNLOOKED, "beat_unlooked", SWITCH, "nobody checks whether the store has gone back in time")                 \
-    X(WATERMARK_UNTOLD, "watermark_untold", SWITCH, "writers don't tell Redis how far the store has come")
+    X(WATERMARK_UNTOLD, "watermark_untold", SWITCH, "writers don't tell Redis how far the store has come")             \
+    X(RUN_ID_UNLOOKED, "run_id_unlooked", SWITCH, "another Redis doesn't move the epoch on")                           \
+    X(DRAIN_UNANSWERED, "drain_unanswered", SWITCH, "a drain removes records that Redis hasn't answered for")          \
+    X(FOLLOW_EPOCH_UNLOOKED, "follow_epoch_unlooked", SWITCH,                                                          \
+      "the follower doesn't check whether the epoch has moved")                                                        \
+    X(GENERATION_UNLOOKED, "generation_unlooked", SWITCH, "a page of any generation is answered")                      \
+    X(KEY_FORGOTTEN, "key_forgotten", SWITCH, "a request that takes over a key makes a todo of its own")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,
 enum failpoint { FAILPOINTS(FAILPOINT_ENUM) FAILPOINT_COUNT };

@@ -135,6 +135,8 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
 
 static void outbox_remove(struct outbox *outbox)
 {
+    if (failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
+        outbox->is_cut = outbox->is_refused = false;
     if (outbox->is_cut)
         outbox_end(outbox, DRAIN_UNFINISHED);
     else if (outbox->is_refused)

@@ -17,6 +17,7 @@
 #include "base/etag.h"
 #include "base/mem.h"
 #include "base/todo_version.h"
+#include "store_trip.h"
 #include "truth.h"
 #include "worker.h"
 #include "world.h"
@@ -38,6 +39,7 @@ struct client {
     char key_text[16];
     int64_t began_us; /* the promise's time */
     int64_t sent_us;  /* the world's */
+    bool trusted;     /* the worker trusted Redis when it was asked */
     bool froze;       /* a worker was frozen meanwhile: no time limit holds */
     int shown;        /* state whose Todo-Version was shown; TRUTH_NONE: none */
     struct seen {
@@ -50,7 +52,7 @@ struct client {
 struct key {
     char name[16];
     char id[TODO_ID_MAX + 1]; /* that it made; "": not known */
-    char etag[80];
+    bool is_open;             /* no answer to it was final */
 };
 
 struct condition {
@@ -132,8 +134,19 @@ static void see(struct client *client, const char *id, struct slice etag, int64_
 
 /* ---- Judging an answer ---- */
 
+/*
+ * Without Redis nobody tells a worker how far the store has come; behind a primary that lags it may then answer what is
+ * old (cache/watermark.c).
+ */
+static bool may_be_behind(const struct client *client)
+{
+    return store_world.has_lagged && !(client->trusted && cache_is_trusted(client->worker->services->cache));
+}
+
 static void judge_get(struct client *client, const struct request *request)
 {
+    if (may_be_behind(client))
+        return;
     struct truth_todo *todo = truth_todo_of(client->id);
     int64_t v = 0, life = 0;
     bool exists = request->status == 200 || request->status == 304;
@@ -241,6 +254,7 @@ static void judge_keyed(const struct client *client, const struct request *reque
     char id[TODO_ID_MAX + 1];
     if (request->status != 201)
         return;
+    key->is_open = false;
     struct slice location = header(request, "\r\nLocation: /todos/");
     snprintf(id, sizeof(id), "%.*s", (int)location.len, location.data);
     if (key->id[0] && strcmp(key->id, id) != 0)
@@ -353,17 +367,19 @@ static void draw_condition(struct client *client)
     }
 }
 
-static void draw_keyed(struct client *client)
+static void ask_keyed(struct client *client, unsigned number)
 {
     struct request *sent = &client->sent;
     client->kind = KIND_KEYED;
-    client->key = (unsigned)dice_below(&client->dice, KEYS_MAX);
+    client->key = number;
     sent->method_text = SLICE("POST");
     sent->content_type = SLICE("application/json");
     snprintf(client->path, sizeof(client->path), "/todos");
     struct key *key = &keys[client->key];
-    if (!key->name[0])
+    if (!key->name[0]) {
         client_name(key->name);
+        key->is_open = true;
+    }
     snprintf(client->key_text, sizeof(client->key_text), "\"key-%u\"", client->key);
     snprintf(client->body, sizeof(client->body), "{\"name\":\"%s\"}", key->name);
     sent->idempotency_key = slice_of(client->key_text);
@@ -399,27 +415,29 @@ static void draw_other(struct client *client)
     snprintf(client->path, sizeof(client->path), "%s", paths[dice_below(&client->dice, 4)]);
 }
 
-static void draw(struct client *client)
+static void draw_nothing(struct client *client)
 {
     client->sent =
         (struct request){.remote_address = SLICE("192.0.2.1"), .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
     client->shown = TRUTH_NONE;
     client->query[0] = client->body[0] = '\0';
+}
+
+static void draw(struct client *client)
+{
+    draw_nothing(client);
     snprintf(client->id, sizeof(client->id), "%s", client_id((unsigned)dice_below(&client->dice, plan.id_count)));
     snprintf(client->path, sizeof(client->path), "/todos/%s", client->id);
     if (dice_one_in(&client->dice, 60))
         draw_other(client);
     else if (dice_one_in(&client->dice, plan.write_in) && dice_one_in(&client->dice, plan.key_in))
-        draw_keyed(client);
+        ask_keyed(client, (unsigned)dice_below(&client->dice, KEYS_MAX));
     else if (dice_one_in(&client->dice, plan.write_in))
         draw_write(client);
     else if (dice_one_in(&client->dice, plan.list_in))
         draw_list(client);
     else
         draw_read(client);
-    client->sent.path = slice_of(client->path);
-    client->sent.query = slice_of(client->query);
-    client->sent.body = slice_of(client->body);
 }
 
 /* As nginx does: to a worker that takes connections. */
@@ -433,19 +451,17 @@ static struct worker *worker_draw(struct client *client)
     return NULL;
 }
 
-static void client_ask(struct client *client)
+static void client_send(struct client *client, struct worker *worker)
 {
-    struct worker *worker = worker_draw(client);
-    if (!worker) {
-        client_think(client);
-        return;
-    }
-    draw(client);
+    client->sent.path = slice_of(client->path);
+    client->sent.query = slice_of(client->query);
+    client->sent.body = slice_of(client->body);
     client->worker = worker;
     client->request++;
     client->began_us = truth_now_us();
     client->sent_us = world.now_us;
     client->froze = worker->process->is_frozen;
+    client->trusted = cache_is_trusted(worker->services->cache);
     client_counts.asked++;
     world_note('q', client->number, client->request);
     world_tell("client %u asks worker %u: %.*s %s?%s %s%s%s%s", client->number, worker->process->number,
@@ -455,6 +471,16 @@ static void client_ask(struct client *client)
     worker_ask(worker, &client->sent, on_answer, client);
 }
 
+static void client_ask(struct client *client)
+{
+    struct worker *worker = worker_draw(client);
+    if (!worker) {
+        client_think(client);
+        return;
+    }
+    draw(client);
+    client_send(client, worker);
+}
 static void on_thought(void *ctx, uint64_t serial)
 {
     struct client *client = ctx;
@@ -527,4 +553,44 @@ bool clients_are_idle(void)
         if (clients[i].worker)
             return false;
     return true;
+}
+
+bool clients_have_open_keys(void)
+{
+    for (unsigned i = 0; i < KEYS_MAX; i++)
+        if (keys[i].is_open)
+            return true;
+    return false;
+}
+
+void clients_retry_keys(void)
+{
+    for (unsigned i = 0; i < KEYS_MAX; i++) {
+        struct client *client = &clients[i];
+        struct worker *worker = keys[i].is_open ? worker_draw(client) : NULL;
+        if (!worker)
+            continue;
+        draw_nothing(client);
+        ask_keyed(client, i);
+        client_send(client, worker);
+    }
+}
+
+static bool has_made(const struct key *key, const struct truth_todo *todo)
+{
+    for (size_t i = 0; i < todo->count; i++)
+        if (strcmp(todo->states[i].name, key->name) == 0)
+            return true;
+    return false;
+}
+
+void clients_judge_keys(void)
+{
+    for (unsigned i = 0; i < KEYS_MAX; i++) {
+        unsigned made_count = 0;
+        for (size_t j = 0; keys[i].name[0] && j < truth.todo_count; j++)
+            made_count += has_made(&keys[i], &truth.todos[j]);
+        if (made_count > 1)
+            world_break("the key key-%u has made %u todos", i, made_count);
+    }
 }

@@ -51,6 +51,13 @@ void clients_froze(void);
 /* The worker has died: its requests are lost. */
 void clients_lost(const struct worker *worker);
 
+/* Keys whose request was never answered for good: they are tried once more, by clients that have stopped. */
+bool clients_have_open_keys(void);
+void clients_retry_keys(void);
+
+/* A key has made one todo at most. */
+void clients_judge_keys(void);
+
 /* The name of one of the todos that they share. */
 const char *client_id(unsigned number);
 

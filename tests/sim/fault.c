@@ -132,7 +132,7 @@ static void memory_is_freed(void)
 
 static bool entry_evicted(void)
 {
-    static const char *const patterns[] = {"todo:*}", "todo:*:lease", "todos:*:gen", "todos:*:????????????????",
+    static const char *const patterns[] = {"todo:*}", "todo:*:lease", "todos:*:gen", "todos:*{list}:????????????????",
                                            "todo:*}"};
     return sim_redis_evict(primary(), patterns[dice_below(&dice, 5)]);
 }
@@ -462,6 +462,25 @@ static void store_comes_for_one(void)
     store_world.is_away_for[without_store] = false;
 }
 
+static unsigned lagging;
+
+static bool store_lags(void)
+{
+    const struct worker *worker = worker_that(WORKER_UP);
+    if (!worker || !store_world.tells_time)
+        return false;
+    lagging = worker->process->number;
+    store_settle();
+    store_world.lagging_at = truth.commits;
+    store_world.has_lagged = true;
+    return store_world.is_lagging_for[lagging] = true;
+}
+
+static void store_catches_up(void)
+{
+    store_world.is_lagging_for[lagging] = false;
+}
+
 static bool backed_up(void)
 {
     store_back_up();
@@ -549,6 +568,7 @@ static const struct fault_row rows[] = {
     {"made_a_replica",      FAULT_MOVES_EPOCH, made_a_replica, made_a_primary, 10, 1500},
     {"purged_all",          FAULT_MOVES_EPOCH, purged_all, NULL, 0, 0},
     {"store_away_for_one",  FAULT_HALTS | FAULT_SPLITS, store_goes_for_one, store_comes_for_one, 10, 3000},
+    {"store_lags",          FAULT_LAGS | FAULT_HALTS, store_lags, store_catches_up, 20, 3000},
     {"foreign_write",       FAULT_FOREIGN, foreign_write, NULL, 0, 0},
     {"backed_up",           FAULT_RESTORES, backed_up, NULL, 0, 0},
     {"restored",            FAULT_RESTORES, restored, NULL, 0, 0},
@@ -605,7 +625,8 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
     int64_t noticed_us = (NOTICED_MS + SLACK_MS) * 1000;
     bool is_blind = traits & (FAULT_KILLS | FAULT_UNKNOWN);
     bool moves = traits & (FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FREEZES | FAULT_RESTORES);
-    bool is_split = traits & FAULT_SPLITS && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES);
+    bool is_split =
+        traits & (FAULT_SPLITS | FAULT_LAGS) && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES);
     bool is_untold = traits & FAULT_RESTORES && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS);
     if (traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
         rules.stale_us = noticed_us;

@@ -30,6 +30,8 @@
 enum {
     STEPS_LEAST = 300,
     STEPS_MORE = 900,
+    KEY_TRIES = 20,
+    KEY_PAUSE_MS = 300,
     STEPS_MORE_SLOW = 3000,
     CALM_MARGIN_S = 12,
     IDLE_MAX_S = 60,
@@ -195,6 +197,10 @@ static struct kind kind_draw(void)
         {FAULT_MOVES_EPOCH, true},
         {FAULT_MOVES_EPOCH | FAULT_OUTAGE, true},
         {FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, true},
+        {FAULT_LAGS | FAULT_HALTS, false},
+        {FAULT_LAGS | FAULT_HALTS, true},
+        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, true},
+        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true},
         {FAULT_RESTORES, true},
         {FAULT_RESTORES, true},
         {FAULT_FOREIGN, false},
@@ -222,14 +228,23 @@ static int64_t redis_now_ms(void *ctx)
     return process_wall_ms(NULL) + 1234;
 }
 
+static void on_command(void *ctx, struct slice word)
+{
+    (void)ctx;
+    world_tell("    redis: %.*s", (int)word.len, word.data);
+}
+
 static void servers_start(uint64_t seed)
 {
     for (unsigned i = 0; i < 2; i++) {
         char run_id[SIM_RUN_ID_LEN + 1], replication_id[SIM_RUN_ID_LEN + 1];
         snprintf(run_id, sizeof(run_id), "%08x%032x", i + 1, i + 1);
         snprintf(replication_id, sizeof(replication_id), "%08x%032x", i + 11, i + 11);
-        net.servers[i].redis = sim_redis_new((struct sim_redis_options){
-            .run_id = run_id, .replication_id = replication_id, .now_ms = redis_now_ms, .seed = seed + i});
+        net.servers[i].redis = sim_redis_new((struct sim_redis_options){.run_id = run_id,
+                                                                        .replication_id = replication_id,
+                                                                        .now_ms = redis_now_ms,
+                                                                        .on_command = on_command,
+                                                                        .seed = seed + i});
     }
     net.servers[1].redis->is_replica = true;
 }
@@ -291,6 +306,20 @@ static bool all_is_idle(void)
     return clients_are_idle() && operator_is_idle();
 }
 
+/* A key whose request was lost can be taken over when its deadline is past. */
+static void answer_keys(void)
+{
+    for (int tries = 0; tries < KEY_TRIES && clients_have_open_keys() && !world.is_broken; tries++) {
+        int64_t pause_ms = tries == 0 ? 2 * settings.write_deadline_ms + 500 : KEY_PAUSE_MS;
+        run_until(world.now_us + pause_ms * 1000, 0, NULL);
+        clients_retry_keys();
+        run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, all_is_idle);
+    }
+    if (clients_have_open_keys())
+        world_break("no recovery: a key's request is not answered");
+    clients_judge_keys();
+}
+
 static void calm_down(struct schedule_result *result)
 {
     int64_t began_us = world.now_us;
@@ -303,6 +332,8 @@ static void calm_down(struct schedule_result *result)
     run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, all_is_idle);
     if (!world.is_broken && !all_is_idle())
         world_break("a request was never answered");
+    if (!world.is_broken)
+        answer_keys();
     int64_t limit_ms = settings.write_deadline_ms + 4 * settings.store_timeout_ms + CALM_MARGIN_S * 1000;
     if (truth.rules.stale_us < 0 || truth.rules.stale_us > 10000000 || !truth.rules.reads_bind)
         limit_ms += (settings.todo_ttl_s + settings.stale_if_error_s + settings.list_ttl_s) * 1000;
@@ -362,6 +393,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     net_begin(is_strict ? 4000 : DRAW(4000, 20000, 80000), dice_one_in(&dice, 2));
     store_world_begin(DRAW(500, 3000, 20000), settings.store_timeout_ms);
     store_world.applies_late = dice_one_in(&dice, 2);
+    store_world.tells_time = dice_one_in(&dice, 2) || traits & FAULT_LAGS;
     store_world.is_followed = settings.follow;
     servers_start(schedule->seed);
     truth.rules = fault_rules(enabled, &settings);

@@ -13,6 +13,7 @@
  */
 #include "store_trip.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,8 @@ struct trip {
     bool is_lost;       /* the answer */
     bool may_be_late;   /* it was too late, and may be applied all the same */
     int64_t until_us;
+    uint64_t commit; /* what it has shown, or made */
+    bool is_get;
 };
 
 static int64_t way_us(void)
@@ -193,6 +196,46 @@ static enum status trip_give_up(struct trip *trip, struct error *error)
     return error_set(error, trip->status, "the simulated store gave no answer");
 }
 
+/* ---- Watermarks: commits, as text of one length ---- */
+
+static uint64_t *mark_of(const struct process *process)
+{
+    unsigned number = process->number;
+    if (store_world.marked_life[number] != process->life)
+        store_world.marks[number] = 0;
+    store_world.marked_life[number] = process->life;
+    return &store_world.marks[number];
+}
+
+static void mark_raise(uint64_t commit)
+{
+    uint64_t *mark = mark_of(process_current());
+    if (store_world.tells_time && commit > *mark)
+        *mark = commit;
+}
+
+void __wrap_store_watermark(const struct store *store, struct store_watermark *mark);
+void __wrap_store_raise(struct store *store, struct slice text);
+
+void __wrap_store_watermark(const struct store *store, struct store_watermark *mark)
+{
+    (void)store;
+    mark->text[0] = '\0';
+    if (store_world.tells_time)
+        snprintf(mark->text, sizeof(mark->text), "%016" PRIx64, *mark_of(process_current()));
+}
+
+void __wrap_store_raise(struct store *store, struct slice text)
+{
+    char digits[STORE_WATERMARK_LEN + 1];
+    (void)store;
+    if (text.len != STORE_WATERMARK_LEN)
+        return;
+    snprintf(digits, sizeof(digits), "%.*s", (int)text.len, text.data);
+    mark_raise(strtoull(digits, NULL, 16));
+    world_tell("    store: worker %u is told of %s", process_current()->number, digits);
+}
+
 /* True: the call arrives. An orphan's call arrives or not. */
 static bool trip_arrives(struct trip *trip, int64_t after_us)
 {
@@ -203,10 +246,28 @@ static bool trip_arrives(struct trip *trip, int64_t after_us)
     return true;
 }
 
+/*
+ * A primary without its majority answers reads of what it knows to be safe, as long as the reader has seen nothing
+ * later, and no write. Of the reads only those of one todo are let through; the others may fail.
+ */
+static bool trip_finds_majority(struct trip *trip, struct error *error)
+{
+    const struct process *process = process_current();
+    bool is_lagging = store_world.is_lagging_for[process->number];
+    trip->commit = is_lagging ? store_world.lagging_at : truth.commits;
+    if (!is_lagging || (trip->is_get && *mark_of(process) <= store_world.lagging_at))
+        return true;
+    if (fiber_is_orphan())
+        fiber_abandon();
+    fiber_wait(trip->until_us - world.now_us);
+    trip_give_up(trip, error);
+    return false;
+}
+
 static bool trip_begin(struct trip *trip, bool is_write, struct error *error)
 {
     int64_t timeout_us = store_world.timeout_ms * 1000;
-    *trip = (struct trip){.is_write = is_write, .until_us = world.now_us + timeout_us};
+    *trip = (struct trip){.is_get = trip->is_get, .is_write = is_write, .until_us = world.now_us + timeout_us};
     if (!process_current() || !fiber_is_current())
         return true;
     bool is_slow = store_world.slow_in && dice_one_in(&world.dice, store_world.slow_in);
@@ -227,7 +288,7 @@ static bool trip_begin(struct trip *trip, bool is_write, struct error *error)
         trip_give_up(trip, error);
         return false;
     }
-    return true;
+    return trip_finds_majority(trip, error);
 }
 
 static enum status trip_end(struct trip *trip, enum status status, struct error *error)
@@ -240,7 +301,10 @@ static enum status trip_end(struct trip *trip, enum status status, struct error 
         fiber_wait(trip->until_us > world.now_us ? trip->until_us - world.now_us : 0);
         return trip_give_up(trip, error);
     }
+    if (trip->is_write)
+        trip->commit = truth.commits;
     fiber_wait(way_us());
+    mark_raise(trip->commit);
     return status;
 }
 
@@ -251,16 +315,13 @@ static enum status trip_end(struct trip *trip, enum status status, struct error 
     enum status __wrap_##name params;                                                                                  \
     enum status __wrap_##name params                                                                                   \
     {                                                                                                                  \
-        struct trip trip;                                                                                              \
+        struct trip trip = {0};                                                                                        \
         if (!trip_begin(&trip, is_write, error))                                                                       \
             return trip.status;                                                                                        \
         return trip_end(&trip, __real_##name args, error);                                                             \
     }
 
 WRAP(store_prepare, false, (struct store * store, struct error *error), (store, error))
-WRAP(store_get, false,
-     (struct store * store, const char *id, struct arena *arena, struct todo *todo, struct error *error),
-     (store, id, arena, todo, error))
 WRAP(store_list, false,
      (struct store * store, const struct store_query *query, struct arena *arena, struct store_page *page,
       struct error *error),
@@ -316,6 +377,8 @@ enum status __wrap_store_insert(struct store *store, const struct todo *todo, co
                                 struct error *error);
 enum status __wrap_store_change(struct store *store, const struct store_change *change, struct arena *arena,
                                 struct store_changed *changed, struct error *error);
+enum status __wrap_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
+                             struct error *error);
 enum status __real_store_barrier(struct store *store, struct error *error);
 enum status __wrap_store_barrier(struct store *store, struct error *error);
 enum status __real_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
@@ -326,7 +389,7 @@ enum status __wrap_store_stream_read(struct store_stream *stream, uint32_t wait_
 enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
                                 struct error *error)
 {
-    struct trip trip;
+    struct trip trip = {0};
     if (!trip_begin(&trip, true, error)) {
         struct process *before = process_enter(NULL);
         struct late *late = trip.may_be_late ? late_new(todo) : NULL;
@@ -349,7 +412,7 @@ enum status __wrap_store_insert(struct store *store, const struct todo *todo, co
 enum status __wrap_store_change(struct store *store, const struct store_change *change, struct arena *arena,
                                 struct store_changed *changed, struct error *error)
 {
-    struct trip trip;
+    struct trip trip = {0};
     if (!trip_begin(&trip, true, error)) {
         struct process *before = process_enter(NULL);
         struct late *late = trip.may_be_late ? late_new(change->todo) : NULL;
@@ -369,9 +432,37 @@ enum status __wrap_store_change(struct store *store, const struct store_change *
     return trip_end(&trip, status, error);
 }
 
+static enum status get_lagging(const char *id, struct arena *arena, struct todo *todo)
+{
+    struct process *process = process_enter(NULL); /* the checker's memory is the world's */
+    const struct truth_state *state = truth_at(truth_todo_of(id), store_world.lagging_at);
+    process_enter(process);
+    if (!state->exists)
+        return STATUS_NOT_FOUND;
+    struct todo then = {.name = slice_of(state->name), .description = SLICE(""), .v = state->v, .life = state->life};
+    then.created_at_ms = state->created_at_ms;
+    then.updated_at_ms = state->updated_at_ms;
+    todo_set_id(&then, slice_of(id));
+    todo_copy(todo, &then, arena);
+    return STATUS_OK;
+}
+
+enum status __wrap_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
+                             struct error *error)
+{
+    struct trip trip = {.is_get = true};
+    if (!trip_begin(&trip, false, error))
+        return trip.status;
+    bool is_lagging = process_current() && store_world.is_lagging_for[process_current()->number];
+    world_tell("    store: worker %u reads %s, %s", process_current() ? process_current()->number : 9, id,
+               is_lagging ? "behind" : "now");
+    enum status status = is_lagging ? get_lagging(id, arena, todo) : __real_store_get(store, id, arena, todo, error);
+    return trip_end(&trip, status, error);
+}
+
 enum status __wrap_store_barrier(struct store *store, struct error *error)
 {
-    struct trip trip;
+    struct trip trip = {0};
     if (!trip_begin(&trip, false, error))
         return trip.status;
     store_settle();
@@ -382,7 +473,7 @@ enum status __wrap_store_barrier(struct store *store, struct error *error)
 enum status __wrap_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
                                      struct error *error)
 {
-    struct trip trip;
+    struct trip trip = {0};
     int64_t until_us = world.now_us + (int64_t)wait_ms * 1000;
     if (!trip_begin(&trip, false, error))
         return trip.status;

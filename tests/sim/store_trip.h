@@ -16,16 +16,22 @@
 
 struct store_world {
     struct store *store;
-    int64_t most_us;                 /* of a usual way */
-    int64_t timeout_ms;              /* after which a call is given up */
-    bool is_away, is_frozen;         /* refuses; does nothing until it goes on */
-    bool is_away_for[PROCESSES_MAX]; /* for these processes alone */
-    unsigned lost_in;                /* one answer in so many is lost; 0: none */
-    unsigned slow_in;                /* one call in so many takes nearly as long as it may, or longer; 0: none */
-    bool applies_late;               /* a write whose answer is lost may be applied much later */
-    bool is_followed;                /* changes are told to followers */
-    unsigned late_count;             /* writes that are not applied yet */
-    uint64_t unknown_count;          /* writes that were told to have an unknown outcome */
+    int64_t most_us;                    /* of a usual way */
+    int64_t timeout_ms;                 /* after which a call is given up */
+    bool is_away, is_frozen;            /* refuses; does nothing until it goes on */
+    bool is_away_for[PROCESSES_MAX];    /* for these processes alone */
+    unsigned lost_in;                   /* one answer in so many is lost; 0: none */
+    unsigned slow_in;                   /* one call in so many takes nearly as long as it may, or longer; 0: none */
+    bool applies_late;                  /* a write whose answer is lost may be applied much later */
+    bool tells_time;                    /* it has watermarks */
+    bool is_lagging_for[PROCESSES_MAX]; /* these reach a primary that has lost its set: it shows what was then */
+    bool has_lagged;                    /* any of them, ever */
+    uint64_t lagging_at;                /* that commit */
+    uint64_t marks[PROCESSES_MAX];      /* the watermark that each process knows, and in which of its lives */
+    uint64_t marked_life[PROCESSES_MAX];
+    bool is_followed;       /* changes are told to followers */
+    unsigned late_count;    /* writes that are not applied yet */
+    uint64_t unknown_count; /* writes that were told to have an unknown outcome */
 };
 
 extern struct store_world store_world;

@@ -71,6 +71,14 @@ const struct truth_state *truth_latest(const struct truth_todo *todo)
     return &todo->states[todo->count - 1];
 }
 
+const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commit)
+{
+    size_t at = todo->count - 1;
+    while (todo->states[at].commit > commit)
+        at--;
+    return &todo->states[at];
+}
+
 bool truth_look(struct store *store, const char *id, const struct truth_state **before,
                 const struct truth_state **after)
 {
@@ -85,6 +93,7 @@ bool truth_look(struct store *store, const char *id, const struct truth_state **
                                 .exists = exists,
                                 .v = exists ? now.v : 0,
                                 .life = exists ? now.life : 0,
+                                .created_at_ms = exists ? now.created_at_ms : 0,
                                 .updated_at_ms = exists ? now.updated_at_ms : 0};
     snprintf(state.name, sizeof(state.name), "%.*s", exists ? (int)now.name.len : 0, exists ? now.name.data : "");
     arena_fini(&arena);
@@ -92,6 +101,7 @@ bool truth_look(struct store *store, const char *id, const struct truth_state **
         strcmp(state.name, latest->name) == 0)
         return false;
     todo->states = mem_resize(todo->states, (todo->count + 1) * sizeof(*todo->states));
+    state.commit = ++truth.commits;
     todo->states[todo->count++] = state;
     *before = &todo->states[todo->count - 2];
     *after = &todo->states[todo->count - 1];

@@ -22,7 +22,8 @@ enum { TRUTH_IDS_MAX = 64, TRUTH_NONE = -1 };
 struct truth_state {
     int64_t from_us; /* the world's time */
     bool exists;
-    int64_t v, life, updated_at_ms;
+    int64_t v, life, created_at_ms, updated_at_ms;
+    uint64_t commit; /* of all todos' states: this was the so-many'th */
     char name[16];
 };
 
@@ -46,6 +47,7 @@ struct truth_rules {
 
 struct truth {
     struct truth_rules rules;
+    uint64_t commits; /* states that the store has shown */
     struct truth_todo todos[TRUTH_IDS_MAX];
     size_t todo_count;
     unsigned halts; /* reasons for which the promise's clock stands */
@@ -70,6 +72,9 @@ struct truth_todo *truth_todo_of(const char *id);
 
 /* What the store holds now. */
 const struct truth_state *truth_latest(const struct truth_todo *todo);
+
+/* What it held at an earlier commit. */
+const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commit);
 
 /* A read that began at began_us (the promise's time) was told this; by_list: of a page, which reads don't bind. */
 void truth_told(struct truth_todo *todo, int64_t began_us, bool exists, int64_t v, int64_t life, bool by_list);
