@@ -2,8 +2,8 @@
 """
 Which jobs a part of the tests, or a name, stands for.
 
-unit, store, sim      a job for each cmocka program of tests/unit, tests/store and tests/sim
-runner, lint, cache, assets   a job for each folder; pytest, without a stack
+unit, store, sim      a job for each cmocka program of tests/unit, tests/store and tests/sim; sim has the simulator as well
+sim, runner, lint, cache, assets   a job for each folder; pytest, without a stack
 model                 one job: tests/model/run.sh
 faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
                       faults are the build with failpoints, those of the other two the sanitizers' build
@@ -24,14 +24,14 @@ from lanes import Job
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 PARTS = ("unit", "store", "sim", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
-BY_FOLDER = ("runner", "lint", "cache", "assets")
+BY_FOLDER = ("sim", "runner", "lint", "cache", "assets")
 BY_FILE = ("faults", "e2e", "browser")
 BUILD_S = 1000.0  # builds come before all that may run beside them
 
 # About how long the longer jobs take, in seconds, so that these start first. ./dev test prints how long each took.
 SECONDS = {
-    "e2e/test_cdn": 95, "e2e/test_failover": 80, "faults/test_faults": 65, "e2e/test_follow": 45, "browser/test_access": 45,
-    "e2e/test_elections": 45, "e2e/test_real_set": 45,
+    "e2e/test_cdn": 95, "e2e/test_failover": 80, "sim": 70, "faults/test_faults": 65, "e2e/test_follow": 45,
+    "browser/test_access": 45, "e2e/test_elections": 45, "e2e/test_real_set": 45,
     "e2e/test_fastcgi": 40, "faults/test_mutants": 35, "e2e/test_life": 35, "e2e/test_dev": 35, "e2e/test_todoctl": 30,
     "e2e/test_idempotency": 30, "e2e/test_load": 25, "e2e/test_ten_thousand": 25, "browser/test_page": 25, "e2e/test_limits": 20,
     "e2e/test_read_your_writes": 20, "model": 20, "e2e/test_tracing": 15, "e2e/test_micro_cache": 15, "lint": 15,
@@ -50,6 +50,7 @@ class Plan:
         # By how much waits for them: the end-to-end tests take longest.
         self.sanitized, self.mongod = self.build("sanitized", 5), self.build("mongod", 4)
         self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
+        self.simulator = self.build("sim", 2)
         start = ["/usr/bin/python3", "-B", TESTS / "e2e/mongod.py", "start", self.folder / "mongodb"]
         self.mongodb = Job("start MongoDB", start, needs=(self.mongod,), seconds=BUILD_S)
         self.numbers = 0
@@ -65,7 +66,7 @@ class Plan:
     def part(self, part):
         if part in ("unit", "store", "sim"):
             programs = [program for program in self.all_programs() if program.startswith(f"tests/{part}/")]
-            return [self.cmocka(program) for program in programs]
+            return [self.cmocka(program) for program in programs] + [self.pytest(TESTS / part)] * (part in BY_FOLDER)
         if part == "model":
             return [self.model()]
         if part in BY_FOLDER:
@@ -160,7 +161,8 @@ class Plan:
 
     def needed_by(self, part):
         special = {
-            "faults": (self.failpoints, self.mongod), "e2e": (self.sanitized, self.mongod, self.mongodb), "browser": (self.sanitized,)
+            "faults": (self.failpoints, self.mongod), "e2e": (self.sanitized, self.mongod, self.mongodb), "browser": (self.sanitized,),
+            "sim": (self.simulator,),
         }  # fmt: skip
         return special.get(part, (self.tools,))
 
