@@ -19,8 +19,8 @@ struct deadline;
 struct listener;
 
 /*
- * Accepts on listen_fd (fd 0 under spawn-fcgi), which stays the caller's, up to connections_max connections. All else is
- * borrowed.
+ * Accepts on listen_fd (fd 0 under spawn-fcgi), which stays the caller's, up to connections_max connections. All else
+ * is borrowed.
  */
 struct listener *listener_new(const struct events *events, int listen_fd, size_t connections_max,
                               struct services *services, struct deadline *deadline);

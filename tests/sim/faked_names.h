@@ -28,6 +28,7 @@
 #define store_purge_put(...)     faked_purge_put(__VA_ARGS__)
 #define store_purge_remove(...)  faked_purge_remove(__VA_ARGS__)
 #define store_raise(...)         faked_raise(__VA_ARGS__)
+#define store_survey(...)        faked_survey(__VA_ARGS__)
 #define store_watermark(...)     faked_watermark(__VA_ARGS__)
 
 #endif
