@@ -25,7 +25,7 @@ enum { ARGS_MAX = 24, WORD_MAX = 40 };
 
 static const char *const keys[] = {
     "todo:1:{a}",       "todo:1:{a}:lease",   "todo:1:{a}:writers",   "todo:1:{b}",
-    "todo:1:{b}:lease", "todo:1:{b}:writers", "todos:1:{list}:g",     "todos:1:{list}:writers",
+    "todo:1:{b}:lease", "todo:1:{b}:writers", "todos:1:{list}:gen",   "todos:1:{list}:writers",
     "todos:1:{list}:p", "todos:1:{list}:q",   "todos:1:{list}:pages", "beat:1",
     "watermark:1",      "limit:{c}"};
 
@@ -234,14 +234,17 @@ static const struct {
 static const struct {
     const char *name, *keys, *args;
 } script_calls[] = {
-    {"ACQUIRE", "elwm", "OTMX"},    {"BEAT", "b", "BT"},           {"CLEAR", "elw", "A"},
-    {"FENCE", "+", "OT"},           {"FILL", "el", "OTH"},         {"INVALIDATE", "+", "L"},
-    {"LIST_ACQUIRE", "gxm", "OTX"}, {"LIST_CLEAR", "gx", "A"},     {"LIST_FENCE", "gx", "OTOT"},
-    {"LIST_FILL", "pgxs", "OTPH"},  {"LIST_UNFENCE", "gx", "OOT"}, {"PUBLISH", "elw", "OTH"},
-    {"RELEASE", "l", "O"},          {"UNFENCE", "+", "O"},         {"WATERMARK", "m", "XT"},
+    {"ACQUIRE", "elwm", "OTMX"},   {"BEAT", "b", "BT"},
+    {"CLEAR", "elw", "A"},         {"DISCARD", "elwgxpsm", ""},
+    {"FENCE", "+", "OT"},          {"FILL", "el", "OTH"},
+    {"INVALIDATE", "+", "L"},      {"LIST_ACQUIRE", "gxm", "OTX"},
+    {"LIST_CLEAR", "gx", "A"},     {"LIST_FENCE", "gx", "OTOT"},
+    {"LIST_FILL", "pgxs", "OTPH"}, {"LIST_UNFENCE", "gx", "OOT"},
+    {"PUBLISH", "elw", "OTH"},     {"RELEASE", "l", "O"},
+    {"UNFENCE", "+", "O"},         {"WATERMARK", "m", "XT"},
     {"LIMIT", "c", "RR"},
 };
-_Static_assert(COUNT_OF(script_calls) == COUNT_OF(scripts), "a script is drawn never");
+_Static_assert(COUNT_OF(script_calls) == COUNT_OF(scripts), "a script has no row in script_calls");
 
 /* Returns for how many todos. Most are the first one, so that steps meet. */
 static unsigned add_script_keys(struct draw *draw, const char *letters)
