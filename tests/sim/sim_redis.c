@@ -3,9 +3,9 @@
  * Connections, the order in which Redis refuses commands, scripts, and what can happen to a server.
  *
  * A command is refused for the first of these reasons, in the order of Redis 7.0: its name or its number of arguments,
- * NOAUTH, OOM, READONLY, MASTERDOWN, LOADING, BUSY. A script is let through by most of them and meets them again at its
- * commands: those that write are refused until the first one was let through, and none after it, so that a script is
- * carried out as a whole or not at all.
+ * NOAUTH, OOM (a replica has none) or READONLY, MASTERDOWN, LOADING, BUSY. A script is let through by most of them and
+ * meets OOM and READONLY at its commands: those that write are refused until the first one was let through, and none
+ * after it, so that a script is carried out as a whole or not at all.
  *
  * It speaks with the options and in the words of Redis 7.0, no more: there is one database, no transactions, no
  * replication (a replica is another of these, which the owner fills), no background work. Keys whose time is up are

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The commands that workers send, that scripts call, and that tests look in with: those options that one of them uses,
- * with the replies and errors of Redis 7.0, in the order in which Redis checks. tests/sim/test_sim_redis.c holds them
+ * with the replies and errors of Redis 7.0, in the order in which Redis checks. tests/sim/test_same_redis.c holds them
  * against a real one.
  *
  * A command that is not here, or an option, is refused as Redis refuses what it doesn't know; so a script that begins to

@@ -148,7 +148,6 @@ bool sim_pair_remove(struct sim_keys *keys, struct sim_key *key, struct sim_pair
 void sim_keys_copy(struct sim_keys *to, const struct sim_keys *from)
 {
     sim_keys_clear(to);
-    to->last_serial = from->last_serial;
     for (const struct sim_key *key = from->keys; key; key = key->hh.next) {
         struct sim_key *copy = sim_key_make(to, key->name, key->type);
         copy->serial = key->serial;
