@@ -79,7 +79,12 @@ def test_documents_of_others_are_told_of_and_adopted(dump, new_stack):
     assert stack.get("/todos/word").json["name"] == "no time"
     assert len(stack.get("/todos?limit=200").json["todos"]) == 200
     assert stack.post({"id": "7", "name": "second"}).status == 409
+    database.mongo.run({"profile": 2})
     assert "2 documents in" in notice(stack)
+    database.mongo.run({"profile": 0})
+    profile = {"find": "system.profile", "filter": {"command.count": "todos"}, "projection": {"_id": 0, "docsExamined": 1, "keysExamined": 1}}
+    [counted] = database.mongo.run(profile)["cursor"]["firstBatch"]
+    assert counted["docsExamined"] == 0 and counted["keysExamined"] < 30, "it reads the indexes' ends, and no todo"
     result = stack.load("adopt")
     assert result.returncode == 2 and result.stdout.startswith("0 rows are adopted, 2 rejected"), result
     database.mongo.run({"delete": "todos", "deletes": [{"q": {"id": "9"}, "limit": 1}, {"q": {"id": "nameless"}, "limit": 1}]})
