@@ -6,6 +6,7 @@
  */
 #include "api_bed.h"
 
+#include "api/problem.h"
 #include "cache/keys.h"
 
 #define OF_TODO "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"
@@ -509,6 +510,21 @@ static void a_poisoned_page_in_redis_makes_no_header(void **state)
     exchange_fini(&get);
 }
 
+/* A status without one is a bug that ends the worker: response_begin(). */
+static void every_problem_has_a_reason_phrase(void **state)
+{
+    (void)state;
+    for (enum problem problem = 0; problem < PROBLEM_COUNT; problem++) {
+        struct exchange exchange;
+        exchange_init(&exchange, "GET", "/");
+        request_begin(&exchange.request, 0);
+        exchange.request.stats = api_services.stats;
+        problem_answer(&exchange.request, problem, "x");
+        assert_status("problem", &exchange, exchange.request.status);
+        exchange_fini(&exchange);
+    }
+}
+
 /* There is no version after it, so the answer names the last one: no older state can be meant by it. */
 static void a_todo_of_the_last_version_can_be_deleted(void **state)
 {
@@ -545,6 +561,7 @@ int main(void)
         TEST(requests_are_counted_by_route_and_status),
         TEST(a_header_that_would_break_and_a_second_answer_are_bugs),
         TEST(a_poisoned_page_in_redis_makes_no_header),
+        TEST(every_problem_has_a_reason_phrase),
         TEST(a_todo_of_the_last_version_can_be_deleted),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
