@@ -68,7 +68,7 @@ static struct key keys[KEYS_MAX];
 static struct condition met[CONDITIONS_MAX]; /* by a change that was answered with success */
 static size_t met_count;
 static unsigned name_count;
-static bool is_stopped, is_paused;
+static bool is_stopped, is_paused, only_read;
 
 static const char *const ids[] = {"todo-a", "todo-b", "todo-c", "todo-d", "todo-e", "todo-f", "todo-g", "todo-h"};
 
@@ -294,8 +294,10 @@ static void on_answer(void *ctx, const struct request *request)
     struct slice cache = header(request, "\r\nCache-Status: ");
     world_note('a', client->number, (uint64_t)request->status);
     struct slice etag = header(request, "\r\nETag: ");
-    world_tell("client %u: %d %.*s %.*s", client->number, request->status, (int)etag.len, etag.data ? etag.data : "",
-               (int)cache.len, cache.data ? cache.data : "");
+    const char *problem = request->status >= 400 ? strstr(request->out.data, "/problems/") : NULL;
+    world_tell("client %u: %d %.*s %.*s%.*s", client->number, request->status, (int)etag.len,
+               etag.data ? etag.data : "", (int)cache.len, cache.data ? cache.data : "",
+               problem ? (int)strcspn(problem, "\"") : 0, problem ? problem : "");
     client_counts.answered++;
     judge(client, request);
     client->worker = NULL;
@@ -430,9 +432,9 @@ static void draw(struct client *client)
     snprintf(client->path, sizeof(client->path), "/todos/%s", client->id);
     if (dice_one_in(&client->dice, 60))
         draw_other(client);
-    else if (dice_one_in(&client->dice, plan.write_in) && dice_one_in(&client->dice, plan.key_in))
+    else if (!only_read && dice_one_in(&client->dice, plan.write_in) && dice_one_in(&client->dice, plan.key_in))
         ask_keyed(client, (unsigned)dice_below(&client->dice, KEYS_MAX));
-    else if (dice_one_in(&client->dice, plan.write_in))
+    else if (!only_read && dice_one_in(&client->dice, plan.write_in))
         draw_write(client);
     else if (dice_one_in(&client->dice, plan.list_in))
         draw_list(client);
@@ -521,7 +523,7 @@ void clients_begin(const struct client_plan *of)
     plan = *of;
     met_count = 0;
     name_count = 0;
-    is_stopped = is_paused = false;
+    is_stopped = is_paused = only_read = false;
     memset(clients, 0, sizeof(clients));
     memset(keys, 0, sizeof(keys));
     for (unsigned i = 0; i < plan.client_count; i++) {
@@ -542,6 +544,11 @@ void clients_went_back(void)
     met_count = 0;
 }
 
+void clients_only_read(void)
+{
+    only_read = true;
+}
+
 void clients_stop(void)
 {
     is_stopped = true;
@@ -555,25 +562,26 @@ bool clients_are_idle(void)
     return true;
 }
 
-bool clients_have_open_keys(void)
+unsigned clients_open_keys(void)
 {
+    unsigned count = 0;
     for (unsigned i = 0; i < KEYS_MAX; i++)
-        if (keys[i].is_open)
-            return true;
-    return false;
+        count += keys[i].is_open;
+    return count;
 }
 
-void clients_retry_keys(void)
+void clients_retry_key(void)
 {
-    for (unsigned i = 0; i < KEYS_MAX; i++) {
-        struct client *client = &clients[i];
-        struct worker *worker = keys[i].is_open ? worker_draw(client) : NULL;
-        if (!worker)
-            continue;
-        draw_nothing(client);
-        ask_keyed(client, i);
-        client_send(client, worker);
-    }
+    struct client *client = &clients[0];
+    struct worker *worker = worker_draw(client);
+    unsigned number = 0;
+    while (number < KEYS_MAX && !keys[number].is_open)
+        number++;
+    if (!worker || number == KEYS_MAX)
+        return;
+    draw_nothing(client);
+    ask_keyed(client, number);
+    client_send(client, worker);
 }
 
 static bool has_made(const struct key *key, const struct truth_todo *todo)

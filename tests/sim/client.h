@@ -41,6 +41,9 @@ void clients_pause(bool paused);
 /* The store was restored: what was changed under an ETag may be changed under it again. */
 void clients_went_back(void);
 
+/* From now on they only read: what is old by now stays so. */
+void clients_only_read(void);
+
 /* No new requests. */
 void clients_stop(void);
 bool clients_are_idle(void);
@@ -51,9 +54,9 @@ void clients_froze(void);
 /* The worker has died: its requests are lost. */
 void clients_lost(const struct worker *worker);
 
-/* Keys whose request was never answered for good: they are tried once more, by clients that have stopped. */
-bool clients_have_open_keys(void);
-void clients_retry_keys(void);
+/* Keys whose request was never answered for good: how many, and one is tried once more, by a client that has stopped. */
+unsigned clients_open_keys(void);
+void clients_retry_key(void);
 
 /* A key has made one todo at most. */
 void clients_judge_keys(void);

@@ -306,16 +306,22 @@ static bool all_is_idle(void)
     return clients_are_idle() && operator_is_idle();
 }
 
-/* A key whose request was lost can be taken over when its deadline is past. */
+/*
+ * A key whose request was lost, or that could not be given back, can be taken over when its deadline is past. One after
+ * the other, for a short queue would turn many away.
+ */
 static void answer_keys(void)
 {
-    for (int tries = 0; tries < KEY_TRIES && clients_have_open_keys() && !world.is_broken; tries++) {
-        int64_t pause_ms = tries == 0 ? 2 * settings.write_deadline_ms + 500 : KEY_PAUSE_MS;
-        run_until(world.now_us + pause_ms * 1000, 0, NULL);
-        clients_retry_keys();
+    unsigned open_count = clients_open_keys();
+    for (int tries = 0; tries < KEY_TRIES && open_count > 0 && !world.is_broken; tries++) {
+        unsigned before = open_count;
+        clients_retry_key();
         run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, all_is_idle);
+        open_count = clients_open_keys();
+        if (open_count == before)
+            run_until(world.now_us + settings.write_deadline_ms * 1000, 0, NULL);
     }
-    if (clients_have_open_keys())
+    if (open_count > 0)
         world_break("no recovery: a key's request is not answered");
     clients_judge_keys();
 }
@@ -381,8 +387,8 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
                                .write_in = (unsigned)DRAW(2, 4, 8),
                                .list_in = (unsigned)DRAW(4, 8),
                                .key_in = (unsigned)DRAW(3, 10),
-                               .think_most_us =
-                                   kind.takes_time ? DRAW(5000, 30000, 100000, 300000) : DRAW(200, 1000, 5000, 30000),
+                               .think_most_us = kind.takes_time ? DRAW(5000, 30000, 100000, 300000, 1000000)
+                                                                : DRAW(200, 1000, 5000, 30000),
                                .seed = schedule->seed,
                                .silent = (uint32_t)schedule->without_clients};
     *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000, 3000000, 3000000) : DRAW(2000, 5000, 20000, 100000);
@@ -416,6 +422,8 @@ struct schedule_result schedule_run(const struct schedule *schedule)
         steps = schedule->steps_most;
     on_keeper(NULL, 0);
     world_after(dice_between(&world.dice, 100, strike_us), on_strike, &strike_us, 0);
+    run_until(INT64_MAX, steps * 2 / 3, NULL);
+    clients_only_read();
     run_until(INT64_MAX, steps, NULL);
     result.run_steps = world.steps;
     result.faults = faults_struck();
