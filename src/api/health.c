@@ -4,8 +4,8 @@
  *
  * /healthz answers as long as the loop turns; a supervisor that gets no answer should restart the worker.
  *
- * /readyz reads from the store, and then writes a heartbeat in the lane of clients' writes. It is 503 if the store does not
- * answer, if the worker is about to stop, or if the heartbeat fails for a cause that only a person can end: a full
+ * /readyz reads from the store, and then writes a heartbeat in the lane of clients' writes. It is 503 if the store does
+ * not answer, if the worker is about to stop, or if the heartbeat fails for a cause that only a person can end: a full
  * disk, a missing right. The body says what is missing and why, in the store's own words, also while a breaker refuses.
  * Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200. The same holds
  * if the store answers but writes fail for another cause (another process holds a lock), or if a lane of the pool is
