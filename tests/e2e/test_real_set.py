@@ -96,7 +96,7 @@ def test_a_killed_primary_takes_nothing_with_it_and_the_service_is_back_within_a
         killed = real_set.primary
         killed.stop()
         elected_at = wait_for_primary(real_set)
-        time.sleep(2)
+        time.sleep(1)
         killed.start()
     assert load.refused("hit") == []
     for kind in ("write", "miss"):
@@ -120,7 +120,7 @@ def test_without_a_majority_writes_stay_unknown_and_nothing_old_is_read(real_set
             with stopped([member for member in real_set.members if member is not primary]):
                 time.sleep(seconds)
             back_at = wait_for_primary(real_set)
-            time.sleep(2)
+            time.sleep(1)
     assert load.refused("hit") == [] and load.refused("write"), "the fault didn't bite"
     assert max(load.refused("write") + load.refused("miss")) - back_at < BACK_S + MACHINE_S
 
