@@ -217,12 +217,11 @@ static void survey_describe(const struct store *store, struct store_survey *surv
     bool all_counted = survey->foreign_count < STORE_FOREIGN_COUNTED;
     survey->text[0] = '\0';
     if (survey->is_empty)
-        snprintf(survey->text, sizeof(survey->text), "the %s \"%.128s\" has no todos", kind, place);
+        snprintf(survey->text, sizeof(survey->text), "the %s %.128s has no todos", kind, place);
     else if (survey->foreign_count > 0)
         snprintf(survey->text, sizeof(survey->text),
-                 "%" PRIu32
-                 " documents%s in the %s \"%.64s\" are not shown, as other programs wrote them in other forms: "
-                 "\"todo-load adopt\" makes todos of them",
+                 "%" PRIu32 " documents%s in the %s %.64s are not shown, as other programs wrote them in other forms: "
+                 "todo-load adopt makes todos of them",
                  survey->foreign_count, all_counted ? "" : " or more", kind, place);
 }
 

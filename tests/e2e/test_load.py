@@ -245,7 +245,7 @@ def test_an_export_replaces_a_file_only_by_a_whole_one(loader):
     file = loader.folder / "all"
     file.write_text("older")
     result = loader.run("export", "all")
-    assert result.returncode == 2 and b"todos.db\" has no todos" in result.stderr, result
+    assert result.returncode == 2 and b"todos.db has no todos" in result.stderr, result
     assert file.read_text() == "older" and not (loader.folder / "all.part").exists()
     assert loader.run("seed", "-n", 10).returncode == 0
     connection = sqlite3.connect(loader.file)

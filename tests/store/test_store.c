@@ -423,7 +423,7 @@ static void test_an_empty_store_is_told_of_by_its_name(void **state)
     assert_true(survey.is_empty);
     const char *found = strstr(survey.text, " has no todos");
     assert_non_null(found);
-    assert_memory_equal(found - 1 - name_len, name, name_len);
+    assert_memory_equal(found - name_len, name, name_len);
     struct todo todo = fixture_todo(&fixture->arena, 11);
     assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
     assert_int_equal(store_survey(fixture->store, &survey, NULL), STATUS_OK);
