@@ -5,6 +5,7 @@ same load, it doesn't. The first four are the rules that the protocol was found 
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import faults
 import pytest
@@ -13,7 +14,7 @@ from form import IS_LONG
 from elections import BehindElection
 from history import check
 from mongo_server import MongoSet
-from stack import wait_until
+from stack import Client, wait_until
 from store_file import back_up, restore
 
 RUN_MAX_S = 40
@@ -91,8 +92,10 @@ def name_after_election(stack, mongo, todo_id):
     election.elect()
 
     def names():
-        answers = [stack.get(f"/todos/{todo_id}") for _ in range(8)]
-        return {answer.json.get("name") for answer in answers} - {None}
+        """Of readers at once, so that the worker that wrote is not the only one asked."""
+        with ThreadPoolExecutor(24) as readers:
+            answers = readers.map(lambda _: Client(stack.port).get(f"/todos/{todo_id}"), range(24))
+            return {answer.json.get("name") for answer in answers} - {None}
 
     seen = names()
     election.catch_up()
