@@ -54,10 +54,10 @@ static void check_found(struct check *check, enum check_result result, const cha
         check->worst = result;
 }
 
+/* STATUS_INVALID: of a setting or a file. */
 static void check_failed(struct check *check, const struct error *error)
 {
-    bool is_wrong = error->status == STATUS_INVALID || (error->cause != CAUSE_NONE && error->cause != CAUSE_FULL);
-    check_found(check, is_wrong ? CHECK_WRONG : CHECK_AWAY, error->text);
+    check_found(check, error->status == STATUS_INVALID ? CHECK_WRONG : CHECK_AWAY, error->text);
 }
 
 /* ---- Files ---- */
@@ -135,6 +135,12 @@ static enum status try_follow(struct store *store, struct error *error)
     return status == STATUS_OK ? released : status;
 }
 
+/* Neither mends itself, and a worker without it serves nothing. */
+static bool is_for_a_person(enum cause cause)
+{
+    return cause == CAUSE_LOGIN || cause == CAUSE_RIGHTS || cause == CAUSE_UNSUPPORTED || cause == CAUSE_DAMAGED;
+}
+
 static void check_store(struct check *check, struct store *store)
 {
     struct arena arena;
@@ -148,7 +154,7 @@ static void check_store(struct check *check, struct store *store)
     if (status == STATUS_OK)
         status = try_delete(store, &arena, &error);
     if (status != STATUS_OK)
-        check_failed(check, &error);
+        check_found(check, is_for_a_person(error.cause) ? CHECK_WRONG : CHECK_AWAY, error.text);
     else if (check->settings->follow && try_follow(store, &error) != STATUS_OK)
         check_found(check, CHECK_AWAY, error.text); /* a worker works without it */
     arena_fini(&arena);

@@ -67,6 +67,13 @@ def test_writes_that_are_refused_make_a_worker_unready_while_reads_go_on(mongo, 
     assert "(code 13)" in ready.json["reason"] and stack.get("/todos/1").status == 200
 
 
+def test_check_refuses_no_start_for_what_stops_some_writes_only(mongo, new_stack):
+    stack = new_stack(store_uri=mongo.uri(), workers=1)
+    mongo.primary.fail(121, "DocumentValidationFailure", "update", count=ALWAYS)
+    ended = check(stack)
+    assert ended.returncode == 1 and "validator" in ended.stderr, ended
+
+
 def test_a_full_disk_is_told_as_such(mongo, new_stack):
     stack = new_stack(store_uri=mongo.uri(), workers=1)
     mongo.primary.fail(14031, "OutOfDiskSpace", "insert", "update", "findAndModify", count=ALWAYS)
