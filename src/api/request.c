@@ -107,35 +107,31 @@ void request_begin(struct request *request, int64_t now_us)
  */
 static const char *reason_of(int status)
 {
-    static const struct {
-        int status;
-        const char *reason;
-    } rows[] = {
-        {200, " OK\r\n"},
-        {201, " Created\r\n"},
-        {204, " No Content\r\n"},
-        {304, " Not Modified\r\n"},
-        {308, " Permanent Redirect\r\n"},
-        {400, " Bad Request\r\n"},
-        {401, " Unauthorized\r\n"},
-        {404, " Not Found\r\n"},
-        {405, " Method Not Allowed\r\n"},
-        {406, " Not Acceptable\r\n"},
-        {409, " Conflict\r\n"},
-        {412, " Precondition Failed\r\n"},
-        {413, " Content Too Large\r\n"},
-        {415, " Unsupported Media Type\r\n"},
-        {422, " Unprocessable Content\r\n"},
-        {428, " Precondition Required\r\n"},
-        {429, " Too Many Requests\r\n"},
-        {500, " Internal Server Error\r\n"},
-        {503, " Service Unavailable\r\n"},
-        {504, " Gateway Timeout\r\n"},
+    static const char *const reasons[] = {
+        [200] = " OK\r\n",
+        [201] = " Created\r\n",
+        [204] = " No Content\r\n",
+        [304] = " Not Modified\r\n",
+        [308] = " Permanent Redirect\r\n",
+        [400] = " Bad Request\r\n",
+        [401] = " Unauthorized\r\n",
+        [404] = " Not Found\r\n",
+        [405] = " Method Not Allowed\r\n",
+        [406] = " Not Acceptable\r\n",
+        [409] = " Conflict\r\n",
+        [412] = " Precondition Failed\r\n",
+        [413] = " Content Too Large\r\n",
+        [415] = " Unsupported Media Type\r\n",
+        [422] = " Unprocessable Content\r\n",
+        [428] = " Precondition Required\r\n",
+        [429] = " Too Many Requests\r\n",
+        [500] = " Internal Server Error\r\n",
+        [503] = " Service Unavailable\r\n",
+        [504] = " Gateway Timeout\r\n",
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-        if (rows[i].status == status)
-            return rows[i].reason;
-    bug_unless(false, "an answer with a status that has no reason phrase");
+    bool has_reason = (size_t)status < sizeof(reasons) / sizeof(*reasons) && reasons[status];
+    bug_unless(has_reason, "an answer with a status that has no reason phrase");
+    return reasons[status];
 }
 
 void response_begin(struct request *request, int status)

@@ -32,27 +32,30 @@ enum method {
     METHOD_OTHER,
 };
 
-/* Member of struct request, FastCGI parameter. A header field that came in several lines is one list with commas. */
+/*
+ * Member of struct request, FastCGI parameter. A header field that came in several lines is one list with commas. The
+ * order is nginx' own (nginx/fastcgi_params), for each search begins where the last one ended.
+ */
 #define REQUEST_PARAMS(X)                                                                                              \
     X(method_text, "REQUEST_METHOD")                                                                                   \
     X(path, "DOCUMENT_URI")  /* decoded and merged by nginx; the only thing that routes */                             \
     X(query, "QUERY_STRING") /* raw */                                                                                 \
     X(content_type, "CONTENT_TYPE")                                                                                    \
-    X(content_encoding, "HTTP_CONTENT_ENCODING")                                                                       \
-    X(content_range, "HTTP_CONTENT_RANGE")                                                                             \
-    X(if_match, "HTTP_IF_MATCH")                                                                                       \
-    X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
-    X(if_modified_since, "HTTP_IF_MODIFIED_SINCE")                                                                     \
-    X(if_unmodified_since, "HTTP_IF_UNMODIFIED_SINCE")                                                                 \
+    X(remote_address, "REMOTE_ADDR")                                                                                   \
+    X(request_id, "REQUEST_ID")                                                                                        \
     X(accept, "HTTP_ACCEPT")                                                                                           \
     X(accept_encoding, "HTTP_ACCEPT_ENCODING")                                                                         \
+    X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
+    X(if_match, "HTTP_IF_MATCH")                                                                                       \
+    X(if_modified_since, "HTTP_IF_MODIFIED_SINCE")                                                                     \
+    X(if_unmodified_since, "HTTP_IF_UNMODIFIED_SINCE")                                                                 \
     X(authorization, "HTTP_AUTHORIZATION")                                                                             \
     X(cache_control, "HTTP_CACHE_CONTROL")                                                                             \
+    X(content_encoding, "HTTP_CONTENT_ENCODING")                                                                       \
+    X(content_range, "HTTP_CONTENT_RANGE")                                                                             \
     X(idempotency_key, "HTTP_IDEMPOTENCY_KEY")                                                                         \
     X(todo_version, "HTTP_TODO_VERSION")                                                                               \
-    X(traceparent, "HTTP_TRACEPARENT")                                                                                 \
-    X(remote_address, "REMOTE_ADDR")                                                                                   \
-    X(request_id, "REQUEST_ID")
+    X(traceparent, "HTTP_TRACEPARENT")
 
 enum body_state {
     BODY_WHOLE,     /* all of it, perhaps empty, is in body */

@@ -237,20 +237,24 @@ static void request_read_params(struct request *request, char **params)
         REQUEST_PARAMS(REQUEST_PARAM_ROW)
 #undef REQUEST_PARAM_ROW
     };
+    enum { WANTED_COUNT = sizeof(wanted) / sizeof(wanted[0]) };
     uint32_t joined = 0;
-    _Static_assert(sizeof(wanted) / sizeof(wanted[0]) <= 32, "a bit for each");
+    _Static_assert(WANTED_COUNT <= 32, "a bit for each");
+    size_t at = 0;
     for (char **param = params; *param; param++) {
-        for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-            struct slice *slice = (struct slice *)((char *)request + wanted[i].offset);
-            if (!param_is(*param, &wanted[i]))
-                continue;
-            if (!slice->data) {
-                *slice = slice_of(*param + wanted[i].len);
-            } else if (!(joined & 1u << i) && strncmp(*param, "HTTP_", 5) == 0) {
-                *slice = params_joined(params, &wanted[i], &request->arena);
-                joined |= 1u << i;
-            }
-            break;
+        size_t tried = 0;
+        while (tried < WANTED_COUNT && !param_is(*param, &wanted[at])) {
+            tried++;
+            at = at + 1 == WANTED_COUNT ? 0 : at + 1;
+        }
+        if (tried == WANTED_COUNT)
+            continue;
+        struct slice *slice = (struct slice *)((char *)request + wanted[at].offset);
+        if (!slice->data) {
+            *slice = slice_of(*param + wanted[at].len);
+        } else if (!(joined & 1u << at) && strncmp(*param, "HTTP_", 5) == 0) {
+            *slice = params_joined(params, &wanted[at], &request->arena);
+            joined |= 1u << at;
         }
     }
 }
