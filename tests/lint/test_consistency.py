@@ -26,9 +26,10 @@ def test_every_fault_is_in_the_table():
     assert len(tested) > 10 and told == tested
 
 
-def test_every_mutant_is_in_the_table_and_tested():
+def test_every_mutant_is_in_the_table():
+    """The simulator is asked for all of them (./dev sim --mutants), the checker of real processes for those that it can miss."""
     switches = {name.strip('"') for _, name, kind, *_ in macro_rows("src/base/failpoint.h", "FAILPOINTS") if kind == "SWITCH"}
     mutants = text("tests/faults/test_mutants.py")
     tested = set(re.findall(r'^    "(\w+)": dict\(', mutants, re.M)) | set(re.findall(r",(\w+)=on", mutants))
     told = {line.split("|")[2].strip() for line in TABLE if line.count("|") == 3} - {"left out by"}
-    assert switches == tested == told
+    assert switches == told and len(tested) >= 8 and tested <= switches

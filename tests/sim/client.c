@@ -1,72 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What clients ask, and what they conclude from the answers.
+ * What clients ask, and when.
  *
- * A request's time is as the promise counts it: from before it is sent until its answer is there. Without an answer (the
- * worker died) a write may have been made or not, and binds nobody.
- *
- * Besides the checks of truth.h: of several changes under one If-Match one is made; a key makes one todo, and each of
- * its answers names the same one; an answer to a reader that showed a Todo-Version is never an older state; each
- * request is answered in time.
+ * Without an answer (the worker died) a write may have been made or not, and binds nobody. client_judge.c has what is
+ * concluded from the others.
  */
-#include "client.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/etag.h"
 #include "base/mem.h"
-#include "base/todo_version.h"
-#include "store_trip.h"
+#include "client_state.h"
 #include "truth.h"
-#include "worker.h"
 #include "world.h"
-
-enum { KEYS_MAX = 12, CONDITIONS_MAX = 512, TIME_LIMIT_US = 15000000, TEXT_MAX = 160 };
-
-enum client_kind { KIND_GET, KIND_LIST, KIND_PUT, KIND_PATCH, KIND_DELETE, KIND_POST, KIND_KEYED, KIND_OTHER };
-
-struct client {
-    unsigned number;
-    struct dice dice;
-    struct worker *worker; /* that works on its request; NULL: it thinks */
-    uint64_t request;      /* grows with each */
-    enum client_kind kind;
-    struct request sent;
-    char id[TODO_ID_MAX + 1], path[TEXT_MAX], query[32], body[TEXT_MAX], etag[80], version[TODO_VERSION_TEXT_MAX + 1],
-        name[16];
-    unsigned key; /* KEYED: of keys */
-    char key_text[16];
-    int64_t began_us; /* the promise's time */
-    int64_t sent_us;  /* the world's */
-    bool trusted;     /* the worker trusted Redis when it was asked */
-    bool froze;       /* a worker was frozen meanwhile: no time limit holds */
-    int shown;        /* state whose Todo-Version was shown; TRUTH_NONE: none */
-    struct seen {
-        char etag[80]; /* "": not seen */
-        int64_t v, life;
-    } seen[8]; /* by id */
-};
-
-/* An Idempotency-Key: any client may use it, always with the same body. */
-struct key {
-    char name[16];
-    char id[TODO_ID_MAX + 1]; /* that it made; "": not known */
-    bool is_open;             /* no answer to it was final */
-};
-
-struct condition {
-    char etag[80];
-    char id[TODO_ID_MAX + 1];
-};
 
 struct client_counts client_counts;
 
-static struct client_plan plan;
+struct client_plan client_plan;
+struct key client_keys[KEYS_MAX];
 static struct client clients[CLIENTS_MAX];
-static struct key keys[KEYS_MAX];
-static struct condition met[CONDITIONS_MAX]; /* by a change that was answered with success */
-static size_t met_count;
 static unsigned name_count;
 static bool is_stopped, is_paused, only_read;
 
@@ -84,222 +36,18 @@ void client_name(char name[16])
 
 static void client_think(struct client *client);
 
-/* ---- Reading an answer ---- */
-
-static struct slice header(const struct request *request, const char *name)
-{
-    const char *end = strstr(request->out.data, "\r\n\r\n");
-    const char *at = strstr(request->out.data, name);
-    if (!at || at > end)
-        return (struct slice){0};
-    at += strlen(name);
-    return (struct slice){at, (size_t)(strchr(at, '\r') - at)};
-}
-
-static bool etag_of(const struct request *request, int64_t *v, int64_t *life)
-{
-    struct slice etag = header(request, "\r\nETag: ");
-    return etag.data && etag_parse_todo(etag, v, life);
-}
-
-/* The value of a member of JSON that this service wrote; "" if there is none before end. */
-static void member(const char *json, const char *end, const char *name, char *value, size_t size_bytes)
-{
-    const char *at = strstr(json, name);
-    value[0] = '\0';
-    if (!at || at >= end)
-        return;
-    at += strlen(name);
-    size_t len = strcspn(at, "\",}");
-    snprintf(value, size_bytes, "%.*s", (int)len, at);
-}
-
-static struct seen *seen_of(struct client *client, const char *id)
-{
-    for (unsigned i = 0; i < plan.id_count; i++)
-        if (strcmp(client_id(i), id) == 0)
-            return &client->seen[i];
-    return NULL;
-}
-
-static void see(struct client *client, const char *id, struct slice etag, int64_t v, int64_t life)
-{
-    struct seen *seen = seen_of(client, id);
-    if (!seen)
-        return;
-    snprintf(seen->etag, sizeof(seen->etag), "%.*s", (int)etag.len, etag.data);
-    seen->v = v;
-    seen->life = life;
-}
-
-/* ---- Judging an answer ---- */
-
-/*
- * Without Redis nobody tells a worker how far the store has come; behind a primary that lags it may then answer what is
- * old (cache/watermark.c).
- */
-static bool may_be_behind(const struct client *client)
-{
-    return store_world.has_lagged && !(client->trusted && cache_is_trusted(client->worker->services->cache));
-}
-
-static void judge_get(struct client *client, const struct request *request)
-{
-    if (may_be_behind(client))
-        return;
-    struct truth_todo *todo = truth_todo_of(client->id);
-    int64_t v = 0, life = 0;
-    bool exists = request->status == 200 || request->status == 304;
-    if (!exists && request->status != 404)
-        return;
-    if (exists && !etag_of(request, &v, &life)) {
-        world_break("a todo is answered without an ETag");
-        return;
-    }
-    truth_told(todo, client->began_us, exists, v, life, false);
-    int number = truth_number(todo, exists, v, life);
-    if (client->shown != TRUTH_NONE && number < client->shown)
-        world_break("backwards: a reader that showed state %d of %s as its Todo-Version was answered state %d",
-                    client->shown, todo->id, number);
-    if (exists)
-        see(client, client->id, header(request, "\r\nETag: "), v, life);
-    struct slice cache = header(request, "\r\nCache-Status: ");
-    client_counts.reads++;
-    client_counts.hits += cache.data && memmem(cache.data, cache.len, "; hit", 5) != NULL;
-}
-
-static void judge_list(const struct client *client, const struct request *request)
-{
-    if (request->status != 200 || client->query[0])
-        return; /* a part of the list says nothing about what it lacks */
-    const char *body = strstr(request->out.data, "\r\n\r\n");
-    client_counts.reads++;
-    for (unsigned i = 0; i < plan.id_count; i++) {
-        char quoted[TODO_ID_MAX + 8], v[24] = "";
-        snprintf(quoted, sizeof(quoted), "\"id\":\"%s\"", client_id(i));
-        const char *at = strstr(body, quoted);
-        char name[16] = "";
-        if (at)
-            member(at, strchr(at, '}'), "\"name\":\"", name, sizeof(name));
-        (void)v;
-        struct truth_todo *todo = truth_todo_of(client_id(i));
-        const struct truth_state *state = &todo->states[0];
-        if (at) {
-            size_t n = todo->count;
-            while (n-- > 0 && strcmp(todo->states[n].name, name) != 0)
-                ;
-            if (n >= todo->count) {
-                world_break("invented: a page shows %s as %s, which the store never held", todo->id, name);
-                return;
-            }
-            state = &todo->states[n];
-        }
-        truth_told(todo, client->began_us, at != NULL, state->v, state->life, true);
-    }
-}
-
-/* Of several changes under one If-Match one is made. */
-static void judge_condition(const struct client *client)
-{
-    if (!client->sent.if_match.data)
-        return;
-    for (size_t i = 0; i < met_count; i++)
-        if (strcmp(met[i].etag, client->etag) == 0 && strcmp(met[i].id, client->id) == 0)
-            world_break("two changes of %s under If-Match: %s were made", client->id, client->etag);
-    if (met_count < CONDITIONS_MAX) {
-        struct condition *condition = &met[met_count++];
-        snprintf(condition->etag, sizeof(condition->etag), "%s", client->etag);
-        snprintf(condition->id, sizeof(condition->id), "%s", client->id);
-    }
-}
-
-/* What a condition was about came right before what it made. */
-static void judge_before(const struct client *client, const struct truth_todo *todo, int number)
-{
-    int64_t v, life;
-    if (!client->sent.if_match.data || number < 1 || !etag_parse_todo(slice_of(client->etag), &v, &life))
-        return;
-    const struct truth_state *before = &todo->states[number - 1];
-    if (!before->exists || before->v != v || before->life != life)
-        world_break("a change of %s under If-Match: %s was made of another state", todo->id, client->etag);
-}
-
-static void judge_write(struct client *client, const struct request *request)
-{
-    struct truth_todo *todo = truth_todo_of(client->id);
-    int64_t v, life;
-    if (request->status == 204) {
-        struct todo_version deleted = todo_version_parse(header(request, "\r\nTodo-Version: "), client->id);
-        int number = truth_wrote(todo, false, deleted.v - 1, deleted.life);
-        judge_before(client, todo, number);
-        judge_condition(client);
-        client_counts.writes++;
-    } else if (request->status == 200 || request->status == 201) {
-        if (!etag_of(request, &v, &life)) {
-            world_break("a write is answered without an ETag");
-            return;
-        }
-        int number = truth_wrote(todo, true, v, life);
-        judge_before(client, todo, number);
-        judge_condition(client);
-        see(client, client->id, header(request, "\r\nETag: "), v, life);
-        client_counts.writes++;
-    }
-}
-
-/* A key makes one todo, however often and wherever it is sent. */
-static void judge_keyed(const struct client *client, const struct request *request)
-{
-    struct key *key = &keys[client->key];
-    char id[TODO_ID_MAX + 1];
-    if (request->status != 201)
-        return;
-    key->is_open = false;
-    struct slice location = header(request, "\r\nLocation: /todos/");
-    snprintf(id, sizeof(id), "%.*s", (int)location.len, location.data);
-    if (key->id[0] && strcmp(key->id, id) != 0)
-        world_break("the key %s made two todos: %s and %s", client->key_text, key->id, id);
-    snprintf(key->id, sizeof(key->id), "%s", id);
-    client_counts.writes++;
-}
-
-static void judge(struct client *client, const struct request *request)
-{
-    int64_t took_us = world.now_us - client->sent_us;
-    if (took_us > TIME_LIMIT_US && !client->froze)
-        world_break("a request was answered after %lld ms", (long long)took_us / 1000);
-    if (request->status >= 500 && request->status != 503 && request->status != 504)
-        world_break("a request was answered with %d", request->status);
-    switch (client->kind) {
-    case KIND_GET:
-        judge_get(client, request);
-        break;
-    case KIND_LIST:
-        judge_list(client, request);
-        break;
-    case KIND_KEYED:
-        judge_keyed(client, request);
-        break;
-    case KIND_OTHER:
-        break;
-    default:
-        judge_write(client, request);
-        break;
-    }
-}
-
 static void on_answer(void *ctx, const struct request *request)
 {
     struct client *client = ctx;
-    struct slice cache = header(request, "\r\nCache-Status: ");
+    struct slice cache = answer_header(request, "\r\nCache-Status: ");
     world_note('a', client->number, (uint64_t)request->status);
-    struct slice etag = header(request, "\r\nETag: ");
+    struct slice etag = answer_header(request, "\r\nETag: ");
     const char *problem = request->status >= 400 ? strstr(request->out.data, "/problems/") : NULL;
     world_tell("client %u: %d %.*s %.*s%.*s", client->number, request->status, (int)etag.len,
                etag.data ? etag.data : "", (int)cache.len, cache.data ? cache.data : "",
                problem ? (int)strcspn(problem, "\"") : 0, problem ? problem : "");
     client_counts.answered++;
-    judge(client, request);
+    client_judge(client, request);
     client->worker = NULL;
     client_think(client);
 }
@@ -330,7 +78,7 @@ static void draw_read(struct client *client)
     default:
         break;
     }
-    const struct seen *seen = seen_of(client, client->id);
+    const struct seen *seen = client_seen(client, client->id);
     if (seen && seen->etag[0] && dice_one_in(&client->dice, 4)) {
         const struct truth_todo *todo = truth_todo_of(client->id);
         todo_version_print(client->version, client->id, (struct todo_version){.v = seen->v, .life = seen->life});
@@ -357,7 +105,7 @@ static void draw_list(struct client *client)
 
 static void draw_condition(struct client *client)
 {
-    const struct seen *seen = seen_of(client, client->id);
+    const struct seen *seen = client_seen(client, client->id);
     struct request *sent = &client->sent;
     if (client->kind == KIND_POST)
         return;
@@ -377,7 +125,7 @@ static void ask_keyed(struct client *client, unsigned number)
     sent->method_text = SLICE("POST");
     sent->content_type = SLICE("application/json");
     snprintf(client->path, sizeof(client->path), "/todos");
-    struct key *key = &keys[client->key];
+    struct key *key = &client_keys[client->key];
     if (!key->name[0]) {
         client_name(key->name);
         key->is_open = true;
@@ -428,15 +176,17 @@ static void draw_nothing(struct client *client)
 static void draw(struct client *client)
 {
     draw_nothing(client);
-    snprintf(client->id, sizeof(client->id), "%s", client_id((unsigned)dice_below(&client->dice, plan.id_count)));
+    snprintf(client->id, sizeof(client->id), "%s",
+             client_id((unsigned)dice_below(&client->dice, client_plan.id_count)));
     snprintf(client->path, sizeof(client->path), "/todos/%s", client->id);
     if (dice_one_in(&client->dice, 60))
         draw_other(client);
-    else if (!only_read && dice_one_in(&client->dice, plan.write_in) && dice_one_in(&client->dice, plan.key_in))
+    else if (!only_read && dice_one_in(&client->dice, client_plan.write_in) &&
+             dice_one_in(&client->dice, client_plan.key_in))
         ask_keyed(client, (unsigned)dice_below(&client->dice, KEYS_MAX));
-    else if (!only_read && dice_one_in(&client->dice, plan.write_in))
+    else if (!only_read && dice_one_in(&client->dice, client_plan.write_in))
         draw_write(client);
-    else if (dice_one_in(&client->dice, plan.list_in))
+    else if (dice_one_in(&client->dice, client_plan.list_in))
         draw_list(client);
     else
         draw_read(client);
@@ -496,7 +246,7 @@ static void on_thought(void *ctx, uint64_t serial)
 
 static void client_think(struct client *client)
 {
-    int64_t most_us = dice_one_in(&client->dice, 10) ? plan.think_most_us * 10 : plan.think_most_us;
+    int64_t most_us = dice_one_in(&client->dice, 10) ? client_plan.think_most_us * 10 : client_plan.think_most_us;
     world_after(dice_between(&client->dice, 10, most_us), on_thought, client, client->request);
 }
 
@@ -520,16 +270,16 @@ void clients_froze(void)
 
 void clients_begin(const struct client_plan *of)
 {
-    plan = *of;
-    met_count = 0;
+    client_plan = *of;
+    client_judge_anew();
     name_count = 0;
     is_stopped = is_paused = only_read = false;
     memset(clients, 0, sizeof(clients));
-    memset(keys, 0, sizeof(keys));
-    for (unsigned i = 0; i < plan.client_count; i++) {
+    memset(client_keys, 0, sizeof(client_keys));
+    for (unsigned i = 0; i < client_plan.client_count; i++) {
         clients[i].number = i;
-        clients[i].dice = dice_of(plan.seed, 100 + i);
-        if (!(plan.silent & 1u << i))
+        clients[i].dice = dice_of(client_plan.seed, 100 + i);
+        if (!(client_plan.silent & 1u << i))
             client_think(&clients[i]);
     }
 }
@@ -541,7 +291,7 @@ void clients_pause(bool paused)
 
 void clients_went_back(void)
 {
-    met_count = 0;
+    client_judge_anew();
 }
 
 void clients_only_read(void)
@@ -566,7 +316,7 @@ unsigned clients_open_keys(void)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < KEYS_MAX; i++)
-        count += keys[i].is_open;
+        count += client_keys[i].is_open;
     return count;
 }
 
@@ -575,7 +325,7 @@ void clients_retry_key(void)
     struct client *client = &clients[0];
     struct worker *worker = worker_draw(client);
     unsigned number = 0;
-    while (number < KEYS_MAX && !keys[number].is_open)
+    while (number < KEYS_MAX && !client_keys[number].is_open)
         number++;
     if (!worker || number == KEYS_MAX)
         return;
@@ -596,8 +346,8 @@ void clients_judge_keys(void)
 {
     for (unsigned i = 0; i < KEYS_MAX; i++) {
         unsigned made_count = 0;
-        for (size_t j = 0; keys[i].name[0] && j < truth.todo_count; j++)
-            made_count += has_made(&keys[i], &truth.todos[j]);
+        for (size_t j = 0; client_keys[i].name[0] && j < truth.todo_count; j++)
+            made_count += has_made(&client_keys[i], &truth.todos[j]);
         if (made_count > 1)
             world_break("the key key-%u has made %u todos", i, made_count);
     }

@@ -68,8 +68,8 @@ SIM_WRAPPED = \
 	-Wl,--wrap=store_stream_read
 tests_sim_sim_SOURCES = \
 	tests/sim/calm.c tests/sim/calm.h \
-	tests/sim/client.c tests/sim/client.h \
-	tests/sim/fault.c tests/sim/fault.h \
+	tests/sim/client.c tests/sim/client.h tests/sim/client_judge.c tests/sim/client_state.h \
+	tests/sim/fault.c tests/sim/fault.h tests/sim/fault_rows.h tests/sim/fault_redis.c tests/sim/fault_world.c \
 	tests/sim/fiber.c \
 	tests/sim/front.c tests/sim/front.h \
 	tests/sim/heap.c \

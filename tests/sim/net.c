@@ -254,6 +254,7 @@ int __real_close(int fd);
 int __wrap_close(int fd);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 
@@ -378,8 +379,11 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 int __wrap_fcntl(int fd, int command, ...)
 {
-    (void)fd, (void)command;
-    return 0;
+    va_list args;
+    va_start(args, command);
+    void *argument = va_arg(args, void *);
+    va_end(args);
+    return fd < NET_FD_BASE ? __real_fcntl(fd, command, argument) : 0;
 }
 
 /* hiredis waits so for blocking connections only, and none is. */

@@ -45,8 +45,8 @@ int schedule_mutant = -1;
 static struct settings settings;
 static struct dice dice; /* for what is drawn before the world runs */
 static unsigned worker_count;
-static bool is_calm; /* no fault strikes any more */
-static bool is_over; /* the keeper starts no worker any more */
+static bool is_calm, is_quiet; /* no fault strikes any more: they end, or go on */
+static bool is_over;           /* the keeper starts no worker any more */
 
 /* ---- Chance, and rules left out ---- */
 
@@ -268,7 +268,7 @@ static void on_keeper(void *ctx, uint64_t serial)
 static void on_strike(void *ctx, uint64_t serial)
 {
     (void)serial;
-    if (is_calm)
+    if (is_calm || is_quiet)
         return;
     faults_strike();
     const int64_t *most_us = ctx;
@@ -391,7 +391,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
                                                                 : DRAW(200, 1000, 5000, 30000),
                                .seed = schedule->seed,
                                .silent = (uint32_t)schedule->without_clients};
-    *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000, 3000000, 3000000) : DRAW(2000, 5000, 20000, 100000);
+    *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000, 3000000, 3000000) : DRAW(500, 2000, 5000, 20000, 100000);
     process_reset_all();
     kernel_begin(schedule->seed);
     truth_begin();
@@ -414,7 +414,7 @@ struct schedule_result schedule_run(const struct schedule *schedule)
     int64_t strike_us;
     uint64_t steps;
     world_begin(schedule->seed, schedule->tells_story);
-    is_over = is_calm = was_untrusted = workers_are_held = false;
+    is_over = is_calm = is_quiet = was_untrusted = workers_are_held = false;
     log_flush(); /* lines that an earlier schedule repeated */
     log_init(schedule->tells_story ? LOG_INFO : LOG_WARN, take_line);
     result.faults_enabled = world_draw(schedule, &strike_us, &steps);
@@ -424,6 +424,7 @@ struct schedule_result schedule_run(const struct schedule *schedule)
     world_after(dice_between(&world.dice, 100, strike_us), on_strike, &strike_us, 0);
     run_until(INT64_MAX, steps * 2 / 3, NULL);
     clients_only_read();
+    is_quiet = dice_one_in(&dice, 2);
     run_until(INT64_MAX, steps, NULL);
     result.run_steps = world.steps;
     result.faults = faults_struck();

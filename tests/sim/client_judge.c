@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients conclude from an answer.
+ *
+ * A request's time is as the promise counts it: from before it is sent until its answer is there. Besides the checks of
+ * truth.h: of several changes under one If-Match one is made, and of the state that it names; each of a key's answers
+ * names the same todo; an answer to a reader that showed a Todo-Version is never an older state; each request is
+ * answered in time.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/etag.h"
+#include "client_state.h"
+#include "store_trip.h"
+#include "truth.h"
+#include "world.h"
+
+enum { CONDITIONS_MAX = 512, TIME_LIMIT_US = 15000000 };
+
+struct condition {
+    char etag[80];
+    char id[TODO_ID_MAX + 1];
+};
+
+static struct condition met[CONDITIONS_MAX]; /* by a change that was answered with success */
+static size_t met_count;
+
+void client_judge_anew(void)
+{
+    met_count = 0;
+}
+
+/* ---- Reading an answer ---- */
+
+struct slice answer_header(const struct request *request, const char *name)
+{
+    const char *end = strstr(request->out.data, "\r\n\r\n");
+    const char *at = strstr(request->out.data, name);
+    if (!at || at > end)
+        return (struct slice){0};
+    at += strlen(name);
+    return (struct slice){at, (size_t)(strchr(at, '\r') - at)};
+}
+
+static bool etag_of(const struct request *request, int64_t *v, int64_t *life)
+{
+    struct slice etag = answer_header(request, "\r\nETag: ");
+    return etag.data && etag_parse_todo(etag, v, life);
+}
+
+/* The value of a member of JSON that this service wrote; "" if there is none before end. */
+static void member(const char *json, const char *end, const char *name, char *value, size_t size_bytes)
+{
+    const char *at = strstr(json, name);
+    value[0] = '\0';
+    if (!at || at >= end)
+        return;
+    at += strlen(name);
+    size_t len = strcspn(at, "\",}");
+    snprintf(value, size_bytes, "%.*s", (int)len, at);
+}
+
+struct seen *client_seen(struct client *client, const char *id)
+{
+    for (unsigned i = 0; i < client_plan.id_count; i++)
+        if (strcmp(client_id(i), id) == 0)
+            return &client->seen[i];
+    return NULL;
+}
+
+static void see(struct client *client, const char *id, struct slice etag, int64_t v, int64_t life)
+{
+    struct seen *seen = client_seen(client, id);
+    if (!seen)
+        return;
+    snprintf(seen->etag, sizeof(seen->etag), "%.*s", (int)etag.len, etag.data);
+    seen->v = v;
+    seen->life = life;
+}
+
+/* ---- Judging an answer ---- */
+
+/*
+ * Without Redis nobody tells a worker how far the store has come; behind a primary that lags it may then answer what is
+ * old (cache/watermark.c).
+ */
+static bool may_be_behind(const struct client *client)
+{
+    return store_world.has_lagged && !(client->trusted && cache_is_trusted(client->worker->services->cache));
+}
+
+static void judge_get(struct client *client, const struct request *request)
+{
+    if (may_be_behind(client))
+        return;
+    struct truth_todo *todo = truth_todo_of(client->id);
+    int64_t v = 0, life = 0;
+    bool exists = request->status == 200 || request->status == 304;
+    if (!exists && request->status != 404)
+        return;
+    if (exists && !etag_of(request, &v, &life)) {
+        world_break("a todo is answered without an ETag");
+        return;
+    }
+    truth_told(todo, client->began_us, exists, v, life, false);
+    int number = truth_number(todo, exists, v, life);
+    bool is_untold = store_world.has_lagged && truth.rules.stale_us > 0; /* a writer without Redis told nobody */
+    if (client->shown != TRUTH_NONE && number < client->shown && !is_untold)
+        world_break("backwards: a reader that showed state %d of %s as its Todo-Version was answered state %d",
+                    client->shown, todo->id, number);
+    if (exists)
+        see(client, client->id, answer_header(request, "\r\nETag: "), v, life);
+    struct slice cache = answer_header(request, "\r\nCache-Status: ");
+    client_counts.reads++;
+    client_counts.hits += cache.data && memmem(cache.data, cache.len, "; hit", 5) != NULL;
+}
+
+static void judge_list(const struct client *client, const struct request *request)
+{
+    if (request->status != 200 || client->query[0])
+        return; /* a part of the list says nothing about what it lacks */
+    const char *body = strstr(request->out.data, "\r\n\r\n");
+    client_counts.reads++;
+    for (unsigned i = 0; i < client_plan.id_count; i++) {
+        char quoted[TODO_ID_MAX + 8];
+        snprintf(quoted, sizeof(quoted), "\"id\":\"%s\"", client_id(i));
+        const char *at = strstr(body, quoted);
+        char name[16] = "";
+        if (at)
+            member(at, strchr(at, '}'), "\"name\":\"", name, sizeof(name));
+        struct truth_todo *todo = truth_todo_of(client_id(i));
+        const struct truth_state *state = &todo->states[0];
+        if (at) {
+            size_t n = todo->count;
+            while (n-- > 0 && strcmp(todo->states[n].name, name) != 0)
+                ;
+            if (n >= todo->count) {
+                world_break("invented: a page shows %s as %s, which the store never held", todo->id, name);
+                return;
+            }
+            state = &todo->states[n];
+        }
+        truth_told(todo, client->began_us, at != NULL, state->v, state->life, true);
+    }
+}
+
+/* Of several changes under one If-Match one is made. */
+static void judge_condition(const struct client *client)
+{
+    if (!client->sent.if_match.data)
+        return;
+    for (size_t i = 0; i < met_count; i++)
+        if (strcmp(met[i].etag, client->etag) == 0 && strcmp(met[i].id, client->id) == 0)
+            world_break("two changes of %s under If-Match: %s were made", client->id, client->etag);
+    if (met_count < CONDITIONS_MAX) {
+        struct condition *condition = &met[met_count++];
+        snprintf(condition->etag, sizeof(condition->etag), "%s", client->etag);
+        snprintf(condition->id, sizeof(condition->id), "%s", client->id);
+    }
+}
+
+/* What a condition was about came right before what it made. */
+static void judge_before(const struct client *client, const struct truth_todo *todo, int number)
+{
+    int64_t v, life;
+    if (!client->sent.if_match.data || number < 1 || !etag_parse_todo(slice_of(client->etag), &v, &life))
+        return;
+    const struct truth_state *before = &todo->states[number - 1];
+    if (!before->exists || before->v != v || before->life != life)
+        world_break("a change of %s under If-Match: %s was made of another state", todo->id, client->etag);
+}
+
+static void judge_write(struct client *client, const struct request *request)
+{
+    struct truth_todo *todo = truth_todo_of(client->id);
+    int64_t v, life;
+    if (request->status == 204) {
+        struct todo_version deleted = todo_version_parse(answer_header(request, "\r\nTodo-Version: "), client->id);
+        int number = truth_wrote(todo, false, deleted.v - 1, deleted.life);
+        judge_before(client, todo, number);
+        judge_condition(client);
+        client_counts.writes++;
+    } else if (request->status == 200 || request->status == 201) {
+        if (!etag_of(request, &v, &life)) {
+            world_break("a write is answered without an ETag");
+            return;
+        }
+        int number = truth_wrote(todo, true, v, life);
+        judge_before(client, todo, number);
+        judge_condition(client);
+        see(client, client->id, answer_header(request, "\r\nETag: "), v, life);
+        client_counts.writes++;
+    }
+}
+
+/* A key makes one todo, however often and wherever it is sent. */
+static void judge_keyed(const struct client *client, const struct request *request)
+{
+    struct key *key = &client_keys[client->key];
+    char id[TODO_ID_MAX + 1];
+    if (request->status != 201)
+        return;
+    key->is_open = false;
+    struct slice location = answer_header(request, "\r\nLocation: /todos/");
+    snprintf(id, sizeof(id), "%.*s", (int)location.len, location.data);
+    if (key->id[0] && strcmp(key->id, id) != 0)
+        world_break("the key %s made two todos: %s and %s", client->key_text, key->id, id);
+    snprintf(key->id, sizeof(key->id), "%s", id);
+    client_counts.writes++;
+}
+
+void client_judge(struct client *client, const struct request *request)
+{
+    int64_t took_us = world.now_us - client->sent_us;
+    if (took_us > TIME_LIMIT_US && !client->froze)
+        world_break("a request was answered after %lld ms", (long long)took_us / 1000);
+    if (request->status >= 500 && request->status != 503 && request->status != 504)
+        world_break("a request was answered with %d", request->status);
+    switch (client->kind) {
+    case KIND_GET:
+        judge_get(client, request);
+        break;
+    case KIND_LIST:
+        judge_list(client, request);
+        break;
+    case KIND_KEYED:
+        judge_keyed(client, request);
+        break;
+    case KIND_OTHER:
+        break;
+    default:
+        judge_write(client, request);
+        break;
+    }
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What a client remembers: client.c asks, client_judge.c judges the answers. */
+#ifndef TESTS_SIM_CLIENT_STATE_H
+#define TESTS_SIM_CLIENT_STATE_H
+
+#include "base/todo_version.h"
+#include "client.h"
+#include "dice.h"
+#include "worker.h"
+
+enum { KEYS_MAX = 12, TEXT_MAX = 160 };
+
+enum client_kind { KIND_GET, KIND_LIST, KIND_PUT, KIND_PATCH, KIND_DELETE, KIND_POST, KIND_KEYED, KIND_OTHER };
+
+struct client {
+    unsigned number;
+    struct dice dice;
+    struct worker *worker; /* that works on its request; NULL: it thinks */
+    uint64_t request;      /* grows with each */
+    enum client_kind kind;
+    struct request sent;
+    char id[TODO_ID_MAX + 1], path[TEXT_MAX], query[32], body[TEXT_MAX], etag[80], version[TODO_VERSION_TEXT_MAX + 1],
+        name[16];
+    unsigned key; /* KEYED: of keys */
+    char key_text[16];
+    int64_t began_us; /* the promise's time */
+    int64_t sent_us;  /* the world's */
+    bool trusted;     /* the worker trusted Redis when it was asked */
+    bool froze;       /* a worker was frozen meanwhile: no time limit holds */
+    int shown;        /* state whose Todo-Version was shown; TRUTH_NONE: none */
+    struct seen {
+        char etag[80]; /* "": not seen */
+        int64_t v, life;
+    } seen[8]; /* by id */
+};
+
+/* An Idempotency-Key: any client may use it, always with the same body. */
+struct key {
+    char name[16];
+    char id[TODO_ID_MAX + 1]; /* that it made; "": not known */
+    bool is_open;             /* no answer to it was final */
+};
+
+extern struct client_plan client_plan;
+extern struct key client_keys[KEYS_MAX];
+
+/* What it has seen of a todo; NULL: none of those that clients share. */
+struct seen *client_seen(struct client *client, const char *id);
+
+/* The value of a header field ("\r\nName: "); absent if there is none. */
+struct slice answer_header(const struct request *request, const char *name);
+
+/* Everything that an answer must fulfil. */
+void client_judge(struct client *client, const struct request *request);
+
+/* A schedule begins, or the store went back: nothing was changed under any ETag. */
+void client_judge_anew(void);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes wrong with Redis and on the way to it.
+ *
+ * Mild faults keep the strictest promise, so they must not become outages: a connection is cut only while its worker
+ * trusts Redis.
+ */
+#include "fault_rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "net.h"
+#include "sim_redis.h"
+#include "world.h"
+
+/* ---- Connections ---- */
+
+/* A connection that is cut before Redis is trusted counts as a failed attempt: that is an outage (row 19). */
+static bool trusts(const struct worker *worker)
+{
+    return worker->state == WORKER_UP && cache_is_trusted(worker->services->cache);
+}
+
+static bool cut_one(void)
+{
+    const struct worker *worker = fault_worker(WORKER_UP);
+    if (worker && trusts(worker))
+        net_cut(worker->process);
+    return worker && trusts(worker);
+}
+
+static bool cut_all(void)
+{
+    bool is_cut = false;
+    for (size_t i = 0; i < WORKERS_MAX; i++)
+        if (trusts(&workers[i])) {
+            net_cut(workers[i].process);
+            is_cut = true;
+        }
+    return is_cut;
+}
+
+static bool cut_early(void)
+{
+    net_cut(NULL);
+    return true;
+}
+
+static unsigned cut_off;
+
+static bool worker_is_cut_off(void)
+{
+    const struct worker *worker = fault_worker(WORKER_UP);
+    if (!worker)
+        return false;
+    cut_off = worker->process->number;
+    net.is_cut_off[cut_off] = true;
+    return true;
+}
+
+static void worker_is_back(void)
+{
+    net.is_cut_off[cut_off] = false;
+    net_go_on();
+}
+
+static bool sentinels_go(void)
+{
+    net.sentinels_away = true;
+    return true;
+}
+
+static void sentinels_come(void)
+{
+    net.sentinels_away = false;
+}
+
+/* ---- The same Redis ---- */
+
+static bool scripts_flushed(void)
+{
+    sim_redis_flush_scripts(fault_primary());
+    return true;
+}
+
+static bool memory_fills(void)
+{
+    return fault_primary()->is_full = true;
+}
+
+static void memory_is_freed(void)
+{
+    for (unsigned i = 0; i < NET_SERVERS; i++)
+        if (net.servers[i].redis)
+            net.servers[i].redis->is_full = false;
+}
+
+static bool entry_evicted(void)
+{
+    static const char *const patterns[] = {"todo:*}", "todo:*:lease", "todos:*:gen", "todos:*{list}:????????????????",
+                                           "todo:*}"};
+    return sim_redis_evict(fault_primary(), patterns[dice_below(&fault_ground.dice, 5)]);
+}
+
+static bool beat_evicted(void)
+{
+    return sim_redis_evict(fault_primary(), "todos:*:beat");
+}
+
+static bool marks_evicted(void)
+{
+    return sim_redis_evict(fault_primary(), dice_one_in(&fault_ground.dice, 3) ? "todos:*:writers" : "todo:*:writers");
+}
+
+static bool everything_flushed(void)
+{
+    sim_redis_flush(fault_primary());
+    return true;
+}
+
+/* Another program puts a key of another type in the place of one of ours. */
+static bool type_changed(void)
+{
+    struct sim_keys *keys = sim_redis_keys(fault_primary());
+    size_t count = 0;
+    struct sim_key *picked = NULL, *key, *next;
+    HASH_ITER(hh, keys->keys, key, next)
+    {
+        bool is_generation = memmem(key->name.data, key->name.len, ":gen", 4) != NULL;
+        bool is_ours = key->type == (is_generation ? SIM_TEXT : SIM_HASH);
+        if (is_ours && dice_one_in(&fault_ground.dice, ++count))
+            picked = key;
+    }
+    if (!picked)
+        return false;
+    char name[160];
+    enum sim_type type = picked->type == SIM_HASH ? SIM_TEXT : SIM_HASH;
+    size_t len = (size_t)snprintf(name, sizeof(name), "%.*s", (int)picked->name.len, picked->name.data);
+    sim_key_remove(keys, picked);
+    key = sim_key_make(keys, (struct slice){name, len}, type);
+    sim_pair_set(key, type == SIM_TEXT ? SLICE("") : SLICE("field"), SLICE("another program's"));
+    return true;
+}
+
+/* ---- Redis out of order ---- */
+
+static bool redis_freezes(void)
+{
+    return net.servers[net.primary].is_frozen = true;
+}
+
+static void redis_thaws(void)
+{
+    for (unsigned i = 0; i < NET_SERVERS; i++)
+        net.servers[i].is_frozen = false;
+    net_go_on();
+}
+
+static bool redis_goes(void)
+{
+    net.servers[net.primary].refuses = true;
+    net_cut_server(net.primary);
+    return true;
+}
+
+static void redis_comes(void)
+{
+    for (unsigned i = 0; i < NET_SERVERS; i++)
+        net.servers[i].refuses = false;
+}
+
+static bool redis_is_busy(void)
+{
+    return fault_primary()->is_busy = true;
+}
+
+static bool redis_loads(void)
+{
+    return fault_primary()->is_loading = true;
+}
+
+static void redis_serves(void)
+{
+    for (unsigned i = 0; i < NET_SERVERS; i++)
+        if (net.servers[i].redis)
+            net.servers[i].redis->is_busy = net.servers[i].redis->is_loading = false;
+}
+
+/* ---- Another Redis ---- */
+
+static unsigned run_id_count; /* of this schedule */
+
+static void run_id_make(char run_id[SIM_RUN_ID_LEN + 1])
+{
+    snprintf(run_id, SIM_RUN_ID_LEN + 1, "%08x%032x", 0xabcd0000u + run_id_count, run_id_count);
+    run_id_count++;
+}
+
+static struct sim_keys *old_file;
+
+static bool file_saved(void)
+{
+    if (old_file)
+        sim_redis_forget(old_file);
+    old_file = sim_redis_save(fault_primary());
+    return true;
+}
+
+static void restart(unsigned server, bool keeps_data)
+{
+    char run_id[SIM_RUN_ID_LEN + 1];
+    run_id_make(run_id);
+    net_cut_server(server);
+    sim_redis_restart(net.servers[server].redis, run_id, keeps_data);
+}
+
+static bool restarted_empty(void)
+{
+    restart(net.primary, false);
+    return true;
+}
+
+static bool restarted_with_old_data(void)
+{
+    restart(net.primary, true);
+    if (old_file)
+        sim_redis_restore(fault_primary(), old_file);
+    return true;
+}
+
+/* A replica with all writes, or without the last ones, becomes the primary. The old one lives on for a while. */
+static bool failed_over(void)
+{
+    unsigned old = net.primary, new = 1 - old;
+    struct sim_keys *copy = dice_one_in(&fault_ground.dice, 2) || !old_file ? sim_redis_save(fault_primary()) : NULL;
+    restart(new, false);
+    sim_redis_restore(net.servers[new].redis, copy ? copy : old_file);
+    if (copy)
+        sim_redis_forget(copy);
+    net.servers[new].redis->is_replica = false;
+    bool is_named = strncmp(fault_ground.settings->redis, "sentinel", 8) == 0;
+    if (is_named) {
+        net.primary = new;
+    } else { /* the address leads to the other one */
+        struct net_server server = net.servers[old];
+        net_cut_server(old);
+        net_cut_server(new);
+        net.servers[old] = net.servers[new];
+        net.servers[new] = server;
+    }
+    return true;
+}
+
+/* The sentinels make the old one a replica. */
+static void demoted(void)
+{
+    unsigned old = 1 - net.primary;
+    if (net.servers[old].redis)
+        net.servers[old].redis->is_replica = true;
+}
+
+static bool made_a_replica(void)
+{
+    return fault_primary()->is_replica = true;
+}
+
+static void made_a_primary(void)
+{
+    struct sim_redis *redis = fault_primary();
+    char replication_id[SIM_RUN_ID_LEN + 1];
+    run_id_make(replication_id);
+    memcpy(redis->replication_id, replication_id, sizeof(redis->replication_id));
+    redis->is_replica = false;
+}
+
+static bool no_memory(void)
+{
+    return net.has_no_memory = true;
+}
+
+static void memory_again(void)
+{
+    net.has_no_memory = false;
+}
+
+void fault_redis_free(void)
+{
+    run_id_count = 0;
+    if (old_file)
+        sim_redis_forget(old_file);
+    old_file = NULL;
+}
+
+/* clang-format off */
+const struct fault_row fault_redis_rows[] = {
+    {"connection_cut",      FAULT_MILD, cut_one, NULL, 0, 0},
+    {"connections_cut",     FAULT_MILD, cut_all, NULL, 0, 0},
+    {"scripts_flushed",     FAULT_MILD, scripts_flushed, NULL, 0, 0},
+    {"memory_full",         FAULT_MILD, memory_fills, memory_is_freed, 5, 300},
+    {"entry_evicted",       FAULT_MILD, entry_evicted, NULL, 0, 0},
+    {"beat_evicted",        FAULT_MILD, beat_evicted, NULL, 0, 0},
+    {"type_changed",        FAULT_MILD, type_changed, NULL, 0, 0},
+    {"marks_evicted",       FAULT_LOSES_MARKS, marks_evicted, NULL, 0, 0},
+    {"everything_flushed",  FAULT_LOSES_MARKS, everything_flushed, NULL, 0, 0},
+    {"cut_early",           FAULT_OUTAGE, cut_early, NULL, 0, 0},
+    {"worker_cut_off",      FAULT_OUTAGE, worker_is_cut_off, worker_is_back, 20, 3000},
+    {"sentinels_away",      FAULT_OUTAGE, sentinels_go, sentinels_come, 20, 2000},
+    {"redis_frozen",        FAULT_OUTAGE, redis_freezes, redis_thaws, 10, 2500},
+    {"redis_away",          FAULT_OUTAGE, redis_goes, redis_comes, 10, 2500},
+    {"redis_busy",          FAULT_OUTAGE, redis_is_busy, redis_serves, 10, 1000},
+    {"redis_loading",       FAULT_OUTAGE, redis_loads, redis_serves, 10, 1000},
+    {"no_memory",           FAULT_OUTAGE, no_memory, memory_again, 5, 300},
+    {"file_saved",          FAULT_MOVES_EPOCH, file_saved, NULL, 0, 0},
+    {"restarted_empty",     FAULT_MOVES_EPOCH, restarted_empty, NULL, 0, 0},
+    {"restarted_old",       FAULT_MOVES_EPOCH, restarted_with_old_data, NULL, 0, 0},
+    {"failed_over",         FAULT_MOVES_EPOCH, failed_over, demoted, 10, 3000},
+    {"made_a_replica",      FAULT_MOVES_EPOCH, made_a_replica, made_a_primary, 10, 1500},
+};
+/* clang-format on */
+
+const size_t fault_redis_count = sizeof(fault_redis_rows) / sizeof(*fault_redis_rows);
