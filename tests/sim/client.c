@@ -167,8 +167,10 @@ static void draw_other(struct client *client)
 
 static void draw_nothing(struct client *client)
 {
-    client->sent =
-        (struct request){.remote_address = SLICE("192.0.2.1"), .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
+    const struct slice addresses[] = {SLICE("192.0.2.1"), SLICE("2001:db8::1"), SLICE("::ffff:192.0.2.1"),
+                                      SLICE("unix:")};
+    client->sent = (struct request){.remote_address = addresses[client->number % 4],
+                                    .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
     client->shown = TRUTH_NONE;
     client->query[0] = client->body[0] = '\0';
 }

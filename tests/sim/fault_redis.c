@@ -143,6 +143,29 @@ static bool type_changed(void)
     return true;
 }
 
+/* Another program takes a field away from an entry or a page, or puts there what is no number. */
+static bool field_damaged(void)
+{
+    struct sim_keys *keys = sim_redis_keys(fault_primary());
+    size_t count = 0;
+    struct sim_key *picked = NULL, *key, *next;
+    HASH_ITER(hh, keys->keys, key, next)
+    {
+        if (key->type == SIM_HASH && key->count > 1 && dice_one_in(&fault_ground.dice, ++count))
+            picked = key;
+    }
+    if (!picked)
+        return false;
+    static const char *const numbers[] = {"at", "v", "cost", "created_at", "updated_at", "life", "done", "id"};
+    struct slice number = slice_of(numbers[dice_below(&fault_ground.dice, 8)]);
+    struct sim_pair *pair = &picked->pairs[dice_below(&fault_ground.dice, picked->count)];
+    if (dice_one_in(&fault_ground.dice, 2) && sim_pair_find(picked, number))
+        sim_pair_set(picked, number, SLICE("?"));
+    else
+        sim_pair_remove(keys, picked, pair);
+    return true;
+}
+
 /* ---- Redis out of order ---- */
 
 static bool redis_freezes(void)
@@ -185,6 +208,26 @@ static void redis_serves(void)
     for (unsigned i = 0; i < NET_SERVERS; i++)
         if (net.servers[i].redis)
             net.servers[i].redis->is_busy = net.servers[i].redis->is_loading = false;
+}
+
+/* As one that wants more replicas than it has does; or one that lets nobody run scripts. */
+static bool redis_refuses(void)
+{
+    static const char *const words[] = {"fence list_fence unfence list_unfence publish",
+                                        "unfence list_unfence publish",
+                                        "beat",
+                                        "fill list_fill",
+                                        "acquire",
+                                        "invalidate"};
+    sim_redis_refuse(fault_primary(), words[dice_below(&fault_ground.dice, 6)], "NOREPLICAS Not enough good replicas");
+    return true;
+}
+
+static void redis_accepts(void)
+{
+    for (unsigned i = 0; i < NET_SERVERS; i++)
+        if (net.servers[i].redis)
+            sim_redis_refuse(net.servers[i].redis, NULL, NULL);
 }
 
 /* ---- Another Redis ---- */
@@ -300,6 +343,7 @@ const struct fault_row fault_redis_rows[] = {
     {"memory_full",         FAULT_MILD, memory_fills, memory_is_freed, 5, 300},
     {"entry_evicted",       FAULT_MILD, entry_evicted, NULL, 0, 0},
     {"beat_evicted",        FAULT_MILD, beat_evicted, NULL, 0, 0},
+    {"field_damaged",       FAULT_MILD, field_damaged, NULL, 0, 0},
     {"type_changed",        FAULT_MILD, type_changed, NULL, 0, 0},
     {"marks_evicted",       FAULT_LOSES_MARKS, marks_evicted, NULL, 0, 0},
     {"everything_flushed",  FAULT_LOSES_MARKS, everything_flushed, NULL, 0, 0},
@@ -309,6 +353,7 @@ const struct fault_row fault_redis_rows[] = {
     {"redis_frozen",        FAULT_OUTAGE, redis_freezes, redis_thaws, 10, 2500},
     {"redis_away",          FAULT_OUTAGE, redis_goes, redis_comes, 10, 2500},
     {"redis_busy",          FAULT_OUTAGE, redis_is_busy, redis_serves, 10, 1000},
+    {"redis_refuses",       FAULT_OUTAGE, redis_refuses, redis_accepts, 10, 1500},
     {"redis_loading",       FAULT_OUTAGE, redis_loads, redis_serves, 10, 1000},
     {"no_memory",           FAULT_OUTAGE, no_memory, memory_again, 5, 300},
     {"file_saved",          FAULT_MOVES_EPOCH, file_saved, NULL, 0, 0},

@@ -3,6 +3,7 @@
 #include "fault_rows.h"
 
 #include "client.h"
+#include "fake_follow.h"
 #include "front.h"
 #include "store_trip.h"
 #include "world.h"
@@ -82,6 +83,13 @@ static bool foreign_write(void)
         store_delete_foreign(id);
     else
         store_write_foreign(id, name);
+    return true;
+}
+
+/* The history of changes that followers read is cut: a new epoch (row 29). */
+static bool history_lost(void)
+{
+    fake_follow_lose_history();
     return true;
 }
 
@@ -247,6 +255,7 @@ const struct fault_row fault_world_rows[] = {
     {"purged_all",          FAULT_MOVES_EPOCH, purged_all, NULL, 0, 0},
     {"store_away_for_one",  FAULT_HALTS | FAULT_SPLITS, store_goes_for_one, store_comes_for_one, 10, 3000},
     {"store_lags",          FAULT_LAGS | FAULT_HALTS, store_lags, store_catches_up, 20, 3000},
+    {"history_lost",        FAULT_FOREIGN | FAULT_MOVES_EPOCH, history_lost, NULL, 0, 0},
     {"foreign_write",       FAULT_FOREIGN, foreign_write, NULL, 0, 0},
     {"backed_up",           FAULT_RESTORES, backed_up, NULL, 0, 0},
     {"restored",            FAULT_RESTORES, restored, NULL, 0, 0},

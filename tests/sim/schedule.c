@@ -139,6 +139,8 @@ static void draw_times(void)
 
 static void draw_rest(void)
 {
+    static const char *const targets[] = {"varnish+http://front:80", "https://cdn.example/purge", "http://front/{key}",
+                                          "varnish+http://front:80 https://cdn.example/purge"};
     settings.write_policy = (int)DRAW(WRITE_INVALIDATE, WRITE_PUBLISH, WRITE_PUBLISH);
     settings.on_cache_down = (int)DRAW(CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE);
     settings.store_concurrency = DRAW(1, 2, 8);
@@ -149,7 +151,7 @@ static void draw_rest(void)
     settings.server_timing = DRAW(0, 1);
     settings.surrogate_keys = DRAW(0, 1);
     if (settings.surrogate_keys && dice_one_in(&dice, 2))
-        snprintf(settings.purge_url, sizeof(settings.purge_url), "varnish+http://front:80");
+        snprintf(settings.purge_url, sizeof(settings.purge_url), "%s", targets[dice_below(&dice, 4)]);
     settings.purge_wait_ms = DRAW(0, 50);
     settings.purge_again_ms = DRAW(0, 200, 2000);
 }
