@@ -84,6 +84,7 @@ static void draw_read(struct client *client)
         todo_version_print(client->version, client->id, (struct todo_version){.v = seen->v, .life = seen->life});
         sent->todo_version = slice_of(client->version);
         client->shown = truth_number(todo, true, seen->v, seen->life);
+        client->shows_written = seen->is_written;
     }
     if (seen && seen->etag[0] && dice_one_in(&client->dice, 8)) {
         snprintf(client->etag, sizeof(client->etag), "%s", seen->etag);
@@ -212,7 +213,7 @@ static void client_send(struct client *client, struct worker *worker)
     client->sent.body = slice_of(client->body);
     client->worker = worker;
     client->request++;
-    client->began_us = truth_now_us();
+    client->began = truth_now();
     client->sent_us = world.now_us;
     client->froze = worker->process->is_frozen;
     client->trusted = cache_is_trusted(worker->services->cache);

@@ -69,7 +69,7 @@ struct seen *client_seen(struct client *client, const char *id)
     return NULL;
 }
 
-static void see(struct client *client, const char *id, struct slice etag, int64_t v, int64_t life)
+static void see(struct client *client, const char *id, struct slice etag, int64_t v, int64_t life, bool is_written)
 {
     struct seen *seen = client_seen(client, id);
     if (!seen)
@@ -77,6 +77,7 @@ static void see(struct client *client, const char *id, struct slice etag, int64_
     snprintf(seen->etag, sizeof(seen->etag), "%.*s", (int)etag.len, etag.data);
     seen->v = v;
     seen->life = life;
+    seen->is_written = is_written;
 }
 
 /* ---- Judging an answer ---- */
@@ -103,14 +104,15 @@ static void judge_get(struct client *client, const struct request *request)
         world_break("a todo is answered without an ETag");
         return;
     }
-    truth_told(todo, client->began_us, exists, v, life, false);
+    truth_told(todo, client->began, exists, v, life, false);
     int number = truth_number(todo, exists, v, life);
-    bool is_untold = store_world.has_lagged && truth.rules.stale_us > 0; /* a writer without Redis told nobody */
+    /* Behind a primary that lags, only what was acknowledged counts, and what a writer has told by way of Redis. */
+    bool is_untold = store_world.has_lagged && (truth.rules.stale_us > 0 || !client->shows_written);
     if (client->shown != TRUTH_NONE && number < client->shown && !is_untold)
         world_break("backwards: a reader that showed state %d of %s as its Todo-Version was answered state %d",
                     client->shown, todo->id, number);
     if (exists)
-        see(client, client->id, answer_header(request, "\r\nETag: "), v, life);
+        see(client, client->id, answer_header(request, "\r\nETag: "), v, life, false);
     struct slice cache = answer_header(request, "\r\nCache-Status: ");
     client_counts.reads++;
     client_counts.hits += cache.data && memmem(cache.data, cache.len, "; hit", 5) != NULL;
@@ -141,7 +143,7 @@ static void judge_list(const struct client *client, const struct request *reques
             }
             state = &todo->states[n];
         }
-        truth_told(todo, client->began_us, at != NULL, state->v, state->life, true);
+        truth_told(todo, client->began, at != NULL, state->v, state->life, true);
     }
 }
 
@@ -189,7 +191,7 @@ static void judge_write(struct client *client, const struct request *request)
         int number = truth_wrote(todo, true, v, life);
         judge_before(client, todo, number);
         judge_condition(client);
-        see(client, client->id, answer_header(request, "\r\nETag: "), v, life);
+        see(client, client->id, answer_header(request, "\r\nETag: "), v, life, true);
         client_counts.writes++;
     }
 }

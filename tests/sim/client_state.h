@@ -6,6 +6,7 @@
 #include "base/todo_version.h"
 #include "client.h"
 #include "dice.h"
+#include "truth.h"
 #include "worker.h"
 
 enum { KEYS_MAX = 12, TEXT_MAX = 160 };
@@ -23,15 +24,17 @@ struct client {
         name[16];
     unsigned key; /* KEYED: of keys */
     char key_text[16];
-    int64_t began_us; /* the promise's time */
-    int64_t sent_us;  /* the world's */
-    bool trusted;     /* the worker trusted Redis when it was asked */
-    bool froze;       /* a worker was frozen meanwhile: no time limit holds */
-    int shown;        /* state whose Todo-Version was shown; TRUTH_NONE: none */
+    struct truth_time began;
+    int64_t sent_us; /* the world's */
+    bool trusted;    /* the worker trusted Redis when it was asked */
+    bool froze;      /* a worker was frozen meanwhile: no time limit holds */
+    bool shows_written;
+    int shown; /* state whose Todo-Version was shown; TRUTH_NONE: none */
     struct seen {
         char etag[80]; /* "": not seen */
         int64_t v, life;
-    } seen[8]; /* by id */
+        bool is_written; /* by this client, and not only read */
+    } seen[8];           /* by id */
 };
 
 /* An Idempotency-Key: any client may use it, always with the same body. */

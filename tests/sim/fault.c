@@ -78,7 +78,7 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
 {
     /* The first to follow moves the epoch on (row 29). */
     unsigned traits = traits_of(enabled) | (of->follow ? FAULT_MOVES_EPOCH : 0);
-    struct truth_rules rules = {.reads_bind = !(traits & (FAULT_LOSES_MARKS | FAULT_FOREIGN))};
+    struct truth_rules rules = {.reads_bind = !(traits & (FAULT_LOSES_MARKS | FAULT_FOREIGN | FAULT_LAGS))};
     int64_t noticed_us = (NOTICED_MS + SLACK_MS) * 1000;
     bool is_blind = traits & (FAULT_KILLS | FAULT_UNKNOWN);
     bool moves = traits & (FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FREEZES | FAULT_RESTORES);
@@ -158,6 +158,12 @@ void faults_strike(void)
     }
     if (sum > 0)
         strike(picked);
+}
+
+void faults_write_foreign(void)
+{
+    if (traits_of(enabled_bits) & FAULT_FOREIGN)
+        fault_foreign_write();
 }
 
 void faults_end(void)

@@ -47,6 +47,9 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *settings
 /* One of them begins, or does its thing. */
 void faults_strike(void);
 
+/* Another program changes a todo, if such may strike. */
+void faults_write_foreign(void);
+
 /* All that last end now. */
 void faults_end(void);
 

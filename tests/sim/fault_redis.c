@@ -213,12 +213,12 @@ static void redis_serves(void)
 /* As one that wants more replicas than it has does; or one that lets nobody run scripts. */
 static bool redis_refuses(void)
 {
-    static const char *const words[] = {"fence list_fence unfence list_unfence publish",
-                                        "unfence list_unfence publish",
-                                        "beat",
-                                        "fill list_fill",
-                                        "acquire",
-                                        "invalidate"};
+    static const char *const words[] = {"FENCE LIST_FENCE UNFENCE LIST_UNFENCE PUBLISH",
+                                        "UNFENCE LIST_UNFENCE PUBLISH",
+                                        "BEAT",
+                                        "FILL LIST_FILL",
+                                        "ACQUIRE",
+                                        "INVALIDATE"};
     sim_redis_refuse(fault_primary(), words[dice_below(&fault_ground.dice, 6)], "NOREPLICAS Not enough good replicas");
     return true;
 }

@@ -34,6 +34,8 @@ extern const size_t fault_redis_count, fault_world_count;
 
 void fault_redis_free(void);
 
+bool fault_foreign_write(void);
+
 /* A restore that waits for its moment is given up. */
 void fault_world_end(void);
 

@@ -74,7 +74,7 @@ static bool operator_dies(void)
     return is_busy;
 }
 
-static bool foreign_write(void)
+bool fault_foreign_write(void)
 {
     char name[16];
     client_name(name);
@@ -256,7 +256,7 @@ const struct fault_row fault_world_rows[] = {
     {"store_away_for_one",  FAULT_HALTS | FAULT_SPLITS, store_goes_for_one, store_comes_for_one, 10, 3000},
     {"store_lags",          FAULT_LAGS | FAULT_HALTS, store_lags, store_catches_up, 20, 3000},
     {"history_lost",        FAULT_FOREIGN | FAULT_MOVES_EPOCH, history_lost, NULL, 0, 0},
-    {"foreign_write",       FAULT_FOREIGN, foreign_write, NULL, 0, 0},
+    {"foreign_write",       FAULT_FOREIGN, fault_foreign_write, NULL, 0, 0},
     {"backed_up",           FAULT_RESTORES, backed_up, NULL, 0, 0},
     {"restored",            FAULT_RESTORES, restored, NULL, 0, 0},
 };

@@ -203,6 +203,7 @@ static struct kind kind_draw(void)
         {FAULT_LAGS | FAULT_HALTS, true},
         {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, true},
         {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true},
+        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true},
         {FAULT_RESTORES, true},
         {FAULT_RESTORES, true},
         {FAULT_FOREIGN, false},
@@ -275,6 +276,15 @@ static void on_strike(void *ctx, uint64_t serial)
     faults_strike();
     const int64_t *most_us = ctx;
     world_after(dice_between(&world.dice, 100, *most_us), on_strike, ctx, 0);
+}
+
+/* At a pace of their own, for a change is missed only while nobody looks. */
+static void on_foreign(void *ctx, uint64_t most_us)
+{
+    if (is_calm || is_quiet)
+        return;
+    faults_write_foreign();
+    world_after(dice_between(&world.dice, 1000, (int64_t)most_us), on_foreign, ctx, most_us);
 }
 
 /* What the world has seen happen loosens the promise, whatever was planned. */
@@ -420,14 +430,15 @@ struct schedule_result schedule_run(const struct schedule *schedule)
     log_flush(); /* lines that an earlier schedule repeated */
     log_init(schedule->tells_story ? LOG_INFO : LOG_WARN, take_line);
     result.faults_enabled = world_draw(schedule, &strike_us, &steps);
-    if (schedule->steps_most > 0 && schedule->steps_most < steps)
-        steps = schedule->steps_most;
+    uint64_t last_step = schedule->steps_most > 0 && schedule->steps_most < steps ? schedule->steps_most : steps;
+    uint64_t last_write = steps * 2 / 3; /* whatever the prefix is, or it would tell another story */
     on_keeper(NULL, 0);
     world_after(dice_between(&world.dice, 100, strike_us), on_strike, &strike_us, 0);
-    run_until(INT64_MAX, steps * 2 / 3, NULL);
+    on_foreign(NULL, (uint64_t)DRAW(100000, 1000000, 3000000));
+    run_until(INT64_MAX, last_write < last_step ? last_write : last_step, NULL);
     clients_only_read();
     is_quiet = dice_one_in(&dice, 2);
-    run_until(INT64_MAX, steps, NULL);
+    run_until(INT64_MAX, last_step, NULL);
     result.run_steps = world.steps;
     result.faults = faults_struck();
     if (!world.is_broken)

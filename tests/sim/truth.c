@@ -35,9 +35,10 @@ void truth_end(void)
 
 /* ---- The promise's clock ---- */
 
-int64_t truth_now_us(void)
+struct truth_time truth_now(void)
 {
-    return (truth.halts ? truth.halted_at_us : world.now_us) - truth.halted_us;
+    int64_t now_us = truth.halts ? truth.halted_at_us : world.now_us;
+    return (struct truth_time){.world_us = world.now_us, .promise_us = now_us - truth.halted_us};
 }
 
 void truth_halt(void)
@@ -130,14 +131,16 @@ static void floor_raise(struct truth_floor *floor, size_t number)
     if (number == 0 || (floor->count > 0 && floor->bounds[floor->count - 1].number >= number))
         return;
     floor->bounds = mem_resize(floor->bounds, (floor->count + 1) * sizeof(*floor->bounds));
-    floor->bounds[floor->count++] = (struct truth_bound){truth_now_us(), number};
+    floor->bounds[floor->count++] = (struct truth_bound){truth_now(), number};
 }
 
-/* What was answered before at_us. */
-static size_t floor_at(const struct truth_floor *floor, int64_t at_us)
+/* What was answered longer before that than the faults allow an answer to be stale. */
+static size_t floor_at(const struct truth_floor *floor, struct truth_time began)
 {
+    int64_t stale_us = truth.rules.stale_us;
     for (size_t i = floor->count; i-- > 0;)
-        if (floor->bounds[i].at_us < at_us)
+        if (stale_us > 0 ? floor->bounds[i].at.promise_us < began.promise_us - stale_us
+                         : floor->bounds[i].at.world_us < began.world_us)
             return floor->bounds[i].number;
     return 0;
 }
@@ -149,7 +152,7 @@ static void tell_stale(const struct truth_todo *todo, int number, size_t bound, 
                 by_list ? "a page" : "a read", number, todo->id, bound, (long long)truth.rules.stale_us / 1000);
 }
 
-void truth_told(struct truth_todo *todo, int64_t began_us, bool exists, int64_t v, int64_t life, bool by_list)
+void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, int64_t v, int64_t life, bool by_list)
 {
     int number = truth_number(todo, exists, v, life);
     if (number == TRUTH_NONE) {
@@ -158,10 +161,9 @@ void truth_told(struct truth_todo *todo, int64_t began_us, bool exists, int64_t 
     }
     if (truth.rules.stale_us < 0)
         return;
-    int64_t at_us = began_us - truth.rules.stale_us;
-    size_t bound = floor_at(&todo->written, at_us);
-    if (truth.rules.reads_bind && !by_list && floor_at(&todo->read, at_us) > bound)
-        bound = floor_at(&todo->read, at_us);
+    size_t bound = floor_at(&todo->written, began);
+    if (truth.rules.reads_bind && !by_list && floor_at(&todo->read, began) > bound)
+        bound = floor_at(&todo->read, began);
     if ((size_t)number < bound) {
         tell_stale(todo, number, bound, by_list);
         return;

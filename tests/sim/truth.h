@@ -27,13 +27,18 @@ struct truth_state {
     char name[16];
 };
 
+/* By the world's clock, which counts where nothing may ever be stale, and by the promise's. */
+struct truth_time {
+    int64_t world_us, promise_us;
+};
+
 struct truth_todo {
     char id[TODO_ID_MAX + 1];
     struct truth_state *states; /* owned */
     size_t count;
     struct truth_floor {
         struct truth_bound {
-            int64_t at_us; /* the promise's time */
+            struct truth_time at;
             size_t number;
         } * bounds;
         size_t count;
@@ -59,8 +64,7 @@ extern struct truth truth;
 void truth_begin(void);
 void truth_end(void);
 
-/* The promise's clock. */
-int64_t truth_now_us(void);
+struct truth_time truth_now(void);
 void truth_halt(void);
 void truth_go_on(void);
 
@@ -76,8 +80,8 @@ const struct truth_state *truth_latest(const struct truth_todo *todo);
 /* What it held at an earlier commit. */
 const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commit);
 
-/* A read that began at began_us (the promise's time) was told this; by_list: of a page, which reads don't bind. */
-void truth_told(struct truth_todo *todo, int64_t began_us, bool exists, int64_t v, int64_t life, bool by_list);
+/* A read that began then was told this; by_list: of a page, which reads don't bind. */
+void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, int64_t v, int64_t life, bool by_list);
 
 /* A write was answered: it made this state (absent: it deleted that state). Returns its number, TRUTH_NONE: unknown. */
 int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life);
