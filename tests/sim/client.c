@@ -17,7 +17,7 @@
 struct client_counts client_counts;
 
 struct client_plan client_plan;
-struct key client_keys[KEYS_MAX];
+struct used_key client_keys[KEYS_MAX];
 static struct client clients[CLIENTS_MAX];
 static unsigned name_count;
 static bool is_stopped, is_paused, only_read;
@@ -126,7 +126,7 @@ static void ask_keyed(struct client *client, unsigned number)
     sent->method_text = SLICE("POST");
     sent->content_type = SLICE("application/json");
     snprintf(client->path, sizeof(client->path), "/todos");
-    struct key *key = &client_keys[client->key];
+    struct used_key *key = &client_keys[client->key];
     if (!key->name[0]) {
         client_name(key->name);
         key->is_open = true;
@@ -337,7 +337,7 @@ void clients_retry_key(void)
     client_send(client, worker);
 }
 
-static bool has_made(const struct key *key, const struct truth_todo *todo)
+static bool has_made(const struct used_key *key, const struct truth_todo *todo)
 {
     for (size_t i = 0; i < todo->count; i++)
         if (strcmp(todo->states[i].name, key->name) == 0)

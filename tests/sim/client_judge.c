@@ -199,7 +199,7 @@ static void judge_write(struct client *client, const struct request *request)
 /* A key makes one todo, however often and wherever it is sent. */
 static void judge_keyed(const struct client *client, const struct request *request)
 {
-    struct key *key = &client_keys[client->key];
+    struct used_key *key = &client_keys[client->key];
     char id[TODO_ID_MAX + 1];
     if (request->status != 201)
         return;

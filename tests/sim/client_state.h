@@ -38,14 +38,14 @@ struct client {
 };
 
 /* An Idempotency-Key: any client may use it, always with the same body. */
-struct key {
+struct used_key {
     char name[16];
     char id[TODO_ID_MAX + 1]; /* that it made; "": not known */
     bool is_open;             /* no answer to it was final */
 };
 
 extern struct client_plan client_plan;
-extern struct key client_keys[KEYS_MAX];
+extern struct used_key client_keys[KEYS_MAX];
 
 /* What it has seen of a todo; NULL: none of those that clients share. */
 struct seen *client_seen(struct client *client, const char *id);
