@@ -26,7 +26,7 @@ struct load_options {
     struct reader *reader;
     struct rejects *rejects;
     struct progress *progress;
-    struct pool *read_pool; /* for this load alone, one job at a time; it makes no store calls */
+    struct pool *read_pool; /* for this load alone, one job at a time; an adoption's reader asks the store */
     struct cache *cache;    /* these three: NULL for a dry run, which reads and checks only */
     struct store *store;
     struct pool *store_pool;
