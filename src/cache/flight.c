@@ -93,16 +93,18 @@ static void on_watermark(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
     watermark_heed(flight->cache->options.store, reply);
-    flight_fetch(flight, CACHE_REQUEST);
+    flight_fetch(flight, flight->source);
 }
 
-static void flight_fetch_direct(struct flight *flight)
+/* Where acquire has told no watermark: it was not asked, or Redis refused it (its memory is full). */
+static void flight_fetch_told(struct flight *flight, enum cache_source source)
 {
     const struct cache *cache = flight->cache;
+    flight->source = source;
     bool is_asked = trust_is_given(cache->trust) &&
                     watermark_ask(cache->redis, cache->options.store, trust_epoch(cache->trust), on_watermark, flight);
     if (!is_asked)
-        flight_fetch(flight, CACHE_REQUEST);
+        flight_fetch(flight, source);
 }
 
 static void flight_begin(struct flight *flight)
@@ -112,7 +114,7 @@ static void flight_begin(struct flight *flight)
     flight->state->patience_until_ms = events_now_ms(events) + patience_ms;
     flight->state->wait_ms = WAIT_FIRST_MS;
     if (flight->is_direct)
-        flight_fetch_direct(flight);
+        flight_fetch_told(flight, CACHE_REQUEST);
     else if (trust_is_given(flight->cache->trust))
         flight_acquire(flight);
     else
@@ -161,7 +163,10 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
         flight_wait(flight);
         break;
     case GRANT_BYPASS:
-        flight_fetch(flight, CACHE_BYPASS);
+        if (redis_reply_ok(reply))
+            flight_fetch(flight, CACHE_BYPASS);
+        else
+            flight_fetch_told(flight, CACHE_BYPASS);
         break;
     case GRANT_FOUND:
         flight->source = CACHE_HIT; /* its status is the kind's: "there is none" may be found as well */
