@@ -44,7 +44,7 @@ def plant_absence(stack, todo):
 
 def test_every_write_answers_the_version_it_made(stack, new_id):
     path = f"/todos/{new_id()}"
-    answers = [put(stack, path, {"name": "x"}), put(stack, path, {"name": "y"}), patch(stack, path, {}), delete(stack, path)]
+    answers = [put(stack, path, {"name": "x"}), put(stack, path, {"name": "y"}), patch(stack, path, {"done": True}), delete(stack, path)]
     assert [version(answer) for answer in answers] == [f"{path[7:]}.{v}" for v in (1, 2, 3, 4)]
     assert len({answer.headers["Todo-Version"].rpartition(".")[2] for answer in answers}) == 1
     answer = post(stack, {"name": "x"})
@@ -98,7 +98,7 @@ def test_entry_of_what_was_deleted_is_passed_by(stack, new_id):
 def test_entry_of_an_earlier_life_is_passed_by_whatever_its_version(stack, new_id):
     path = f"/todos/{new_id()}"
     put(stack, path, {"name": "first"})
-    old = [patch(stack, path, {"done": True}) for _ in range(4)][-1]
+    old = [patch(stack, path, {"done": done}) for done in (True, False, True, False)][-1]
     assert version(old) == f"{path[7:]}.5"
     gone = delete(stack, path)
     new = put(stack, path, {"name": "second"})
