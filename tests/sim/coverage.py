@@ -49,7 +49,7 @@ def main():
         taken, total = taken + line_taken, total + branches
         if line_taken == branches:
             continue
-        if "bug_unless" in text or any(file == name and piece in text for file, piece in known):
+        if any(file in (name, "*") and piece in text for file, piece in known):
             excused += branches - line_taken
         else:
             missed.append(f"    {name}:{number}: {branches - line_taken} of {branches}: {text}")
