@@ -196,6 +196,15 @@ static void judge_write(struct client *client, const struct request *request)
     }
 }
 
+static bool was_made(const char *id, const char *name)
+{
+    const struct truth_todo *todo = truth_todo_of(id);
+    for (size_t i = 0; i < todo->count; i++)
+        if (strcmp(todo->states[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* A key makes one todo, however often and wherever it is sent. */
 static void judge_keyed(const struct client *client, const struct request *request)
 {
@@ -208,6 +217,8 @@ static void judge_keyed(const struct client *client, const struct request *reque
     snprintf(id, sizeof(id), "%.*s", (int)location.len, location.data);
     if (key->id[0] && strcmp(key->id, id) != 0)
         world_break("the key %s made two todos: %s and %s", client->key_text, key->id, id);
+    if (!was_made(id, key->name))
+        world_break("the answer to the key %s names %s, which was never made", client->key_text, id);
     snprintf(key->id, sizeof(key->id), "%s", id);
     client_counts.writes++;
 }

@@ -178,47 +178,58 @@ static void settings_draw(bool follows)
 struct kind {
     unsigned traits; /* that its faults may have */
     bool takes_time;
+    const char *mover; /* the only fault that moves the epoch; NULL: any may */
 };
 
 static struct kind kind_draw(void)
 {
     static const struct kind kinds[] = {
-        {0, false},
-        {FAULT_KILLS, false},
-        {FAULT_UNKNOWN | FAULT_HALTS, false},
-        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, false},
-        {FAULT_HALTS, false},
-        {FAULT_LOSES_MARKS, false},
-        {FAULT_LOSES_MARKS, false},
-        {FAULT_LOSES_MARKS, false},
-        {FAULT_OUTAGE, false},
-        {FAULT_OUTAGE, true},
-        {FAULT_OUTAGE | FAULT_KILLS, true},
-        {FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, true},
-        {FAULT_MOVES_EPOCH, false},
-        {FAULT_MOVES_EPOCH, true},
-        {FAULT_MOVES_EPOCH | FAULT_OUTAGE, true},
-        {FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, true},
-        {FAULT_LAGS | FAULT_HALTS, false},
-        {FAULT_LAGS | FAULT_HALTS, true},
-        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, true},
-        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true},
-        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true},
-        {FAULT_RESTORES, true},
-        {FAULT_RESTORES, true},
-        {FAULT_FOREIGN, false},
-        {FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE, true},
-        {~(unsigned)FAULT_FOREIGN, true},
+        {0, false, NULL},
+        {FAULT_KILLS, false, NULL},
+        {FAULT_UNKNOWN | FAULT_HALTS, false, NULL},
+        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, false, NULL},
+        {FAULT_HALTS, false, NULL},
+        {FAULT_LOSES_MARKS, false, NULL},
+        {FAULT_LOSES_MARKS, false, NULL},
+        {FAULT_LOSES_MARKS, false, NULL},
+        {FAULT_OUTAGE, false, NULL},
+        {FAULT_OUTAGE, true, NULL},
+        {FAULT_OUTAGE | FAULT_KILLS, true, NULL},
+        {FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, true, NULL},
+        {FAULT_MOVES_EPOCH, false, NULL},
+        {FAULT_MOVES_EPOCH, true, NULL},
+        {FAULT_MOVES_EPOCH | FAULT_OUTAGE, true, NULL},
+        {FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, true, NULL},
+        {FAULT_LAGS | FAULT_HALTS, false, NULL},
+        {FAULT_LAGS | FAULT_HALTS, true, NULL},
+        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, true, NULL},
+        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true, NULL},
+        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true, "purged_all"},
+        {FAULT_MOVES_EPOCH, true, "purged_all"},
+        {FAULT_RESTORES, true, NULL},
+        {FAULT_RESTORES, true, NULL},
+        {FAULT_FOREIGN, false, NULL},
+        {FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE, true, NULL},
+        {~(unsigned)FAULT_FOREIGN, true, NULL},
     };
     return kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
 }
 
-static uint64_t faults_draw(unsigned traits)
+static bool fault_fits(size_t number, const struct kind *kind)
+{
+    unsigned traits = fault_traits(number);
+    if (traits & ~(kind->traits | FAULT_MILD))
+        return false;
+    if (kind->mover && traits & FAULT_MOVES_EPOCH)
+        return strcmp(fault_name(number), kind->mover) == 0;
+    return traits == kind->traits || dice_one_in(&dice, traits & FAULT_MILD ? 3 : 2);
+}
+
+static uint64_t faults_draw(const struct kind *kind)
 {
     uint64_t enabled = 0;
     for (size_t i = 0; i < fault_count(); i++)
-        if (!(fault_traits(i) & ~(traits | FAULT_MILD)) &&
-            (fault_traits(i) == traits || dice_one_in(&dice, fault_traits(i) & FAULT_MILD ? 3 : 2)))
+        if (fault_fits(i, kind))
             enabled |= UINT64_C(1) << i;
     return enabled;
 }
@@ -391,12 +402,12 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     unsigned traits = kind.traits;
     *steps = STEPS_LEAST + dice_below(&dice, kind.takes_time ? STEPS_MORE_SLOW : STEPS_MORE);
     settings_draw(traits & FAULT_FOREIGN && traits != ~(unsigned)FAULT_FOREIGN);
-    uint64_t enabled = faults_draw(traits) & ~schedule->without_faults;
+    uint64_t enabled = faults_draw(&kind) & ~schedule->without_faults;
     bool is_strict = !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD));
     worker_count = (unsigned)dice_between(&dice, 1, WORKERS_MAX);
     struct client_plan plan = {.client_count = (unsigned)DRAW(2, 3, 4, 6, 8, CLIENTS_MAX),
                                .id_count = (unsigned)DRAW(1, 1, 2, 3, 4),
-                               .write_in = (unsigned)DRAW(2, 4, 8),
+                               .write_in = (unsigned)DRAW(2, 4, 8, 30),
                                .list_in = (unsigned)DRAW(4, 8),
                                .key_in = (unsigned)DRAW(3, 10),
                                .think_most_us = kind.takes_time ? DRAW(5000, 30000, 100000, 300000, 1000000)
