@@ -342,7 +342,7 @@ const struct fault_row fault_redis_rows[] = {
     {"scripts_flushed",     FAULT_MILD, scripts_flushed, NULL, 0, 0},
     {"memory_full",         FAULT_MILD, memory_fills, memory_is_freed, 5, 300},
     {"entry_evicted",       FAULT_MILD, entry_evicted, NULL, 0, 0},
-    {"beat_evicted",        FAULT_MILD, beat_evicted, NULL, 0, 0},
+    {"beat_evicted",        FAULT_MILD | FAULT_FORGETS, beat_evicted, NULL, 0, 0},
     {"field_damaged",       FAULT_MILD, field_damaged, NULL, 0, 0},
     {"type_changed",        FAULT_MILD, type_changed, NULL, 0, 0},
     {"marks_evicted",       FAULT_LOSES_MARKS, marks_evicted, NULL, 0, 0},
