@@ -86,7 +86,8 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
         traits & (FAULT_SPLITS | FAULT_LAGS) && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES);
     bool is_untold =
         traits & FAULT_RESTORES && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FORGETS);
-    if (traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
+    bool is_late = traits & FAULT_LAGS && traits & FAULT_CUTS;
+    if (is_late || traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
         rules.stale_us = noticed_us;
     if ((is_blind && moves) || is_split || is_untold)
         rules.stale_us = lifetime_us(of) + noticed_us;

@@ -27,6 +27,7 @@ enum fault_trait {
     FAULT_MILD = 512,      /* may be enabled beside any: in schedules that keep the strictest promise, too */
     FAULT_LAGS = 2048,     /* a worker reaches a primary that has lost its set */
     FAULT_FORGETS = 4096,  /* Redis forgets the store's beat: mild, but for a store that goes back (row 42) */
+    FAULT_CUTS = 8192,     /* a writer loses Redis: mild, but for readers behind a primary that lags (E3) */
     FAULT_FREEZES = 1024,  /* a worker goes on after its deadline */
 };
 

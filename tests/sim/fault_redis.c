@@ -337,8 +337,8 @@ void fault_redis_free(void)
 
 /* clang-format off */
 const struct fault_row fault_redis_rows[] = {
-    {"connection_cut",      FAULT_MILD, cut_one, NULL, 0, 0},
-    {"connections_cut",     FAULT_MILD, cut_all, NULL, 0, 0},
+    {"connection_cut",      FAULT_MILD | FAULT_CUTS, cut_one, NULL, 0, 0},
+    {"connections_cut",     FAULT_MILD | FAULT_CUTS, cut_all, NULL, 0, 0},
     {"scripts_flushed",     FAULT_MILD, scripts_flushed, NULL, 0, 0},
     {"memory_full",         FAULT_MILD, memory_fills, memory_is_freed, 5, 300},
     {"entry_evicted",       FAULT_MILD, entry_evicted, NULL, 0, 0},

@@ -218,7 +218,7 @@ static struct kind kind_draw(void)
 static bool fault_fits(size_t number, const struct kind *kind)
 {
     unsigned traits = fault_traits(number);
-    if (traits & ~(kind->traits | FAULT_MILD | FAULT_FORGETS))
+    if (traits & ~(kind->traits | FAULT_MILD | FAULT_FORGETS | FAULT_CUTS))
         return false;
     if (kind->mover && traits & FAULT_MOVES_EPOCH)
         return strcmp(fault_name(number), kind->mover) == 0;
