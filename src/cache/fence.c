@@ -74,7 +74,7 @@ bool watermark_send(const struct fence_call *call, redis_reply_cb on_reply, void
     key_of_watermark(&key, call->epoch);
     const struct slice args[] = {slice_of(mark.text), slice_of_int64(ttl_ms, lifetime_generation_ms(call->settings))};
     const struct slice keys[] = {key_slice(&key)};
-    script_run(call->redis, SCRIPT_WATERMARK, keys, 1, args, 2, on_reply, ctx);
+    script_run_text(call->redis, SCRIPT_WATERMARK, keys, 1, args, 2, on_reply, ctx);
     return true;
 }
 

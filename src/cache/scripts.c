@@ -25,3 +25,9 @@ void script_run(struct redis *redis, enum script script, const struct slice *key
 {
     redis_script_run(redis, &scripts[script], keys, key_count, args, arg_count, on_reply, ctx);
 }
+
+void script_run_text(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
+                     const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx)
+{
+    redis_script_run_text(redis, &scripts[script], keys, key_count, args, arg_count, on_reply, ctx);
+}

@@ -35,4 +35,8 @@ enum script {
 void script_run(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
                 const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
 
+/* By its text (redis_script.h). */
+void script_run_text(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
+                     const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
+
 #endif

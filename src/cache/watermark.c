@@ -10,7 +10,8 @@
  * fill the old todo, for its lifetime.
  *
  * So every answer of the store tells how far it has come, and each process keeps the latest (store_watermark()). A
- * writer tells Redis before it unfences; so a reader that gets a lease afterwards is told, and its read waits until the
+ * writer tells Redis before it unfences, by the script's text, because a script that Redis has forgotten would be sent
+ * again behind the unfence; so a reader that gets a lease afterwards is told, and its read waits until the
  * member is there, or fails and fills nothing. The epoch's key is told again at each look, once a second.
  *
  * If Redis loses the key (evicted, flushed), acquire.lua grants nothing until a worker has told it again. That worker

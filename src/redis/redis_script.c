@@ -69,8 +69,9 @@ static void on_reply(void *ctx, const struct redis_reply *reply)
     }
 }
 
-void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
-                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx)
+static struct script_call *call_new(struct redis *redis, const struct redis_script *script, const struct slice *keys,
+                                    size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done,
+                                    void *ctx)
 {
     struct script_call *call = mem_alloc(sizeof(*call));
     *call =
@@ -86,5 +87,19 @@ void redis_script_run(struct redis *redis, const struct redis_script *script, co
         redis_encode(&call->tail, keys[i]);
     for (size_t i = 0; i < arg_count; i++)
         redis_encode(&call->tail, args[i]);
+    return call;
+}
+
+void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
+                      size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx)
+{
+    struct script_call *call = call_new(redis, script, keys, key_count, args, arg_count, done, ctx);
     call_send(call, SLICE("EVALSHA"), script->sha, on_reply);
+}
+
+void redis_script_run_text(struct redis *redis, const struct redis_script *script, const struct slice *keys,
+                           size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx)
+{
+    struct script_call *call = call_new(redis, script, keys, key_count, args, arg_count, done, ctx);
+    call_send(call, SLICE("EVAL"), script->text, on_reply);
 }

@@ -23,4 +23,9 @@ struct redis_script {
 void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
                       size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx);
 
+/* The same, by the script's text: it keeps its place among the commands even if Redis has forgotten the scripts. */
+void redis_script_run_text(struct redis *redis, const struct redis_script *script, const struct slice *keys,
+                           size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done,
+                           void *ctx);
+
 #endif

@@ -49,6 +49,19 @@ static void a_write_tells_it_before_it_unfences(void **state)
     assert_journal("FENCE LIST_FENCE load meta_get WATERMARK UNFENCE LIST_UNFENCE");
 }
 
+/* Else another worker's unfence could be known again before it, and ours would pass. */
+static void it_keeps_its_place_if_redis_has_forgotten_the_scripts(void **state)
+{
+    struct bed *bed = *state;
+    struct writer writer;
+    bed_fence(bed, &writer);
+    fake_server_forget_scripts(bed->server);
+    fake_journal_reset();
+    bed_let_go(bed);
+    assert_int_equal(writer.status, STATUS_OK);
+    assert_journal("load meta_get WATERMARK NOSCRIPT NOSCRIPT UNFENCE LIST_UNFENCE");
+}
+
 static void a_miss_reads_after_what_others_have_told(void **state)
 {
     struct bed *bed = *state;
@@ -130,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_look_tells_it, begin, bed_end),
         cmocka_unit_test_setup_teardown(a_write_tells_it_before_it_unfences, begin, bed_end),
+        cmocka_unit_test_setup_teardown(it_keeps_its_place_if_redis_has_forgotten_the_scripts, begin, bed_end),
         cmocka_unit_test_setup_teardown(a_miss_reads_after_what_others_have_told, begin, bed_end),
         cmocka_unit_test_setup_teardown(so_does_a_page, begin, bed_end),
         cmocka_unit_test_setup_teardown(a_read_past_the_cache_asks_for_it, begin, bed_end),
