@@ -415,6 +415,11 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
                                .seed = schedule->seed,
                                .silent = (uint32_t)schedule->without_clients};
     *strike_us = kind.takes_time ? DRAW(20000, 100000, 500000, 3000000, 3000000) : DRAW(500, 2000, 5000, 20000, 100000);
+    if (traits == FAULT_LOSES_MARKS) { /* what is lost between two writes that cross costs the most if they publish */
+        settings.write_policy = WRITE_PUBLISH;
+        plan.write_in = (unsigned)DRAW(2, 3);
+        *strike_us = DRAW(300, 1000, 3000);
+    }
     process_reset_all();
     kernel_begin(schedule->seed);
     truth_begin();
