@@ -46,9 +46,11 @@ static inline bool hex_take_int64(struct slice *text, int64_t *number)
             return false;
         value = value << 4 | digit;
     }
+    if (len == 0) /* of an absent text nothing can be taken either */
+        return false;
     *number = value;
     *text = (struct slice){text->data + len, text->len - len};
-    return len > 0;
+    return true;
 }
 
 #endif
