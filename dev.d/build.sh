@@ -11,7 +11,7 @@ command_build() {
         build_default
         ;;
     tests) build_into "$BUILD_DIR" "--enable-werror" check TESTS= ;;
-    sanitized | failpoints | sim) "build_$1" ;;
+    sanitized | failpoints | sim | fuzz) "build_$1" ;;
     lint-tools | mongod) tools_install "$1" ;;
     *) die "no such build: $1" ;;
     esac
@@ -37,6 +37,11 @@ build_failpoints() {
 build_sim() {
     build_failpoints
     build_into "$ROOT/build-failpoints" "--enable-werror --enable-failpoints" tests/sim/sim
+}
+
+# What tests/fuzz links, by clang for libFuzzer. Its warnings are other ones than gcc has, so they stop nothing.
+build_fuzz() {
+    build_into "$ROOT/build-fuzz" "--enable-fuzzers CC=clang" fuzzers
 }
 
 # build_into DIR FLAGS [TARGET...]

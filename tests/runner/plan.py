@@ -4,6 +4,7 @@ Which jobs a part of the tests, or a name, stands for.
 
 unit, store, sim      a job for each cmocka program of tests/unit, tests/store and tests/sim; sim has the simulator as well
 sim, runner, lint, cache, assets   a job for each folder; pytest, without a stack
+fuzz                  a job for each fuzzer: its kept inputs, and FUZZ_S seconds of new ones, in the fuzzers' build
 model                 one job: tests/model/run.sh
 faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
                       faults are the build with failpoints, those of the other two the sanitizers' build
@@ -23,9 +24,10 @@ from lanes import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
-PARTS = ("unit", "store", "sim", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
+PARTS = ("unit", "store", "sim", "fuzz", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
 BY_FOLDER = ("sim", "runner", "lint", "cache", "assets")
 BY_FILE = ("faults", "e2e", "browser")
+FUZZ_S = 3
 BUILD_S = 1000.0  # builds come before all that may run beside them
 
 # About how long the longer jobs take, in seconds, so that these start first. ./dev test prints how long each took.
@@ -50,7 +52,7 @@ class Plan:
         # By how much waits for them: the end-to-end tests take longest.
         self.sanitized, self.mongod = self.build("sanitized", 5), self.build("mongod", 4)
         self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
-        self.simulator = self.build("sim", 2)
+        self.simulator, self.fuzzers = self.build("sim", 2), self.build("fuzz", 2)
         start = ["/usr/bin/python3", "-B", TESTS / "e2e/mongod.py", "start", self.folder / "mongodb"]
         self.mongodb = Job("start MongoDB", start, needs=(self.mongod,), seconds=BUILD_S)
         self.numbers = 0
@@ -67,6 +69,8 @@ class Plan:
         if part in ("unit", "store", "sim"):
             programs = [program for program in self.all_programs() if program.startswith(f"tests/{part}/")]
             return [self.cmocka(program) for program in programs] + [self.pytest(TESTS / part)] * (part in BY_FOLDER)
+        if part == "fuzz":
+            return [self.fuzz(folder.name) for folder in sorted((TESTS / "fuzz/corpus").iterdir())]
         if part == "model":
             return [self.model()]
         if part in BY_FOLDER:
@@ -79,13 +83,13 @@ class Plan:
 
     def named(self, name):
         """
-        A program (test_json_read), a test in one, a row of the model's table, a file of pytest's folders, or a test function in
-        one; of a test's name the beginning is enough.
+        A program (test_json_read), a test in one, a fuzzer (fuzz_json), a row of the model's table, a file of pytest's folders,
+        or a test function in one; of a test's name the beginning is enough.
         """
         if name.endswith(".py"):
             jobs = [self.pytest(file) for part in (*BY_FOLDER, *BY_FILE) for file in (TESTS / part).glob(name)]
         else:
-            jobs = [*self.named_programs(name), *self.named_model(name), *self.named_files(name)]
+            jobs = [*self.named_programs(name), *self.named_fuzzer(name), *self.named_model(name), *self.named_files(name)]
         if not jobs:
             raise NoSuchTest(f"no test is called {name}")
         return jobs
@@ -96,6 +100,9 @@ class Plan:
                 yield self.cmocka(program)
             elif any(defines(rf"(static )?void (?=test_){re.escape(name)}\w*\(", source) for source in sources(program)):
                 yield self.cmocka(program, name)
+
+    def named_fuzzer(self, name):
+        return [self.fuzz(name.removeprefix("fuzz_"))] if (TESTS / f"fuzz/{name}.c").exists() else []
 
     def named_model(self, name):
         listed = subprocess.run([TESTS / "model/run.sh", "--list"], check=True, capture_output=True, text=True)
@@ -128,6 +135,16 @@ class Plan:
             seconds=30 if is_script else 1,
             environment=lambda: {"CMOCKA_MESSAGE_OUTPUT": "TAP", "TMPDIR": str(self.folder)},
             folder=self.build_dir,
+        )
+
+    def fuzz(self, name):
+        return Job(
+            f"tests/fuzz/{name}",
+            [TESTS / "fuzz/run.sh", ROOT / "build-fuzz", name, str(FUZZ_S)],
+            count=lambda job: count_last_line(job.text(), job.status),
+            needs=(self.fuzzers,),
+            seconds=FUZZ_S + 1,
+            environment=lambda: {"TMPDIR": str(self.folder)},
         )
 
     def model(self, *names):

@@ -31,6 +31,8 @@ def test_all_parts_together_leave_no_test_out(plan):
     covered = [name for name in wanted if name in run or Path(name).parent.name in run]
     assert len(wanted) > 50 and covered == wanted
     assert "model/run.sh" in run
+    fuzzers = sorted(file.stem.removeprefix("fuzz_") for file in TESTS.glob("fuzz/fuzz_*.c"))
+    assert len(fuzzers) > 5 and [name for name in fuzzers if ["fuzz/run.sh", name] not in [c[::2][:2] for c in words(plan, "fuzz")]] == []
 
 
 def test_no_file_is_run_twice(plan):
@@ -51,6 +53,7 @@ def test_builds_come_with_what_needs_them(plan):
     assert builds("store") == {"build tests", "build mongod"}
     assert builds("faults") == {"build failpoints", "build mongod"}
     assert builds("e2e") == {"build sanitized", "build mongod", "start MongoDB"}
+    assert builds("fuzz") == builds("fuzz_json") == {"build fuzz"}
     assert builds("model") == set()
 
 
