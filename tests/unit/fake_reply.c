@@ -5,6 +5,7 @@
 #include <hiredis/hiredis.h>
 
 #include "base/mem.h"
+#include "redis/redis_encode.h"
 
 void fake_replies_begin(struct fake_replies *replies)
 {
@@ -27,5 +28,16 @@ const struct redis_reply *fake_replies_read(struct fake_replies *replies, struct
     bool is_read = redisReaderFeed(replies->reader, bytes.data, bytes.len) == REDIS_OK &&
                    redisReaderGetReply(replies->reader, &reply) == REDIS_OK;
     bug_unless(is_read && reply, "hiredis finds no reply in these bytes");
+    return reply;
+}
+
+/* An array of texts looks the same both ways. */
+const struct redis_reply *fake_replies_hash(struct fake_replies *replies, const struct slice *args, size_t count)
+{
+    struct buf bytes;
+    buf_init(&bytes);
+    redis_encode_all(&bytes, args, count);
+    const struct redis_reply *reply = fake_replies_read(replies, buf_slice(&bytes));
+    buf_fini(&bytes);
     return reply;
 }

@@ -17,4 +17,7 @@ void fake_replies_end(struct fake_replies *replies);
 /* The next reply out of all bytes so far, which must hold one; it lives until the arena of room is reset. */
 const struct redis_reply *fake_replies_read(struct fake_replies *replies, struct slice bytes);
 
+/* What Redis answers to HGETALL of a hash with these fields and values in turn. */
+const struct redis_reply *fake_replies_hash(struct fake_replies *replies, const struct slice *args, size_t count);
+
 #endif

@@ -8,7 +8,6 @@
 #include "cache/page.h"
 #include "fake_reply.h"
 #include "fields.h"
-#include "redis/redis_encode.h"
 
 static const char AT[] = "1700000000000";
 
@@ -31,12 +30,7 @@ static int replies_end(void **state)
 /* What Redis answers to HGETALL; it lives until the end. */
 static const struct redis_reply *hash(const struct slice *args, size_t count)
 {
-    struct buf bytes;
-    buf_init(&bytes);
-    redis_encode_all(&bytes, args, count);
-    const struct redis_reply *reply = fake_replies_read(&replies, buf_slice(&bytes));
-    buf_fini(&bytes);
-    return reply;
+    return fake_replies_hash(&replies, args, count);
 }
 
 /* The same with the value of a field changed, or left out where that is NULL. */
