@@ -274,7 +274,7 @@ void clients_froze(void)
 void clients_begin(const struct client_plan *of)
 {
     client_plan = *of;
-    client_judge_anew();
+    client_judge_anew(false);
     name_count = 0;
     is_stopped = is_paused = only_read = false;
     memset(clients, 0, sizeof(clients));
@@ -294,7 +294,7 @@ void clients_pause(bool paused)
 
 void clients_went_back(void)
 {
-    client_judge_anew();
+    client_judge_anew(true);
 }
 
 void clients_only_read(void)

@@ -25,10 +25,12 @@ struct condition {
 
 static struct condition met[CONDITIONS_MAX]; /* by a change that was answered with success */
 static size_t met_count;
+static int64_t went_back_at_us; /* the store; -1: it has not */
 
-void client_judge_anew(void)
+void client_judge_anew(bool went_back)
 {
     met_count = 0;
+    went_back_at_us = went_back ? world.now_us : -1;
 }
 
 /* ---- Reading an answer ---- */
@@ -91,6 +93,15 @@ static bool may_be_behind(const struct client *client)
     return store_world.has_lagged && !(client->trusted && cache_is_trusted(client->worker->services->cache));
 }
 
+/*
+ * A todo of a store that went back may have fewer versions than an older entry: until that is noticed, such an entry
+ * meets the todo's Todo-Version.
+ */
+static bool is_gone_back(void)
+{
+    return went_back_at_us >= 0 && world.now_us - went_back_at_us <= truth.rules.stale_us;
+}
+
 static void judge_get(struct client *client, const struct request *request)
 {
     if (may_be_behind(client))
@@ -108,7 +119,7 @@ static void judge_get(struct client *client, const struct request *request)
     int number = truth_number(todo, exists, v, life);
     /* Behind a primary that lags, only what was acknowledged counts, and what a writer has told by way of Redis. */
     bool is_untold = store_world.has_lagged && (truth.rules.stale_us > 0 || !client->shows_written);
-    if (client->shown != TRUTH_NONE && number < client->shown && !is_untold)
+    if (client->shown != TRUTH_NONE && number < client->shown && !is_untold && !is_gone_back())
         world_break("backwards: a reader that showed state %d of %s as its Todo-Version was answered state %d",
                     client->shown, todo->id, number);
     if (exists)

@@ -57,6 +57,6 @@ struct slice answer_header(const struct request *request, const char *name);
 void client_judge(struct client *client, const struct request *request);
 
 /* A schedule begins, or the store went back: nothing was changed under any ETag. */
-void client_judge_anew(void);
+void client_judge_anew(bool went_back);
 
 #endif
