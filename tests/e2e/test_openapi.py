@@ -197,11 +197,11 @@ def test_examples_of_problems_are_answered_as_they_say(stack, new_id):
 def test_examples_that_need_settings_are_answered_as_they_say(new_stack, tmp_path):
     token = tmp_path / "token"
     token.write_text("secret\n")
-    settings = {"write_token_file": token, "require_if_match": "on", "rate_limit_per_minute": 2, "rate_limit_burst": 2}
+    settings = {"write_token_file": token, "require_if_match": "on", "rate_limit_per_minute": 2, "rate_limit_burst": 6}
     stack = new_stack(settings=settings, workers=1)
     check_problem(delete(stack, "/todos/a"), "unauthorized")
     check_problem(delete(stack, "/todos/a", Authorization="Bearer secret"), "condition-required")
-    answers = [stack.get("/todos/a") for _ in range(4)]
+    answers = [stack.get("/todos/a") for _ in range(8)]
     check_problem(answers[-1], "too-many-requests")
     stack.stop("workers")
     check_problem(stack.get("/todos/a"), "no-answer")
