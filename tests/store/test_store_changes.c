@@ -409,7 +409,8 @@ struct rivals {
     const char *id;
     enum store_change_kind kinds[2]; /* of even and odd numbers */
     struct store_condition condition;
-    bool equal; /* all send the same todo */
+    bool equal;     /* all send the same todo */
+    unsigned round; /* a name of its own, or a merge would find nothing to change */
     enum status statuses[CROWD_MAX];
     bool created[CROWD_MAX];
     int64_t v[CROWD_MAX];
@@ -432,8 +433,8 @@ static void rival_run(void *ctx, unsigned number)
     struct arena arena;
     struct store_changed changed = {0};
     struct todo values = the_new_todo(rivals->id);
-    char name[24];
-    snprintf(name, sizeof(name), "rival %u", number);
+    char name[40];
+    snprintf(name, sizeof(name), "rival %u of round %u", number, rivals->round);
     values.name = rivals->equal ? SLICE("the same") : slice_of(name);
     struct store_change change = {
         .kind = rivals->kinds[number % 2], .fields = 1u << TODO_NAME, .todo = &values, .condition = rivals->condition};
@@ -470,15 +471,16 @@ void test_of_fifty_that_change_one_version_one_does(void **state)
             .id = "wanted",
             .kinds = {STORE_REPLACE, STORE_MERGE},
             .condition = {.match = {.given = true, .items = &version, .count = 1}, UNASKED},
+            .round = round,
         };
         unsigned winner = 0, loser = 0;
-        char name[24];
+        char name[40];
         crowd_run(RIVAL_COUNT, rival_run, &rivals);
         assert_int_equal(count_status(&rivals, RIVAL_COUNT, STATUS_OK, &winner), 1);
         assert_int_equal(count_status(&rivals, RIVAL_COUNT, STATUS_MISMATCH, &loser), RIVAL_COUNT - 1);
         assert_int_equal(rivals.v[winner], todo.v + 1);
         assert_int_equal(store_get(store, "wanted", &fixture->arena, &todo, NULL), STATUS_OK);
-        snprintf(name, sizeof(name), "rival %u", winner);
+        snprintf(name, sizeof(name), "rival %u of round %u", winner, round);
         assert_true(slice_equal(todo.name, slice_of(name)));
         assert_int_equal(todo.v, THE_V + 1 + round);
     }
