@@ -96,7 +96,7 @@ static void on_watermark(void *ctx, const struct redis_reply *reply)
     flight_fetch(flight, flight->source);
 }
 
-/* Where acquire has told no watermark: it was not asked, or Redis refused it (its memory is full). */
+/* Where acquire has told no watermark: it was not asked, Redis refused it, or it found an entry that will not do. */
 static void flight_fetch_told(struct flight *flight, enum cache_source source)
 {
     const struct cache *cache = flight->cache;
@@ -143,6 +143,12 @@ static void flight_wait(struct flight *flight)
     state->wait_ms = 2 * state->wait_ms < WAIT_MAX_MS ? 2 * state->wait_ms : WAIT_MAX_MS;
 }
 
+/* A word comes with the watermark, an entry without. */
+static bool has_told(const struct redis_reply *reply)
+{
+    return redis_reply_ok(reply) && redis_reply_type(reply) == REDIS_TYPE_TEXT;
+}
+
 static void on_acquired(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
@@ -163,7 +169,7 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
         flight_wait(flight);
         break;
     case GRANT_BYPASS:
-        if (redis_reply_ok(reply))
+        if (has_told(reply))
             flight_fetch(flight, CACHE_BYPASS);
         else
             flight_fetch_told(flight, CACHE_BYPASS);

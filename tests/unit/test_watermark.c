@@ -113,6 +113,22 @@ static void a_read_past_the_cache_asks_for_it(void **state)
     assert_int_equal(reader.v, 1);
 }
 
+/* Another worker has filled it meanwhile, and something took a part of it away: acquire answers with what is left. */
+static void so_does_a_read_whose_acquire_finds_a_broken_entry(void **state)
+{
+    struct bed *bed = *state;
+    struct reader reader;
+    fake_server_set_text(bed->server, watermark_key(bed), LATER);
+    bed_hold(&bed->workers[0], true);
+    reader_start(&reader, &bed->workers[0], "a");
+    bed_redis(&bed->workers[0]);
+    fake_server_set_field(bed->server, bed_key(bed, "todo:", ":{a}"), "at", "1");
+    bed_let_go(bed);
+    assert_journal("HGETALL ACQUIRE GET get");
+    assert_own_is(bed, LATER);
+    assert_int_equal(reader.v, 1);
+}
+
 static void nothing_is_filled_while_redis_has_lost_it(void **state)
 {
     struct bed *bed = *state;
@@ -147,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_miss_reads_after_what_others_have_told, begin, bed_end),
         cmocka_unit_test_setup_teardown(so_does_a_page, begin, bed_end),
         cmocka_unit_test_setup_teardown(a_read_past_the_cache_asks_for_it, begin, bed_end),
+        cmocka_unit_test_setup_teardown(so_does_a_read_whose_acquire_finds_a_broken_entry, begin, bed_end),
         cmocka_unit_test_setup_teardown(nothing_is_filled_while_redis_has_lost_it, begin, bed_end),
         cmocka_unit_test_setup_teardown(marks_are_cleared_after_it_was_told, begin, bed_end),
     };
