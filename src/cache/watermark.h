@@ -21,8 +21,8 @@
 struct slice watermark_take(struct store *store, struct slice answer);
 
 /*
- * Asks Redis for the watermark, for a read that acquires nothing; its reply goes to watermark_heed(). False: the store
- * has none, nothing was sent, and on_reply does not come.
+ * Asks Redis for the watermark, for a read that acquire has told none; its reply goes to watermark_heed(). False: the
+ * store has none, nothing was sent, and on_reply does not come.
  */
 bool watermark_ask(struct redis *redis, const struct store *store, int64_t epoch, redis_reply_cb on_reply, void *ctx);
 void watermark_heed(struct store *store, const struct redis_reply *reply);

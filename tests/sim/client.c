@@ -14,6 +14,8 @@
 #include "truth.h"
 #include "world.h"
 
+enum { WAIT_US = 998000 }; /* a second, by a clock of whole milliseconds (cache/write.c) */
+
 struct client_counts client_counts;
 
 struct client_plan client_plan;
@@ -313,6 +315,20 @@ bool clients_are_idle(void)
         if (clients[i].worker)
             return false;
     return true;
+}
+
+static bool has_waited(const struct client *client)
+{
+    bool writes = client->kind >= KIND_PUT && client->kind <= KIND_KEYED;
+    return client->worker && writes && world.now_us - client->sent_us > WAIT_US;
+}
+
+bool clients_have_waited(void)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (has_waited(&clients[i]))
+            return true;
+    return false;
 }
 
 unsigned clients_open_keys(void)

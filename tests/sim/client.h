@@ -48,6 +48,9 @@ void clients_only_read(void);
 void clients_stop(void);
 bool clients_are_idle(void);
 
+/* A write has waited for as long as one waits for Redis. */
+bool clients_have_waited(void);
+
 /* A worker is frozen: requests under way have no time limit. */
 void clients_froze(void);
 

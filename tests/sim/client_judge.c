@@ -102,6 +102,12 @@ static bool is_gone_back(void)
     return went_back_at_us >= 0 && world.now_us - went_back_at_us <= truth.rules.stale_us;
 }
 
+/* Behind a primary that lags, only what was acknowledged counts, and what a writer has told by way of Redis. */
+static bool is_untold(const struct client *client, const struct truth_todo *todo)
+{
+    return store_world.has_lagged && (!client->shows_written || truth_binds_late(todo, (size_t)client->shown));
+}
+
 static void judge_get(struct client *client, const struct request *request)
 {
     if (may_be_behind(client))
@@ -117,9 +123,7 @@ static void judge_get(struct client *client, const struct request *request)
     }
     truth_told(todo, client->began, exists, v, life, false);
     int number = truth_number(todo, exists, v, life);
-    /* Behind a primary that lags, only what was acknowledged counts, and what a writer has told by way of Redis. */
-    bool is_untold = store_world.has_lagged && (truth.rules.stale_us > 0 || !client->shows_written);
-    if (client->shown != TRUTH_NONE && number < client->shown && !is_untold && !is_gone_back())
+    if (client->shown != TRUTH_NONE && number < client->shown && !is_untold(client, todo) && !is_gone_back())
         world_break("backwards: a reader that showed state %d of %s as its Todo-Version was answered state %d",
                     client->shown, todo->id, number);
     if (exists)

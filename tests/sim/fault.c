@@ -10,7 +10,7 @@
 #include "net.h"
 #include "world.h"
 
-enum { NOTICED_MS = 2000, SLACK_MS = 500, WEIGHT_STEPS = 6, ROWS_MAX = 64 };
+enum { WEIGHT_STEPS = 6, ROWS_MAX = 64 };
 
 struct fault_ground fault_ground;
 
@@ -79,18 +79,17 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
     /* The first to follow moves the epoch on (row 29). */
     unsigned traits = traits_of(enabled) | (of->follow ? FAULT_MOVES_EPOCH : 0);
     struct truth_rules rules = {.reads_bind = !(traits & (FAULT_LOSES_MARKS | FAULT_FOREIGN | FAULT_LAGS))};
-    int64_t noticed_us = (NOTICED_MS + SLACK_MS) * 1000;
     bool is_blind = traits & (FAULT_KILLS | FAULT_UNKNOWN);
     bool moves = traits & (FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FREEZES | FAULT_RESTORES);
     bool is_split =
         traits & (FAULT_SPLITS | FAULT_LAGS) && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES);
     bool is_untold =
         traits & FAULT_RESTORES && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FORGETS);
-    bool is_late = traits & FAULT_LAGS && traits & FAULT_CUTS;
-    if (is_late || traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
-        rules.stale_us = noticed_us;
+    rules.records_wait = traits & FAULT_CUTS && traits & (FAULT_LAGS | FAULT_LOSES_MARKS);
+    if (traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
+        rules.stale_us = TRUTH_NOTICED_US;
     if ((is_blind && moves) || is_split || is_untold)
-        rules.stale_us = lifetime_us(of) + noticed_us;
+        rules.stale_us = lifetime_us(of) + TRUTH_NOTICED_US;
     return rules;
 }
 

@@ -99,13 +99,13 @@ bool failpoint_is_on(enum failpoint point)
 
 /* ---- The workers' log ---- */
 
-static bool was_untrusted; /* a worker has given up waiting for trust, and writes past Redis */
+static bool was_untrusted; /* a worker knows that Redis is not to be trusted, or that no sentinel finds it */
 
 static void take_line(const char *line, size_t len)
 {
     const char *event = memmem(line, len, "event=", 6);
     const char *from = event ? event : line;
-    was_untrusted |= memmem(line, len, "redis_not_trusted", 17) != NULL;
+    was_untrusted |= memmem(line, len, "redis_not_trusted", 17) || memmem(line, len, "sentinel_failed", 15);
     if (world.tells_story)
         printf("                 log: %.*s", (int)(line + len - from), from);
 }
@@ -298,11 +298,10 @@ static void on_foreign(void *ctx, uint64_t most_us)
     world_after(dice_between(&world.dice, 1000, (int64_t)most_us), on_foreign, ctx, most_us);
 }
 
-/* What the world has seen happen loosens the promise, whatever was planned. */
+/* What the world has seen happen loosens the promise, whatever was planned: rows 11, 19 and 22. */
 static void rules_follow(struct truth_rules *rules)
 {
-    if (rules->stale_us == 0 && (was_untrusted || workers_lost_redis()))
-        rules->stale_us = 2500000;
+    rules->records_wait = rules->records_wait || was_untrusted || workers_lost_redis() || clients_have_waited();
 }
 
 static void run_until(int64_t until_us, uint64_t steps_most, bool (*is_done)(void))

@@ -69,7 +69,7 @@ static void look(const char *id)
 {
     const struct truth_state *before, *after;
     struct process *process = process_enter(NULL);
-    if (truth_look(store_world.store, id, &before, &after))
+    if (truth_look(store_world.store, id, process ? (int)process->number : TRUTH_NONE, &before, &after))
         tell_followers(id, before, after);
     process_enter(process);
 }
@@ -333,9 +333,6 @@ WRAP(store_answer_end, true, (struct store * store, const struct store_answer *a
      (store, answer, error))
 WRAP(store_answer_forget, true, (struct store * store, const struct store_answer *answer, struct error *error),
      (store, answer, error))
-WRAP(store_outbox_put, true,
-     (struct store * store, const struct store_fence *fences, size_t count, struct error *error),
-     (store, fences, count, error))
 WRAP(store_outbox_list, false,
      (struct store * store, const struct store_fence *after, struct store_fence *fences, size_t limit, size_t *count,
       struct error *error),
@@ -379,12 +376,36 @@ enum status __wrap_store_change(struct store *store, const struct store_change *
                                 struct store_changed *changed, struct error *error);
 enum status __wrap_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
                              struct error *error);
+enum status __real_store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
+                                    struct error *error);
+enum status __wrap_store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
+                                    struct error *error);
 enum status __real_store_barrier(struct store *store, struct error *error);
 enum status __wrap_store_barrier(struct store *store, struct error *error);
 enum status __real_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
                                      struct error *error);
 enum status __wrap_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
                                      struct error *error);
+
+/* A closed record that was never open: its write was fenced in Redis, and has lost it. */
+static void note_records(const struct store_fence *fences, size_t count)
+{
+    struct process *process = process_enter(NULL);
+    for (size_t i = 0; i < count && process; i++)
+        if (fences[i].is_closed && !fake_store_outbox_has(store_world.store, fences[i].id, &fences[i].token))
+            truth_recorded(fences[i].id, (int)process->number);
+    process_enter(process);
+}
+
+enum status __wrap_store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
+                                    struct error *error)
+{
+    struct trip trip = {0};
+    note_records(fences, count);
+    if (!trip_begin(&trip, true, error))
+        return trip.status;
+    return trip_end(&trip, __real_store_outbox_put(store, fences, count, error), error);
+}
 
 enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
                                 struct error *error)
@@ -536,7 +557,8 @@ void store_bring_back(void)
     fake_store_restore(store_world.store, backup);
     for (size_t i = 0; i < truth.todo_count; i++) {
         const struct truth_state *before, *after;
-        truth_look(store_world.store, truth.todos[i].id, &before, &after); /* a restore is no change of the stream */
+        truth_look(store_world.store, truth.todos[i].id, TRUTH_NONE, &before,
+                   &after); /* a restore is no change of the stream */
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "fake_store.h"
 #include "store_trip.h"
 #include "world.h"
 
@@ -80,7 +81,7 @@ const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commi
     return &todo->states[at];
 }
 
-bool truth_look(struct store *store, const char *id, const struct truth_state **before,
+bool truth_look(struct store *store, const char *id, int by, const struct truth_state **before,
                 const struct truth_state **after)
 {
     struct truth_todo *todo = truth_todo_of(id);
@@ -91,6 +92,8 @@ bool truth_look(struct store *store, const char *id, const struct truth_state **
     arena_init(&arena);
     bool exists = store_peek(store, id, &arena, &now, &error);
     struct truth_state state = {.from_us = world.now_us,
+                                .by = by,
+                                .by_record = fake_store_outbox_has(store, id, NULL),
                                 .exists = exists,
                                 .v = exists ? now.v : 0,
                                 .life = exists ? now.life : 0,
@@ -109,6 +112,13 @@ bool truth_look(struct store *store, const char *id, const struct truth_state **
     world_note('s', todo->count, (uint64_t)state.v);
     world_tell("store: %s is now #%zu: %s", id, todo->count - 1, exists ? state.name : "absent");
     return true;
+}
+
+void truth_recorded(const char *id, int by)
+{
+    struct truth_todo *todo = truth_todo_of(id);
+    for (size_t i = 1; i < todo->count; i++)
+        todo->states[i].by_record |= todo->states[i].by == by;
 }
 
 static bool is_like(const struct truth_state *state, bool exists, int64_t v, int64_t life)
@@ -134,13 +144,23 @@ static void floor_raise(struct truth_floor *floor, size_t number)
     floor->bounds[floor->count++] = (struct truth_bound){truth_now(), number};
 }
 
-/* What was answered longer before that than the faults allow an answer to be stale. */
-static size_t floor_at(const struct truth_floor *floor, struct truth_time began)
+bool truth_binds_late(const struct truth_todo *todo, size_t number)
 {
-    int64_t stale_us = truth.rules.stale_us;
+    return truth.rules.stale_us > 0 || (truth.rules.records_wait && todo->states[number].by_record);
+}
+
+static bool is_binding(const struct truth_todo *todo, const struct truth_bound *bound, struct truth_time began)
+{
+    int64_t stale_us = truth.rules.stale_us > 0 ? truth.rules.stale_us : TRUTH_NOTICED_US;
+    return truth_binds_late(todo, bound->number) ? bound->at.promise_us < began.promise_us - stale_us
+                                                 : bound->at.world_us < began.world_us;
+}
+
+/* What was answered longer before that than the faults allow an answer to be stale. */
+static size_t floor_at(const struct truth_todo *todo, const struct truth_floor *floor, struct truth_time began)
+{
     for (size_t i = floor->count; i-- > 0;)
-        if (stale_us > 0 ? floor->bounds[i].at.promise_us < began.promise_us - stale_us
-                         : floor->bounds[i].at.world_us < began.world_us)
+        if (is_binding(todo, &floor->bounds[i], began))
             return floor->bounds[i].number;
     return 0;
 }
@@ -161,9 +181,9 @@ void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, i
     }
     if (truth.rules.stale_us < 0)
         return;
-    size_t bound = floor_at(&todo->written, began);
-    if (truth.rules.reads_bind && !by_list && floor_at(&todo->read, began) > bound)
-        bound = floor_at(&todo->read, began);
+    size_t bound = floor_at(todo, &todo->written, began);
+    if (truth.rules.reads_bind && !by_list && floor_at(todo, &todo->read, began) > bound)
+        bound = floor_at(todo, &todo->read, began);
     if ((size_t)number < bound) {
         tell_stale(todo, number, bound, by_list);
         return;

@@ -6,6 +6,9 @@
  * those that begin after it: from then on no read may answer with a state of a smaller number. After some faults the
  * promise allows a time; then what was answered longer ago than that binds. The time is counted by a clock that stands
  * still while the store is out of order or a worker frozen, for no promise runs then.
+ *
+ * A worker without Redis leaves a write's invalidation in the outbox. Then that time is allowed for this write alone
+ * (row 19), if the world has seen a reason for it.
  */
 #ifndef TESTS_SIM_TRUTH_H
 #define TESTS_SIM_TRUTH_H
@@ -17,13 +20,15 @@
 #include "base/slice.h"
 #include "store/store.h"
 
-enum { TRUTH_IDS_MAX = 64, TRUTH_NONE = -1 };
+enum { TRUTH_IDS_MAX = 64, TRUTH_NONE = -1, TRUTH_NOTICED_US = 2500000 /* 2 s, and some slack */ };
 
 struct truth_state {
     int64_t from_us; /* the world's time */
     bool exists;
     int64_t v, life, created_at_ms, updated_at_ms;
     uint64_t commit; /* of all todos' states: this was the so-many'th */
+    int by;          /* the number of the process that made it; TRUTH_NONE: none of ours, or one that gave it up */
+    bool by_record;  /* its invalidation is, or was, in the outbox */
     char name[16];
 };
 
@@ -46,8 +51,9 @@ struct truth_todo {
 };
 
 struct truth_rules {
-    int64_t stale_us; /* the bound that the faults allow; -1: nothing binds */
-    bool reads_bind;  /* after a read's answer no older state is answered */
+    int64_t stale_us;  /* the bound that the faults allow; -1: nothing binds */
+    bool reads_bind;   /* after a read's answer no older state is answered */
+    bool records_wait; /* there is a reason to write past Redis: what was, binds after the time that is noticed in */
 };
 
 struct truth {
@@ -68,9 +74,15 @@ struct truth_time truth_now(void);
 void truth_halt(void);
 void truth_go_on(void);
 
-/* The store may hold something new under id; true: it does, and which states those were (before NULL: none known). */
-bool truth_look(struct store *store, const char *id, const struct truth_state **before,
+/*
+ * The store may hold something new under id, made by that process; true: it does, and which states those were (before
+ * NULL: none known).
+ */
+bool truth_look(struct store *store, const char *id, int by, const struct truth_state **before,
                 const struct truth_state **after);
+
+/* That process leaves what it has made under id to the outbox after all. */
+void truth_recorded(const char *id, int by);
 
 struct truth_todo *truth_todo_of(const char *id);
 
@@ -79,6 +91,9 @@ const struct truth_state *truth_latest(const struct truth_todo *todo);
 
 /* What it held at an earlier commit. */
 const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commit);
+
+/* Whether that state may be missed for a while after it was answered. */
+bool truth_binds_late(const struct truth_todo *todo, size_t number);
 
 /* A read that began then was told this; by_list: of a page, which reads don't bind. */
 void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, int64_t v, int64_t life, bool by_list);

@@ -512,6 +512,14 @@ void fake_store_outbox_add(struct store *store, const struct store_fence *fence)
     old->place = place;
 }
 
+bool fake_store_outbox_has(const struct store *store, const char *id, const struct token *token)
+{
+    for (size_t i = 0; i < store->fence_count; i++)
+        if (strcmp(store->fences[i].id, id) == 0 && (!token || strcmp(store->fences[i].token.text, token->text) == 0))
+            return true;
+    return false;
+}
+
 struct store_meta *fake_store_meta(struct store *store)
 {
     return &store->meta;

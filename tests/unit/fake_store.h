@@ -59,6 +59,8 @@ struct store_answer *fake_store_answer(struct store *store, const char *key);
 
 size_t fake_store_outbox_count(const struct store *store, bool is_closed);
 void fake_store_outbox_add(struct store *store, const struct store_fence *fence);
+bool fake_store_outbox_has(const struct store *store, const char *id,
+                           const struct token *token); /* NULL: any writer's */
 struct store_meta *fake_store_meta(struct store *store);
 
 /* What the store says of itself as a whole. */
