@@ -73,7 +73,10 @@ static int64_t lifetime_us(const struct settings *of)
     return (ttl_s + of->stale_if_error_s) * 1000000;
 }
 
-/* doc/consistency.md, row by row: 10, 21, 24, 25, 38 and 42 promise the lifetime. */
+/*
+ * doc/consistency.md, row by row: 10, 21, 24, 25, 38 and 42 promise the lifetime. A writer that loses Redis leaves its
+ * invalidation to the outbox for as long as E3 and, if its fence is lost too, 9 allow.
+ */
 struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
 {
     /* The first to follow moves the epoch on (row 29). */

@@ -555,10 +555,10 @@ void store_bring_back(void)
     while (store_world.late_count > 0)
         late_free(lates[--store_world.late_count]);
     fake_store_restore(store_world.store, backup);
+    /* A restore is no change of the stream. */
     for (size_t i = 0; i < truth.todo_count; i++) {
         const struct truth_state *before, *after;
-        truth_look(store_world.store, truth.todos[i].id, TRUTH_NONE, &before,
-                   &after); /* a restore is no change of the stream */
+        truth_look(store_world.store, truth.todos[i].id, TRUTH_NONE, &before, &after);
     }
 }
 

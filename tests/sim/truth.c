@@ -149,11 +149,18 @@ bool truth_binds_late(const struct truth_todo *todo, size_t number)
     return truth.rules.stale_us > 0 || (truth.rules.records_wait && todo->states[number].by_record);
 }
 
+/* For how long after its answer; 0: not a moment. */
+static int64_t missed_us(const struct truth_todo *todo, size_t number)
+{
+    if (!truth_binds_late(todo, number))
+        return 0;
+    return truth.rules.stale_us > 0 ? truth.rules.stale_us : TRUTH_NOTICED_US;
+}
+
 static bool is_binding(const struct truth_todo *todo, const struct truth_bound *bound, struct truth_time began)
 {
-    int64_t stale_us = truth.rules.stale_us > 0 ? truth.rules.stale_us : TRUTH_NOTICED_US;
-    return truth_binds_late(todo, bound->number) ? bound->at.promise_us < began.promise_us - stale_us
-                                                 : bound->at.world_us < began.world_us;
+    int64_t late_us = missed_us(todo, bound->number);
+    return late_us > 0 ? bound->at.promise_us < began.promise_us - late_us : bound->at.world_us < began.world_us;
 }
 
 /* What was answered longer before that than the faults allow an answer to be stale. */
@@ -169,7 +176,7 @@ static void tell_stale(const struct truth_todo *todo, int number, size_t bound, 
 {
     world_break("stale: %s answered state %d of %s, though state %zu had been answered before it began, more than "
                 "%lld ms ago",
-                by_list ? "a page" : "a read", number, todo->id, bound, (long long)truth.rules.stale_us / 1000);
+                by_list ? "a page" : "a read", number, todo->id, bound, (long long)missed_us(todo, bound) / 1000);
 }
 
 void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, int64_t v, int64_t life, bool by_list)
