@@ -182,13 +182,16 @@ static void store_catches_up(void)
     store_world.is_lagging_for[lagging] = false;
 }
 
+static bool is_restoring;
+
+/* Mostly the backup is some writes old when it comes back. */
 static bool backed_up(void)
 {
+    if (is_restoring || (store_has_backup() && !dice_one_in(&fault_ground.dice, 8)))
+        return false;
     store_back_up();
     return true;
 }
-
-static bool is_restoring;
 
 static bool all_are_down(void)
 {
