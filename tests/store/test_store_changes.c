@@ -402,15 +402,15 @@ void test_changed_todos_move_between_the_lists_of_done_and_open(void **state)
 
 /* ---- many at once ---- */
 
-enum { RIVAL_COUNT = 50, PUTTER_COUNT = 16 };
+enum { RIVAL_COUNT = 50, PUTTER_COUNT = 16, FLICKER_COUNT = 8, FLICKERS = 40 };
 
 struct rivals {
     struct store *store;
     const char *id;
     enum store_change_kind kinds[2]; /* of even and odd numbers */
     struct store_condition condition;
-    bool equal;     /* all send the same todo */
-    unsigned round; /* a name of its own, or a merge would find nothing to change */
+    bool equal; /* all send the same todo */
+    unsigned round;
     enum status statuses[CROWD_MAX];
     bool created[CROWD_MAX];
     int64_t v[CROWD_MAX];
@@ -471,7 +471,7 @@ void test_of_fifty_that_change_one_version_one_does(void **state)
             .id = "wanted",
             .kinds = {STORE_REPLACE, STORE_MERGE},
             .condition = {.match = {.given = true, .items = &version, .count = 1}, UNASKED},
-            .round = round,
+            .round = round, /* in the names: a merge of what is there already would succeed beside the winner */
         };
         unsigned winner = 0, loser = 0;
         char name[40];
@@ -551,8 +551,6 @@ void test_of_sixteen_equal_creations_one_is_made(void **state)
     }
     store_close(store);
 }
-
-enum { FLICKER_COUNT = 8, FLICKERS = 40 };
 
 struct flicker {
     struct store *store;
