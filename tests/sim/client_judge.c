@@ -110,8 +110,6 @@ static bool is_untold(const struct client *client, const struct truth_todo *todo
 
 static void judge_get(struct client *client, const struct request *request)
 {
-    if (may_be_behind(client))
-        return;
     struct truth_todo *todo = truth_todo_of(client->id);
     int64_t v = 0, life = 0;
     bool exists = request->status == 200 || request->status == 304;
@@ -247,10 +245,12 @@ void client_judge(struct client *client, const struct request *request)
         world_break("a request was answered with %d", request->status);
     switch (client->kind) {
     case KIND_GET:
-        judge_get(client, request);
+        if (!may_be_behind(client))
+            judge_get(client, request);
         break;
     case KIND_LIST:
-        judge_list(client, request);
+        if (!may_be_behind(client))
+            judge_list(client, request);
         break;
     case KIND_KEYED:
         judge_keyed(client, request);

@@ -171,10 +171,8 @@ static bool store_lags(void)
     if (!worker || !store_world.tells_time)
         return false;
     lagging = worker->process->number;
-    store_settle();
-    store_world.lagging_at = truth.commits;
-    store_world.has_lagged = true;
-    return store_world.is_lagging_for[lagging] = true;
+    store_lag(lagging);
+    return true;
 }
 
 static void store_catches_up(void)

@@ -69,8 +69,10 @@ static void look(const char *id)
 {
     const struct truth_state *before, *after;
     struct process *process = process_enter(NULL);
-    if (truth_look(store_world.store, id, process ? (int)process->number : TRUTH_NONE, &before, &after))
+    if (truth_look(store_world.store, id, process ? (int)process->number : TRUTH_NONE, &before, &after)) {
+        store_world.time++;
         tell_followers(id, before, after);
+    }
     process_enter(process);
 }
 
@@ -173,14 +175,20 @@ static struct store_versions versions_copy(const struct store_versions *from, st
 
 /* ---- Trips ---- */
 
+enum trip_kind {
+    TRIP_WRITE,
+    TRIP_READ,     /* any primary answers it with what it knows to be on a majority */
+    TRIP_MAJORITY, /* neither, and needs the majority's answer */
+};
+
 struct trip {
-    bool is_write;
+    enum trip_kind kind;
     enum status status; /* if it ends before it is applied */
     bool is_lost;       /* the answer */
     bool may_be_late;   /* it was too late, and may be applied all the same */
+    bool is_behind;     /* a primary that lags answers */
     int64_t until_us;
-    uint64_t commit; /* what it has shown, or made */
-    bool is_get;
+    uint64_t time; /* of the store, that it has shown or made */
 };
 
 static int64_t way_us(void)
@@ -191,12 +199,13 @@ static int64_t way_us(void)
 
 static enum status trip_give_up(struct trip *trip, struct error *error)
 {
-    trip->status = trip->is_write ? STATUS_UNKNOWN : STATUS_UNAVAILABLE;
-    store_world.unknown_count += trip->is_write;
+    bool is_write = trip->kind == TRIP_WRITE;
+    trip->status = is_write ? STATUS_UNKNOWN : STATUS_UNAVAILABLE;
+    store_world.unknown_count += is_write;
     return error_set(error, trip->status, "the simulated store gave no answer");
 }
 
-/* ---- Watermarks: commits, as text of one length ---- */
+/* ---- Watermarks: the store's time, as text of one length ---- */
 
 static uint64_t *mark_of(const struct process *process)
 {
@@ -207,11 +216,11 @@ static uint64_t *mark_of(const struct process *process)
     return &store_world.marks[number];
 }
 
-static void mark_raise(uint64_t commit)
+static void mark_raise(uint64_t time)
 {
     uint64_t *mark = mark_of(process_current());
-    if (store_world.tells_time && commit > *mark)
-        *mark = commit;
+    if (store_world.tells_time && time > *mark)
+        *mark = time;
 }
 
 void __wrap_store_watermark(const struct store *store, struct store_watermark *mark);
@@ -241,21 +250,21 @@ static bool trip_arrives(struct trip *trip, int64_t after_us)
 {
     if (fiber_travel(after_us))
         return true;
-    if (!trip->is_write || dice_one_in(&world.dice, 2))
+    if (trip->kind != TRIP_WRITE || dice_one_in(&world.dice, 2))
         fiber_abandon();
     return true;
 }
 
 /*
  * A primary without its majority answers reads of what it knows to be safe, as long as the reader has seen nothing
- * later, and no write. Of the reads only those of one todo are let through; the others may fail.
+ * later, and no write.
  */
 static bool trip_finds_majority(struct trip *trip, struct error *error)
 {
     const struct process *process = process_current();
-    bool is_lagging = store_world.is_lagging_for[process->number];
-    trip->commit = is_lagging ? store_world.lagging_at : truth.commits;
-    if (!is_lagging || (trip->is_get && *mark_of(process) <= store_world.lagging_at))
+    trip->is_behind = store_world.is_lagging_for[process->number];
+    trip->time = trip->is_behind ? store_world.lagging_at : store_world.time;
+    if (!trip->is_behind || (trip->kind == TRIP_READ && *mark_of(process) <= store_world.lagging_at))
         return true;
     if (fiber_is_orphan())
         fiber_abandon();
@@ -264,10 +273,10 @@ static bool trip_finds_majority(struct trip *trip, struct error *error)
     return false;
 }
 
-static bool trip_begin(struct trip *trip, bool is_write, struct error *error)
+static bool trip_begin(struct trip *trip, enum trip_kind kind, struct error *error)
 {
     int64_t timeout_us = store_world.timeout_ms * 1000;
-    *trip = (struct trip){.is_get = trip->is_get, .is_write = is_write, .until_us = world.now_us + timeout_us};
+    *trip = (struct trip){.kind = kind, .until_us = world.now_us + timeout_us};
     if (!process_current() || !fiber_is_current())
         return true;
     bool is_slow = store_world.slow_in && dice_one_in(&world.dice, store_world.slow_in);
@@ -284,15 +293,23 @@ static bool trip_begin(struct trip *trip, bool is_write, struct error *error)
     if (store_world.is_frozen || world.now_us > trip->until_us) {
         if (fiber_is_orphan())
             fiber_abandon();
-        trip->may_be_late = is_write && store_world.applies_late && dice_one_in(&world.dice, 2);
+        trip->may_be_late = kind == TRIP_WRITE && store_world.applies_late && dice_one_in(&world.dice, 2);
         trip_give_up(trip, error);
         return false;
     }
     return trip_finds_majority(trip, error);
 }
 
+/* Which store's state it meets. */
+static struct store *trip_store(const struct trip *trip, struct store *store)
+{
+    return trip->is_behind ? store_world.behind : store;
+}
+
 static enum status trip_end(struct trip *trip, enum status status, struct error *error)
 {
+    if (trip->kind == TRIP_WRITE)
+        trip->time = ++store_world.time;
     if (!process_current() || !fiber_is_current())
         return status;
     if (fiber_is_orphan())
@@ -301,70 +318,71 @@ static enum status trip_end(struct trip *trip, enum status status, struct error 
         fiber_wait(trip->until_us > world.now_us ? trip->until_us - world.now_us : 0);
         return trip_give_up(trip, error);
     }
-    if (trip->is_write)
-        trip->commit = truth.commits;
     fiber_wait(way_us());
-    mark_raise(trip->commit);
+    mark_raise(trip->time);
     return status;
 }
 
 /* ---- The wrapped calls: the same shape for each ---- */
 
-#define WRAP(name, is_write, params, args)                                                                             \
+#define WRAP(name, kind, params, args)                                                                                 \
     enum status __real_##name params;                                                                                  \
     enum status __wrap_##name params;                                                                                  \
     enum status __wrap_##name params                                                                                   \
     {                                                                                                                  \
-        struct trip trip = {0};                                                                                        \
-        if (!trip_begin(&trip, is_write, error))                                                                       \
+        struct trip trip;                                                                                              \
+        if (!trip_begin(&trip, kind, error))                                                                           \
             return trip.status;                                                                                        \
+        store = trip_store(&trip, store);                                                                              \
         return trip_end(&trip, __real_##name args, error);                                                             \
     }
 
-WRAP(store_prepare, false, (struct store * store, struct error *error), (store, error))
-WRAP(store_list, false,
+WRAP(store_prepare, TRIP_MAJORITY, (struct store * store, struct error *error), (store, error))
+WRAP(store_list, TRIP_READ,
      (struct store * store, const struct store_query *query, struct arena *arena, struct store_page *page,
       struct error *error),
      (store, query, arena, page, error))
-WRAP(store_answer_begin, true,
+WRAP(store_answer_begin, TRIP_WRITE,
      (struct store * store, struct store_answer *answer, struct arena *arena, struct error *error),
      (store, answer, arena, error))
-WRAP(store_answer_end, true, (struct store * store, const struct store_answer *answer, struct error *error),
+WRAP(store_answer_end, TRIP_WRITE, (struct store * store, const struct store_answer *answer, struct error *error),
      (store, answer, error))
-WRAP(store_answer_forget, true, (struct store * store, const struct store_answer *answer, struct error *error),
+WRAP(store_answer_forget, TRIP_WRITE, (struct store * store, const struct store_answer *answer, struct error *error),
      (store, answer, error))
-WRAP(store_outbox_list, false,
+WRAP(store_outbox_list, TRIP_READ,
      (struct store * store, const struct store_fence *after, struct store_fence *fences, size_t limit, size_t *count,
       struct error *error),
      (store, after, fences, limit, count, error))
-WRAP(store_outbox_remove, true,
+WRAP(store_outbox_remove, TRIP_WRITE,
      (struct store * store, const struct store_fence *fences, size_t count, size_t *changed_count, struct error *error),
      (store, fences, count, changed_count, error))
-WRAP(store_purge_put, true, (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
+WRAP(store_purge_put, TRIP_WRITE,
+     (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
      (store, purges, count, error))
-WRAP(store_purge_list, false,
+WRAP(store_purge_list, TRIP_MAJORITY,
      (struct store * store, const struct store_purge_query *query, struct arena *arena, struct store_purge *purges,
       size_t *count, struct error *error),
      (store, query, arena, purges, count, error))
-WRAP(store_purge_remove, true,
+WRAP(store_purge_remove, TRIP_WRITE,
      (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
      (store, purges, count, error))
-WRAP(store_meta_get, false, (struct store * store, struct store_meta *meta, struct error *error), (store, meta, error))
-WRAP(store_meta_swap, true,
+WRAP(store_meta_get, TRIP_READ, (struct store * store, struct store_meta *meta, struct error *error),
+     (store, meta, error))
+WRAP(store_meta_swap, TRIP_WRITE,
      (struct store * store, const struct store_meta *expected, const struct store_meta *next, bool *swapped,
       struct error *error),
      (store, expected, next, swapped, error))
-WRAP(store_follow_claim, true,
+WRAP(store_follow_claim, TRIP_WRITE,
      (struct store * store, const struct token *owner, uint32_t lease_ms, struct resume_token *resume_after,
       struct error *error),
      (store, owner, lease_ms, resume_after, error))
-WRAP(store_follow_keep, true,
+WRAP(store_follow_keep, TRIP_WRITE,
      (struct store * store, const struct token *owner, uint32_t lease_ms, const struct resume_token *resume_after,
       struct error *error),
      (store, owner, lease_ms, resume_after, error))
-WRAP(store_follow_release, true, (struct store * store, const struct token *owner, struct error *error),
+WRAP(store_follow_release, TRIP_WRITE, (struct store * store, const struct token *owner, struct error *error),
      (store, owner, error))
-WRAP(store_stream_open, false,
+WRAP(store_stream_open, TRIP_MAJORITY,
      (struct store * store, const struct resume_token *resume_after, struct store_stream **stream, struct error *error),
      (store, resume_after, stream, error))
 
@@ -400,9 +418,9 @@ static void note_records(const struct store_fence *fences, size_t count)
 enum status __wrap_store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
                                     struct error *error)
 {
-    struct trip trip = {0};
+    struct trip trip;
     note_records(fences, count);
-    if (!trip_begin(&trip, true, error))
+    if (!trip_begin(&trip, TRIP_WRITE, error))
         return trip.status;
     return trip_end(&trip, __real_store_outbox_put(store, fences, count, error), error);
 }
@@ -410,8 +428,8 @@ enum status __wrap_store_outbox_put(struct store *store, const struct store_fenc
 enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
                                 struct error *error)
 {
-    struct trip trip = {0};
-    if (!trip_begin(&trip, true, error)) {
+    struct trip trip;
+    if (!trip_begin(&trip, TRIP_WRITE, error)) {
         struct process *before = process_enter(NULL);
         struct late *late = trip.may_be_late ? late_new(todo) : NULL;
         if (late) {
@@ -433,8 +451,8 @@ enum status __wrap_store_insert(struct store *store, const struct todo *todo, co
 enum status __wrap_store_change(struct store *store, const struct store_change *change, struct arena *arena,
                                 struct store_changed *changed, struct error *error)
 {
-    struct trip trip = {0};
-    if (!trip_begin(&trip, true, error)) {
+    struct trip trip;
+    if (!trip_begin(&trip, TRIP_WRITE, error)) {
         struct process *before = process_enter(NULL);
         struct late *late = trip.may_be_late ? late_new(change->todo) : NULL;
         if (late) {
@@ -453,38 +471,21 @@ enum status __wrap_store_change(struct store *store, const struct store_change *
     return trip_end(&trip, status, error);
 }
 
-static enum status get_lagging(const char *id, struct arena *arena, struct todo *todo)
-{
-    struct process *process = process_enter(NULL); /* the checker's memory is the world's */
-    const struct truth_state *state = truth_at(truth_todo_of(id), store_world.lagging_at);
-    process_enter(process);
-    if (!state->exists)
-        return STATUS_NOT_FOUND;
-    struct todo then = {.name = slice_of(state->name), .description = SLICE(""), .v = state->v, .life = state->life};
-    then.created_at_ms = state->created_at_ms;
-    then.updated_at_ms = state->updated_at_ms;
-    todo_set_id(&then, slice_of(id));
-    todo_copy(todo, &then, arena);
-    return STATUS_OK;
-}
-
 enum status __wrap_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
                              struct error *error)
 {
-    struct trip trip = {.is_get = true};
-    if (!trip_begin(&trip, false, error))
+    struct trip trip;
+    if (!trip_begin(&trip, TRIP_READ, error))
         return trip.status;
-    bool is_lagging = process_current() && store_world.is_lagging_for[process_current()->number];
     world_tell("    store: worker %u reads %s, %s", process_current() ? process_current()->number : 9, id,
-               is_lagging ? "behind" : "now");
-    enum status status = is_lagging ? get_lagging(id, arena, todo) : __real_store_get(store, id, arena, todo, error);
-    return trip_end(&trip, status, error);
+               trip.is_behind ? "behind" : "now");
+    return trip_end(&trip, __real_store_get(trip_store(&trip, store), id, arena, todo, error), error);
 }
 
 enum status __wrap_store_barrier(struct store *store, struct error *error)
 {
-    struct trip trip = {0};
-    if (!trip_begin(&trip, false, error))
+    struct trip trip;
+    if (!trip_begin(&trip, TRIP_MAJORITY, error))
         return trip.status;
     store_settle();
     return trip_end(&trip, __real_store_barrier(store, error), error);
@@ -494,9 +495,9 @@ enum status __wrap_store_barrier(struct store *store, struct error *error)
 enum status __wrap_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
                                      struct error *error)
 {
-    struct trip trip = {0};
+    struct trip trip;
     int64_t until_us = world.now_us + (int64_t)wait_ms * 1000;
-    if (!trip_begin(&trip, false, error))
+    if (!trip_begin(&trip, TRIP_MAJORITY, error))
         return trip.status;
     enum status status = __real_store_stream_read(stream, wait_ms, changes, error);
     while (status == STATUS_OK && changes->count == 0 && world.now_us < until_us) {
@@ -537,6 +538,15 @@ void store_delete_foreign(const char *id)
     look(id);
 }
 
+void store_lag(unsigned process)
+{
+    store_settle();
+    fake_store_free(store_world.behind);
+    store_world.behind = fake_store_backup(store_world.store);
+    store_world.lagging_at = store_world.time;
+    store_world.has_lagged = store_world.is_lagging_for[process] = true;
+}
+
 static struct store *backup;
 
 void store_back_up(void)
@@ -574,8 +584,9 @@ void store_world_end(void)
     while (store_world.late_count > 0)
         late_free(lates[--store_world.late_count]);
     fake_store_free(store_world.store);
+    fake_store_free(store_world.behind);
     fake_store_free(backup);
-    store_world.store = backup = NULL;
+    store_world.store = store_world.behind = backup = NULL;
 }
 
 /* ---- store_open() and store_close(), for server/backend.c ---- */

@@ -26,7 +26,9 @@ struct store_world {
     bool tells_time;                    /* it has watermarks */
     bool is_lagging_for[PROCESSES_MAX]; /* these reach a primary that has lost its set: it shows what was then */
     bool has_lagged;                    /* any of them, ever */
-    uint64_t lagging_at;                /* that commit */
+    struct store *behind;               /* what it shows: the store as it was at that time */
+    uint64_t lagging_at;                /* which was then */
+    uint64_t time;                      /* grows with each write that is applied */
     uint64_t marks[PROCESSES_MAX];      /* the watermark that each process knows, and in which of its lives */
     uint64_t marked_life[PROCESSES_MAX];
     bool is_followed;       /* changes are told to followers */
@@ -41,6 +43,9 @@ void store_world_end(void);
 
 /* Writes that may be applied late are applied now, or never. */
 void store_settle(void);
+
+/* From now on the process reaches a primary that has lost its set. */
+void store_lag(unsigned process);
 
 /* Reads without a call. */
 bool store_peek(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error);

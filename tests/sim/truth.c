@@ -73,14 +73,6 @@ const struct truth_state *truth_latest(const struct truth_todo *todo)
     return &todo->states[todo->count - 1];
 }
 
-const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commit)
-{
-    size_t at = todo->count - 1;
-    while (todo->states[at].commit > commit)
-        at--;
-    return &todo->states[at];
-}
-
 bool truth_look(struct store *store, const char *id, int by, const struct truth_state **before,
                 const struct truth_state **after)
 {
@@ -105,7 +97,6 @@ bool truth_look(struct store *store, const char *id, int by, const struct truth_
         strcmp(state.name, latest->name) == 0)
         return false;
     todo->states = mem_resize(todo->states, (todo->count + 1) * sizeof(*todo->states));
-    state.commit = ++truth.commits;
     todo->states[todo->count++] = state;
     *before = &todo->states[todo->count - 2];
     *after = &todo->states[todo->count - 1];

@@ -26,7 +26,6 @@ struct truth_state {
     int64_t from_us; /* the world's time */
     bool exists;
     int64_t v, life, created_at_ms, updated_at_ms;
-    uint64_t commit; /* of all todos' states: this was the so-many'th */
     int by;          /* the number of the process that made it; TRUTH_NONE: none of ours, or one that gave it up */
     bool by_record;  /* its invalidation is, or was, in the outbox */
     char name[16];
@@ -58,7 +57,6 @@ struct truth_rules {
 
 struct truth {
     struct truth_rules rules;
-    uint64_t commits; /* states that the store has shown */
     struct truth_todo todos[TRUTH_IDS_MAX];
     size_t todo_count;
     unsigned halts; /* reasons for which the promise's clock stands */
@@ -88,9 +86,6 @@ struct truth_todo *truth_todo_of(const char *id);
 
 /* What the store holds now. */
 const struct truth_state *truth_latest(const struct truth_todo *todo);
-
-/* What it held at an earlier commit. */
-const struct truth_state *truth_at(const struct truth_todo *todo, uint64_t commit);
 
 /* Whether that state may be missed for a while after it was answered. */
 bool truth_binds_late(const struct truth_todo *todo, size_t number);

@@ -530,22 +530,33 @@ struct store_survey *fake_store_survey(struct store *store)
     return &store->survey;
 }
 
-struct store *fake_store_backup(const struct store *store)
-{
-    struct store *backup = mem_alloc(sizeof(*backup));
-    memcpy(backup, store, sizeof(*backup));
-    return backup;
-}
-
 /* Each row's todo points to its own texts. */
-void fake_store_restore(struct store *store, const struct store *backup)
+static void rows_take(struct store *store, const struct store *from)
 {
-    memcpy(store->rows, backup->rows, sizeof(store->rows));
-    store->row_count = backup->row_count;
+    memcpy(store->rows, from->rows, sizeof(store->rows));
+    store->row_count = from->row_count;
     for (size_t i = 0; i < store->row_count; i++) {
         store->rows[i].todo.name = slice_of(store->rows[i].name);
         store->rows[i].todo.description = slice_of(store->rows[i].description);
     }
+}
+
+struct store *fake_store_backup(const struct store *store)
+{
+    struct store *backup = mem_alloc(sizeof(*backup));
+    memcpy(backup, store, sizeof(*backup));
+    rows_take(backup, store);
+    return backup;
+}
+
+void fake_store_restore_todos(struct store *store, const struct store *backup)
+{
+    rows_take(store, backup);
+}
+
+void fake_store_restore(struct store *store, const struct store *backup)
+{
+    rows_take(store, backup);
     memcpy(store->fences, backup->fences, sizeof(store->fences));
     store->fence_count = backup->fence_count;
     store->meta = backup->meta;

@@ -69,6 +69,7 @@ struct store_survey *fake_store_survey(struct store *store);
 /* A copy of all that the store holds, to be freed by fake_store_free(), and the store as it was then. */
 struct store *fake_store_backup(const struct store *store);
 void fake_store_restore(struct store *store, const struct store *backup);
+void fake_store_restore_todos(struct store *store, const struct store *backup); /* and nothing else */
 
 /* As somebody who drops the database. */
 void fake_store_empty(struct store *store);
