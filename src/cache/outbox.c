@@ -135,8 +135,6 @@ static void on_removed(struct pool_job *job, enum status status, const struct er
 
 static void outbox_remove(struct outbox *outbox)
 {
-    if (failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
-        outbox->is_cut = outbox->is_refused = false;
     if (outbox->is_cut)
         outbox_end(outbox, DRAIN_UNFINISHED);
     else if (outbox->is_refused)
@@ -155,7 +153,7 @@ static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
         outbox->is_cut = true;
     else if (outcome == FENCE_REFUSED)
         outbox->is_refused = true;
-    if (--outbox->calls_left == 0)
+    if (--outbox->calls_left == 0 && !failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
         outbox_remove(outbox);
 }
 
@@ -236,6 +234,8 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
     outbox->closed_count = closed_first(outbox);
     send_all(outbox, outbox->fences, outbox->closed_count, true);
     send_all(outbox, outbox->fences + outbox->closed_count, outbox->count - outbox->closed_count, false);
+    if (failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
+        outbox_remove(outbox);
 }
 
 /*
