@@ -23,8 +23,10 @@
 static redisReply *reply_make(const redisReadTask *task, int type, size_t text_bytes)
 {
     struct reply_room *room = task->privdata;
-    if (!task->parent && *room->awaited == 0 && type != REDIS_REPLY_ERROR)
+    if (!task->parent && *room->awaited == 0 && type != REDIS_REPLY_ERROR) {
+        room->was_unasked = true;
         return NULL;
+    }
     redisReply *reply = arena_alloc(&room->arena, sizeof(*reply) + text_bytes);
     *reply = (redisReply){.type = type};
     if (task->parent) {
@@ -91,6 +93,7 @@ void reply_room_serve(struct reply_room *room, struct redisReader *reader)
 {
     reader->fn = &reply_functions;
     reader->privdata = room;
+    room->was_unasked = false;
 }
 
 /* ---- What callers see ---- */

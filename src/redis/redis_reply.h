@@ -40,6 +40,7 @@ struct redisReader; /* hiredis' */
 struct reply_room {
     struct arena arena;    /* reset by the owner, after each reply */
     const size_t *awaited; /* replies that are still to come; a reply that was not asked for ends the connection */
+    bool was_unasked;      /* such a reply came */
 };
 
 /* From now on reader builds its replies in room, which must outlive it. */

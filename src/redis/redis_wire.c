@@ -19,6 +19,9 @@
  * SELECT under way), up, failing (hiredis hands back the commands under way). Callers' commands are sent while it is
  * up.
  *
+ * If hiredis has no memory for a context, a command or what came, the connection ends, as if Redis had closed it. Any
+ * other lack of memory ends the process (base/mem.h).
+ *
  * The C library looks up a host's name, and that may block; an address needs no lookup.
  */
 #include "redis/redis_wire.h"
@@ -358,7 +361,7 @@ static void on_disconnect(const redisAsyncContext *context, int status)
         return; /* wire_end() began it */
     wire->context = NULL;
     const char *reason = context->errstr && *context->errstr ? context->errstr : "closed by Redis";
-    if (context->err == REDIS_ERR_OOM) /* that is how reply_new() ends it */
+    if (wire->replies.was_unasked) /* hiredis takes it for a lack of memory */
         reason = "it sent a reply that no command awaits";
     wire_end(wire, REDIS_WIRE_LOST, reason);
 }

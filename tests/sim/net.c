@@ -414,6 +414,33 @@ redisAsyncContext *__wrap_redisAsyncConnectUnix(const char *path)
     return net.has_no_memory ? NULL : __real_redisAsyncConnectUnix(path);
 }
 
+int __real_redisReaderFeed(redisReader *reader, const char *bytes, size_t len);
+int __wrap_redisReaderFeed(redisReader *reader, const char *bytes, size_t len);
+int __real___redisAppendCommand(redisContext *context, const char *command, size_t len);
+int __wrap___redisAppendCommand(redisContext *context, const char *command, size_t len);
+
+/* Where hiredis copes with a lack of memory. */
+static void heap_fail_sometimes(void)
+{
+    heap_fails = net.has_no_memory && dice_one_in(&world.dice, 4);
+}
+
+int __wrap_redisReaderFeed(redisReader *reader, const char *bytes, size_t len)
+{
+    heap_fail_sometimes();
+    int result = __real_redisReaderFeed(reader, bytes, len);
+    heap_fails = false;
+    return result;
+}
+
+int __wrap___redisAppendCommand(redisContext *context, const char *command, size_t len)
+{
+    heap_fail_sometimes();
+    int result = __real___redisAppendCommand(context, command, len);
+    heap_fails = false;
+    return result;
+}
+
 bool net_is_readable(int fd)
 {
     const struct conn *conn = conn_of(fd);

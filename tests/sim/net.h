@@ -31,7 +31,7 @@ struct net {
     bool is_cut_off[PROCESSES_MAX]; /* from all servers: bytes wait, connections are not made */
     int64_t most_us;                /* of the usual latencies */
     bool cuts;                      /* pieces of any length */
-    bool has_no_memory;             /* for a connection's context */
+    bool has_no_memory;             /* for a connection, sometimes for a command or what came */
 };
 
 extern struct net net;
