@@ -12,7 +12,8 @@
  * record good. A look changes nothing but the beat.
  *
  * If Redis knows a later beat than the one that was read, the record is read again before anything is concluded:
- * another worker may have been faster. After CHECKS_MAX rounds it counts as failed.
+ * another worker may have been faster, or the primary that answered is behind. So that read must show Redis' watermark,
+ * which was told before the beat. After CHECKS_MAX rounds it counts as failed.
  *
  * It does not decide what may be trusted: trust.c does.
  */
@@ -29,6 +30,7 @@
 #include "base/random.h"
 #include "cache/beat.h"
 #include "cache/fence.h"
+#include "cache/watermark.h"
 
 enum { SWAP_TRIES = 5, CHECKS_MAX = 5 };
 
@@ -120,6 +122,25 @@ static void record_beat(struct record *record)
 
 /* ---- Comparing ---- */
 
+static void on_watermark(void *ctx, const struct redis_reply *reply)
+{
+    struct record *record = ctx;
+    record->is_telling = false;
+    watermark_heed(record->options->store, reply);
+    if (reply)
+        record_read(record);
+    else
+        record->done(record->ctx, RECORD_LOST, NULL);
+}
+
+static void record_read_again(struct record *record)
+{
+    record->is_telling =
+        watermark_ask(record->redis, record->options->store, record->known.epoch, on_watermark, record);
+    if (!record->is_telling)
+        record_read(record);
+}
+
 static void on_compared(void *ctx, const struct redis_reply *reply)
 {
     struct record *record = ctx;
@@ -135,7 +156,7 @@ static void on_compared(void *ctx, const struct redis_reply *reply)
         record->done(record->ctx, RECORD_GOOD, NULL);
     } else if (record->rounds_left-- > 0) {
         record->known.number = latest;
-        record_read(record);
+        record_read_again(record);
     } else {
         record->done(record->ctx, RECORD_FAILED, "others move the store's beat on too fast");
     }

@@ -26,8 +26,8 @@ struct truth_state {
     int64_t from_us; /* the world's time */
     bool exists;
     int64_t v, life, created_at_ms, updated_at_ms;
-    int by;          /* the number of the process that made it; TRUTH_NONE: none of ours, or one that gave it up */
-    bool by_record;  /* its invalidation is, or was, in the outbox */
+    int by;         /* the number of the process that made it; TRUTH_NONE: none of ours, or one that gave it up */
+    bool by_record; /* its invalidation is, or was, in the outbox */
     char name[16];
 };
 

@@ -142,6 +142,17 @@ static void nothing_is_filled_while_redis_has_lost_it(void **state)
     assert_true(fake_server_has(bed->server, bed_key(bed, "todo:", ":{a}")));
 }
 
+/* Or a primary that is behind would pass, by an earlier beat, for a store that has gone back. */
+static void a_look_that_finds_a_later_beat_reads_after_it(void **state)
+{
+    struct bed *bed = *state;
+    fake_server_set_text(bed->server, watermark_key(bed), LATER);
+    fake_server_set_text(bed->server, bed_key(bed, "todos:", ":{list}:beat"), "9000000000000000000");
+    worker_tend(&bed->workers[0]);
+    bed_settle(bed);
+    assert_own_is(bed, LATER);
+}
+
 /* The barrier has shown where the store stands; whoever gets a lease now must read after it. */
 static void marks_are_cleared_after_it_was_told(void **state)
 {
@@ -165,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_read_past_the_cache_asks_for_it, begin, bed_end),
         cmocka_unit_test_setup_teardown(so_does_a_read_whose_acquire_finds_a_broken_entry, begin, bed_end),
         cmocka_unit_test_setup_teardown(nothing_is_filled_while_redis_has_lost_it, begin, bed_end),
+        cmocka_unit_test_setup_teardown(a_look_that_finds_a_later_beat_reads_after_it, begin, bed_end),
         cmocka_unit_test_setup_teardown(marks_are_cleared_after_it_was_told, begin, bed_end),
     };
     return cmocka_run_group_tests_name("watermark", tests, NULL, NULL);
