@@ -5,13 +5,18 @@
  */
 #include "calm.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/etag.h"
 #include "fake_purges.h"
 #include "fake_store.h"
+#include "fault.h"
 #include "front.h"
+#include "net.h"
+#include "sim_redis.h"
+#include "sim_redis_keys.h"
 #include "store_trip.h"
 #include "truth.h"
 #include "worker.h"
@@ -79,12 +84,24 @@ static void judge(const struct probe *probe, const struct request *request)
         complain(probe, "is no hit");
 }
 
+/* What a worker has made, and what it follows: each cache in front was told of it, or of all. */
+static bool purges_came(void)
+{
+    for (size_t i = 0; i < truth.todo_count; i++) {
+        const struct truth_state *latest = truth_latest(&truth.todos[i]);
+        bool is_owed = latest->by != TRUTH_NONE || store_world.is_followed;
+        if (is_owed && !(front_was_told(i, latest->from_us) && front_was_told(FRONT_LIST, latest->from_us)))
+            return false;
+    }
+    return fake_purge_count() == 0;
+}
+
 static void round_end(void)
 {
     const struct store *store = store_world.store;
     if (fake_store_outbox_count(store, true) + fake_store_outbox_count(store, false) > 0)
         complain(&probes[0], "(the outbox is not empty)");
-    if (fake_purge_count() > 0)
+    if (!purges_came())
         complain(&probes[0], "(a purge is not delivered)");
     is_well = is_round_good;
     world_tell("calm: %s", is_well ? "all is well" : complaint);
@@ -159,6 +176,18 @@ void calm_begin(void)
 bool calm_is_well(void)
 {
     return is_well;
+}
+
+void calm_judge_keys(int64_t lease_ms)
+{
+    const struct sim_keys *keys = sim_redis_keys(net.servers[net.primary].redis);
+    for (const struct sim_key *key = keys->keys; key; key = key->hh.next) {
+        int64_t left_ms = key->expires_at_ms == SIM_FOREVER ? INT64_MAX : key->expires_at_ms - keys->now_ms;
+        bool is_ours = !slice_equal(key->pairs[0].value, SLICE(FAULT_FOREIGN_TEXT));
+        bool is_lease = fnmatch("*:lease", key->name_bytes, 0) == 0;
+        if (is_ours && left_ms > (is_lease ? lease_ms : INT64_MAX - 1))
+            world_break("Redis keeps %s for too long", key->name_bytes);
+    }
 }
 
 const char *calm_complaint(void)

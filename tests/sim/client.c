@@ -61,7 +61,7 @@ static void draw_read(struct client *client)
     struct request *sent = &client->sent;
     client->kind = KIND_GET;
     sent->method_text = SLICE("GET");
-    switch (dice_below(&client->dice, 14)) {
+    switch (dice_below(&client->dice, 15)) {
     case 0:
         sent->cache_control = SLICE("no-cache");
         break;
@@ -75,6 +75,9 @@ static void draw_read(struct client *client)
         sent->cache_control = SLICE("min-fresh=2");
         break;
     case 4:
+        sent->cache_control = SLICE("no-cache, only-if-cached");
+        break;
+    case 5:
         sent->method_text = SLICE("HEAD");
         break;
     default:
@@ -85,7 +88,8 @@ static void draw_read(struct client *client)
         const struct truth_todo *todo = truth_todo_of(client->id);
         todo_version_print(client->version, client->id, (struct todo_version){.v = seen->v, .life = seen->life});
         sent->todo_version = slice_of(client->version);
-        client->shown = truth_number(todo, true, seen->v, seen->life);
+        bool was_there = seen->deleted == TRUTH_NONE;
+        client->shown = was_there ? truth_number(todo, true, seen->v, seen->life) : seen->deleted;
         client->shows_written = seen->is_written;
     }
     if (seen && seen->etag[0] && dice_one_in(&client->dice, 8)) {
@@ -96,14 +100,18 @@ static void draw_read(struct client *client)
 
 static void draw_list(struct client *client)
 {
-    static const char *const queries[] = {"", "", "", "", "limit=2", "order=asc&limit=3", "done=true"};
+    static const char *const queries[] = {"", "", "", "", "limit=2", "order=asc&limit=1", "done=true"};
+    const struct slice controls[] = {SLICE("no-cache"), SLICE("only-if-cached"), SLICE("max-age=1"),
+                                     SLICE("min-fresh=2"), SLICE("no-cache, only-if-cached")};
     struct request *sent = &client->sent;
     client->kind = KIND_LIST;
     sent->method_text = SLICE("GET");
     snprintf(client->path, sizeof(client->path), "/todos");
-    snprintf(client->query, sizeof(client->query), "%s", queries[dice_below(&client->dice, 7)]);
-    if (dice_one_in(&client->dice, 12))
-        sent->cache_control = SLICE("no-cache");
+    bool goes_on = client->next[0] && dice_one_in(&client->dice, 2);
+    snprintf(client->query, sizeof(client->query), "%s",
+             goes_on ? client->next : queries[dice_below(&client->dice, 7)]);
+    if (dice_one_in(&client->dice, 8))
+        sent->cache_control = controls[dice_below(&client->dice, 5)];
 }
 
 static void draw_condition(struct client *client)
@@ -156,7 +164,8 @@ static void draw_write(struct client *client)
         snprintf(client->path, sizeof(client->path), "/todos");
         snprintf(client->body, sizeof(client->body), "{\"id\":\"%s\",\"name\":\"%s\"}", client->id, client->name);
     } else {
-        snprintf(client->body, sizeof(client->body), "{\"name\":\"%s\"}", client->name);
+        snprintf(client->body, sizeof(client->body), "{\"name\":\"%s\"%s}", client->name,
+                 dice_one_in(&client->dice, 4) ? ",\"done\":true" : "");
     }
 }
 
@@ -171,8 +180,8 @@ static void draw_other(struct client *client)
 static void draw_nothing(struct client *client)
 {
     const struct slice addresses[] = {SLICE("192.0.2.1"), SLICE("2001:db8::1"), SLICE("::ffff:192.0.2.1"),
-                                      SLICE("unix:")};
-    client->sent = (struct request){.remote_address = addresses[client->number % 4],
+                                      SLICE("unix:"),     SLICE("::1"),         SLICE("0:0:1::1")};
+    client->sent = (struct request){.remote_address = addresses[client->number % 6],
                                     .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
     client->shown = TRUTH_NONE;
     client->query[0] = client->body[0] = '\0';
@@ -181,8 +190,12 @@ static void draw_nothing(struct client *client)
 static void draw(struct client *client)
 {
     draw_nothing(client);
-    snprintf(client->id, sizeof(client->id), "%s",
-             client_id((unsigned)dice_below(&client->dice, client_plan.id_count)));
+    /* One of those that they share; or of all, and so of those that keys have made. */
+    const char *id = client_id((unsigned)dice_below(&client->dice, client_plan.id_count));
+    bool is_any = truth.todo_count > 0 && dice_one_in(&client->dice, 6);
+    if (is_any)
+        id = truth.todos[dice_below(&client->dice, truth.todo_count)].id;
+    snprintf(client->id, sizeof(client->id), "%s", id);
     snprintf(client->path, sizeof(client->path), "/todos/%s", client->id);
     if (dice_one_in(&client->dice, 60))
         draw_other(client);
@@ -297,6 +310,11 @@ void clients_pause(bool paused)
 void clients_went_back(void)
 {
     client_judge_anew(true);
+}
+
+void clients_forget_keys(void)
+{
+    memset(client_keys, 0, sizeof(client_keys));
 }
 
 void clients_only_read(void)

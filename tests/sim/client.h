@@ -41,6 +41,9 @@ void clients_pause(bool paused);
 /* The store was restored: what was changed under an ETag may be changed under it again. */
 void clients_went_back(void);
 
+/* The store has forgotten all keys; no client waits for an answer. */
+void clients_forget_keys(void);
+
 /* From now on they only read: what is old by now stays so. */
 void clients_only_read(void);
 

@@ -12,6 +12,7 @@
 
 #include "base/etag.h"
 #include "client_state.h"
+#include "front.h"
 #include "store_trip.h"
 #include "truth.h"
 #include "world.h"
@@ -71,6 +72,15 @@ struct seen *client_seen(struct client *client, const char *id)
     return NULL;
 }
 
+/* A deletion is not seen by a tag, but by its Todo-Version: the one behind the last state's. */
+static void see_deleted(struct client *client, struct todo_version deleted, int number)
+{
+    struct seen *seen = client_seen(client, client->id);
+    if (seen)
+        *seen = (struct seen){
+            .etag = "\"deleted\"", .v = deleted.v, .life = deleted.life, .is_written = true, .deleted = number};
+}
+
 static void see(struct client *client, const char *id, struct slice etag, int64_t v, int64_t life, bool is_written)
 {
     struct seen *seen = client_seen(client, id);
@@ -80,6 +90,7 @@ static void see(struct client *client, const char *id, struct slice etag, int64_
     seen->v = v;
     seen->life = life;
     seen->is_written = is_written;
+    seen->deleted = TRUTH_NONE;
 }
 
 /* ---- Judging an answer ---- */
@@ -131,16 +142,29 @@ static void judge_get(struct client *client, const struct request *request)
     client_counts.hits += cache.data && memmem(cache.data, cache.len, "; hit", 5) != NULL;
 }
 
+/* Link names the first page and, if there is one, the next. */
+static void list_go_on(struct client *client, const struct request *request)
+{
+    struct slice link = answer_header(request, "\r\nLink: ");
+    const char *next = link.data ? memmem(link.data, link.len, ", </todos?", 10) : NULL;
+    client->next[0] = '\0';
+    if (next)
+        snprintf(client->next, sizeof(client->next), "%.*s", (int)strcspn(next + 10, ">"), next + 10);
+}
+
+/* A part of the list says nothing about what it lacks. */
 static void judge_list(const struct client *client, const struct request *request)
 {
-    if (request->status != 200 || client->query[0])
-        return; /* a part of the list says nothing about what it lacks */
+    if (request->status != 200)
+        return;
     const char *body = strstr(request->out.data, "\r\n\r\n");
     client_counts.reads++;
     for (unsigned i = 0; i < client_plan.id_count; i++) {
         char quoted[TODO_ID_MAX + 8];
         snprintf(quoted, sizeof(quoted), "\"id\":\"%s\"", client_id(i));
         const char *at = strstr(body, quoted);
+        if (!at && client->query[0])
+            continue;
         char name[16] = "";
         if (at)
             member(at, strchr(at, '}'), "\"name\":\"", name, sizeof(name));
@@ -186,6 +210,16 @@ static void judge_before(const struct client *client, const struct truth_todo *t
         world_break("a change of %s under If-Match: %s was made of another state", todo->id, client->etag);
 }
 
+/* "done": each cache in front has acknowledged. */
+static void judge_purge(const struct truth_todo *todo, int number, const struct request *request)
+{
+    if (number == TRUTH_NONE || !slice_equal(answer_header(request, "\r\nPurge-Status: "), SLICE("done")))
+        return;
+    int64_t since_us = todo->states[number].from_us;
+    if (!front_was_told((size_t)(todo - truth.todos), since_us) || !front_was_told(FRONT_LIST, since_us))
+        world_break("a write of %s says that its purge is done, but a cache in front was not told", todo->id);
+}
+
 static void judge_write(struct client *client, const struct request *request)
 {
     struct truth_todo *todo = truth_todo_of(client->id);
@@ -193,6 +227,8 @@ static void judge_write(struct client *client, const struct request *request)
     if (request->status == 204) {
         struct todo_version deleted = todo_version_parse(answer_header(request, "\r\nTodo-Version: "), client->id);
         int number = truth_wrote(todo, false, deleted.v - 1, deleted.life);
+        judge_purge(todo, number, request);
+        see_deleted(client, deleted, number);
         judge_before(client, todo, number);
         judge_condition(client);
         client_counts.writes++;
@@ -202,6 +238,7 @@ static void judge_write(struct client *client, const struct request *request)
             return;
         }
         int number = truth_wrote(todo, true, v, life);
+        judge_purge(todo, number, request);
         judge_before(client, todo, number);
         judge_condition(client);
         see(client, client->id, answer_header(request, "\r\nETag: "), v, life, true);
@@ -249,6 +286,7 @@ void client_judge(struct client *client, const struct request *request)
             judge_get(client, request);
         break;
     case KIND_LIST:
+        list_go_on(client, request);
         if (!may_be_behind(client))
             judge_list(client, request);
         break;

@@ -20,9 +20,10 @@ struct client {
     uint64_t request;      /* grows with each */
     enum client_kind kind;
     struct request sent;
-    char id[TODO_ID_MAX + 1], path[TEXT_MAX], query[32], body[TEXT_MAX], etag[80], version[TODO_VERSION_TEXT_MAX + 1],
-        name[16];
-    unsigned key; /* KEYED: of keys */
+    char id[TODO_ID_MAX + 1], path[TEXT_MAX], query[TEXT_MAX], body[TEXT_MAX], etag[80],
+        version[TODO_VERSION_TEXT_MAX + 1], name[16];
+    char next[TEXT_MAX]; /* the query of the page behind the last one; "": none */
+    unsigned key;        /* KEYED: of keys */
     char key_text[16];
     struct truth_time began;
     int64_t sent_us; /* the world's */
@@ -34,6 +35,7 @@ struct client {
         char etag[80]; /* "": not seen */
         int64_t v, life;
         bool is_written; /* by this client, and not only read */
+        int deleted;     /* the number of the state in which it is absent; TRUTH_NONE: it was there */
     } seen[8];           /* by id */
 };
 

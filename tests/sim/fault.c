@@ -8,6 +8,7 @@
 #include "fault_rows.h"
 
 #include "net.h"
+#include "store_trip.h"
 #include "world.h"
 
 enum { WEIGHT_STEPS = 6, ROWS_MAX = 64 };
@@ -74,24 +75,26 @@ static int64_t lifetime_us(const struct settings *of)
 }
 
 /*
- * doc/consistency.md, row by row: 10, 21, 24, 25, 38 and 42 promise the lifetime. A writer that loses Redis leaves its
- * invalidation to the outbox for as long as E3 and, if its fence is lost too, 9 allow.
+ * doc/consistency.md, row by row: 10, 21, 24, 25, 38, 42 and a part of E3 promise the lifetime. A writer that loses
+ * Redis leaves its invalidation to the outbox for as long as E3 and, if its fence is lost too, 9 allow.
  */
 struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
 {
     /* The first to follow moves the epoch on (row 29). */
-    unsigned traits = traits_of(enabled) | (of->follow ? FAULT_MOVES_EPOCH : 0);
+    unsigned traits = traits_of(enabled) | (store_world.is_followed ? FAULT_MOVES_EPOCH : 0);
     struct truth_rules rules = {.reads_bind = !(traits & (FAULT_LOSES_MARKS | FAULT_FOREIGN | FAULT_LAGS))};
     bool is_blind = traits & (FAULT_KILLS | FAULT_UNKNOWN);
     bool moves = traits & (FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FREEZES | FAULT_RESTORES);
     bool is_split =
         traits & (FAULT_SPLITS | FAULT_LAGS) && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES);
+    bool is_unfollowed = traits & FAULT_FOREIGN && !store_world.is_followed;
     bool is_untold =
         traits & FAULT_RESTORES && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FORGETS);
+    is_untold |= traits & FAULT_LAGS && traits & FAULT_UNTELLS;
     rules.records_wait = traits & FAULT_CUTS && traits & (FAULT_LAGS | FAULT_LOSES_MARKS);
     if (traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
         rules.stale_us = TRUTH_NOTICED_US;
-    if ((is_blind && moves) || is_split || is_untold)
+    if ((is_blind && moves) || is_split || is_untold || is_unfollowed)
         rules.stale_us = lifetime_us(of) + TRUTH_NOTICED_US;
     return rules;
 }

@@ -14,6 +14,9 @@
 #include "base/settings.h"
 #include "truth.h"
 
+/* What other programs leave in Redis. */
+#define FAULT_FOREIGN_TEXT "another program's"
+
 enum fault_trait {
     FAULT_OUTAGE = 1,      /* Redis is away for a worker or for all: staleness of 2 s at most */
     FAULT_MOVES_EPOCH = 2, /* the same, and some workers learn late of a new epoch */
@@ -29,6 +32,8 @@ enum fault_trait {
     FAULT_FORGETS = 4096,  /* Redis forgets the store's beat: mild, but for a store that goes back (row 42) */
     FAULT_CUTS = 8192,     /* a writer loses Redis: mild, but for readers behind a primary that lags (E3) */
     FAULT_FREEZES = 1024,  /* a worker goes on after its deadline */
+    FAULT_UNTELLS =
+        16384, /* Redis forgets how far the store has come: mild, but for readers behind a primary that lags */
 };
 
 /* Numbers of rows; the order is fault.c's. */

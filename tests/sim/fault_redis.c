@@ -7,9 +7,11 @@
  */
 #include "fault_rows.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "files.h"
 #include "net.h"
 #include "sim_redis.h"
 #include "world.h"
@@ -47,6 +49,14 @@ static bool cut_early(void)
     return true;
 }
 
+static bool half_open(void)
+{
+    const struct worker *worker = fault_worker(WORKER_UP);
+    if (worker)
+        net_forget(worker->process);
+    return worker != NULL;
+}
+
 static unsigned cut_off;
 
 static bool worker_is_cut_off(void)
@@ -76,6 +86,35 @@ static void sentinels_come(void)
     net.sentinels_away = false;
 }
 
+static bool sentinels_err(void)
+{
+    static const char *const answers[] = {"*-1\r\n", "-ERR\r\n", "*1\r\n$1\r\nx\r\n", "+what\r\n",
+                                          "*2\r\n$4\r\nhost\r\n$4\r\nport\r\n"};
+    net.sentinels_say = answers[dice_below(&fault_ground.dice, 5)];
+    return true;
+}
+
+static void sentinels_know(void)
+{
+    net.sentinels_say = NULL;
+}
+
+/* The file holds an old one for a while, or is not there. */
+static bool password_changed(void)
+{
+    if (!fault_ground.settings->redis_password_file[0])
+        return false;
+    files.has_old_password = dice_one_in(&fault_ground.dice, 2);
+    files.has_no_password = !files.has_old_password;
+    net_cut(NULL);
+    return true;
+}
+
+static void password_told(void)
+{
+    files = (struct files){0};
+}
+
 /* ---- The same Redis ---- */
 
 static bool scripts_flushed(void)
@@ -98,19 +137,9 @@ static void memory_is_freed(void)
 
 static bool entry_evicted(void)
 {
-    static const char *const patterns[] = {"todo:*}", "todo:*:lease", "todos:*:gen", "todos:*{list}:????????????????",
-                                           "todo:*}"};
-    return sim_redis_evict(fault_primary(), patterns[dice_below(&fault_ground.dice, 5)]);
-}
-
-static bool beat_evicted(void)
-{
-    return sim_redis_evict(fault_primary(), "todos:*:beat");
-}
-
-static bool marks_evicted(void)
-{
-    return sim_redis_evict(fault_primary(), dice_one_in(&fault_ground.dice, 3) ? "todos:*:writers" : "todo:*:writers");
+    static const char *const patterns[] = {"todo:*}", "todo:*:lease",  "todos:*:gen", "todos:*{list}:????????????????",
+                                           "todo:*}", "todos:*:pages", "limit:*"};
+    return sim_redis_evict(fault_primary(), patterns[dice_below(&fault_ground.dice, 7)]);
 }
 
 static bool everything_flushed(void)
@@ -119,28 +148,53 @@ static bool everything_flushed(void)
     return true;
 }
 
-/* Another program puts a key of another type in the place of one of ours. */
-static bool type_changed(void)
+/* Another program puts a key of another type in the place of one of ours, or another text. */
+static bool replace(const char *pattern, const char *but)
 {
     struct sim_keys *keys = sim_redis_keys(fault_primary());
     size_t count = 0;
     struct sim_key *picked = NULL, *key, *next;
     HASH_ITER(hh, keys->keys, key, next)
     {
-        bool is_generation = memmem(key->name.data, key->name.len, ":gen", 4) != NULL;
-        bool is_ours = key->type == (is_generation ? SIM_TEXT : SIM_HASH);
-        if (is_ours && dice_one_in(&fault_ground.dice, ++count))
+        bool is_wanted = fnmatch(pattern, key->name_bytes, 0) == 0 && fnmatch(but, key->name_bytes, 0) != 0;
+        if (is_wanted && dice_one_in(&fault_ground.dice, ++count))
             picked = key;
     }
     if (!picked)
         return false;
     char name[160];
-    enum sim_type type = picked->type == SIM_HASH ? SIM_TEXT : SIM_HASH;
+    bool keeps_type = picked->type == SIM_TEXT && dice_one_in(&fault_ground.dice, 3);
+    enum sim_type type = (picked->type == SIM_TEXT) == keeps_type ? SIM_TEXT : SIM_HASH;
     size_t len = (size_t)snprintf(name, sizeof(name), "%.*s", (int)picked->name.len, picked->name.data);
     sim_key_remove(keys, picked);
     key = sim_key_make(keys, (struct slice){name, len}, type);
-    sim_pair_set(key, type == SIM_TEXT ? SLICE("") : SLICE("field"), SLICE("another program's"));
+    sim_pair_set(key, type == SIM_TEXT ? SLICE("") : SLICE("field"), slice_of(FAULT_FOREIGN_TEXT));
     return true;
+}
+
+static bool type_changed(void)
+{
+    return replace("*", "*:[bw]*"); /* but for beats, watermarks and writers: those have rows of their own */
+}
+
+static bool lose(const char *pattern)
+{
+    return dice_one_in(&fault_ground.dice, 3) ? replace(pattern, "") : sim_redis_evict(fault_primary(), pattern);
+}
+
+static bool beat_lost(void)
+{
+    return lose("todos:*:beat");
+}
+
+static bool watermark_lost(void)
+{
+    return lose("todos:*:watermark");
+}
+
+static bool marks_lost(void)
+{
+    return lose(dice_one_in(&fault_ground.dice, 3) ? "todos:*:writers" : "todo:*:writers");
 }
 
 /* Another program takes a field away from an entry or a page, or puts there what is no number. */
@@ -218,8 +272,9 @@ static bool redis_refuses(void)
                                         "BEAT",
                                         "FILL LIST_FILL",
                                         "ACQUIRE",
-                                        "INVALIDATE"};
-    sim_redis_refuse(fault_primary(), words[dice_below(&fault_ground.dice, 6)], "NOREPLICAS Not enough good replicas");
+                                        "INVALIDATE",
+                                        "INFO"};
+    sim_redis_refuse(fault_primary(), words[dice_below(&fault_ground.dice, 7)], "NOREPLICAS Not enough good replicas");
     return true;
 }
 
@@ -342,14 +397,18 @@ const struct fault_row fault_redis_rows[] = {
     {"scripts_flushed",     FAULT_MILD, scripts_flushed, NULL, 0, 0},
     {"memory_full",         FAULT_MILD, memory_fills, memory_is_freed, 5, 300},
     {"entry_evicted",       FAULT_MILD, entry_evicted, NULL, 0, 0},
-    {"beat_evicted",        FAULT_MILD | FAULT_FORGETS, beat_evicted, NULL, 0, 0},
+    {"beat_lost",           FAULT_MILD | FAULT_FORGETS, beat_lost, NULL, 0, 0},
+    {"watermark_lost",      FAULT_MILD | FAULT_UNTELLS, watermark_lost, NULL, 0, 0},
     {"field_damaged",       FAULT_MILD, field_damaged, NULL, 0, 0},
     {"type_changed",        FAULT_MILD, type_changed, NULL, 0, 0},
-    {"marks_evicted",       FAULT_LOSES_MARKS, marks_evicted, NULL, 0, 0},
+    {"marks_lost",          FAULT_LOSES_MARKS, marks_lost, NULL, 0, 0},
     {"everything_flushed",  FAULT_LOSES_MARKS, everything_flushed, NULL, 0, 0},
     {"cut_early",           FAULT_OUTAGE, cut_early, NULL, 0, 0},
+    {"half_open",           FAULT_OUTAGE, half_open, NULL, 0, 0},
     {"worker_cut_off",      FAULT_OUTAGE, worker_is_cut_off, worker_is_back, 20, 3000},
     {"sentinels_away",      FAULT_OUTAGE, sentinels_go, sentinels_come, 20, 2000},
+    {"sentinels_err",       FAULT_OUTAGE, sentinels_err, sentinels_know, 20, 2000},
+    {"password_changed",    FAULT_OUTAGE, password_changed, password_told, 20, 2000},
     {"redis_frozen",        FAULT_OUTAGE, redis_freezes, redis_thaws, 10, 2500},
     {"redis_away",          FAULT_OUTAGE, redis_goes, redis_comes, 10, 2500},
     {"redis_busy",          FAULT_OUTAGE, redis_is_busy, redis_serves, 10, 1000},

@@ -2,8 +2,13 @@
 /* What goes wrong with workers and with the store, and what operators and other programs do. */
 #include "fault_rows.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "client.h"
+#include "fake_events.h"
 #include "fake_follow.h"
+#include "fake_purges.h"
 #include "front.h"
 #include "store_trip.h"
 #include "world.h"
@@ -67,6 +72,23 @@ static bool purged_all(void)
     return operator_purge(fault_ground.settings, NULL);
 }
 
+static bool operator_errs_once(void)
+{
+    return operator_errs(fault_ground.settings, dice_below(&fault_ground.dice, 1000));
+}
+
+/* As another version, or another program, might have left them: too long, no keys at all, no words of a field. */
+static bool purges_left(void)
+{
+    static const char *const keys[] = {"", " ", "todos\r\nHost: other", "todo-*", "todos todo-todo-a"};
+    const char *url = fault_ground.settings->purge_url;
+    char first[128];
+    snprintf(first, sizeof(first), "%.*s", (int)strcspn(url, " "), url);
+    if (first[0])
+        fake_purge_add(first, keys[dice_below(&fault_ground.dice, 5)], fake_now_ms());
+    return first[0] != '\0';
+}
+
 static bool operator_dies(void)
 {
     bool is_busy = !operator_is_idle();
@@ -86,10 +108,13 @@ bool fault_foreign_write(void)
     return true;
 }
 
-/* The history of changes that followers read is cut: a new epoch (row 29). */
+/* The history of changes that followers read is cut, or its collection renamed: a new epoch (row 29). */
 static bool history_lost(void)
 {
-    fake_follow_lose_history();
+    if (dice_one_in(&fault_ground.dice, 2))
+        fake_follow_lose_history();
+    else
+        fake_follow_drop();
     return true;
 }
 
@@ -103,16 +128,30 @@ static void front_comes(void)
     front.is_away = false;
 }
 
+static bool front_stumbles(void)
+{
+    front.fails_in = 3;
+    return true;
+}
+
+static void front_recovers(void)
+{
+    front.fails_in = 0;
+}
+
 /* ---- The store ---- */
 
+/* As a whole; or it takes no writes, or answers no reads (row 32). */
 static bool store_goes(void)
 {
-    return store_world.is_away = true;
+    static const unsigned kinds[] = {TRIP_WRITE | TRIP_READ | TRIP_MAJORITY, TRIP_WRITE, TRIP_READ};
+    store_world.away = kinds[dice_below(&fault_ground.dice, 3)];
+    return true;
 }
 
 static void store_comes(void)
 {
-    store_world.is_away = false;
+    store_world.away = 0;
 }
 
 static bool store_freezes(void)
@@ -180,7 +219,7 @@ static void store_catches_up(void)
     store_world.is_lagging_for[lagging] = false;
 }
 
-static bool is_restoring;
+static bool is_restoring, restores_backup;
 
 /* Mostly the backup is some writes old when it comes back. */
 static bool backed_up(void)
@@ -214,19 +253,35 @@ static void on_restore_time(void *ctx, uint64_t serial)
         world_after(RESTORE_LOOK_MS * 1000, on_restore_time, ctx, serial);
         return;
     }
-    world_tell("the store goes back to its backup");
-    store_bring_back();
+    world_tell(restores_backup ? "the store goes back to its backup" : "the store is emptied");
+    if (restores_backup) {
+        store_bring_back();
+    } else {
+        store_empty();
+        clients_forget_keys();
+    }
     clients_went_back();
     clients_pause(false);
     is_restoring = workers_are_held = false;
 }
 
-/* Nobody writes for so long before it that the workers' beats have followed the last writes. */
+/* A single collection: the record of the epoch stays as it is (row 41). */
+static bool todos_restored(void)
+{
+    if (!store_has_backup())
+        return false;
+    store_bring_back_todos();
+    clients_went_back();
+    return true;
+}
+
+/* Nobody writes for so long before it that the workers' beats have followed the last writes. Or it is emptied. */
 static bool restored(void)
 {
-    if (!store_has_backup() || is_restoring)
+    if (is_restoring)
         return false;
     is_restoring = true;
+    restores_backup = store_has_backup() && !dice_one_in(&fault_ground.dice, 3);
     workers_are_held = dice_one_in(&fault_ground.dice, 2);
     clients_pause(true);
     world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, NULL, fault_ground.serial);
@@ -243,9 +298,12 @@ void fault_world_end(void)
 /* clang-format off */
 const struct fault_row fault_world_rows[] = {
     {"purged_one",          FAULT_MILD, purged_one, NULL, 0, 0},
+    {"settings_wrong",      FAULT_MILD, operator_errs_once, NULL, 0, 0},
+    {"purges_left",         FAULT_MILD, purges_left, NULL, 0, 0},
     {"operator_killed",     FAULT_MILD, operator_dies, NULL, 0, 0},
     {"worker_ends",         FAULT_MILD, worker_ends, NULL, 0, 0},
     {"front_away",          FAULT_MILD, front_goes, front_comes, 10, 1000},
+    {"front_fails",         FAULT_MILD, front_stumbles, front_recovers, 10, 1000},
     {"worker_killed",       FAULT_MILD | FAULT_KILLS, worker_dies, NULL, 0, 0},
     {"store_away",          FAULT_MILD | FAULT_HALTS, store_goes, store_comes, 10, 1500},
     {"store_frozen",        FAULT_MILD | FAULT_HALTS | FAULT_UNKNOWN, store_freezes, store_thaws, 10, 4000},
@@ -259,6 +317,7 @@ const struct fault_row fault_world_rows[] = {
     {"history_lost",        FAULT_FOREIGN | FAULT_MOVES_EPOCH, history_lost, NULL, 0, 0},
     {"foreign_write",       FAULT_FOREIGN, fault_foreign_write, NULL, 0, 0},
     {"backed_up",           FAULT_RESTORES, backed_up, NULL, 0, 0},
+    {"todos_restored",      FAULT_FOREIGN | FAULT_RESTORES, todos_restored, NULL, 0, 0},
     {"restored",            FAULT_RESTORES, restored, NULL, 0, 0},
 };
 /* clang-format on */

@@ -56,7 +56,7 @@ EXTRA_PROGRAMS += tests/sim/sim
 endif
 
 SIM_WRAPPED = \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=strdup -Wl,--wrap=clock_gettime \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=strdup -Wl,--wrap=fopen -Wl,--wrap=fopen64 -Wl,--wrap=clock_gettime \
 	-Wl,--wrap=getrandom -Wl,--wrap=uuid7_new -Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=read -Wl,--wrap=write \
 	-Wl,--wrap=close -Wl,--wrap=getsockopt -Wl,--wrap=setsockopt -Wl,--wrap=fcntl -Wl,--wrap=poll \
 	-Wl,--wrap=redisAsyncConnect -Wl,--wrap=redisAsyncConnectUnix \
@@ -72,6 +72,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/client.c tests/sim/client.h tests/sim/client_judge.c tests/sim/client_state.h \
 	tests/sim/fault.c tests/sim/fault.h tests/sim/fault_rows.h tests/sim/fault_redis.c tests/sim/fault_world.c \
 	tests/sim/fiber.c \
+	tests/sim/files.c tests/sim/files.h \
 	tests/sim/front.c tests/sim/front.h \
 	tests/sim/heap.c \
 	tests/sim/net.c tests/sim/net.h \
@@ -79,6 +80,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/process.c tests/sim/process.h \
 	tests/sim/schedule.c tests/sim/schedule.h \
 	tests/sim/sim.c \
+	tests/sim/store_late.c tests/sim/store_late.h \
 	tests/sim/store_trip.c tests/sim/store_trip.h \
 	tests/sim/truth.c tests/sim/truth.h \
 	tests/sim/worker.c tests/sim/worker.h \

@@ -44,6 +44,7 @@ struct conn {
     size_t arrived_at;                /* how much of it was read */
     bool delivers, executes, returns; /* such an event is under way */
     bool is_reset;
+    bool is_forgotten; /* half open: the server has lost it, and the process has not been told */
 };
 
 struct net net;
@@ -93,7 +94,7 @@ static void conn_free(struct conn *conn)
     buf_reset(&conn->to_process);
     buf_reset(&conn->arrived);
     conn->arrived_at = 0;
-    conn->delivers = conn->executes = conn->returns = conn->is_reset = false;
+    conn->delivers = conn->executes = conn->returns = conn->is_reset = conn->is_forgotten = false;
 }
 
 static void buf_drop_front(struct buf *buf, size_t len)
@@ -137,7 +138,10 @@ static void on_returned(void *ctx, uint64_t serial)
 static void sentinel_answer(struct conn *conn)
 {
     struct buf *out = &conn->to_process;
-    if (memmem(conn->to_server.data, conn->to_server.len, "get-master-addr", 15)) {
+    bool is_question = memmem(conn->to_server.data, conn->to_server.len, "get-master-addr", 15) != NULL;
+    if (is_question && net.sentinels_say) {
+        buf_append_text(out, net.sentinels_say);
+    } else if (is_question) {
         char port[16];
         int len = snprintf(port, sizeof(port), "%u", NET_PORT + net.primary);
         buf_printf(out, "*2\r\n$9\r\n127.0.0.1\r\n$%d\r\n%s\r\n", len, port);
@@ -178,6 +182,11 @@ static void on_delivered(void *ctx, uint64_t serial)
         return;
     if (is_sentinel(conn)) {
         sentinel_answer(conn);
+        go_on(conn);
+        return;
+    }
+    if (conn->is_forgotten) {
+        buf_reset(&conn->to_server);
         go_on(conn);
         return;
     }
@@ -489,6 +498,16 @@ void net_cut(const struct process *process)
     for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++)
         if (is_live(conn) && (!process || conn->process == process))
             conn_cut(conn);
+}
+
+void net_forget(const struct process *process)
+{
+    for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++)
+        if (is_live(conn) && conn->process == process) {
+            sim_client_free(conn->client);
+            conn->client = NULL;
+            conn->is_forgotten = true;
+        }
 }
 
 void net_cut_server(unsigned server)

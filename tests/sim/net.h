@@ -28,6 +28,7 @@ struct net {
     struct net_server servers[NET_SERVERS];
     unsigned primary; /* what sentinels say */
     bool sentinels_away;
+    const char *sentinels_say;      /* in place of the primary's address; NULL: that */
     bool is_cut_off[PROCESSES_MAX]; /* from all servers: bytes wait, connections are not made */
     int64_t most_us;                /* of the usual latencies */
     bool cuts;                      /* pieces of any length */
@@ -47,6 +48,9 @@ void net_drop_all(struct process *process);
 
 /* Connections of a process (NULL: of all) to any server end, as if a router had reset them. */
 void net_cut(const struct process *process);
+
+/* The servers lose the connections of a process; to it they are open, and silent. */
+void net_forget(const struct process *process);
 
 /* The server's connections end; whatever was under way is lost. */
 void net_cut_server(unsigned server);

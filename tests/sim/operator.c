@@ -82,6 +82,63 @@ bool operator_is_idle(void)
     return !process()->is_alive;
 }
 
+/* Half-made, it must leave nothing behind. */
+bool operator_errs(const struct settings *settings, size_t number)
+{
+    static const struct {
+        const char *redis, *purge_url, *header_file;
+    } wrongs[] = {
+        {"", "", ""},
+        {"unix:", "", ""},
+        {"unix:/r0?db=x", "", ""},
+        {"localhost", "", ""},
+        {":7000", "", ""},
+        {"user@127.0.0.1:7000", "", ""},
+        {"127.0.0.1:x", "", ""},
+        {"127.0.0.1:99999", "", ""},
+        {"127.0.0.1:7000/x", "", ""},
+        {"sentinel://", "", ""},
+        {"sentinel://127.0.0.1", "", ""},
+        {"sentinel://127.0.0.1:26000/", "", ""},
+        {"sentinel://127.0.0.1:26000/two words", "", ""},
+        {"sentinel://127.0.0.1:26000/todos/x", "", ""},
+        {"sentinel://127.0.0.1/todos", "", ""},
+        {"unix:/r0", "ftp://front", ""},
+        {"unix:/r0", "http://", ""},
+        {"unix:/r0", "http://{key}/", ""},
+        {"unix:/r0", "http://a:b@front/", ""},
+        {"unix:/r0", "http://front/\x7f", ""},
+        {"unix:/r0", "varnish+https://front", ""},
+        {"unix:/r0", "varnish+http://front/{key}", ""},
+        {"unix:/r0", "http://front http://front", ""},
+        {"unix:/r0", "http://front", "sim:nothing"},
+        {"unix:/r0", "http://front", "sim:no-field"},
+        {"unix:/r0", "http://front", "sim:no-name"},
+        {"unix:/r0", "http://front", "sim:two-words"},
+    };
+    static struct settings wrong;
+    struct error error;
+    if (!operator_is_idle())
+        return false;
+    number %= sizeof(wrongs) / sizeof(*wrongs);
+    wrong = *settings;
+    snprintf(wrong.redis, sizeof(wrong.redis), "%s", wrongs[number].redis);
+    snprintf(wrong.purge_url, sizeof(wrong.purge_url), "%s", wrongs[number].purge_url);
+    snprintf(wrong.purge_header_file, sizeof(wrong.purge_header_file), "%s", wrongs[number].header_file);
+    process_start(process(), 0);
+    struct process *before = process_enter(process());
+    struct backend *backend = mem_zalloc(sizeof(*backend));
+    struct backend_options options = {.loop = (struct loop *)process(), .settings = &wrong, .stats = &run.stats};
+    if (backend_open(backend, &options, &error) == STATUS_OK)
+        world_break("the wrong settings number %zu are taken", number);
+    world_tell("operator: todoctl with wrong settings: %s", error.text);
+    backend_close(backend);
+    free(backend);
+    process_enter(before);
+    process_end(process());
+    return true;
+}
+
 bool operator_purge(const struct settings *settings, const char *id)
 {
     struct error error;

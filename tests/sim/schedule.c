@@ -18,7 +18,10 @@
 #include "base/random.h"
 #include "calm.h"
 #include "client.h"
+#include "fake_follow.h"
+#include "fake_store.h"
 #include "fault.h"
+#include "files.h"
 #include "front.h"
 #include "net.h"
 #include "sim_redis.h"
@@ -119,7 +122,19 @@ static int64_t draw_of(const int64_t *values, size_t count)
 
 #define DRAW(...) draw_of((const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
-static void draw_times(void)
+/*
+ * Kinds of schedules. Where a promise allows time, clients think longer and there are more steps, so that more than that
+ * time passes.
+ */
+struct kind {
+    unsigned traits; /* that its faults may have */
+    bool takes_time;
+    const char *mover;  /* the only fault that moves the epoch; NULL: any may */
+    const char *only;   /* the only fault at all; NULL: any may */
+    bool is_unfollowed; /* nobody follows other programs' writes */
+};
+
+static void draw_times(const struct kind *kind)
 {
     settings.redis_timeout_ms = DRAW(100, 100, 100, 50, 300);
     settings.redis_reconnect_max_ms = DRAW(50, 200, 1000);
@@ -127,9 +142,9 @@ static void draw_times(void)
     settings.write_deadline_ms = DRAW(3000, 5000, 10000);
     settings.lease_ms = DRAW(300, 1000, 3000);
     settings.lease_wait_ms = DRAW(0, 50, 200);
-    settings.todo_ttl_s = DRAW(1, 3, 300, 300);
-    settings.negative_ttl_s = DRAW(1, 3, 60);
-    settings.list_ttl_s = DRAW(1, 3, 60);
+    settings.todo_ttl_s = kind->is_unfollowed ? DRAW(1, 3) : DRAW(1, 3, 300, 300);
+    settings.negative_ttl_s = kind->is_unfollowed ? DRAW(1, 3) : DRAW(1, 3, 60);
+    settings.list_ttl_s = kind->is_unfollowed ? DRAW(1, 3) : DRAW(1, 3, 60);
     settings.todo_soft_ttl_s = DRAW(0, 0, 1);
     settings.xfetch_beta = DRAW(0, 1, 1, 50);
     settings.stale_if_error_s = DRAW(0, 0, 0, 3);
@@ -140,7 +155,8 @@ static void draw_times(void)
 static void draw_rest(void)
 {
     static const char *const targets[] = {"varnish+http://front:80", "https://cdn.example/purge", "http://front/{key}",
-                                          "varnish+http://front:80 https://cdn.example/purge"};
+                                          "varnish+http://front:80 https://cdn.example/purge",
+                                          "https://cdn.example/purge http://front/{key}"};
     settings.write_policy = (int)DRAW(WRITE_INVALIDATE, WRITE_PUBLISH, WRITE_PUBLISH);
     settings.on_cache_down = (int)DRAW(CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE);
     settings.store_concurrency = DRAW(1, 2, 8);
@@ -149,14 +165,22 @@ static void draw_rest(void)
     settings.rate_limit_per_minute = DRAW(0, 0, 0, 6000);
     settings.rate_limit_burst = 20;
     settings.server_timing = DRAW(0, 1);
+    settings.require_if_match = DRAW(0, 0, 0, 0, 0, 0, 0, 1);
+    settings.not_found_max_age_s = DRAW(0, 0, 10);
     settings.surrogate_keys = DRAW(0, 1);
     if (settings.surrogate_keys && dice_one_in(&dice, 2))
-        snprintf(settings.purge_url, sizeof(settings.purge_url), "%s", targets[dice_below(&dice, 4)]);
+        snprintf(settings.purge_url, sizeof(settings.purge_url), "%s", targets[dice_below(&dice, 5)]);
+    if (dice_one_in(&dice, 3))
+        snprintf(settings.purge_header_file, sizeof(settings.purge_header_file), "sim:headers");
+    if (dice_one_in(&dice, 4))
+        snprintf(settings.redis_password_file, sizeof(settings.redis_password_file), "sim:password");
+    if (dice_one_in(&dice, 8))
+        snprintf(settings.redis_user, sizeof(settings.redis_user), "default");
     settings.purge_wait_ms = DRAW(0, 50);
     settings.purge_again_ms = DRAW(0, 200, 2000);
 }
 
-static void settings_draw(bool follows)
+static void settings_draw(const struct kind *kind)
 {
     static const char *const addresses[] = {"unix:/r0", "unix:/r0?db=0", "127.0.0.1:7000", "127.0.0.1:7000/0",
                                             "sentinel://127.0.0.1:26000,127.0.0.1:26001/todos"};
@@ -165,52 +189,50 @@ static void settings_draw(bool follows)
         settings_init(&settings);
         snprintf(settings.redis, sizeof(settings.redis), "%s", addresses[dice_below(&dice, 5)]);
         settings.log_level = LOG_LEVEL_ERROR;
-        settings.follow = follows;
-        draw_times();
+        settings.follow = kind->traits & FAULT_FOREIGN && (!kind->is_unfollowed || dice_one_in(&dice, 2));
+        draw_times(kind);
         draw_rest();
     } while (settings_check(&settings, &error) != STATUS_OK);
 }
 
-/*
- * Kinds of schedules. Where a promise allows time, clients think longer and there are more steps, so that more than that
- * time passes.
- */
-struct kind {
-    unsigned traits; /* that its faults may have */
-    bool takes_time;
-    const char *mover; /* the only fault that moves the epoch; NULL: any may */
-};
-
 static struct kind kind_draw(void)
 {
     static const struct kind kinds[] = {
-        {0, false, NULL},
-        {FAULT_KILLS, false, NULL},
-        {FAULT_UNKNOWN | FAULT_HALTS, false, NULL},
-        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, false, NULL},
-        {FAULT_HALTS, false, NULL},
-        {FAULT_LOSES_MARKS, false, NULL},
-        {FAULT_LOSES_MARKS, false, NULL},
-        {FAULT_LOSES_MARKS, false, NULL},
-        {FAULT_OUTAGE, false, NULL},
-        {FAULT_OUTAGE, true, NULL},
-        {FAULT_OUTAGE | FAULT_KILLS, true, NULL},
-        {FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, true, NULL},
-        {FAULT_MOVES_EPOCH, false, NULL},
-        {FAULT_MOVES_EPOCH, true, NULL},
-        {FAULT_MOVES_EPOCH | FAULT_OUTAGE, true, NULL},
-        {FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, true, NULL},
-        {FAULT_LAGS | FAULT_HALTS, false, NULL},
-        {FAULT_LAGS | FAULT_HALTS, true, NULL},
-        {FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, true, NULL},
-        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true, NULL},
-        {FAULT_FOREIGN | FAULT_MOVES_EPOCH, true, "purged_all"},
-        {FAULT_MOVES_EPOCH, true, "purged_all"},
-        {FAULT_RESTORES, true, NULL},
-        {FAULT_RESTORES, true, NULL},
-        {FAULT_FOREIGN, false, NULL},
-        {FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE, true, NULL},
-        {~(unsigned)FAULT_FOREIGN, true, NULL},
+        {.traits = 0},
+        {.traits = FAULT_KILLS},
+        {.traits = FAULT_UNKNOWN | FAULT_HALTS},
+        {.traits = FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS},
+        {.traits = FAULT_HALTS},
+        {.traits = FAULT_LOSES_MARKS},
+        {.traits = FAULT_LOSES_MARKS, .only = "marks_lost"},
+        {.traits = FAULT_LOSES_MARKS, .only = "marks_lost"},
+        {.traits = FAULT_OUTAGE},
+        {.traits = FAULT_OUTAGE, .takes_time = true},
+        {.traits = FAULT_OUTAGE, .takes_time = true, .only = "cut_early"},
+        {.traits = FAULT_OUTAGE, .takes_time = true, .only = "cut_early"},
+        {.traits = FAULT_OUTAGE | FAULT_KILLS, .takes_time = true},
+        {.traits = FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, .takes_time = true},
+        {.traits = FAULT_MOVES_EPOCH},
+        {.traits = FAULT_MOVES_EPOCH, .takes_time = true},
+        {.traits = FAULT_MOVES_EPOCH | FAULT_OUTAGE, .takes_time = true},
+        {.traits = FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS, .takes_time = true},
+        {.traits = FAULT_LAGS | FAULT_HALTS},
+        {.traits = FAULT_LAGS | FAULT_HALTS, .takes_time = true},
+        {.traits = FAULT_LAGS | FAULT_HALTS | FAULT_UNTELLS, .takes_time = true},
+        {.traits = FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, .takes_time = true},
+        {.traits = FAULT_FOREIGN | FAULT_MOVES_EPOCH, .takes_time = true},
+        {.traits = FAULT_FOREIGN | FAULT_MOVES_EPOCH, .takes_time = true, .mover = "purged_all"},
+        {.traits = FAULT_FOREIGN | FAULT_MOVES_EPOCH, .takes_time = true, .mover = "purged_all"},
+        {.traits = FAULT_MOVES_EPOCH, .takes_time = true, .mover = "purged_all"},
+        {.traits = FAULT_MOVES_EPOCH, .takes_time = true, .mover = "purged_all"},
+        {.traits = FAULT_RESTORES, .takes_time = true},
+        {.traits = FAULT_RESTORES, .takes_time = true},
+        {.traits = FAULT_FOREIGN},
+        {.traits = FAULT_FOREIGN | FAULT_KILLS | FAULT_OUTAGE, .takes_time = true},
+        {.traits = FAULT_FOREIGN | FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, .takes_time = true},
+        {.traits = FAULT_FOREIGN, .takes_time = true, .is_unfollowed = true},
+        {.traits = FAULT_FOREIGN | FAULT_RESTORES, .takes_time = true, .is_unfollowed = true},
+        {.traits = ~(unsigned)FAULT_FOREIGN, .takes_time = true},
     };
     return kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
 }
@@ -218,7 +240,10 @@ static struct kind kind_draw(void)
 static bool fault_fits(size_t number, const struct kind *kind)
 {
     unsigned traits = fault_traits(number);
-    if (traits & ~(kind->traits | FAULT_MILD | FAULT_FORGETS | FAULT_CUTS))
+    if (kind->only)
+        return strcmp(fault_name(number), kind->only) == 0;
+    unsigned mild = FAULT_MILD | FAULT_FORGETS | FAULT_CUTS | (kind->traits & FAULT_LAGS ? 0 : FAULT_UNTELLS);
+    if (traits & ~(kind->traits | mild))
         return false;
     if (kind->mover && traits & FAULT_MOVES_EPOCH)
         return strcmp(fault_name(number), kind->mover) == 0;
@@ -260,6 +285,9 @@ static void servers_start(uint64_t seed)
                                                                         .on_command = on_command,
                                                                         .seed = seed + i});
     }
+    files = (struct files){0};
+    for (unsigned i = 0; i < 2 && settings.redis_password_file[0]; i++)
+        net.servers[i].redis->password = FILES_PASSWORD;
     net.servers[1].redis->is_replica = true;
 }
 
@@ -370,6 +398,7 @@ static void calm_down(struct schedule_result *result)
     run_until(world.now_us + limit_ms * 1000, 0, calm_is_well);
     if (!world.is_broken && !calm_is_well())
         world_break("no recovery in %" PRId64 " ms: %s", limit_ms, calm_complaint());
+    calm_judge_keys(settings.lease_ms);
     result->calm_us = world.now_us - began_us;
 }
 
@@ -400,7 +429,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     struct kind kind = kind_draw();
     unsigned traits = kind.traits;
     *steps = STEPS_LEAST + dice_below(&dice, kind.takes_time ? STEPS_MORE_SLOW : STEPS_MORE);
-    settings_draw(traits & FAULT_FOREIGN && traits != ~(unsigned)FAULT_FOREIGN);
+    settings_draw(&kind);
     uint64_t enabled = faults_draw(&kind) & ~schedule->without_faults;
     bool is_strict = !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD));
     worker_count = (unsigned)dice_between(&dice, 1, WORKERS_MAX);
@@ -417,17 +446,29 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     if (traits == FAULT_LOSES_MARKS) { /* what is lost between two writes that cross costs the most if they publish */
         settings.write_policy = WRITE_PUBLISH;
         plan.write_in = (unsigned)DRAW(2, 3);
-        *strike_us = DRAW(300, 1000, 3000);
+        plan.id_count = (unsigned)DRAW(1, 1, 2);
+        plan.client_count = (unsigned)DRAW(4, 6, 8);
+        plan.think_most_us = DRAW(200, 1000, 3000);
+        *strike_us = kind.only ? DRAW(1000, 3000, 6000) : DRAW(300, 1000, 3000);
+    } else if (kind.mover || kind.only) { /* what an invalidation has missed shows until the next write */
+        worker_count = (unsigned)dice_between(&dice, 2, WORKERS_MAX);
+        plan.write_in = (unsigned)DRAW(4, 8, 30);
+        plan.think_most_us = DRAW(30000, 30000, 200000);
+        *strike_us = kind.only ? DRAW(20000, 60000) : DRAW(300000, 300000, 1500000);
     }
     process_reset_all();
     kernel_begin(schedule->seed);
     truth_begin();
-    front_begin();
+    front_begin(settings.purge_url);
     net_begin(is_strict ? 4000 : DRAW(4000, 20000, 80000), dice_one_in(&dice, 2));
-    store_world_begin(DRAW(500, 3000, 20000), settings.store_timeout_ms);
+    store_world_begin(traits == FAULT_LOSES_MARKS ? 20000 : DRAW(500, 3000, 20000), settings.store_timeout_ms);
     store_world.applies_late = dice_one_in(&dice, 2);
     store_world.tells_time = dice_one_in(&dice, 2) || traits & FAULT_LAGS;
-    store_world.is_followed = settings.follow;
+    store_world.is_followed = settings.follow && !kind.is_unfollowed;
+    fake_follow_set_unsupported(kind.is_unfollowed && dice_one_in(&dice, 2), kind.is_unfollowed);
+    if (dice_one_in(&dice, 8)) /* of a version that knew no beats */
+        *fake_store_meta(store_world.store) =
+            (struct store_meta){.epoch = 7, .cache_run_id = "000000010000000000000000000b000000000000"};
     servers_start(schedule->seed);
     truth.rules = fault_rules(enabled, &settings);
     faults_begin(enabled, &settings, schedule->seed);

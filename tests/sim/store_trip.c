@@ -4,7 +4,7 @@
  *
  *   sent --way--> applied --way--> answered          away: refused, nothing is applied
  *     \                 \-- the answer is lost: UNAVAILABLE for a read, UNKNOWN for a write
- *      \-- too late: the same, and the write is applied never, or late: at any time before store_settle()
+ *      \-- too late: the same, and the write is applied never, or late: at any time before store_late_settle()
  *
  * A barrier settles, and so does another write of the same todo: a store has its writes in one order. If the process is
  * killed, what is on its way arrives, or not.
@@ -25,10 +25,11 @@
 #include "fake_purges.h"
 #include "fake_store.h"
 #include "store/follow.h"
+#include "store_late.h"
 #include "truth.h"
 #include "world.h"
 
-enum { LATE_MAX = 64, FROZEN_LOOK_US = 20000, STREAM_LOOK_US = 40000 };
+enum { FROZEN_LOOK_US = 20000, STREAM_LOOK_US = 40000 };
 
 struct store_world store_world;
 
@@ -65,7 +66,7 @@ static void tell_followers(const char *id, const struct truth_state *before, con
         fake_follow_change(id, 0, 0);
 }
 
-static void look(const char *id)
+void store_look(const char *id)
 {
     const struct truth_state *before, *after;
     struct process *process = process_enter(NULL);
@@ -76,110 +77,7 @@ static void look(const char *id)
     process_enter(process);
 }
 
-/* ---- Writes that are applied late ---- */
-
-struct late {
-    struct arena arena;
-    bool is_insert;
-    struct todo todo;
-    bool has_answer;
-    struct store_answer answer;
-    struct store_change change; /* its todo is the one above */
-    struct store_version match[4], none_match[4];
-};
-
-static struct late *lates[LATE_MAX];
-
-enum status __real_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
-                                struct error *error);
-enum status __real_store_change(struct store *store, const struct store_change *change, struct arena *arena,
-                                struct store_changed *changed, struct error *error);
-enum status __real_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
-                             struct error *error);
-
-static void late_free(struct late *late)
-{
-    arena_fini(&late->arena);
-    free(late);
-}
-
-static void late_apply(struct late *late)
-{
-    struct error error;
-    struct store_changed changed;
-    world_tell("store: a late write of %s is applied", late->todo.id);
-    if (late->is_insert)
-        (void)!__real_store_insert(store_world.store, &late->todo, late->has_answer ? &late->answer : NULL, &error);
-    else
-        (void)!__real_store_change(store_world.store, &late->change, &late->arena, &changed, &error);
-    look(late->todo.id);
-}
-
-static void settle(const char *id)
-{
-    struct process *before = process_enter(NULL);
-    unsigned kept = 0;
-    for (unsigned i = 0; i < store_world.late_count; i++) {
-        struct late *late = lates[i];
-        if (id && strcmp(late->todo.id, id) != 0) {
-            lates[kept++] = late;
-            continue;
-        }
-        if (dice_one_in(&world.dice, 2))
-            late_apply(late);
-        late_free(late);
-    }
-    store_world.late_count = kept;
-    process_enter(before);
-}
-
-void store_settle(void)
-{
-    settle(NULL);
-}
-
-static void on_late(void *ctx, uint64_t serial)
-{
-    (void)ctx, (void)serial;
-    if (store_world.late_count > 0)
-        settle(lates[dice_below(&world.dice, store_world.late_count)]->todo.id);
-}
-
-static struct late *late_new(const struct todo *todo)
-{
-    struct late *late = mem_zalloc(sizeof(*late));
-    arena_init(&late->arena);
-    todo_copy(&late->todo, todo, &late->arena);
-    return late;
-}
-
-static void late_add(struct late *late)
-{
-    if (store_world.late_count == LATE_MAX) {
-        late_free(late);
-        return;
-    }
-    lates[store_world.late_count++] = late;
-    world_after(dice_between(&world.dice, 0, 15000000), on_late, NULL, 0);
-}
-
-static struct store_versions versions_copy(const struct store_versions *from, struct store_version to[4])
-{
-    struct store_versions copy = *from;
-    copy.count = from->count < 4 ? from->count : 4;
-    if (copy.count > 0)
-        memcpy(to, from->items, copy.count * sizeof(*to));
-    copy.items = to;
-    return copy;
-}
-
 /* ---- Trips ---- */
-
-enum trip_kind {
-    TRIP_WRITE,
-    TRIP_READ,     /* any primary answers it with what it knows to be on a majority */
-    TRIP_MAJORITY, /* neither, and needs the majority's answer */
-};
 
 struct trip {
     enum trip_kind kind;
@@ -282,7 +180,7 @@ static bool trip_begin(struct trip *trip, enum trip_kind kind, struct error *err
     bool is_slow = store_world.slow_in && dice_one_in(&world.dice, store_world.slow_in);
     trip->is_lost = store_world.lost_in && dice_one_in(&world.dice, store_world.lost_in);
     trip_arrives(trip, is_slow ? dice_between(&world.dice, timeout_us / 2, timeout_us * 9 / 8) : way_us());
-    if (store_world.is_away || store_world.is_away_for[process_current()->number]) {
+    if (store_world.away & kind || store_world.is_away_for[process_current()->number]) {
         if (fiber_is_orphan())
             fiber_abandon();
         trip->status = error_set(error, STATUS_UNAVAILABLE, "the simulated store is away");
@@ -388,6 +286,12 @@ WRAP(store_stream_open, TRIP_MAJORITY,
 
 /* ---- Those with more to them ---- */
 
+enum status __real_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
+                                struct error *error);
+enum status __real_store_change(struct store *store, const struct store_change *change, struct arena *arena,
+                                struct store_changed *changed, struct error *error);
+enum status __real_store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo,
+                             struct error *error);
 enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
                                 struct error *error);
 enum status __wrap_store_change(struct store *store, const struct store_change *change, struct arena *arena,
@@ -430,21 +334,13 @@ enum status __wrap_store_insert(struct store *store, const struct todo *todo, co
 {
     struct trip trip;
     if (!trip_begin(&trip, TRIP_WRITE, error)) {
-        struct process *before = process_enter(NULL);
-        struct late *late = trip.may_be_late ? late_new(todo) : NULL;
-        if (late) {
-            late->is_insert = true;
-            late->has_answer = answer != NULL;
-            if (answer)
-                late->answer = *answer;
-            late_add(late);
-        }
-        process_enter(before);
+        if (trip.may_be_late)
+            store_late_insert(todo, answer);
         return trip.status;
     }
-    settle(todo->id);
+    store_late_settle(todo->id);
     enum status status = __real_store_insert(store, todo, answer, error);
-    look(todo->id);
+    store_look(todo->id);
     return trip_end(&trip, status, error);
 }
 
@@ -453,21 +349,13 @@ enum status __wrap_store_change(struct store *store, const struct store_change *
 {
     struct trip trip;
     if (!trip_begin(&trip, TRIP_WRITE, error)) {
-        struct process *before = process_enter(NULL);
-        struct late *late = trip.may_be_late ? late_new(change->todo) : NULL;
-        if (late) {
-            late->change = *change;
-            late->change.todo = &late->todo;
-            late->change.condition.match = versions_copy(&change->condition.match, late->match);
-            late->change.condition.none_match = versions_copy(&change->condition.none_match, late->none_match);
-            late_add(late);
-        }
-        process_enter(before);
+        if (trip.may_be_late)
+            store_late_change(change);
         return trip.status;
     }
-    settle(change->todo->id);
+    store_late_settle(change->todo->id);
     enum status status = __real_store_change(store, change, arena, changed, error);
-    look(change->todo->id);
+    store_look(change->todo->id);
     return trip_end(&trip, status, error);
 }
 
@@ -487,7 +375,7 @@ enum status __wrap_store_barrier(struct store *store, struct error *error)
     struct trip trip;
     if (!trip_begin(&trip, TRIP_MAJORITY, error))
         return trip.status;
-    store_settle();
+    store_late_settle(NULL);
     return trip_end(&trip, __real_store_barrier(store, error), error);
 }
 
@@ -525,22 +413,22 @@ void store_write_foreign(const char *id, const char *name)
     todo_set_id(&todo, slice_of(id));
     struct store_change change = {.kind = STORE_REPLACE, .todo = &todo, .condition = {.unmodified_since_s = -1}};
     arena_init(&arena);
-    settle(id);
+    store_late_settle(id);
     (void)!__real_store_change(store_world.store, &change, &arena, &changed, &error);
     arena_fini(&arena);
-    look(id);
+    store_look(id);
 }
 
 void store_delete_foreign(const char *id)
 {
-    settle(id);
+    store_late_settle(id);
     fake_store_remove(store_world.store, id);
-    look(id);
+    store_look(id);
 }
 
 void store_lag(unsigned process)
 {
-    store_settle();
+    store_late_settle(NULL);
     fake_store_free(store_world.behind);
     store_world.behind = fake_store_backup(store_world.store);
     store_world.lagging_at = store_world.time;
@@ -560,16 +448,36 @@ bool store_has_backup(void)
     return backup != NULL;
 }
 
-void store_bring_back(void)
+static void bring_back(void (*restore)(struct store *store, const struct store *backup))
 {
-    while (store_world.late_count > 0)
-        late_free(lates[--store_world.late_count]);
-    fake_store_restore(store_world.store, backup);
+    store_late_drop();
+    restore(store_world.store, backup);
     /* A restore is no change of the stream. */
     for (size_t i = 0; i < truth.todo_count; i++) {
         const struct truth_state *before, *after;
         truth_look(store_world.store, truth.todos[i].id, TRUTH_NONE, &before, &after);
     }
+}
+
+void store_bring_back(void)
+{
+    bring_back(fake_store_restore);
+}
+
+void store_bring_back_todos(void)
+{
+    bring_back(fake_store_restore_todos);
+}
+
+static void empty(struct store *store, const struct store *from)
+{
+    (void)from;
+    fake_store_empty(store);
+}
+
+void store_empty(void)
+{
+    bring_back(empty);
 }
 
 void store_world_begin(int64_t most_us, int64_t timeout_ms)
@@ -581,8 +489,7 @@ void store_world_begin(int64_t most_us, int64_t timeout_ms)
 
 void store_world_end(void)
 {
-    while (store_world.late_count > 0)
-        late_free(lates[--store_world.late_count]);
+    store_late_drop();
     fake_store_free(store_world.store);
     fake_store_free(store_world.behind);
     fake_store_free(backup);

@@ -14,11 +14,18 @@
 #include "process.h"
 #include "store/store.h"
 
+enum trip_kind {
+    TRIP_WRITE = 1,
+    TRIP_READ = 2,     /* any primary answers it with what it knows to be on a majority */
+    TRIP_MAJORITY = 4, /* neither, and needs the majority's answer */
+};
+
 struct store_world {
     struct store *store;
     int64_t most_us;                    /* of a usual way */
     int64_t timeout_ms;                 /* after which a call is given up */
-    bool is_away, is_frozen;            /* refuses; does nothing until it goes on */
+    unsigned away;                      /* trips of these kinds are refused: bits of enum trip_kind */
+    bool is_frozen;                     /* does nothing until it goes on */
     bool is_away_for[PROCESSES_MAX];    /* for these processes alone */
     unsigned lost_in;                   /* one answer in so many is lost; 0: none */
     unsigned slow_in;                   /* one call in so many takes nearly as long as it may, or longer; 0: none */
@@ -32,7 +39,6 @@ struct store_world {
     uint64_t marks[PROCESSES_MAX];      /* the watermark that each process knows, and in which of its lives */
     uint64_t marked_life[PROCESSES_MAX];
     bool is_followed;       /* changes are told to followers */
-    unsigned late_count;    /* writes that are not applied yet */
     uint64_t unknown_count; /* writes that were told to have an unknown outcome */
 };
 
@@ -41,8 +47,8 @@ extern struct store_world store_world;
 void store_world_begin(int64_t most_us, int64_t timeout_ms);
 void store_world_end(void);
 
-/* Writes that may be applied late are applied now, or never. */
-void store_settle(void);
+/* The store may hold something new under id. */
+void store_look(const char *id);
 
 /* From now on the process reaches a primary that has lost its set. */
 void store_lag(unsigned process);
@@ -58,5 +64,7 @@ void store_delete_foreign(const char *id);
 void store_back_up(void);
 bool store_has_backup(void);
 void store_bring_back(void);
+void store_bring_back_todos(void); /* and nothing else */
+void store_empty(void);
 
 #endif

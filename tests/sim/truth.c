@@ -193,11 +193,24 @@ void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, i
         floor_raise(&todo->read, least);
 }
 
+/* A state that a worker made comes first: a restore may have brought back one that looks alike. */
+static int number_written(const struct truth_todo *todo, bool exists, int64_t v, int64_t life)
+{
+    int found = TRUTH_NONE;
+    for (size_t i = todo->count; i-- > 1;) {
+        const struct truth_state *state = &todo->states[i], *before = state - 1;
+        bool is_it = exists ? is_like(state, true, v, life) : !state->exists && is_like(before, true, v, life);
+        if (is_it && state->by != TRUTH_NONE)
+            return (int)i;
+        if (is_it && found == TRUTH_NONE)
+            found = (int)i;
+    }
+    return found;
+}
+
 int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life)
 {
-    int number = truth_number(todo, true, v, life);
-    if (!exists && number != TRUTH_NONE)
-        number = (size_t)number + 1 < todo->count && !todo->states[number + 1].exists ? number + 1 : TRUTH_NONE;
+    int number = number_written(todo, exists, v, life);
     if (number == TRUTH_NONE)
         world_break("lost: a write of %s was answered, but the store never held its version %lld", todo->id,
                     (long long)v);

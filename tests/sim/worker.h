@@ -56,6 +56,7 @@ bool workers_lost_redis(void);
 
 /* Runs todoctl purge, of one id or (NULL) of all; false: it is still at something. */
 bool operator_purge(const struct settings *settings, const char *id);
+bool operator_errs(const struct settings *settings, size_t number); /* with one of several wrong settings */
 bool operator_is_idle(void);
 void operator_kill(void);
 
