@@ -10,6 +10,7 @@ BELOW = {
     "base": [],
     "store": ["base"],
     "redis": ["base"],
+    "l1": ["base"],
     "cdn": ["store", "base"],
     "cache": ["cdn", "redis", "store", "base"],
     "clients": ["redis", "store", "base"],

@@ -16,6 +16,7 @@ check_PROGRAMS += \
 	tests/unit/test_etag \
 	tests/unit/test_json_read \
 	tests/unit/test_json_write \
+	tests/unit/test_l1 \
 	tests/unit/test_log \
 	tests/unit/test_media \
 	tests/unit/test_mem \
@@ -54,6 +55,8 @@ tests_unit_test_json_read_SOURCES = tests/unit/test_json_read.c tests/unit/testi
 tests_unit_test_json_read_LDADD = $(UNIT_LIBS)
 tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/testing.h
 tests_unit_test_json_write_LDADD = $(UNIT_LIBS)
+tests_unit_test_l1_SOURCES = tests/unit/test_l1.c tests/unit/testing.h
+tests_unit_test_l1_LDADD = libl1.a $(UNIT_LIBS) -lpthread
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/testing.h
 tests_unit_test_log_LDADD = $(UNIT_LIBS)
 tests_unit_test_media_SOURCES = tests/unit/test_media.c tests/unit/testing.h

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the table's memory is made of, for the two files of this room.
+ *
+ *   header | generations | small entries | large entries
+ *
+ * The header's place and the generations' place, number and meaning never change: processes of two versions that run
+ * side by side raise the same generations. What is behind them may differ from process to process.
+ */
+#ifndef L1_MEMORY_H
+#define L1_MEMORY_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { L1_HEADER_BYTES = 4096, L1_GENERATIONS = 1 << 17, L1_LAYOUT = 1, L1_BANKS = 2 };
+enum { L1_VALUES_OFFSET = L1_HEADER_BYTES + L1_GENERATIONS * sizeof(uint64_t) };
+
+struct l1_header {
+    char magic[8];
+    uint64_t layout;      /* of header and generations; 0: it is being made */
+    uint64_t incarnation; /* drawn when the file was emptied: part of each check sum */
+};
+
+/* Sets of entries of one size. */
+struct l1_bank {
+    char *sets;
+    size_t set_count;
+    size_t entry_bytes;
+};
+
+struct l1_table {
+    int fd; /* -1: memory of this process */
+    void *map;
+    size_t map_bytes;
+    const struct l1_header *header;
+    _Atomic uint64_t *generations;
+    struct l1_bank banks[L1_BANKS]; /* the smaller entries first; set_count 0: values are not kept */
+    uint64_t seed;                  /* of check sums */
+    unsigned hand;                  /* where the next search for a victim begins; any value will do */
+};
+
+/* Divides mbytes behind the generations into banks. */
+void l1_divide(struct l1_table *table, size_t mbytes);
+
+#endif
