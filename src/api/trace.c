@@ -12,6 +12,8 @@
  * detail=stale-if-error: past its end, because the store is away. detail=store-unseen: the worker's last good look at
  * the store is more than 2 s ago, so writes of other workers may be missing.
  *
+ * detail=l1: from this machine's own memory; Redis was not asked.
+ *
  * ttl and Age are whole seconds, rounded down: ttl is never longer than the entry will live. Age counts from the moment
  * before the store was asked.
  */
@@ -40,6 +42,8 @@ void response_trace(struct request *request, const struct cache_trace *trace)
         buf_append_text(out, "; detail=stale-if-error");
     else if (trace->unseen)
         buf_append_text(out, "; detail=store-unseen");
+    else if (trace->l1)
+        buf_append_text(out, "; detail=l1");
     if (trace->source == CACHE_HIT || trace->stored) {
         buf_append_text(out, "; ttl=");
         buf_append_slice(out, slice_of_int64(text, trace->ttl_ms / 1000));

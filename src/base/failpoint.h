@@ -44,6 +44,11 @@
     X(FOLLOW_EPOCH_UNLOOKED, "follow_epoch_unlooked", SWITCH,                                                          \
       "the follower doesn't check whether the epoch has moved")                                                        \
     X(GENERATION_UNLOOKED, "generation_unlooked", SWITCH, "a page of any generation is answered")                      \
+    X(L1_UNCOMPARED, "l1_uncompared", SWITCH, "the L1 answers what was kept before its generation was raised")         \
+    X(L1_NOTED_LATE, "l1_noted_late", SWITCH, "the L1 keeps a value under the generation of now")                      \
+    X(L1_RAISE_LATE, "l1_raise_late", SWITCH, "a write doesn't raise the L1's generations before the store is asked")  \
+    X(L1_RAISE_ONCE, "l1_raise_once", SWITCH, "a write doesn't raise the L1's generations before its answer")          \
+    X(L1_DRAIN_UNRAISED, "l1_drain_unraised", SWITCH, "a drain doesn't raise the L1's generations")                    \
     X(KEY_FORGOTTEN, "key_forgotten", SWITCH, "a request that takes over a key makes a todo of its own")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,

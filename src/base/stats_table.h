@@ -18,6 +18,11 @@
     X(LIST_MISS, "todo_list_reads_total", "result=\"miss\"", "")                                                       \
     X(LIST_BYPASS, "todo_list_reads_total", "result=\"bypass\"", "")                                                   \
     X(LIST_REQUEST, "todo_list_reads_total", "result=\"request\"", "")                                                 \
+    X(L1_HIT, "todo_l1_reads_total", "result=\"hit\"", "Reads that asked the L1 first, by whether it had the todo.")   \
+    X(L1_MISS, "todo_l1_reads_total", "result=\"miss\"", "")                                                           \
+    X(L1_KEPT, "todo_l1_keeps_total", "result=\"kept\"", "Entries offered to the L1, by what it did.")                 \
+    X(L1_EVICTED, "todo_l1_keeps_total", "result=\"evicted\"", "")                                                     \
+    X(L1_REFUSED, "todo_l1_keeps_total", "result=\"refused\"", "")                                                     \
     X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
     X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \

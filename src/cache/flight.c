@@ -155,6 +155,7 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
     enum flight_grant grant = redis_reply_ok(reply) ? flight->kind->granted(flight, reply) : GRANT_BYPASS;
     if (grant == GRANT_FOUND && !flight_was_trusted(flight))
         grant = GRANT_BYPASS;
+    flight->state->found = grant == GRANT_FOUND;
     bool has_readers = flight->state->owners != NULL;
     if (flight->is_refresh && grant != GRANT_FILL && !has_readers) {
         flight_finish(flight); /* it is being refreshed, or written, or has been */
@@ -176,7 +177,6 @@ static void on_acquired(void *ctx, const struct redis_reply *reply)
         break;
     case GRANT_FOUND:
         flight->source = CACHE_HIT; /* its status is the kind's: "there is none" may be found as well */
-        flight->state->found = true;
         flight_finish(flight);
         break;
     }
@@ -313,6 +313,8 @@ static void flight_finish(struct flight *flight)
     bool is_for_all =
         state->filled || state->found || (flight->status != STATUS_OK && flight->status != STATUS_NOT_FOUND);
     struct cache_reader *joiners = state->joiners;
+    if ((state->filled || state->found) && flight->kind->shared)
+        flight->kind->shared(flight);
     if (joiners && !is_for_all && !failpoint_is_on(FAILPOINT_JOINERS_TAKE_REFUSED)) {
         flight_again(flight, joiners);
         joiners = NULL;

@@ -38,6 +38,7 @@ struct flight_kind {
     enum status (*fetch)(struct flight *flight, struct store *store, struct error *error); /* pool thread */
     bool (*fits)(const struct flight *flight);                    /* whether Redis is offered the value; NULL: always */
     void (*fill)(struct flight *flight, redis_reply_cb on_reply); /* the script answers 1 or 0 */
+    void (*shared)(struct flight *flight);  /* Redis has the value, and was trusted all the time; NULL: so what */
     void (*release)(struct flight *flight); /* gives back what acquire granted, unused; NULL: nothing to give back */
     void (*deliver)(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace);
     void (*destroy)(struct flight *flight);

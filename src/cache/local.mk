@@ -12,6 +12,7 @@ libcache_a_SOURCES = \
 	src/cache/flight.c src/cache/flight.h \
 	src/cache/identity.c src/cache/identity.h \
 	src/cache/keys.c src/cache/keys.h \
+	src/cache/l1_entry.c src/cache/l1_entry.h \
 	src/cache/lifetime.c src/cache/lifetime.h \
 	src/cache/list_read.c src/cache/list_read.h \
 	src/cache/mutant.h \

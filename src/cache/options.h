@@ -11,6 +11,7 @@
 #include "base/http_call.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "l1/table.h"
 #include "store/pool.h"
 #include "store/store.h"
 
@@ -20,6 +21,7 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
+    struct l1_table *l1;     /* that all processes of this machine share; NULL: there is none */
     const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
 };
 

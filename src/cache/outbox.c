@@ -145,6 +145,13 @@ static void outbox_remove(struct outbox *outbox)
         outbox_next(outbox);
 }
 
+/* Redis has deleted the entries: what the L1 has read from them goes as well. */
+static void raise_generations(const struct outbox *outbox)
+{
+    for (size_t i = 0; i < outbox->count && !failpoint_is_on(FAILPOINT_L1_DRAIN_UNRAISED); i++)
+        l1_raise(outbox->options->l1, (const char *[]){outbox->fences[i].id}, 1);
+}
+
 static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct outbox *outbox = ctx;
@@ -153,7 +160,10 @@ static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
         outbox->is_cut = true;
     else if (outcome == FENCE_REFUSED)
         outbox->is_refused = true;
-    if (--outbox->calls_left == 0 && !failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
+    if (--outbox->calls_left > 0)
+        return;
+    raise_generations(outbox);
+    if (!failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
         outbox_remove(outbox);
 }
 

@@ -37,6 +37,7 @@ struct cache_trace {
     bool stored;                /* the answer is in the cache now */
     bool collapsed;             /* it came from another request's flight */
     bool stale;                 /* past its end, and answered because the store is away */
+    bool l1;                    /* a hit in this machine's own memory: Redis was not asked */
     bool unseen;                /* a hit, and the last good look at the store is too long ago */
     int64_t age_ms;             /* since the store was read */
     int64_t ttl_ms;             /* the rest of the entry's lifetime; -1: not in the cache */

@@ -13,6 +13,12 @@
  * answer it again, and the read goes on as a miss. Other errors (NOPERM) say nothing about the entry: they are a miss,
  * and nothing is deleted.
  *
+ * Before all this the L1 of the machine is asked (cache_get_near()), which answers by its return. It has what hits and
+ * fills have shown lately, each under the generation that its reader noted before it sent its first command; when a
+ * writer has raised the generation since, the L1 has nothing (l1/table.c). All else is as with an entry in Redis:
+ * trust, epoch, lifetime, refresh, demands, audits. Such a read knows the generation after it began, so it sees every
+ * write that was answered before.
+ *
  * If the store is away, an entry past its end may be answered (stale_if_error_s), and the answer says so.
  */
 #include "cache/todo_read.h"
@@ -28,6 +34,7 @@
 #include "cache/doubt.h"
 #include "cache/entry.h"
 #include "cache/flight.h"
+#include "cache/l1_entry.h"
 #include "cache/lifetime.h"
 #include "cache/mutant.h"
 #include "cache/scripts.h"
@@ -39,6 +46,7 @@ struct todo_flight {
     struct todo_keys keys;
     struct arena arena; /* the value's texts */
     struct entry entry;
+    struct l1_note note; /* taken before acquire was sent */
 };
 
 static void count_read(struct cache *cache, const struct cache_answer *answer)
@@ -99,6 +107,7 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
     store_watermark(flight->cache->options.store, &known);
     const struct slice keys[] = {entry, key_slice(&self->keys.lease), mutant_writers(entry, writers),
                                  key_slice(&watermark)};
+    self->note = l1_note(flight->cache->options.l1, self->id);
     char lease_ms[INT64_TEXT_MAX + 1], after_ms[INT64_TEXT_MAX + 1];
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
@@ -164,6 +173,12 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
     script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
 }
 
+static void todo_shared(struct flight *flight)
+{
+    struct todo_flight *self = (struct todo_flight *)flight;
+    l1_entry_keep(flight->cache, &self->note, self->id, &self->entry);
+}
+
 static void on_released(void *ctx, const struct redis_reply *reply)
 {
     (void)ctx, (void)reply; /* if it failed, the lease runs out by itself */
@@ -205,6 +220,7 @@ static const struct flight_kind todo_kind = {
     .granted = todo_granted,
     .fetch = todo_fetch,
     .fill = todo_fill,
+    .shared = todo_shared,
     .release = todo_release,
     .deliver = todo_deliver,
     .destroy = todo_destroy,
@@ -299,32 +315,41 @@ static void refresh_begin(struct cache *cache, const char *id, int64_t at_ms)
     flight_start(flight, NULL);
 }
 
-static void get_hit(struct cache_get *get, const struct entry *entry, const struct lifetime *lifetime,
-                    struct cache_trace *trace)
+enum found { FOUND_HIT, FOUND_UNFIT, FOUND_OVER };
+
+/* The answer that an entry makes; anything but a hit makes none. */
+static enum found hit_make(struct cache_get *get, const struct entry *entry, struct cache_answer *answer)
 {
     struct cache *cache = get->reader.cache;
-    struct cache_answer answer = {.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
-    answer.todo = entry->negative ? NULL : &entry->todo;
-    if (!entry->negative && lifetime_wants_refresh(cache->options.settings, lifetime, entry->cost_ms, trace->age_ms))
+    const struct settings *settings = cache->options.settings;
+    struct lifetime lifetime = lifetime_ms(settings, entry->negative, get->id, entry->at_ms);
+    *answer = (struct cache_answer){.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
+    answer->todo = entry->negative ? NULL : &entry->todo;
+    answer->trace = (struct cache_trace){.source = CACHE_HIT, .unseen = trust_is_unseen(cache->trust)};
+    trace_date(&answer->trace, entry->at_ms, lifetime.hard_ms);
+    if (answer->trace.age_ms >= lifetime.hard_ms)
+        return FOUND_OVER;
+    if (!demand_fits(&get->demand, &answer->trace, answer->todo))
+        return FOUND_UNFIT;
+    if (!entry->negative && lifetime_wants_refresh(settings, &lifetime, entry->cost_ms, answer->trace.age_ms))
         refresh_begin(cache, get->id, entry->at_ms);
     if (cache->on_hit)
         cache->on_hit(cache->on_hit_ctx, get->id, entry->negative);
-    trace_time(trace, &get->reader, -1);
-    answer.trace = *trace;
-    get_answer(get, &answer);
+    trace_time(&answer->trace, &get->reader, -1);
+    return FOUND_HIT;
 }
 
 static void get_found(struct cache_get *get, const struct entry *entry)
 {
-    struct lifetime lifetime = lifetime_ms(get->reader.cache->options.settings, entry->negative, get->id, entry->at_ms);
-    struct cache_trace trace = {.source = CACHE_HIT, .unseen = trust_is_unseen(get->reader.cache->trust)};
-    trace_date(&trace, entry->at_ms, lifetime.hard_ms);
-    bool is_over = trace.age_ms >= lifetime.hard_ms;
-    if (!is_over && demand_fits(&get->demand, &trace, entry->negative ? NULL : &entry->todo))
-        get_hit(get, entry, &lifetime, &trace);
+    struct cache_answer answer;
+    enum found found = hit_make(get, entry, &answer);
+    if (found != FOUND_OVER)
+        l1_entry_keep(get->reader.cache, &get->note, get->id, entry);
+    if (found == FOUND_HIT)
+        get_answer(get, &answer);
     else if (get_ends_here(get))
         return;
-    else if (is_over)
+    else if (found == FOUND_OVER)
         get_join(get, entry->at_ms);
     else
         get_direct(get);
@@ -356,9 +381,24 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
         get_join(get, -1);
 }
 
+bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_near *near)
+{
+    struct l1_table *l1 = cache->options.l1;
+    if (!l1_keeps(l1) || !trust_is_given(cache->trust) || get->demand.from_store)
+        return false;
+    reader_init(&get->reader, cache);
+    get->note = l1_note(l1, get->id);
+    if (!l1_entry_find(cache, &get->note, get->id, near) || hit_make(get, &near->entry, &near->answer) != FOUND_HIT)
+        return false;
+    near->answer.trace.l1 = true;
+    count_read(cache, &near->answer);
+    return true;
+}
+
 void cache_get(struct cache *cache, struct cache_get *get)
 {
     reader_init(&get->reader, cache);
+    get->note = l1_note(cache->options.l1, get->id);
     bool may_ask_store = !get->demand.only_if_cached;
     if (may_ask_store && get->demand.from_store) {
         get_direct(get);

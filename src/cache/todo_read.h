@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 #include "base/todo.h"
+#include "cache/entry.h"
 #include "cache/reader.h"
+#include "l1/table.h"
 
 struct cache_answer {
     enum status status;        /* OK, NOT_FOUND, BUSY, UNAVAILABLE; MISMATCH: only_if_cached, and it is not */
@@ -30,7 +32,20 @@ struct cache_get {
     void *ctx;
     struct cache_reader reader; /* these two are the cache's own */
     struct error error;
+    struct l1_note note;
 };
+
+/* An answer of the L1, and the memory that it lies in. */
+struct cache_near {
+    struct cache_answer answer;
+    struct entry entry;
+    struct l1_copy copy;
+};
+
+/*
+ * The answer, if the L1 of this machine has it: then done is not called, and all is over. False: cache_get() goes on.
+ */
+bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_near *near);
 
 void cache_get(struct cache *cache, struct cache_get *get);
 

@@ -24,6 +24,11 @@
  * (outbox_owe). So an invalidation is lost only with every process that knows it, and a worker killed anywhere leaves
  * at worst a mark that is in doubt (doubt.c).
  *
+ * The L1's generations (l1/table.c) are raised twice, whether or not Redis took anything. Before the store is asked:
+ * what was read until then is not found any more, so nobody finds it after another reader has seen the new state.
+ * Before the answer: if Redis lost the mark in between, or never had one, what was read meanwhile goes as well. A
+ * worker that dies in between leaves its mark or its record, and entries come back only through them.
+ *
  * What happens on the pool thread, and what if the epoch moves on before the commit: write_store.c. With caches in
  * front the answer waits a little for their acknowledgement: cdn/purger.c.
  */
@@ -115,6 +120,12 @@ static struct fence_call call_of(const struct write_flow *flow)
 static void count_ids(const struct write_flow *flow, enum stat_counter stat)
 {
     stats_add(flow->cache->options.stats, stat, flow->write->id_count);
+}
+
+/* What the L1 has of these ids goes out of reach. */
+static void raise_generations(const struct write_flow *flow)
+{
+    l1_raise(flow->cache->options.l1, flow->write->ids, flow->write->id_count);
 }
 
 /* ---- Awaiting ---- */
@@ -272,6 +283,8 @@ static void write_ask_store(struct write_flow *flow)
         return;
     }
     write_enter(flow, WRITE_STORING);
+    if (!failpoint_is_on(FAILPOINT_L1_RAISE_LATE))
+        raise_generations(flow);
     if (is_fenced) {
         write_store_fenced(&flow->store, on_fenced_stored);
     } else {
@@ -436,6 +449,8 @@ static void write_purge(struct write_flow *flow)
 static void write_answer(struct write_flow *flow)
 {
     write_enter(flow, WRITE_ANSWERING);
+    if (!failpoint_is_on(FAILPOINT_L1_RAISE_ONCE))
+        raise_generations(flow);
     if (flow->store.has_purges)
         write_purge(flow);
     else

@@ -183,6 +183,8 @@ static void follow_fail_by(struct follow *follow, enum status status, const stru
 static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_count)
 {
     struct follow *follow = ctx;
+    for (size_t i = 0; i < follow->changes.count; i++)
+        l1_raise(follow->options.l1, (const char *[]){follow->changes.items[i].id}, 1);
     if (outcome != FENCE_TAKEN) {
         follow_fail(follow, "Redis did not take what others changed");
         return;

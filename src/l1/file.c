@@ -198,6 +198,7 @@ enum status l1_open(struct l1_table **out, const struct l1_options *options, str
     }
     table->header = table->map;
     table->generations = (_Atomic uint64_t *)(void *)((char *)table->map + L1_HEADER_BYTES);
+    table->seed = table->header->incarnation ^ options->format;
     l1_divide(table, options->mbytes);
     *out = table;
     return STATUS_OK;

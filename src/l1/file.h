@@ -13,6 +13,7 @@
 struct l1_options {
     const char *path;   /* NULL: memory of this process alone, without a file */
     const char *beside; /* a file whose mode and owner a new file gets, as far as it may; NULL, or absent: 0640 */
+    uint64_t format;    /* what values are like: those of another format are not found */
     size_t mbytes;      /* for values, beside the generations; 0: none are kept. Processes may differ in it */
 };
 

@@ -38,11 +38,11 @@ enum l1_kept {
     L1_REFUSED, /* the generation has been raised since the note was taken, or the value is too large */
 };
 
-uint64_t l1_name(const char *id);
+/* All zero if there is no table, or it keeps nothing. */
 struct l1_note l1_note(const struct l1_table *table, const char *id);
 
-/* All values of this name that were noted before are out of reach when it returns. NULL: there is no table. */
-void l1_raise(struct l1_table *table, uint64_t name);
+/* When it returns, no value of these ids is found that was noted before. NULL: there is no table. */
+void l1_raise(struct l1_table *table, const char *const *ids, size_t id_count);
 
 /* Whether it keeps values at all, or has generations alone. NULL: false. */
 bool l1_keeps(const struct l1_table *table);

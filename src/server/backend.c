@@ -2,7 +2,7 @@
 /*
  * The parts below the API, opened in the order in which they need each other and closed in the opposite one.
  *
- *   store -> pool -> HTTP client, cache
+ *   store -> pool -> HTTP client, L1, cache
  *
  * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a
  * tool is one more worker.
@@ -18,9 +18,15 @@
  */
 #include "server/backend.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "audit/auditor.h"
 #include "cache/cache.h"
+#include "cache/l1_entry.h"
 #include "follow/follow.h"
+#include "l1/file.h"
 #include "server/http_client.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -63,6 +69,25 @@ static void backend_open_pools(struct backend *backend, const struct backend_opt
         backend->follow_pool = pool_new(&follow_options);
 }
 
+/*
+ * With SQLite all workers and tools are on one machine, and the L1's file is beside the database. It is opened even if
+ * l1_mbytes is 0: whoever writes must raise the generations of the others.
+ */
+static enum status backend_open_l1(struct backend *backend, const struct settings *settings, struct error *error)
+{
+    static const char scheme[] = "sqlite:", suffix[] = "-l1";
+    char path[sizeof(settings->store) + sizeof(suffix)], *real;
+    if (strncmp(settings->store, scheme, sizeof(scheme) - 1) != 0)
+        return STATUS_OK;
+    const char *database = settings->store + sizeof(scheme) - 1;
+    real = realpath(database, NULL); /* as SQLite names its own files: behind symbolic links */
+    snprintf(path, sizeof(path), "%s%s", real ? real : database, suffix);
+    const struct l1_options options = {
+        .path = path, .beside = database, .format = l1_entry_format(), .mbytes = (size_t)settings->l1_mbytes};
+    free(real);
+    return l1_open(&backend->l1, &options, error);
+}
+
 static enum status backend_open_cache(struct backend *backend, const struct backend_options *options,
                                       struct error *error)
 {
@@ -72,6 +97,7 @@ static enum status backend_open_cache(struct backend *backend, const struct back
         .store = backend->store,
         .pool = backend->pool,
         .stats = options->stats,
+        .l1 = backend->l1,
         .http = http_client_http(backend->http_client),
     };
     enum status status = cache_new(&backend->cache, &cache_options, error);
@@ -89,6 +115,8 @@ enum status backend_open(struct backend *backend, const struct backend_options *
         return status;
     backend_open_pools(backend, options);
     status = http_client_new(&backend->http_client, options->settings, loop_events(options->loop), error);
+    if (status == STATUS_OK)
+        status = backend_open_l1(backend, options->settings, error);
     return status == STATUS_OK ? backend_open_cache(backend, options, error) : status;
 }
 
@@ -125,6 +153,7 @@ void backend_close(struct backend *backend)
     cache_free(backend->cache);
     follow_free(backend->follow); /* after the cache, whose last callbacks may be these two's */
     auditor_free(backend->auditor);
+    l1_close(backend->l1);
     pool_free(backend->follow_pool);
     pool_free(backend->pool);
     store_close(backend->store);

@@ -135,7 +135,7 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
+UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
 	$(REDIS_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=life_new
 

@@ -54,6 +54,11 @@ static int remove_path(void **state)
     return unlink(path);
 }
 
+static void raise_id(struct l1_table *table, const char *id)
+{
+    l1_raise(table, &id, 1);
+}
+
 static enum l1_kept keep(struct l1_table *table, const char *id, const char *text)
 {
     struct l1_note note = l1_note(table, id);
@@ -87,7 +92,7 @@ static void a_raise_puts_a_value_out_of_reach(void **state)
 {
     keep(*state, "a", "one");
     keep(*state, "b", "two");
-    l1_raise(*state, l1_name("a"));
+    raise_id(*state, "a");
     assert_found(*state, "a", EPOCH, NULL);
     assert_found(*state, "b", EPOCH, "two");
     keep(*state, "a", "three");
@@ -99,12 +104,12 @@ static void a_value_that_comes_late_is_never_found(void **state)
 {
     struct l1_table *table = *state;
     struct l1_note note = l1_note(table, "a");
-    l1_raise(table, note.name);
+    raise_id(table, "a");
     assert_int_equal(l1_keep(table, &note, "a", EPOCH, SLICE("old")), L1_REFUSED);
     assert_found(table, "a", EPOCH, NULL);
     atomic_fetch_sub(&table->generations[note.name & (L1_GENERATIONS - 1)], 1);
     assert_int_equal(l1_keep(table, &note, "a", EPOCH, SLICE("old")), L1_KEPT); /* it compared before the raise */
-    l1_raise(table, note.name);
+    raise_id(table, "a");
     assert_found(table, "a", EPOCH, NULL);
 }
 
@@ -128,10 +133,8 @@ static void a_table_of_no_megabytes_has_generations_alone(void **state)
     struct l1_table *table = open_at(NULL, 0);
     assert_false(l1_keeps(table));
     assert_false(l1_keeps(NULL));
-    l1_raise(NULL, 1);
-    struct l1_note before = l1_note(table, "a");
-    l1_raise(table, before.name);
-    assert_true(l1_note(table, "a").generation != before.generation);
+    raise_id(NULL, "a");
+    raise_id(table, "a");
     assert_int_equal(keep(table, "a", "one"), L1_REFUSED);
     assert_found(table, "a", EPOCH, NULL);
     l1_close(table);
@@ -205,7 +208,7 @@ static uint64_t hammer(struct l1_table *table, unsigned seed, unsigned rounds)
         if (round % 3 == 0)
             l1_keep(table, &note, id, EPOCH, (struct slice){text, len});
         if (round % 50 == 0)
-            l1_raise(table, note.name);
+            raise_id(table, id);
     }
     return found_count;
 }
@@ -260,7 +263,7 @@ static void processes_that_have_the_file_open_share_values_and_generations(void 
     struct l1_table *one = open_at(path, 2), *other = open_at(path, 2), *small = open_at(path, 0);
     keep(one, "a", "one");
     assert_found(other, "a", EPOCH, "one");
-    l1_raise(small, l1_name("a"));
+    raise_id(small, "a");
     assert_found(one, "a", EPOCH, NULL);
     l1_close(one);
     keep(other, "a", "two");
