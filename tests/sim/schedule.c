@@ -23,6 +23,7 @@
 #include "fault.h"
 #include "files.h"
 #include "front.h"
+#include "machine.h"
 #include "net.h"
 #include "sim_redis.h"
 #include "store_trip.h"
@@ -417,6 +418,7 @@ static void world_free(void)
     faults_free();
     process_reset_all();
     net_end();
+    machine_end();
     store_world_end();
     truth_end();
     for (size_t i = 0; i < WORKERS_MAX; i++)
@@ -457,6 +459,8 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
         *strike_us = kind.only ? DRAW(20000, 60000) : DRAW(300000, 300000, 1500000);
     }
     process_reset_all();
+    machine_begin(schedule->seed);
+    settings.l1_mbytes = machine_draw_mbytes();
     kernel_begin(schedule->seed);
     truth_begin();
     front_begin(settings.purge_url);

@@ -14,6 +14,7 @@
 #include "base/container.h"
 #include "base/mem.h"
 #include "client.h"
+#include "machine.h"
 #include "server/backend.h"
 #include "server/janitor.h"
 #include "server/listener.h"
@@ -158,6 +159,7 @@ void worker_kill(struct worker *worker)
     world_tell("worker %u is killed", worker->process->number);
     world_note('k', worker->process->number, 0);
     process_kill(worker->process);
+    machine_tear();
     worker_fini(worker);
     clients_lost(worker);
 }

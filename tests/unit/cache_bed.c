@@ -12,6 +12,7 @@
 #include "cache/cache_state.h"
 #include "cache/flight.h"
 #include "follow/follow.h"
+#include "l1/file.h"
 
 enum { STEPS_MAX = 200000 };
 
@@ -47,6 +48,7 @@ static void worker_start(struct bed *bed, struct worker *worker)
                                     .store = bed->store,
                                     .pool = worker->pool,
                                     .stats = &worker->stats,
+                                    .l1 = bed->l1,
                                     .http = fake_http()};
     struct error error;
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
@@ -107,16 +109,30 @@ void bed_set_meta(struct bed *bed, int64_t epoch, const char *run_id)
     snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", run_id);
 }
 
-int bed_begin(void **state)
+static void bed_begin_trusted(struct bed *bed)
 {
-    bed_begin_idle(state);
-    struct bed *bed = *state;
     bed_set_meta(bed, 1, "run-a");
     bed_start_workers(bed);
     bed_settle(bed);
     assert_true(cache_is_trusted(bed->workers[0].cache));
     assert_true(cache_is_trusted(bed->workers[1].cache));
     fake_journal_reset();
+}
+
+int bed_begin(void **state)
+{
+    bed_begin_idle(state);
+    bed_begin_trusted(*state);
+    return 0;
+}
+
+int bed_begin_l1(void **state)
+{
+    struct error error;
+    bed_begin_idle(state);
+    struct bed *bed = *state;
+    assert_int_equal(l1_open(&bed->l1, &(struct l1_options){.mbytes = 1}, &error), STATUS_OK);
+    bed_begin_trusted(bed);
     return 0;
 }
 
@@ -140,6 +156,7 @@ int bed_end(void **state)
     bed_stop_workers(bed);
     fake_server_free(bed->server);
     fake_store_free(bed->store);
+    l1_close(bed->l1);
     assert_int_equal(fake_timer_count(), 0);
     free(bed);
     return 0;
@@ -274,6 +291,22 @@ void reader_start_asking(struct reader *reader, struct worker *worker, const cha
 void reader_start(struct reader *reader, struct worker *worker, const char *id)
 {
     reader_start_asking(reader, worker, id, (struct cache_demand){.max_age_ms = -1});
+}
+
+bool reader_ask_l1_asking(struct reader *reader, struct worker *worker, const char *id, struct cache_demand demand)
+{
+    struct cache_near near;
+    *reader = (struct reader){.get = {.demand = demand}};
+    memcpy(reader->get.id, id, strlen(id) + 1);
+    if (!cache_get_near(worker->cache, &reader->get, &near))
+        return false;
+    on_read(reader, &near.answer);
+    return true;
+}
+
+bool reader_ask_l1(struct reader *reader, struct worker *worker, const char *id)
+{
+    return reader_ask_l1_asking(reader, worker, id, (struct cache_demand){.max_age_ms = -1});
 }
 
 int64_t bed_read(struct bed *bed, struct worker *worker, const char *id)

@@ -37,12 +37,16 @@ struct bed {
     struct settings settings;
     struct fake_server *server;
     struct store *store;
+    struct l1_table *l1; /* NULL: there is none */
     struct worker workers[BED_WORKERS];
 };
 
 /* Sets up and settles: both workers trust Redis, in epoch 1. state is cmocka's; *state becomes the bed. */
 int bed_begin(void **state);
 int bed_end(void **state);
+
+/* With an L1 of 1 MB, which both workers share; only reader_ask_l1() asks it. */
+int bed_begin_l1(void **state);
 
 /* The same without the workers, for tests that prepare something before bed_start_workers(). */
 int bed_begin_idle(void **state);
@@ -98,6 +102,10 @@ void reader_start(struct reader *reader, struct worker *worker, const char *id);
 
 /* The same for a reader that asks something of the cache. */
 void reader_start_asking(struct reader *reader, struct worker *worker, const char *id, struct cache_demand demand);
+
+/* Whether the L1 answers, at once; nothing else is asked. */
+bool reader_ask_l1_asking(struct reader *reader, struct worker *worker, const char *id, struct cache_demand demand);
+bool reader_ask_l1(struct reader *reader, struct worker *worker, const char *id);
 
 /* start and settle; returns v, 0 for "not found"; any other status fails the test. */
 int64_t bed_read(struct bed *bed, struct worker *worker, const char *id);

@@ -155,6 +155,7 @@ check_PROGRAMS += \
 	tests/unit/test_beat \
 	tests/unit/test_trust \
 	tests/unit/test_unseen \
+	tests/unit/test_l1_read \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
 	tests/unit/test_purge \
@@ -198,6 +199,9 @@ tests_unit_test_outbox_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c $(FAKES)
 tests_unit_test_history_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_history_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_l1_read_SOURCES = tests/unit/test_l1_read.c $(FAKES)
+tests_unit_test_l1_read_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_l1_read_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_list_read_SOURCES = tests/unit/test_list_read.c $(FAKES)
 tests_unit_test_list_read_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_list_read_LDFLAGS = $(FAKE_CLOCK)
