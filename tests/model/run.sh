@@ -31,6 +31,8 @@ table() {
         restore                      restore holds
         split                        split   holds
         election                     election holds
+        l1                           l1      holds
+        l1-lost-marks                l1      holds   LOST_MARKS
 
         # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
         mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
@@ -69,6 +71,10 @@ table() {
         mutant-election-untold       election breaks  MUTANT_UNTOLD
         mutant-election-told-late    election breaks  MUTANT_TOLD_AFTER_UNFENCE
         mutant-election-unheeded     election breaks  MUTANT_UNHEEDED
+        mutant-l1-raises-late        l1      breaks  MUTANT_RAISES_LATE
+        mutant-l1-raises-once        l1      breaks  LOST_MARKS MUTANT_RAISES_ONCE
+        mutant-l1-notes-late         l1      breaks  MUTANT_NOTES_LATE
+        mutant-l1-compares-nothing   l1      breaks  MUTANT_COMPARES_NOTHING
         mutant-publish-late-fence    outbox  breaks  MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
 
         # the weaker promise is no excess of caution
