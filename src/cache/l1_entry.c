@@ -16,6 +16,7 @@
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "cache/cache_state.h"
+#include "cache/trust.h"
 
 enum { WORD_AT, WORD_COST, WORD_NEGATIVE, WORDS_BEFORE, WORDS = WORDS_BEFORE + TODO_FIELD_COUNT };
 
@@ -113,17 +114,18 @@ void l1_entry_keep(struct cache *cache, const struct l1_note *note, const char *
     cache_count(cache, stats[kept]);
 }
 
-bool l1_entry_find(struct cache *cache, const struct l1_note *note, const char *id, struct cache_near *near)
+bool l1_entry_find(struct cache *cache, const struct l1_note *note, const char *id, struct entry *entry,
+                   struct l1_copy *copy)
 {
-    struct slice found = l1_find(cache->options.l1, note, id, trust_epoch(cache->trust), &near->copy);
+    struct slice found = l1_find(cache->options.l1, note, id, trust_epoch(cache->trust), copy);
     cache_count(cache, found.data ? STAT_L1_HIT : STAT_L1_MISS);
     if (!found.data)
         return false;
     const struct value *value = (const struct value *)(const void *)found.data;
-    near->entry.at_ms = (int64_t)value->words[WORD_AT];
-    near->entry.cost_ms = (int64_t)value->words[WORD_COST];
-    near->entry.negative = value->words[WORD_NEGATIVE];
-    if (!near->entry.negative)
-        todo_take(&near->entry.todo, id, value);
+    entry->at_ms = (int64_t)value->words[WORD_AT];
+    entry->cost_ms = (int64_t)value->words[WORD_COST];
+    entry->negative = value->words[WORD_NEGATIVE];
+    if (!entry->negative)
+        todo_take(&entry->todo, id, value);
     return true;
 }

@@ -6,7 +6,10 @@
 #ifndef CACHE_L1_ENTRY_H
 #define CACHE_L1_ENTRY_H
 
-#include "cache/todo_read.h"
+#include "cache/entry.h"
+#include "l1/table.h"
+
+struct cache;
 
 /* For l1_options: another number for another set of fields. */
 uint64_t l1_entry_format(void);
@@ -14,7 +17,8 @@ uint64_t l1_entry_format(void);
 /* Redis has this entry, under a trust that has stood since note was taken. */
 void l1_entry_keep(struct cache *cache, const struct l1_note *note, const char *id, const struct entry *entry);
 
-/* Fills in near->entry; its texts lie in near->copy. False: the L1 doesn't have it. */
-bool l1_entry_find(struct cache *cache, const struct l1_note *note, const char *id, struct cache_near *near);
+/* Fills in entry; its texts lie in copy. False: the L1 doesn't have it. */
+bool l1_entry_find(struct cache *cache, const struct l1_note *note, const char *id, struct entry *entry,
+                   struct l1_copy *copy);
 
 #endif

@@ -388,7 +388,8 @@ bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_nea
         return false;
     reader_init(&get->reader, cache);
     get->note = l1_note(l1, get->id);
-    if (!l1_entry_find(cache, &get->note, get->id, near) || hit_make(get, &near->entry, &near->answer) != FOUND_HIT)
+    if (!l1_entry_find(cache, &get->note, get->id, &near->entry, &near->copy) ||
+        hit_make(get, &near->entry, &near->answer) != FOUND_HIT)
         return false;
     near->answer.trace.l1 = true;
     count_read(cache, &near->answer);

@@ -37,6 +37,7 @@
 #include "base/mem.h"
 #include "cache/fence.h"
 #include "cdn/purger.h"
+#include "l1/table.h"
 #include "store/follow.h"
 
 enum {
