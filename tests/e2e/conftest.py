@@ -46,10 +46,12 @@ def mongodb(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def make_stack(tmp_path_factory, mongodb):
-    def make(store, **options):
+    """Without an L1, for these tests change and count what is in Redis; test_l1.py, and the faults, have one."""
+
+    def make(store, settings=None, **options):
         if store == "mongodb" and "store_uri" not in options:
             options["store_uri"] = mongodb()
-        return Stack(tmp_path_factory.mktemp("stack"), **options)
+        return Stack(tmp_path_factory.mktemp("stack"), settings={"l1_mbytes": 0, **(settings or {})}, **options)
 
     return make
 
