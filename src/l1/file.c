@@ -2,9 +2,10 @@
 /*
  * The file that all processes of a machine map, and its life.
  *
- * A process that writes todos without the others' table would leave old values in it. So workers and tools must have
- * it open, or they don't start. For SQLite it lies beside the database: whoever opens this database finds this table,
- * from another container too.
+ * A process that writes todos without the others' table would leave old values in it. So a process opens it before its
+ * first call of the store (server/backend.c); while it can't, the store counts as away, and says why. A raise that came
+ * before that is made up for: of everything. The file lies beside the database: whoever opens this database finds this
+ * table, from another container too.
  *
  * Its content lives only as long as a process has it open. Each holds a shared lock on its first byte; the kernel drops
  * the lock when the process ends in any way. One that starts first tries for the exclusive lock: it has that only if it
@@ -17,7 +18,7 @@
  * process of another layout refuses to start until those of the old one have ended. l1_mbytes may differ: the file is
  * as large as the largest wish, it grows and never shrinks while it is mapped, and each process maps its own part.
  *
- * Space is allocated at once: a full disk is an error at the start instead of a SIGBUS later. Nothing is synced.
+ * Space is allocated at once: a full disk is an error at once instead of a SIGBUS later. Nothing is synced.
  *
  * Does not: notice that somebody removes the file while it is open. Processes that start after that have another one,
  * as with SQLite's own "-shm". Nobody but this program may touch it.
@@ -26,6 +27,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,11 +42,6 @@
 enum { OPEN_TRIES = 100, OPEN_PAUSE_US = 10000, FILE_MODE = 0640 };
 
 static const char MAGIC[8] = "todo-l1";
-
-static size_t bytes_of(const struct l1_options *options)
-{
-    return L1_VALUES_OFFSET + (options->mbytes << 20);
-}
 
 /* ---- Locks: on the first byte, of the open file ---- */
 
@@ -72,10 +70,10 @@ static enum status fail(struct error *error, const char *path, const char *what,
 }
 
 /* As SQLite does with its own files: whoever may write the database may write this. Only root can give it away. */
-static void file_adopt(int fd, const char *beside)
+static void file_adopt(int fd, const char *database)
 {
     struct stat info;
-    if (!beside || stat(beside, &info) != 0)
+    if (stat(database, &info) != 0)
         return;
     if (geteuid() == 0 && fchown(fd, info.st_uid, info.st_gid) != 0)
         return;
@@ -83,93 +81,110 @@ static void file_adopt(int fd, const char *beside)
 }
 
 /* Grows the file to what this process maps; another one may do so at the same time. */
-static enum status file_grow(int fd, const struct l1_options *options, struct error *error)
+static enum status file_grow(const struct l1_table *table, const char *path, int fd, struct error *error)
 {
-    int failed = posix_fallocate(fd, 0, (off_t)bytes_of(options));
-    return failed ? fail(error, options->path, "allocate room for it", failed) : STATUS_OK;
+    int failed = posix_fallocate(fd, 0, (off_t)table->map_bytes);
+    return failed ? fail(error, path, "allocate room for it", failed) : STATUS_OK;
 }
 
 /* The exclusive lock is held. A file that is not ours must not be destroyed by a wrong path. */
-static enum status file_empty(int fd, const struct l1_options *options, struct error *error)
+static enum status file_empty(const struct l1_table *table, const char *path, int fd, struct error *error)
 {
     struct l1_header header = {.layout = 0};
     struct stat info;
     if (fstat(fd, &info) != 0)
-        return fail(error, options->path, "look at it", errno);
+        return fail(error, path, "look at it", errno);
     if (info.st_size > 0 && (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
                              memcmp(header.magic, MAGIC, sizeof(MAGIC)) != 0))
-        return error_set(error, STATUS_UNAVAILABLE, "%s: it was not made by todo-fcgi, so it is not touched",
-                         options->path);
+        return error_set(error, STATUS_UNAVAILABLE, "%s: it was not made by todo-fcgi, so it is not touched", path);
     memcpy(header.magic, MAGIC, sizeof(MAGIC));
     header.layout = 0;
     random_bytes(&header.incarnation, sizeof(header.incarnation));
-    file_adopt(fd, options->beside);
+    file_adopt(fd, table->database);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-        return fail(error, options->path, "empty it", errno);
-    enum status status = file_grow(fd, options, error);
+        return fail(error, path, "empty it", errno);
+    enum status status = file_grow(table, path, fd, error);
     if (status != STATUS_OK)
         return status;
     header.layout = L1_LAYOUT;
     if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-        return fail(error, options->path, "write to it", errno);
+        return fail(error, path, "write to it", errno);
     return STATUS_OK;
 }
 
 /* A lock is held, so nobody empties it. STATUS_NOT_FOUND: it was not made to its end. */
-static enum status file_check(int fd, const struct l1_options *options, struct error *error)
+static enum status file_check(const struct l1_table *table, const char *path, int fd, struct error *error)
 {
     struct l1_header header = {.layout = 0};
     if (pread(fd, &header, sizeof(header), 0) < 0)
-        return fail(error, options->path, "read it", errno);
+        return fail(error, path, "read it", errno);
     if (header.layout == 0 || memcmp(header.magic, MAGIC, sizeof(MAGIC)) != 0)
         return STATUS_NOT_FOUND;
     if (header.layout != L1_LAYOUT)
         return error_set(error, STATUS_UNAVAILABLE,
-                         "%s: processes of another version of todo-fcgi use it; stop all of them first", options->path);
-    return file_grow(fd, options, error);
+                         "%s: processes of another version of todo-fcgi use it; stop all of them first", path);
+    return file_grow(table, path, fd, error);
 }
 
 /* Alone: empties it. Not alone: takes it as it is. */
-static enum status file_join(int fd, const struct l1_options *options, struct error *error)
+static enum status file_join(const struct l1_table *table, const char *path, int fd, struct error *error)
 {
     if (file_lock(fd, F_WRLCK, false)) {
-        enum status status = file_empty(fd, options, error);
+        enum status status = file_empty(table, path, fd, error);
         if (status != STATUS_OK)
             return status;
     }
     if (!file_lock(fd, F_RDLCK, true))
-        return fail(error, options->path, "lock it", errno);
-    return path_is_fd(options->path, fd) ? file_check(fd, options, error) : STATUS_NOT_FOUND;
+        return fail(error, path, "lock it", errno);
+    return path_is_fd(path, fd) ? file_check(table, path, fd, error) : STATUS_NOT_FOUND;
 }
 
-static enum status file_open(int *out, const struct l1_options *options, struct error *error)
+static enum status file_open(struct l1_table *table, const char *path, struct error *error)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
-        int fd = open(options->path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
         if (fd < 0)
-            return fail(error, options->path, "open it for reading and writing", errno);
-        enum status status = file_join(fd, options, error);
+            return fail(error, path, "open it for reading and writing", errno);
+        enum status status = file_join(table, path, fd, error);
         if (status == STATUS_OK)
-            *out = fd;
+            table->fd = fd;
         else
             close(fd);
         if (status != STATUS_NOT_FOUND)
             return status;
         usleep(OPEN_PAUSE_US);
     }
-    return error_set(error, STATUS_UNAVAILABLE, "%s: others keep replacing it", options->path);
+    return error_set(error, STATUS_UNAVAILABLE, "%s: others keep replacing it", path);
 }
 
 /* ---- The table's life ---- */
 
-static enum status table_map_file(struct l1_table *table, const struct l1_options *options, struct error *error)
+/* As SQLite names its own files: behind symbolic links. A link that leads nowhere yet would have two names. */
+static enum status path_make(char path[PATH_MAX], const char *database, struct error *error)
 {
-    enum status status = file_open(&table->fd, options, error);
+    struct stat info;
+    char *real = realpath(database, NULL);
+    if (!real && lstat(database, &info) == 0)
+        return error_set(error, STATUS_UNAVAILABLE, "%s: the link leads nowhere: make the file first", database);
+    int len = snprintf(path, PATH_MAX, "%s-l1", real ? real : database);
+    free(real);
+    return len < PATH_MAX ? STATUS_OK : fail(error, database, "name a file beside it", ENAMETOOLONG);
+}
+
+static enum status table_map_file(struct l1_table *table, struct error *error)
+{
+    char path[PATH_MAX];
+    enum status status = path_make(path, table->database, error);
+    if (status == STATUS_OK)
+        status = file_open(table, path, error);
     if (status != STATUS_OK)
         return status;
     void *map = mmap(NULL, table->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
-    if (map == MAP_FAILED)
-        return fail(error, options->path, "map it", errno);
+    if (map == MAP_FAILED) {
+        close(table->fd);
+        table->fd = -1;
+        return fail(error, path, "map it", errno);
+    }
     table->map = map;
     return STATUS_OK;
 }
@@ -182,37 +197,62 @@ static void table_take_memory(struct l1_table *table)
     memcpy(table->map, &header, sizeof(header));
 }
 
-enum status l1_open(struct l1_table **out, const struct l1_options *options, struct error *error)
+/* Nobody knows any more for which ids it was. */
+static void raise_all(struct l1_table *table)
 {
-    struct l1_table *table = mem_zalloc(sizeof(*table));
+    for (size_t i = 0; i < L1_GENERATIONS; i++)
+        atomic_fetch_add(&table->generations[i], 1);
+}
+
+static enum status table_open(struct l1_table *table, struct error *error)
+{
     enum status status = STATUS_OK;
-    table->fd = -1;
-    table->map_bytes = bytes_of(options);
-    if (options->path)
-        status = table_map_file(table, options, error);
+    if (table->database)
+        status = table_map_file(table, error);
     else
         table_take_memory(table);
-    if (status != STATUS_OK) {
-        l1_close(table);
+    if (status != STATUS_OK)
         return status;
-    }
-    table->header = table->map;
-    table->generations = (_Atomic uint64_t *)(void *)((char *)table->map + L1_HEADER_BYTES);
-    table->seed = table->header->incarnation ^ options->format;
-    l1_divide(table, options->mbytes);
-    *out = table;
+    l1_divide(table, table->mbytes);
+    if (table->has_missed)
+        raise_all(table);
+    atomic_store_explicit(&table->is_open, true, memory_order_release);
     return STATUS_OK;
 }
 
-void l1_close(struct l1_table *table)
+enum status l1_open(struct l1_table *table, struct error *error)
+{
+    if (atomic_load_explicit(&table->is_open, memory_order_acquire))
+        return STATUS_OK;
+    pthread_mutex_lock(&table->mutex);
+    enum status status = atomic_load(&table->is_open) ? STATUS_OK : table_open(table, error);
+    pthread_mutex_unlock(&table->mutex);
+    return status;
+}
+
+struct l1_table *l1_new(const struct l1_options *options)
+{
+    struct l1_table *table = mem_zalloc(sizeof(*table));
+    pthread_mutex_init(&table->mutex, NULL);
+    table->fd = -1;
+    table->database = options->database ? mem_strdup(options->database) : NULL;
+    table->format = options->format;
+    table->mbytes = options->mbytes;
+    table->map_bytes = L1_VALUES_OFFSET + (options->mbytes << 20);
+    return table;
+}
+
+void l1_free(struct l1_table *table)
 {
     if (!table)
         return;
-    if (table->fd < 0)
-        free(table->map);
-    else if (table->map)
+    if (table->fd >= 0) {
         munmap(table->map, table->map_bytes);
-    if (table->fd >= 0)
         close(table->fd); /* drops the lock */
+    } else {
+        free(table->map);
+    }
+    pthread_mutex_destroy(&table->mutex);
+    free(table->database);
     free(table);
 }

@@ -10,7 +10,9 @@
 #ifndef L1_MEMORY_H
 #define L1_MEMORY_H
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +33,13 @@ struct l1_bank {
 };
 
 struct l1_table {
-    int fd; /* -1: memory of this process */
+    atomic_bool is_open;   /* all below is there, and stays as it is */
+    pthread_mutex_t mutex; /* while it is not: of these two */
+    bool has_missed;       /* a raise */
+    int fd;                /* -1: memory of this process */
+    char *database;        /* NULL: it is that */
+    size_t mbytes;
+    uint64_t format;
     void *map;
     size_t map_bytes;
     const struct l1_header *header;
@@ -41,7 +49,7 @@ struct l1_table {
     unsigned hand;                  /* where the next search for a victim begins; any value will do */
 };
 
-/* Divides mbytes behind the generations into banks. */
+/* For an open: map is there. Divides what is behind the generations into banks. */
 void l1_divide(struct l1_table *table, size_t mbytes);
 
 #endif

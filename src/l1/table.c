@@ -65,7 +65,7 @@ static _Atomic uint64_t *generation_of(const struct l1_table *table, uint64_t na
 
 bool l1_keeps(const struct l1_table *table)
 {
-    return table && table->banks[0].set_count > 0;
+    return table && atomic_load_explicit(&table->is_open, memory_order_acquire) && table->banks[0].set_count > 0;
 }
 
 struct l1_note l1_note(const struct l1_table *table, const char *id)
@@ -76,10 +76,23 @@ struct l1_note l1_note(const struct l1_table *table, const char *id)
     return (struct l1_note){.name = name, .generation = atomic_load(generation_of(table, name))};
 }
 
+/* Whether it is open. If not, l1_open() raises everything before this process calls the store. */
+static bool may_raise(struct l1_table *table)
+{
+    if (!table || atomic_load_explicit(&table->is_open, memory_order_acquire))
+        return table != NULL;
+    pthread_mutex_lock(&table->mutex);
+    bool is_open = atomic_load(&table->is_open);
+    table->has_missed |= !is_open;
+    pthread_mutex_unlock(&table->mutex);
+    return is_open;
+}
+
 void l1_raise(struct l1_table *table, const char *const *ids, size_t id_count)
 {
-    for (size_t i = 0; table && i < id_count; i++)
-        atomic_fetch_add(generation_of(table, hash_bytes(slice_of(ids[i]))), 1);
+    if (may_raise(table))
+        for (size_t i = 0; i < id_count; i++)
+            atomic_fetch_add(generation_of(table, hash_bytes(slice_of(ids[i]))), 1);
 }
 
 /* ---- Places ---- */
@@ -91,6 +104,9 @@ static size_t set_bytes(const struct l1_bank *bank)
 
 void l1_divide(struct l1_table *table, size_t mbytes)
 {
+    table->header = table->map;
+    table->generations = (_Atomic uint64_t *)(void *)((char *)table->map + L1_HEADER_BYTES);
+    table->seed = table->header->incarnation ^ table->format;
     char *place = (char *)table->map + L1_VALUES_OFFSET;
     size_t large_bytes = (mbytes << 20) / LARGE_SHARE, small_bytes = (mbytes << 20) - large_bytes;
     table->banks[0] = (struct l1_bank){.sets = place, .entry_bytes = SMALL_BYTES};

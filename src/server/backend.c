@@ -2,7 +2,7 @@
 /*
  * The parts below the API, opened in the order in which they need each other and closed in the opposite one.
  *
- *   store -> pool -> HTTP client, L1, cache
+ *   store -> L1 -> pool -> HTTP client, cache
  *
  * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a
  * tool is one more worker.
@@ -12,14 +12,15 @@
  * lock: the outbox's drain, its debts, the barrier (cache/doubt.c), and the removal of purges' records. A worker makes
  * one call of each at a time, so a look at the epoch and a question about readiness find a thread in any case.
  *
+ * Before its first call of the store a process opens the L1's file, which the others must be told by of its writes. While
+ * it can't (the database's folder is not mounted yet, or not ours), the store counts as away.
+ *
  * The follower has a pool and a thread of its own: its calls wait for changes, and would delay other calls.
  *
  * Does not: make the loop, or wait until nothing is under way. A worker and a tool end in different ways.
  */
 #include "server/backend.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "audit/auditor.h"
@@ -51,6 +52,27 @@ static enum status backend_open_store(struct backend *backend, const struct back
     return store_open(&backend->store, &store_options, error);
 }
 
+/*
+ * With SQLite all workers and tools are on one machine, and share an L1 beside the database. There is one even if
+ * l1_mbytes is 0: whoever writes must raise the generations of the others.
+ */
+static void backend_make_l1(struct backend *backend, const struct settings *settings)
+{
+    static const char scheme[] = "sqlite:";
+    if (strncmp(settings->store, scheme, sizeof(scheme) - 1) != 0)
+        return;
+    const struct l1_options options = {.database = settings->store + sizeof(scheme) - 1,
+                                       .format = l1_entry_format(),
+                                       .mbytes = (size_t)settings->l1_mbytes};
+    backend->l1 = l1_new(&options);
+}
+
+/* pool thread: no call of the store without the L1. */
+static enum status on_call(void *l1, struct error *error)
+{
+    return l1 ? l1_open(l1, error) : STATUS_OK;
+}
+
 static void backend_open_pools(struct backend *backend, const struct backend_options *options)
 {
     const struct settings *settings = options->settings;
@@ -60,6 +82,8 @@ static void backend_open_pools(struct backend *backend, const struct backend_opt
     };
     struct pool_options pool_options = {
         .loop = loop_uv(options->loop),
+        .gate = on_call,
+        .gate_ctx = backend->l1,
         .lanes = {[POOL_READ] = clients, [POOL_WRITE] = clients, [POOL_CARE] = {CARE_CALLS, CARE_QUEUE_MAX}},
         .stats = options->stats,
     };
@@ -67,25 +91,6 @@ static void backend_open_pools(struct backend *backend, const struct backend_opt
     backend->pool = pool_new(&pool_options);
     if (options->follow)
         backend->follow_pool = pool_new(&follow_options);
-}
-
-/*
- * With SQLite all workers and tools are on one machine, and the L1's file is beside the database. It is opened even if
- * l1_mbytes is 0: whoever writes must raise the generations of the others.
- */
-static enum status backend_open_l1(struct backend *backend, const struct settings *settings, struct error *error)
-{
-    static const char scheme[] = "sqlite:", suffix[] = "-l1";
-    char path[sizeof(settings->store) + sizeof(suffix)], *real;
-    if (strncmp(settings->store, scheme, sizeof(scheme) - 1) != 0)
-        return STATUS_OK;
-    const char *database = settings->store + sizeof(scheme) - 1;
-    real = realpath(database, NULL); /* as SQLite names its own files: behind symbolic links */
-    snprintf(path, sizeof(path), "%s%s", real ? real : database, suffix);
-    const struct l1_options options = {
-        .path = path, .beside = database, .format = l1_entry_format(), .mbytes = (size_t)settings->l1_mbytes};
-    free(real);
-    return l1_open(&backend->l1, &options, error);
 }
 
 static enum status backend_open_cache(struct backend *backend, const struct backend_options *options,
@@ -113,10 +118,9 @@ enum status backend_open(struct backend *backend, const struct backend_options *
     enum status status = backend_open_store(backend, options, error);
     if (status != STATUS_OK)
         return status;
+    backend_make_l1(backend, options->settings);
     backend_open_pools(backend, options);
     status = http_client_new(&backend->http_client, options->settings, loop_events(options->loop), error);
-    if (status == STATUS_OK)
-        status = backend_open_l1(backend, options->settings, error);
     return status == STATUS_OK ? backend_open_cache(backend, options, error) : status;
 }
 
@@ -153,8 +157,8 @@ void backend_close(struct backend *backend)
     cache_free(backend->cache);
     follow_free(backend->follow); /* after the cache, whose last callbacks may be these two's */
     auditor_free(backend->auditor);
-    l1_close(backend->l1);
     pool_free(backend->follow_pool);
     pool_free(backend->pool);
+    l1_free(backend->l1);
     store_close(backend->store);
 }

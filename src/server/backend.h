@@ -40,7 +40,7 @@ unsigned backend_thread_count(const struct settings *settings, bool follow);
 /*
  * A store or a Redis that is away is no error here.
  * errors  STATUS_INVALID: store, redis, purge_url or purge_header_file is wrong; STATUS_UNAVAILABLE: libcurl can't
- * start, or the L1's file can't be opened
+ * start
  */
 enum status backend_open(struct backend *backend, const struct backend_options *options,
                          struct error *error) STATUS_MUST_CHECK;

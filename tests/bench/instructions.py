@@ -47,14 +47,17 @@ def nginx_request(path, query="", **fields):
 
 
 class Worker:
-    """A worker under callgrind. Its log is in the stack's folder."""
+    """A worker under callgrind, with or without an L1. Its log is in the stack's folder."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, l1_mbytes):
         self.folder = folder
         self.log = folder / "logs/workers.log"
         allocator = ctypes.util.find_library("jemalloc") or sys.exit("libjemalloc is not installed")
         # jemalloc must not give memory back: it would do so by the clock.
         environment = {**os.environ, "LD_PRELOAD": allocator, "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1"}
+        environment["TODO_L1_MBYTES"] = str(l1_mbytes)
+        for old in folder.glob("callgrind.*"):
+            old.unlink()
         options = ["--tool=callgrind", f"--callgrind-out-file={folder}/callgrind", f"--vgdb-prefix={folder}/vgdb"]
         command = ["valgrind", *options, program, "-c", "todo.conf", "-s", "todo.sock"]
         with self.log.open("wb") as log:
@@ -82,43 +85,48 @@ class Worker:
         return int(re.search(r"^totals: (\d+)", newest.read_text(), re.M)[1])
 
 
-def ask(connection, request):
-    """The answer, and whether it was a hit."""
+def ask(connection, request, wanted):
+    """The answer, and whether it was a hit as wanted."""
     connection.send(request)
     answer = connection.read_answer()
     assert answer.ended, answer
-    return answer, answer.headers.get("cache-status", "").startswith("todo-fcgi; hit")
+    return answer, answer.headers.get("cache-status", "").startswith(f"todo-fcgi; hit{wanted}")
 
 
-def ask_until_hit(connection, request):
+def ask_until_hit(connection, request, wanted):
     deadline = time.monotonic() + WAIT_S
     while True:
-        answer, hit = ask(connection, request)
+        answer, hit = ask(connection, request, wanted)
         if hit:
             return answer
         assert time.monotonic() < deadline, answer
 
 
-def count_round(worker, connection, status, requests):
+def count_round(worker, connection, status, requests, wanted):
     for request in requests:
-        answer, hit = ask(connection, request)
+        answer, hit = ask(connection, request, wanted)
         assert hit and answer.status == status, answer
     return worker.dump() / len(requests)
 
 
-def count(worker, connection, kind, status, requests, rounds):
+def count(worker, connection, kind, status, requests, rounds, wanted="; ttl"):
     """Prints the instructions of a hit, once all the requests are hits."""
     for request in requests:
-        ask_until_hit(connection, request)
+        ask_until_hit(connection, request, wanted)
     worker.dump()
-    lowest = min(count_round(worker, connection, status, requests) for _ in range(rounds))
+    lowest = min(count_round(worker, connection, status, requests, wanted) for _ in range(rounds))
     print(f"instructions per {kind}: {lowest:.0f} ({rounds * len(requests)} hits)", flush=True)
 
 
-def count_all(worker, connection, rows, rounds):
+def count_l1(worker, connection, rows, rounds):
+    todos = [nginx_request(f"/todos/{number}") for number in range(1, rows + 1)]
+    count(worker, connection, "hit in the L1", 200, todos, rounds, "; detail=l1")
+
+
+def count_redis(worker, connection, rows, rounds):
     paths = [f"/todos/{number}" for number in range(1, rows + 1)]
     todos = [nginx_request(path) for path in paths]
-    etags = [ask_until_hit(connection, request).headers["etag"] for request in todos]
+    etags = [ask_until_hit(connection, request, "").headers["etag"] for request in todos]
     unchanged = [nginx_request(path, HTTP_IF_NONE_MATCH=etag) for path, etag in zip(paths, etags)]
     absent = [nginx_request(f"{path}-absent") for path in paths]
     page = [nginx_request("/todos", query="limit=50")] * rows
@@ -131,13 +139,14 @@ def count_all(worker, connection, rows, rounds):
 def main():
     program, folder, rows, rounds = sys.argv[1:]
     folder = pathlib.Path(folder).resolve()
-    worker = Worker(program, folder)
-    try:
-        worker.wait_ready()
-        with Connection(folder / "todo.sock", seconds=WAIT_S) as connection:
-            count_all(worker, connection, int(rows), int(rounds))
-    finally:
-        worker.stop()
+    for l1_mbytes, count_all in ((0, count_redis), (1, count_l1)):
+        worker = Worker(program, folder, l1_mbytes)
+        try:
+            worker.wait_ready()
+            with Connection(folder / "todo.sock", seconds=WAIT_S) as connection:
+                count_all(worker, connection, int(rows), int(rounds))
+        finally:
+            worker.stop()
 
 
 main()

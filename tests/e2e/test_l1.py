@@ -92,7 +92,7 @@ def test_a_purge_reaches_the_l1(stack, new_id):
 
 def test_a_worker_killed_anywhere_leaves_nothing_old(new_stack):
     """Each write's answer is followed by a read; workers die by kill -9 all the time."""
-    stack = new_stack(settings=WITH_L1 | {"write_deadline_ms": 3000})
+    stack = new_stack(settings=WITH_L1 | {"write_deadline_ms": 3000, "store_timeout_ms": 1000})
     made(stack, "a")
     stale, is_over = [], threading.Event()
 

@@ -58,25 +58,20 @@ static void memory_empty(void)
     memcpy(memory, &header, sizeof(header));
 }
 
-enum status __wrap_l1_open(struct l1_table **out, const struct l1_options *options, struct error *error);
-void __wrap_l1_close(struct l1_table *table);
+struct l1_table *__wrap_l1_new(const struct l1_options *options);
+void __wrap_l1_free(struct l1_table *table);
 
-enum status __wrap_l1_open(struct l1_table **out, const struct l1_options *options, struct error *error)
+struct l1_table *__wrap_l1_new(const struct l1_options *options)
 {
-    (void)error;
     if (!memory || is_alone())
         memory_empty();
     struct l1_table *table = mem_zalloc(sizeof(*table));
-    *table = (struct l1_table){.fd = -1, .map = memory, .map_bytes = WORDS * sizeof(uint64_t)};
-    table->header = (const struct l1_header *)memory;
-    table->generations = (_Atomic uint64_t *)(memory + L1_HEADER_BYTES / sizeof(uint64_t));
-    table->seed = table->header->incarnation ^ options->format;
+    *table = (struct l1_table){.is_open = true, .map = memory, .format = options->format};
     l1_divide(table, options->mbytes == 0 ? 0 : 1 + dice_below(&dice, MBYTES_MAX));
-    *out = table;
-    return STATUS_OK;
+    return table;
 }
 
-void __wrap_l1_close(struct l1_table *table)
+void __wrap_l1_free(struct l1_table *table)
 {
     free(table);
 }

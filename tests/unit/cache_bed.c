@@ -131,7 +131,8 @@ int bed_begin_l1(void **state)
     struct error error;
     bed_begin_idle(state);
     struct bed *bed = *state;
-    assert_int_equal(l1_open(&bed->l1, &(struct l1_options){.mbytes = 1}, &error), STATUS_OK);
+    bed->l1 = l1_new(&(struct l1_options){.mbytes = 1});
+    assert_int_equal(l1_open(bed->l1, &error), STATUS_OK);
     bed_begin_trusted(bed);
     return 0;
 }
@@ -156,7 +157,7 @@ int bed_end(void **state)
     bed_stop_workers(bed);
     fake_server_free(bed->server);
     fake_store_free(bed->store);
-    l1_close(bed->l1);
+    l1_free(bed->l1);
     assert_int_equal(fake_timer_count(), 0);
     free(bed);
     return 0;

@@ -15,14 +15,18 @@
 
 enum { EPOCH = 7, ROUNDS = 200000, IDS = 50 };
 
-static char path[] = "/tmp/test-l1-XXXXXX";
+static char database[] = "/tmp/test-l1-XXXXXX", path[sizeof(database) + 3];
+
+static struct l1_table *new_at(const char *at, size_t mbytes)
+{
+    return l1_new(&(struct l1_options){.database = at, .mbytes = mbytes});
+}
 
 static struct l1_table *open_at(const char *at, size_t mbytes)
 {
-    struct l1_table *table = NULL;
+    struct l1_table *table = new_at(at, mbytes);
     struct error error;
-    const struct l1_options options = {.path = at, .mbytes = mbytes};
-    assert_int_equal(l1_open(&table, &options, &error), STATUS_OK);
+    assert_int_equal(l1_open(table, &error), STATUS_OK);
     return table;
 }
 
@@ -34,24 +38,26 @@ static int open_memory(void **state)
 
 static int close_memory(void **state)
 {
-    l1_close(*state);
+    l1_free(*state);
     return 0;
 }
 
 static int make_path(void **state)
 {
     (void)state;
-    memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
-    int fd = mkstemp(path);
+    memcpy(database + sizeof(database) - 7, "XXXXXX", 6);
+    int fd = mkstemp(database);
     assert_true(fd >= 0);
     close(fd);
+    snprintf(path, sizeof(path), "%s-l1", database);
     return 0;
 }
 
 static int remove_path(void **state)
 {
     (void)state;
-    return unlink(path);
+    unlink(path);
+    return unlink(database);
 }
 
 static void raise_id(struct l1_table *table, const char *id)
@@ -137,7 +143,7 @@ static void a_table_of_no_megabytes_has_generations_alone(void **state)
     raise_id(table, "a");
     assert_int_equal(keep(table, "a", "one"), L1_REFUSED);
     assert_found(table, "a", EPOCH, NULL);
-    l1_close(table);
+    l1_free(table);
 }
 
 /* ---- Damage ---- */
@@ -217,13 +223,13 @@ static uint64_t hammer(struct l1_table *table, unsigned seed, unsigned rounds)
 static void processes_that_write_over_each_other_find_whole_values_only(void **state)
 {
     (void)state;
-    struct l1_table *first = open_at(path, 1);
+    struct l1_table *first = open_at(database, 1);
     pid_t children[3];
     for (unsigned i = 0; i < COUNT_OF(children); i++) {
         children[i] = fork();
         assert_true(children[i] >= 0);
         if (children[i] == 0) {
-            struct l1_table *table = open_at(path, 1 + i % 2 * 2);
+            struct l1_table *table = open_at(database, 1 + i % 2 * 2);
             hammer(table, i * 977, ROUNDS);
             _exit(0);
         }
@@ -235,7 +241,7 @@ static void processes_that_write_over_each_other_find_whole_values_only(void **s
         assert_int_equal(wait_status, 0);
     }
     assert_true(found_count > ROUNDS / 100);
-    l1_close(first);
+    l1_free(first);
 }
 
 static void *hammer_thread(void *table)
@@ -260,57 +266,57 @@ static void threads_that_write_over_each_other_find_whole_values_only(void **sta
 static void processes_that_have_the_file_open_share_values_and_generations(void **state)
 {
     (void)state;
-    struct l1_table *one = open_at(path, 2), *other = open_at(path, 2), *small = open_at(path, 0);
+    struct l1_table *one = open_at(database, 2), *other = open_at(database, 2), *small = open_at(database, 0);
     keep(one, "a", "one");
     assert_found(other, "a", EPOCH, "one");
     raise_id(small, "a");
     assert_found(one, "a", EPOCH, NULL);
-    l1_close(one);
+    l1_free(one);
     keep(other, "a", "two");
-    one = open_at(path, 4); /* it grows; the others' maps stay as they are */
+    one = open_at(database, 4); /* it grows; the others' maps stay as they are */
     assert_true(l1_note(one, "a").generation == l1_note(other, "a").generation);
-    l1_close(one);
+    l1_free(one);
     assert_found(other, "a", EPOCH, "two");
-    l1_close(other);
-    l1_close(small);
+    l1_free(other);
+    l1_free(small);
 }
 
 /* Else what was kept before a reboot, or lies in a restored copy, would be found. */
 static void the_first_to_open_the_file_empties_it(void **state)
 {
     (void)state;
-    struct l1_table *table = open_at(path, 1);
+    struct l1_table *table = open_at(database, 1);
     keep(table, "a", "one");
-    l1_close(table);
-    table = open_at(path, 1);
+    l1_free(table);
+    table = open_at(database, 1);
     assert_found(table, "a", EPOCH, NULL);
-    l1_close(table);
+    l1_free(table);
     pid_t child = fork();
     if (child == 0) {
-        table = open_at(path, 1);
+        table = open_at(database, 1);
         keep(table, "a", "two");
         kill(getpid(), SIGKILL);
     }
     waitpid(child, NULL, 0);
-    table = open_at(path, 1);
+    table = open_at(database, 1);
     assert_found(table, "a", EPOCH, NULL);
-    l1_close(table);
+    l1_free(table);
 }
 
 static enum status refused(size_t mbytes, const char *wanted)
 {
-    struct l1_table *table;
+    struct l1_table *table = new_at(database, mbytes);
     struct error error;
-    const struct l1_options options = {.path = path, .mbytes = mbytes};
-    enum status status = l1_open(&table, &options, &error);
+    enum status status = l1_open(table, &error);
     if (status != STATUS_OK && !strstr(error.text, wanted))
         assert_string_equal(error.text, wanted);
+    l1_free(table);
     return status;
 }
 
 static void write_at(off_t offset, const void *bytes, size_t len)
 {
-    int fd = open(path, O_WRONLY);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
     assert_int_equal(pwrite(fd, bytes, len, offset), len);
     close(fd);
 }
@@ -329,11 +335,11 @@ static void a_file_of_another_layout_is_refused_while_it_is_in_use(void **state)
 {
     (void)state;
     uint64_t layout = L1_LAYOUT + 1;
-    struct l1_table *other = open_at(path, 1);
+    struct l1_table *other = open_at(database, 1);
     write_at(offsetof(struct l1_header, layout), &layout, sizeof(layout));
     assert_int_equal(refused(1, "another version"), STATUS_UNAVAILABLE);
-    l1_close(other);
-    l1_close(open_at(path, 1));
+    l1_free(other);
+    l1_free(open_at(database, 1));
 }
 
 static void a_file_that_was_half_made_is_made_anew(void **state)
@@ -341,7 +347,7 @@ static void a_file_that_was_half_made_is_made_anew(void **state)
     (void)state;
     const struct l1_header header = {.magic = "todo-l1"};
     write_at(0, &header, sizeof(header));
-    l1_close(open_at(path, 1));
+    l1_free(open_at(database, 1));
 }
 
 static void a_full_disk_is_an_error_at_the_start(void **state)
@@ -352,26 +358,53 @@ static void a_full_disk_is_an_error_at_the_start(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
     assert_int_equal(refused(4, "allocate room"), STATUS_UNAVAILABLE);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &large), 0);
-    l1_close(open_at(path, 4));
+    l1_free(open_at(database, 4));
 }
 
-static void a_new_file_has_the_mode_of_the_one_beside_it(void **state)
+static void a_new_file_has_the_mode_of_the_database(void **state)
 {
     (void)state;
-    char beside[sizeof(path) + 8];
-    snprintf(beside, sizeof(beside), "%s-db", path);
-    int fd = open(beside, O_CREAT | O_WRONLY, 0600);
-    assert_int_equal(fchmod(fd, 0666), 0);
-    close(fd);
-    struct l1_table *table;
-    struct error error;
     struct stat info;
-    const struct l1_options options = {.path = path, .beside = beside};
-    assert_int_equal(l1_open(&table, &options, &error), STATUS_OK);
+    chmod(database, 0666);
+    l1_free(open_at(database, 0));
     stat(path, &info);
     assert_number("mode", info.st_mode & 0777, 0666);
-    l1_close(table);
-    unlink(beside);
+}
+
+static void a_link_leads_to_the_file_beside_the_database_itself(void **state)
+{
+    (void)state;
+    char other[sizeof(database) + 5];
+    snprintf(other, sizeof(other), "%s-link", database);
+    assert_int_equal(symlink(database, other), 0);
+    struct l1_table *one = open_at(database, 1), *two = open_at(other, 1);
+    keep(one, "a", "one");
+    assert_found(two, "a", EPOCH, "one");
+    l1_free(one);
+    l1_free(two);
+    unlink(other);
+}
+
+/* The database's folder is not there yet. */
+static void a_table_that_is_opened_late_makes_up_for_its_raises(void **state)
+{
+    (void)state;
+    struct error error;
+    struct l1_table *early = open_at(database, 1), *late = new_at("/tmp/no-such-folder/db", 1);
+    keep(early, "a", "one");
+    assert_int_equal(l1_open(late, &error), STATUS_UNAVAILABLE);
+    assert_false(l1_keeps(late));
+    free(late->database);
+    late->database = mem_strdup(database);
+    assert_int_equal(l1_open(late, &error), STATUS_OK);
+    assert_found(early, "a", EPOCH, "one"); /* it raised nothing: it missed none */
+    l1_free(late);
+    late = new_at(database, 1);
+    raise_id(late, "b");
+    assert_int_equal(l1_open(late, &error), STATUS_OK);
+    assert_found(early, "a", EPOCH, NULL);
+    l1_free(late);
+    l1_free(early);
 }
 
 /* ---- What stays ---- */
@@ -444,7 +477,9 @@ int main(void)
         IN_FILE(a_file_of_another_layout_is_refused_while_it_is_in_use),
         IN_FILE(a_file_that_was_half_made_is_made_anew),
         IN_FILE(a_full_disk_is_an_error_at_the_start),
-        IN_FILE(a_new_file_has_the_mode_of_the_one_beside_it),
+        IN_FILE(a_new_file_has_the_mode_of_the_database),
+        IN_FILE(a_link_leads_to_the_file_beside_the_database_itself),
+        IN_FILE(a_table_that_is_opened_late_makes_up_for_its_raises),
         IN_MEMORY(often_read_values_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
