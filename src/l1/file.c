@@ -139,7 +139,7 @@ static enum status file_join(const struct l1_table *table, const char *path, int
     return path_is_fd(path, fd) ? file_check(table, path, fd, error) : STATUS_NOT_FOUND;
 }
 
-static enum status file_open(struct l1_table *table, const char *path, struct error *error)
+static enum status file_open(const struct l1_table *table, const char *path, int *out, struct error *error)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
@@ -147,7 +147,7 @@ static enum status file_open(struct l1_table *table, const char *path, struct er
             return fail(error, path, "open it for reading and writing", errno);
         enum status status = file_join(table, path, fd, error);
         if (status == STATUS_OK)
-            table->fd = fd;
+            *out = fd;
         else
             close(fd);
         if (status != STATUS_NOT_FOUND)
@@ -174,19 +174,19 @@ static enum status path_make(char path[PATH_MAX], const char *database, struct e
 static enum status table_map_file(struct l1_table *table, struct error *error)
 {
     char path[PATH_MAX];
+    int fd = -1;
     enum status status = path_make(path, table->database, error);
     if (status == STATUS_OK)
-        status = file_open(table, path, error);
+        status = file_open(table, path, &fd, error);
     if (status != STATUS_OK)
         return status;
-    void *map = mmap(NULL, table->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
-    if (map == MAP_FAILED) {
-        close(table->fd);
-        table->fd = -1;
-        return fail(error, path, "map it", errno);
-    }
-    table->map = map;
-    return STATUS_OK;
+    void *map = mmap(NULL, table->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED)
+        status = fail(error, path, "map it", errno);
+    else
+        table->map = map;
+    close(fd); /* the map holds the open file, and so its lock */
+    return status;
 }
 
 static void table_take_memory(struct l1_table *table)
@@ -234,7 +234,6 @@ struct l1_table *l1_new(const struct l1_options *options)
 {
     struct l1_table *table = mem_zalloc(sizeof(*table));
     pthread_mutex_init(&table->mutex, NULL);
-    table->fd = -1;
     table->database = options->database ? mem_strdup(options->database) : NULL;
     table->format = options->format;
     table->mbytes = options->mbytes;
@@ -246,12 +245,10 @@ void l1_free(struct l1_table *table)
 {
     if (!table)
         return;
-    if (table->fd >= 0) {
-        munmap(table->map, table->map_bytes);
-        close(table->fd); /* drops the lock */
-    } else {
+    if (!table->database)
         free(table->map);
-    }
+    else if (table->map)
+        munmap(table->map, table->map_bytes); /* drops the lock */
     pthread_mutex_destroy(&table->mutex);
     free(table->database);
     free(table);

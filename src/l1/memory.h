@@ -36,8 +36,7 @@ struct l1_table {
     atomic_bool is_open;   /* all below is there, and stays as it is */
     pthread_mutex_t mutex; /* while it is not: of these two */
     bool has_missed;       /* a raise */
-    int fd;                /* -1: memory of this process */
-    char *database;        /* NULL: it is that */
+    char *database;        /* NULL: it is memory of this process */
     size_t mbytes;
     uint64_t format;
     void *map;
