@@ -12,8 +12,8 @@
  * lock: the outbox's drain, its debts, the barrier (cache/doubt.c), and the removal of purges' records. A worker makes
  * one call of each at a time, so a look at the epoch and a question about readiness find a thread in any case.
  *
- * Before its first call of the store a process opens the L1's file, which the others must be told by of its writes. While
- * it can't (the database's folder is not mounted yet, or not ours), the store counts as away.
+ * A process opens the L1's file before its first call of the store, for it must tell the others of its writes there.
+ * While it can't (the database's folder is not mounted yet, or not ours), the store counts as away.
  *
  * The follower has a pool and a thread of its own: its calls wait for changes, and would delay other calls.
  *
@@ -82,8 +82,8 @@ static void backend_open_pools(struct backend *backend, const struct backend_opt
     };
     struct pool_options pool_options = {
         .loop = loop_uv(options->loop),
-        .gate = on_call,
-        .gate_ctx = backend->l1,
+        .before = on_call,
+        .before_ctx = backend->l1,
         .lanes = {[POOL_READ] = clients, [POOL_WRITE] = clients, [POOL_CARE] = {CARE_CALLS, CARE_QUEUE_MAX}},
         .stats = options->stats,
     };

@@ -74,8 +74,8 @@ struct lane {
 
 struct pool {
     uv_loop_t *loop;
-    pool_gate_fn gate;
-    void *gate_ctx;
+    pool_before_fn before;
+    void *before_ctx;
     uv_idle_t deliver; /* active while turned_away has jobs */
     struct stats *stats;
     struct job_list turned_away; /* of all lanes */
@@ -148,7 +148,7 @@ static void on_work(uv_work_t *work)
     const struct pool *pool = job->pool;
     job->started_at_us = clock_monotonic_us();
     job->worked = true;
-    job->status = pool->gate ? pool->gate(pool->gate_ctx, &job->error) : STATUS_OK;
+    job->status = pool->before ? pool->before(pool->before_ctx, &job->error) : STATUS_OK;
     if (job->status == STATUS_OK)
         job->status = job->work(job, &job->error);
     job->ended_at_us = clock_monotonic_us();
@@ -240,8 +240,8 @@ struct pool *pool_new(const struct pool_options *options)
     struct pool *pool = mem_zalloc(sizeof(*pool) + slot_count(options) * sizeof(pool->slots[0]));
     struct slot *slots = pool->slots;
     pool->loop = options->loop;
-    pool->gate = options->gate;
-    pool->gate_ctx = options->gate_ctx;
+    pool->before = options->before;
+    pool->before_ctx = options->before_ctx;
     pool->stats = options->stats;
     uv_idle_init(pool->loop, &pool->deliver);
     pool->deliver.data = pool;

@@ -33,7 +33,10 @@ enum pool_lane {
 /* pool thread, may block; touches only the struct around job. The breaker and done get its status. */
 typedef enum status (*pool_work_fn)(struct pool_job *job, struct error *error);
 
-/* Loop, once, never before pool_run() has returned. After BUSY and the breaker's or gate's UNAVAILABLE, work did not run. */
+/*
+ * Loop, once, never before pool_run() has returned. After BUSY, the breaker's UNAVAILABLE and what the options' before
+ * says, work did not run.
+ */
 typedef void (*pool_done_cb)(struct pool_job *job, enum status status, const struct error *error);
 
 /* A member of the caller's own struct, which must live until done. The caller fills in lane, work and done. */
@@ -55,12 +58,12 @@ struct pool_lane_options {
 };
 
 /* pool thread, may block: before each job. Unless it is OK, the job ends with its status, and work did not run. */
-typedef enum status (*pool_gate_fn)(void *ctx, struct error *error);
+typedef enum status (*pool_before_fn)(void *ctx, struct error *error);
 
 struct pool_options {
-    void *loop;        /* the uv_loop_t */
-    pool_gate_fn gate; /* NULL: none */
-    void *gate_ctx;
+    void *loop;            /* the uv_loop_t */
+    pool_before_fn before; /* NULL: none */
+    void *before_ctx;
     /* UV_THREADPOOL_SIZE, which main sets before the first job, is their sum: else one lane would wait for another. */
     struct pool_lane_options lanes[POOL_LANE_COUNT];
     struct stats *stats; /* borrowed; counts refusals, and the times of waiting and running; NULL: not counted */

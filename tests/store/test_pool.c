@@ -363,6 +363,33 @@ static void test_a_lane_that_fails_opens_its_own_breaker_only(void **state)
     bench_fini(&bench);
 }
 
+static enum status refuse(void *ctx, struct error *error)
+{
+    return *(bool *)ctx ? error_set(error, STATUS_UNAVAILABLE, "its folder is not there") : STATUS_OK;
+}
+
+static void test_what_must_come_before_each_job_may_refuse_it(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct bench_job jobs[2] = {0};
+    bool refuses = true;
+    bench_init_lanes(
+        &bench, &(struct pool_options){.lanes = {[POOL_READ] = {1, 10}}, .before = refuse, .before_ctx = &refuses});
+    gate_open(&bench.gate);
+    submit(&bench, jobs, 0, 1, STATUS_OK);
+    bench_run(&bench);
+    assert_int_equal(jobs[0].told, STATUS_UNAVAILABLE);
+    assert_string_equal(jobs[0].text, "its folder is not there");
+    assert_int_equal(atomic_load(&bench.started_count), 0);
+    refuses = false;
+    submit(&bench, jobs, 1, 1, STATUS_OK);
+    bench_run(&bench);
+    assert_int_equal(jobs[1].told, STATUS_OK);
+    assert_int_equal(atomic_load(&bench.started_count), 1);
+    bench_fini(&bench);
+}
+
 static void test_an_unused_pool_can_be_freed(void **state)
 {
     (void)state;
@@ -385,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_a_job_may_be_queued_from_a_done),
         cmocka_unit_test(test_a_blocked_lane_delays_no_other),
         cmocka_unit_test(test_a_lane_that_fails_opens_its_own_breaker_only),
+        cmocka_unit_test(test_what_must_come_before_each_job_may_refuse_it),
         cmocka_unit_test(test_an_unused_pool_can_be_freed),
     };
     return cmocka_run_group_tests_name("store pool", tests, NULL, NULL);
