@@ -392,6 +392,7 @@ bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_nea
         hit_make(get, &near->entry, &near->answer) != FOUND_HIT)
         return false;
     near->answer.trace.l1 = true;
+    near->answer.trace.redis_us = -1;
     count_read(cache, &near->answer);
     return true;
 }

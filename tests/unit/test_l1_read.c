@@ -45,11 +45,13 @@ static void a_fill_answers_the_other_worker_and_redis_is_not_asked(void **state)
 {
     struct bed *bed = *state;
     struct reader reader;
+    bed->settings.server_timing = true;
     bed_pass(bed, 2000);
     assert_true(reader_ask_l1(&reader, &bed->workers[1], "a"));
     assert_int_equal(reader.v, 1);
     assert_int_equal(reader.trace.source, CACHE_HIT);
     assert_true(reader.trace.l1);
+    assert_int_equal(reader.trace.redis_us, -1);
     assert_int_equal(reader.trace.age_ms, 2000);
     assert_journal("");
     assert_int_equal(bed_counter(&bed->workers[1], STAT_HIT), 1);
