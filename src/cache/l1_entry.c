@@ -9,6 +9,16 @@
  * A worker of another version may have other fields. l1_entry_format() is different then, and the table finds nothing
  * that was kept under another format. It has also checked that a value is whole, so lengths are not checked again.
  *
+ * Who raises the generations of what changes, so that nothing old is found:
+ *
+ *   write.c      every write, those of the loader and of purges too: before the store is asked, and before the answer
+ *   outbox.c     every drain: when Redis has answered for a page of records, which its entries have outlived until then
+ *   follow.c     foreign writes: when Redis has answered for them
+ *
+ * Nobody else has to. A mark that doubt.c clears stood until then, so Redis had no entry that could be kept after the
+ * write's own raise. A fill and a publish bring what is newer than anything kept under their generation. A new epoch is
+ * another name for everything. Entries that are evicted, discarded as broken or expired were true until then.
+ *
  * It does not decide whether an entry may be kept or answered: todo_read.c does.
  */
 #include "cache/l1_entry.h"

@@ -66,7 +66,8 @@ static bool path_is_fd(const char *path, int fd)
 
 static enum status fail(struct error *error, const char *path, const char *what, int code)
 {
-    return error_set(error, STATUS_UNAVAILABLE, "%s: can't %s: %s", path, what, strerror(code));
+    enum status status = error_set(error, STATUS_UNAVAILABLE, "%s: can't %s: %s", path, what, strerror(code));
+    return error_because(error, code == EACCES ? CAUSE_RIGHTS : code == ENOSPC ? CAUSE_FULL : CAUSE_NONE, status);
 }
 
 /* As SQLite does with its own files: whoever may write the database may write this. Only root can give it away. */

@@ -2,7 +2,7 @@
 /*
  * Does all that a start does, and says what is wrong, a line for each thing.
  *
- *   files -> addresses -> the store: indexes, a list, a small write, a delete -> Redis: INFO, a script that writes
+ *   files -> addresses -> the store: indexes, L1, a list, a small write, a delete -> Redis: INFO, a script that writes
  *
  * It runs beside a live service, so it changes nothing that a worker relies on. It makes missing tables and indexes, as
  * a start would. It deletes a todo under a condition that no todo meets: MongoDB looks at the right first. It does not
@@ -26,6 +26,7 @@
 #include "base/random.h"
 #include "base/stats.h"
 #include "cache/identity.h"
+#include "l1/file.h"
 #include "redis/redis.h"
 #include "server/backend.h"
 #include "server/loop.h"
@@ -141,12 +142,15 @@ static bool is_for_a_person(enum cause cause)
     return cause == CAUSE_LOGIN || cause == CAUSE_RIGHTS || cause == CAUSE_UNSUPPORTED || cause == CAUSE_DAMAGED;
 }
 
-static void check_store(struct check *check, struct store *store)
+static void check_store(struct check *check, const struct backend *backend)
 {
+    struct store *store = backend->store;
     struct arena arena;
     struct error error = {0};
     arena_init(&arena);
     enum status status = store_prepare(store, &error);
+    if (status == STATUS_OK && backend->l1)
+        status = l1_open(backend->l1, &error);
     if (status == STATUS_OK)
         status = try_list(store, &arena, &error);
     if (status == STATUS_OK)
@@ -264,7 +268,7 @@ static void check_addresses(struct check *check)
     struct backend_options options = {
         .loop = check->loop, .settings = check->settings, .stats = &check->stats, .follow = check->settings->follow};
     if (backend_open(&backend, &options, &check->address) == STATUS_OK)
-        check_store(check, backend.store);
+        check_store(check, &backend);
     else
         check_failed(check, &check->address);
     backend_close(&backend);

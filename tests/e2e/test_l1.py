@@ -2,13 +2,14 @@
 """The L1 that the processes of a machine share beside an SQLite file: Redis is not asked, and nothing is old."""
 
 import os
+import subprocess
 import threading
 import time
 
 import pytest
 from conftest import finish
 from load import load
-from stack import wait_until
+from stack import WORKER_BUILD, wait_until
 from verbs import made, patch
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
@@ -130,6 +131,15 @@ def test_without_its_file_a_tool_writes_nothing(new_stack, tmp_path):
     result = stack.load("-o", f"store=sqlite:{stack.folder}/other.db", "import", str(tmp_path / "rows.jsonl"))
     assert result.returncode == 2 and "other.db-l1: can't open it" in result.stderr, result
     assert not (stack.folder / "other.db").exists()
+
+
+def test_the_check_names_a_file_that_is_not_ours(new_stack):
+    stack = new_stack(prepared_only=True)
+    (stack.folder / "other.db-l1").write_text("somebody's own")
+    command = [WORKER_BUILD / "todo-fcgi", "-c", "todo.conf", "-o", "store=sqlite:other.db", "--check"]
+    told = subprocess.run(command, cwd=stack.folder, env=stack.environment, capture_output=True, text=True, timeout=30)
+    assert told.returncode == 1 and "other.db-l1: it was not made by todo-fcgi" in told.stderr, told
+    assert (stack.folder / "other.db-l1").read_text() == "somebody's own"
 
 
 def test_of_no_megabytes_it_keeps_nothing_and_is_told_all_the_same(new_stack):
