@@ -71,7 +71,7 @@ bool l1_keeps(const struct l1_table *table)
 struct l1_note l1_note(const struct l1_table *table, const char *id)
 {
     if (!l1_keeps(table))
-        return (struct l1_note){0};
+        return (struct l1_note){.generation = UINT64_MAX};
     uint64_t name = hash_bytes(slice_of(id));
     return (struct l1_note){.name = name, .generation = atomic_load(generation_of(table, name))};
 }

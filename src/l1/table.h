@@ -38,7 +38,7 @@ enum l1_kept {
     L1_REFUSED, /* the generation has been raised since the note was taken, or the value is too large */
 };
 
-/* All zero if there is no table, or it keeps nothing. */
+/* If there is no table, or it keeps nothing: one under which nothing is kept, also if the table is opened meanwhile. */
 struct l1_note l1_note(const struct l1_table *table, const char *id);
 
 /* When it returns, no value of these ids is found that was noted before. NULL: there is no table. */

@@ -20,7 +20,7 @@ goal_p99_ms=$((redis_timeout_ms + 50))
 goal_recovery_ms=2000
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/todo-bench.XXXXXX")
-export BUILD_DIR=$build STACK_STORE=sqlite WORKERS=2 TODO_TODO_TTL_S=86400 TODO_REDIS_TIMEOUT_MS=$redis_timeout_ms
+export BUILD_DIR=$build STACK_STORE=sqlite WORKERS=2 TODO_L1_MBYTES=0 TODO_TODO_TTL_S=86400 TODO_REDIS_TIMEOUT_MS=$redis_timeout_ms
 PORT=$(shuf -i 12000-31000 -n 1)
 export PORT
 

@@ -17,6 +17,7 @@ goal=${GOAL:-0.70}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/todo-bench.XXXXXX")
 bare_pid=
 export BUILD_DIR=$build STACK_STORE=sqlite WORKERS=2 TODO_TODO_TTL_S=86400
+export TODO_L1_MBYTES=${TODO_L1_MBYTES:-0} # through Redis; the L1 has a row in instructions.sh
 PORT=$(shuf -i 12000-31000 -n 1)
 export PORT
 

@@ -391,6 +391,7 @@ static void a_table_that_is_opened_late_makes_up_for_its_raises(void **state)
     (void)state;
     struct error error;
     struct l1_table *early = open_at(database, 1), *late = new_at("/tmp/no-such-folder/db", 1);
+    struct l1_note note = l1_note(late, "b");
     keep(early, "a", "one");
     assert_int_equal(l1_open(late, &error), STATUS_UNAVAILABLE);
     assert_false(l1_keeps(late));
@@ -398,6 +399,7 @@ static void a_table_that_is_opened_late_makes_up_for_its_raises(void **state)
     late->database = mem_strdup(database);
     assert_int_equal(l1_open(late, &error), STATUS_OK);
     assert_found(early, "a", EPOCH, "one"); /* it raised nothing: it missed none */
+    assert_int_equal(l1_keep(late, &note, "b", EPOCH, SLICE("two")), L1_REFUSED); /* asked for before it was open */
     l1_free(late);
     late = new_at(database, 1);
     raise_id(late, "b");
