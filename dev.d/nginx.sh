@@ -13,7 +13,6 @@
 #                      TLS_MAX_AGE_S: for how long browsers are to come back with TLS only
 #   LIMIT_RATE         50r/s or 600r/m for each client address, LIMIT_BURST (100) more at once; without it there is no limit
 #   LIMIT_CONNECTIONS  this many at once for each client address; without it there is no limit
-#   MICRO_CACHE        on: answers of this second are given again (nginx/micro.conf), kept in MICRO_CACHE_DIR
 #   BROTLI             on: nginx has loaded the module of libnginx-mod-http-brotli-static
 #   SOCKET, STATIC, ACCESS_LOG   where things are
 #
@@ -23,24 +22,22 @@ NGINX_BROTLI=/usr/lib/nginx/modules/ngx_http_brotli_static_module.so
 NGINX_NAMES=(
     SOCKET LISTEN INTERNAL_LISTEN STATIC ACCESS_LOG USER_LINE MODULES SERVER_NAMES HOST_DEFAULT HOST_ROWS PLAIN
     INTERNAL_DEFAULT INTERNAL_ROWS CORS_ROWS CORS_MAP
-    TLS TRANSPORT TLS_LISTEN TLS_PORT TLS_CERTIFICATE TLS_KEY TLS_MAX_AGE_S LIMIT_ZONES LIMITS MICRO_CACHE MICRO_CACHE_DIR MICRO_ZONE
+    TLS TRANSPORT TLS_LISTEN TLS_PORT TLS_CERTIFICATE TLS_KEY TLS_MAX_AGE_S LIMIT_ZONES LIMITS
 )
 
 nginx_write() {
     local dir=$1
     local SOCKET=${SOCKET-/run/todo-fcgi/todo.sock} LISTEN=${LISTEN-80} INTERNAL_LISTEN=${INTERNAL_LISTEN-127.0.0.1:8081}
     local STATIC=${STATIC-/usr/share/todo-fcgi/static} ACCESS_LOG=${ACCESS_LOG-/var/log/nginx/todo.log}
-    local USER_LINE=${USER_LINE-} MODULES=${MODULES-} MICRO_CACHE_DIR=${MICRO_CACHE_DIR-/var/cache/nginx/todo}
+    local USER_LINE=${USER_LINE-} MODULES=${MODULES-}
     local SERVER_NAMES HOST_DEFAULT HOST_ROWS INTERNAL_DEFAULT INTERNAL_ROWS CORS_ROWS= CORS_MAP= PLAIN=server TLS= TRANSPORT= TLS_PORT= TLS_MAX_AGE_S=${TLS_MAX_AGE_S-31536000}
     local TLS_LISTEN=${TLS_LISTEN-} TLS_CERTIFICATE=${TLS_CERTIFICATE-} TLS_KEY=${TLS_KEY-} LIMIT_ZONES= LIMITS=
-    local MICRO_CACHE=${MICRO_CACHE-off} MICRO_ZONE=
     nginx_hosts
     nginx_cors
     nginx_limits
     nginx_tls
     mkdir -p "$dir"
-    rm -f "$dir"/{tls,redirect,micro,micro_zone,cors,cors_map,brotli}.conf
-    nginx_micro_cache
+    rm -f "$dir"/{tls,redirect,cors,cors_map,brotli}.conf
     nginx_fill "$dir"
     nginx_brotli "$dir"
 }
@@ -98,14 +95,6 @@ nginx_tls() {
     [ "${TLS_LISTEN##*:}" = 443 ] || TLS_PORT=:${TLS_LISTEN##*:}
 }
 
-nginx_micro_cache() {
-    case $MICRO_CACHE in
-    on) MICRO_CACHE="include todo/micro.conf;" MICRO_ZONE="include todo/micro_zone.conf;" ;;
-    off) MICRO_CACHE= ;;
-    *) die "MICRO_CACHE is on or off" ;;
-    esac
-}
-
 # Fills the templates in; what is not wanted is not written.
 nginx_fill() {
     local dir=$1 file name script=
@@ -115,7 +104,6 @@ nginx_fill() {
     for file in "$ROOT"/nginx/{fastcgi_params,*.conf,*.in}; do
         name=${file##*/} name=${name%.in}
         case $name in
-        micro*) [ -n "$MICRO_CACHE" ] || continue ;;
         tls.conf | redirect.conf) [ -n "$TLS" ] || continue ;;
         cors*) [ -n "$CORS_MAP" ] || continue ;;
         esac

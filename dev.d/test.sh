@@ -22,7 +22,7 @@ test_clean_environment() {
     for name in $(compgen -e); do
         [[ $name != TODO_* ]] || unset "$name"
     done
-    unset PORT INTERNAL_PORT WORKERS HOSTS INTERNAL_HOSTS CORS_ORIGINS MICRO_CACHE BROTLI "${!LIMIT_@}" "${!TLS_@}"
+    unset PORT INTERNAL_PORT WORKERS HOSTS INTERNAL_HOSTS CORS_ORIGINS BROTLI "${!LIMIT_@}" "${!TLS_@}"
 }
 
 # The page's pictures, into doc/shots.

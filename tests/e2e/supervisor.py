@@ -249,7 +249,7 @@ class Supervisor:
         ours = self.recorded()
         brotli = os.path.exists(BROTLI_MODULE)
         names = {
-            "SOCKET": "todo.sock", "STATIC": "static", "ACCESS_LOG": "logs/nginx-access.log", "MICRO_CACHE_DIR": "tmp/micro",
+            "SOCKET": "todo.sock", "STATIC": "static", "ACCESS_LOG": "logs/nginx-access.log",
             "LISTEN": f"127.0.0.1:{ours['PORT']}", "INTERNAL_LISTEN": f"127.0.0.1:{ours['INTERNAL_PORT']}",
             "BROTLI": "on" if brotli else "off", "MODULES": f"load_module {BROTLI_MODULE};" if brotli else "",
             "USER_LINE": "user www-data www-data;" if os.geteuid() == 0 else "",

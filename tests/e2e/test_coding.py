@@ -59,11 +59,3 @@ def test_conditions_take_the_tags_of_both_forms(filled):
     assert delete(stack, "/todos/t1").status == 204
     for tag in (plain, packed):
         assert stack.get("/todos", Accept_Encoding="gzip", If_None_Match=tag).status == 200
-
-
-def test_micro_cache_keeps_the_forms_apart(filled):
-    stack = filled(MICRO_CACHE="on")
-    for _ in range(30):
-        plain, packed = stack.get("/todos"), stack.get("/todos", Accept_Encoding="gzip")
-        assert "Content-Encoding" not in plain.headers and len(json.loads(plain.body)["todos"]) == 40
-        assert packed.headers["Content-Encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
 nginx as an administrator meets it: beside other servers, in somebody's own server block, with limits and hosts set; what its log
-says, and what the public may not see. doc/headers.md has the answers' fields, test_tls.py TLS, test_micro_cache.py that.
+says, and what the public may not see. doc/headers.md has the answers' fields, test_tls.py TLS.
 """
 
 import http.client
@@ -325,7 +325,7 @@ def test_each_line_of_the_log_is_json_whatever_was_asked(front, new_id):
     lines = [json.loads(line.decode("utf-8")) for line in path.read_bytes().splitlines()]
     assert len(lines) >= 20 + len(strange)
     names = {"time", "id", "client", "host", "request", "status", "bytes", "seconds", "upstream_seconds",
-             "upstream_status", "cache", "micro"}  # fmt: skip
+             "upstream_status", "cache"}  # fmt: skip
     assert all(set(line) == names for line in lines)
     line = next(line for line in lines if line["id"] == last)
     assert line["request"] == "GET /todos HTTP/1.1" and line["upstream_status"] == "200" and line["host"] == "127.0.0.1"

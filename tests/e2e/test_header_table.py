@@ -23,7 +23,6 @@ SECTIONS = {
         "LIMIT_CONNECTIONS": "100",
     },
     "With CORS": {"CORS_ORIGINS": "https://app.example.org http://localhost:3000"},
-    "With the micro-cache": {"MICRO_CACHE": "on"},
     "Without workers": {},
 }  # fmt: skip
 TYPES = {"POST": "application/json", "PUT": "application/json", "PATCH": "application/merge-patch+json"}

@@ -31,12 +31,8 @@ def test_only_fields_that_the_worker_does_not_read_are_held_back():
 
 
 def test_parameters_are_set_nowhere_else():
-    """But for the conditions, which nginx holds back of requests whose answer it may keep."""
     for path, words in all_nginx().items():
-        if path.name == "micro.conf":
-            assert set(re.findall(r"^fastcgi_param HTTP_(IF_\w+) ", words, re.M)) == {
-                "IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE"}  # fmt: skip
-        elif path.name != "fastcgi_params":
+        if path.name != "fastcgi_params":
             assert "fastcgi_param " not in words, path
 
 
@@ -99,11 +95,10 @@ def test_metrics_and_health_are_on_the_internal_server_only():
 
 
 def test_who_adds_a_header_adds_the_security_headers():
-    for path in ("nginx/problem.conf", "nginx/micro.conf"):
-        assert "include todo/headers.conf;" in text(path)
+    assert "include todo/headers.conf;" in text("nginx/problem.conf")
     assert "include todo/safety.conf;" in text("nginx/headers.conf")
     for path, words in all_nginx().items():
         for block in re.findall(r"location [^{]*\{[^}]*\}", words):
             if "add_header" in block:
                 has_policy = "add_header Content-Security-Policy" in block and "include todo/safety.conf;" in block
-                assert has_policy or re.search("include todo/(headers|problem|micro).conf;", block), f"{path}: {block}"
+                assert has_policy or re.search("include todo/(headers|problem).conf;", block), f"{path}: {block}"

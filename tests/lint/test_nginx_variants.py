@@ -16,7 +16,6 @@ BROTLI_MODULE = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
 
 SWITCHES = {
     "limits": {"LIMIT_RATE": "50r/s", "LIMIT_CONNECTIONS": "40"},
-    "micro": {"MICRO_CACHE": "on", "MICRO_CACHE_DIR": "micro"},
     "tls": {"TLS_LISTEN": "127.0.0.1:8443", "TLS_CERTIFICATE": "certificate.pem", "TLS_KEY": "key.pem"},
     "brotli": {"BROTLI": "on"},
     "hosts": {"HOSTS": "todos.example.org *.todos.example.net [::1]", "INTERNAL_HOSTS": "*",

@@ -36,7 +36,7 @@ SECONDS = {
     "browser/test_access": 45, "e2e/test_elections": 45, "e2e/test_real_set": 45,
     "e2e/test_fastcgi": 40, "faults/test_mutants": 35, "e2e/test_life": 35, "e2e/test_dev": 35, "e2e/test_todoctl": 30,
     "e2e/test_idempotency": 30, "e2e/test_load": 25, "e2e/test_ten_thousand": 25, "browser/test_page": 25, "e2e/test_limits": 20,
-    "e2e/test_read_your_writes": 20, "model": 20, "e2e/test_tracing": 15, "e2e/test_micro_cache": 15, "lint": 15,
+    "e2e/test_read_your_writes": 20, "model": 20, "e2e/test_tracing": 15, "lint": 15,
     "e2e/test_conditions": 15, "e2e/test_freshness": 15, "e2e/test_redis_errors": 15, "faults/test_store_faults": 15,
 }  # fmt: skip
 
