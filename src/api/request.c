@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/slice.h"
+#include "base/word.h"
 
 /* The parts of a traceparent: lengths, and where they begin. */
 enum { TRACEPARENT_LEN = 55, TRACE_ID_LEN = 32, PARENT_ID_LEN = 16, TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53 };
@@ -147,31 +148,38 @@ void response_begin(struct request *request, int status)
     buf_append(&request->out, "\r\n", 2);
 }
 
+/* Whether one of eight bytes is no printable ASCII: its high bit is set, it is below a space, or it is DEL. */
+static uint64_t unprintable(uint64_t word)
+{
+    return (word | (word - EACH_BYTE(' ')) | ((word ^ EACH_BYTE(0x7f)) - EACH_BYTE(1))) & EACH_BYTE(0x80);
+}
+
 /* Without a branch per byte, because every header of every answer is checked here. */
 static bool is_printable(struct slice value)
 {
-    unsigned bad = 0;
-    for (size_t i = 0; i < value.len; i++)
-        bad |= (unsigned char)(value.data[i] - 0x20) > 0x7e - 0x20;
-    return !bad;
+    enum { STEP = sizeof(uint64_t) };
+    char padded[STEP + 1] = "        ";
+    uint64_t bad = 0;
+    if (value.len < STEP) {
+        memcpy(padded, value.data ? value.data : "", value.len);
+        return !unprintable(word_of(padded));
+    }
+    for (size_t i = 0; i < value.len - STEP; i += STEP)
+        bad |= unprintable(word_of(value.data + i));
+    return !(bad | unprintable(word_of(value.data + value.len - STEP)));
 }
 
-void response_header_slice(struct request *request, const char *name, struct slice value)
+void response_header_put(struct request *request, struct slice name, struct slice value)
 {
     bug_unless(is_printable(value), "a header value that would break the header");
-    size_t name_len = strlen(name), len = name_len + 2 + value.len + 2;
+    size_t len = name.len + 2 + value.len + 2;
     char *at = buf_reserve(&request->out, len);
-    memcpy(at, name, name_len);
-    memcpy(at + name_len, ": ", 2);
+    memcpy(at, name.data, name.len);
+    memcpy(at + name.len, ": ", 2);
     if (value.len > 0)
-        memcpy(at + name_len + 2, value.data, value.len);
+        memcpy(at + name.len + 2, value.data, value.len);
     memcpy(at + len - 2, "\r\n", 2);
     buf_advance(&request->out, len);
-}
-
-void response_header(struct request *request, const char *name, const char *value)
-{
-    response_header_slice(request, name, slice_of(value));
 }
 
 /* draft-ietf-httpapi-ratelimit-headers */

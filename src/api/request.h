@@ -104,9 +104,19 @@ void request_begin(struct request *request, int64_t now_us);
  * this client alone, and Server-Timing if the settings ask for it.
  */
 void response_begin(struct request *request, int status);
-void response_header(struct request *request, const char *name, const char *value);
-void response_header_slice(struct request *request, const char *name, struct slice value);
+void response_header_put(struct request *request, struct slice name, struct slice value);
 void response_body(struct request *request, struct slice body);
 void request_answer(struct request *request);
+
+/* Inline, so that the compiler counts the letters of names and of fixed values. */
+static inline void response_header_slice(struct request *request, const char *name, struct slice value)
+{
+    response_header_put(request, slice_of(name), value);
+}
+
+static inline void response_header(struct request *request, const char *name, const char *value)
+{
+    response_header_slice(request, name, slice_of(value));
+}
 
 #endif

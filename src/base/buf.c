@@ -6,8 +6,8 @@
  * debugger or a C function can print it. A buf that is used again and again (buf_reset) soon allocates no more; the
  * path of a request relies on that.
  *
- * An answer needs a dozen appends, so the plain ones do no formatting: buf_append_int() prints its digits by itself.
- * Only buf_printf() uses the C library's formatter, and the hot path does not call it.
+ * An answer needs dozens of appends, so the plain ones are inline (buf.h): of a literal the compiler knows the length
+ * and writes it as words. Only buf_printf() uses the C library's formatter, and the hot path does not call it.
  *
  * Guarantees: after any append data[len] is NUL; bytes appended before stay as they were; pointers into data live
  * until the next append only.
@@ -23,13 +23,13 @@
 
 #include "base/mem.h"
 
-enum { FIRST_CAPACITY = 256, INT64_DIGITS_MAX = 20 };
+enum { FIRST_CAPACITY = 256 };
 
-static void buf_grow(struct buf *buf, size_t needed)
+void buf_grow(struct buf *buf, size_t more)
 {
-    bug_unless(needed > buf->len && needed <= SIZE_MAX / 2, "buffer larger than memory");
+    bug_unless(more < SIZE_MAX / 4 && buf->len < SIZE_MAX / 4, "buffer larger than memory");
     size_t capacity = buf->capacity ? buf->capacity : FIRST_CAPACITY;
-    while (capacity < needed)
+    while (capacity - buf->len <= more)
         capacity *= 2;
     buf->data = mem_resize(buf->data, capacity);
     buf->capacity = capacity;
@@ -53,58 +53,19 @@ void buf_reset(struct buf *buf)
         buf->data[0] = '\0';
 }
 
-char *buf_reserve(struct buf *buf, size_t len)
+void buf_drop(struct buf *buf, size_t len)
 {
-    size_t needed = buf->len + len + 1; /* a sum that wraps is below len, which buf_grow() refuses */
-    if (needed > buf->capacity || needed <= buf->len)
-        buf_grow(buf, needed);
-    return buf->data + buf->len;
-}
-
-void buf_advance(struct buf *buf, size_t len)
-{
-    bug_unless(len < buf->capacity - buf->len, "advanced beyond what was reserved");
-    buf->len += len;
-    buf->data[buf->len] = '\0';
-}
-
-void buf_append(struct buf *buf, const void *data, size_t len)
-{
-    char *end = buf_reserve(buf, len);
-    if (len > 0) /* memcpy() wants a pointer even for nothing, an absent slice has none */
-        memcpy(end, data, len);
-    end[len] = '\0';
-    buf->len += len;
-}
-
-void buf_append_slice(struct buf *buf, struct slice text)
-{
-    buf_append(buf, text.data, text.len);
-}
-
-void buf_append_text(struct buf *buf, const char *text)
-{
-    buf_append(buf, text, strlen(text));
-}
-
-void buf_append_char(struct buf *buf, char c)
-{
-    buf_append(buf, &c, 1);
+    bug_unless(len <= buf->len, "more is dropped than there is");
+    size_t left = buf->len - len;
+    if (len > 0)
+        memmove(buf->data, buf->data + len, left + 1); /* and the NUL */
+    buf->len = left;
 }
 
 void buf_append_int(struct buf *buf, int64_t value)
 {
-    char digits[INT64_DIGITS_MAX];
-    size_t first = sizeof(digits);
-    /* As unsigned, INT64_MIN has a magnitude too. */
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do {
-        digits[--first] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        digits[--first] = '-';
-    buf_append(buf, digits + first, sizeof(digits) - first);
+    char text[INT64_TEXT_MAX + 1];
+    buf_append_slice(buf, slice_of_int64(text, value));
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

@@ -24,8 +24,7 @@
 #include <jansson.h>
 
 #include "base/hex.h"
-
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+#include "base/word.h"
 
 /* ---- Reading ---- */
 
@@ -160,8 +159,7 @@ static uint64_t zero_bytes(uint64_t word)
 /* Whether one of eight bytes needs an escape; bytes of UTF-8 sequences have their high bit set and don't. */
 static bool run_needs_escape(const char *bytes)
 {
-    uint64_t word;
-    memcpy(&word, bytes, sizeof(word));
+    uint64_t word = word_of(bytes);
     uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
     return (control | zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\'))) != 0;
 }

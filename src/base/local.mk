@@ -29,7 +29,8 @@ libbase_a_SOURCES = \
 	src/base/stats.c src/base/stats.h src/base/stats_table.h \
 	src/base/todo.c src/base/todo.h \
 	src/base/todo_json.c src/base/todo_json.h \
-	src/base/todo_version.c src/base/todo_version.h
+	src/base/todo_version.c src/base/todo_version.h \
+	src/base/word.h
 
 # In a build with failpoints only; their test has it always.
 if FAILPOINTS

@@ -13,6 +13,8 @@
  */
 #include "base/slice.h"
 
+#include "base/word.h"
+
 /* A loop, because there are two or three blanks: a call of memchr() per byte would cost more. */
 static bool is_one_of(const char *blanks, char byte)
 {
@@ -49,10 +51,28 @@ struct slice slice_split(struct slice text, char mark, struct slice *rest)
 
 enum { SAFE_DIGITS = 18 }; /* so many never overflow: most numbers of a cache entry are checked for nothing else */
 
+/* Eight digits: pairs of neighbours are added up to numbers of two digits, of four, of eight. False: not all are digits. */
+static bool sum_eight(const char *digits, int64_t *sum)
+{
+    uint64_t word = word_of(digits) ^ EACH_BYTE('0');
+    if (((word + EACH_BYTE(0x7f - 9)) | word) & EACH_BYTE(0x80))
+        return false;
+    word = (word * 10 + (word >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    word = (word * 100 + (word >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    *sum = (int64_t)((word * 10000 + (word >> 32)) & UINT32_MAX);
+    return true;
+}
+
 static bool sum_digits(const char *digits, size_t len, int64_t *sum)
 {
-    int64_t value = 0;
-    for (size_t i = 0; i < len; i++) {
+    int64_t value = 0, eight;
+    size_t i = 0;
+    for (; len - i >= 8; i += 8) {
+        if (!sum_eight(digits + i, &eight))
+            return false;
+        value = value * 100000000 + eight;
+    }
+    for (; i < len; i++) {
         unsigned digit = (unsigned char)digits[i] - (unsigned)'0';
         if (digit > 9)
             return false;
@@ -117,19 +137,24 @@ void slice_copy(char *text, size_t size_bytes, struct slice source)
     text[len] = '\0';
 }
 
+static size_t digit_count(uint64_t value)
+{
+    size_t count = 1;
+    for (uint64_t limit = 10; value >= limit; limit *= 10) /* no int64_t comes to the limit of 20 digits */
+        count++;
+    return count;
+}
+
 struct slice slice_of_int64(char text[INT64_TEXT_MAX + 1], int64_t value)
 {
-    char digits[INT64_TEXT_MAX];
-    size_t at = sizeof(digits);
     uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
+    size_t len = (value < 0) + digit_count(rest);
+    char *at = text + len;
+    *at = '\0';
+    for (; rest >= 10; rest /= 10)
+        *--at = (char)('0' + rest % 10);
+    *--at = (char)('0' + rest);
     if (value < 0)
-        digits[--at] = '-';
-    size_t len = sizeof(digits) - at;
-    memcpy(text, digits + at, len);
-    text[len] = '\0';
+        *text = '-';
     return (struct slice){text, len};
 }

@@ -21,8 +21,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+#include "base/word.h"
 
 /* The C type that each type of field stands for. An array is a pointer to _Generic. */
 #define MEMBER_ID      char *
@@ -54,8 +53,7 @@ enum character_fault { FAULT_NONE, FAULT_UTF8, FAULT_CONTROL };
 /* Whether eight bytes are all printable ASCII or DEL: none has its high bit set, none is below a space. */
 static bool is_plain_run(const char *bytes)
 {
-    uint64_t word;
-    memcpy(&word, bytes, sizeof(word));
+    uint64_t word = word_of(bytes);
     uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word;
     return ((word | below_space) & EACH_BYTE(0x80)) == 0;
 }

@@ -71,6 +71,24 @@ static void growing_keeps_what_is_there(void **state)
     }
 }
 
+static void what_is_dropped_leaves_the_rest_in_front(void **state)
+{
+    struct buf buf;
+    (void)state;
+    buf_init(&buf);
+    buf_append_text(&buf, "abcdef");
+    buf_drop(&buf, 0);
+    assert_string_equal(buf.data, "abcdef");
+    buf_drop(&buf, 2);
+    assert_string_equal(buf.data, "cdef");
+    assert_int_equal(buf.len, 4);
+    buf_drop(&buf, 4);
+    assert_string_equal(buf.data, "");
+    buf_append_text(&buf, "g");
+    assert_string_equal(buf.data, "g");
+    buf_fini(&buf);
+}
+
 static void a_reset_keeps_the_memory(void **state)
 {
     (void)state;
@@ -130,6 +148,7 @@ int main(void)
         cmocka_unit_test(appends_stand_one_behind_the_other_and_end_in_nul),
         cmocka_unit_test(integers_print_as_the_c_library_prints_them),
         cmocka_unit_test(growing_keeps_what_is_there),
+        cmocka_unit_test(what_is_dropped_leaves_the_rest_in_front),
         cmocka_unit_test(a_reset_keeps_the_memory),
         cmocka_unit_test(reserved_room_is_used_by_advancing),
         cmocka_unit_test(overruns_are_bugs),
