@@ -1,4 +1,4 @@
-# The connection to Redis, which knows nothing of todos. Only redis_wire.c and redis_reply.c see hiredis.
+# The connection to Redis, which knows nothing of todos. Only redis_wire.c sees hiredis.
 noinst_LIBRARIES += libredis.a
 libredis_a_CFLAGS = $(AM_CFLAGS) $(HIREDIS_CFLAGS)
 REDIS_LIBS = $(HIREDIS_LIBS)

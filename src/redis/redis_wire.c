@@ -1,38 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection, asynchronous and pipelined, on hiredis.
+ * One connection, asynchronous and pipelined. hiredis connects it (names, addresses, socket options); commands and
+ * replies pass it by, because its copies and its memory for each reply were a quarter of what a hit costs.
  *
- * hiredis formats nothing here. Commands come as RESP2 and are appended to its output buffer, which is written once per
- * turn of the loop, just before the loop waits. So a thousand requests that became readable together cost one write.
- * Replies are built in an arena (redis_reply.c) that is reset after each callback.
+ * Commands come as RESP2 and are gathered in a buffer, which is written once per turn of the loop, just before the loop
+ * waits. So a thousand requests that became readable together cost one write. Replies are read where they came
+ * (redis_reply.c). They live until their callback has returned.
  *
- * hiredis 0.14 has no timeout for commands and latches errors. If Redis is silent while a command waits, or the context
- * has an error, the context is freed and a new one made. An error is never cleared on a context, because a late reply
- * would then answer the next command.
+ * If Redis is silent while a command waits, or an error comes, the connection is closed and a new one made. A
+ * connection with an error is never used again, because a late reply would then answer the next command.
  *
  * Silence counts from the last bytes that came, because a command may have to wait for others' large replies before it,
  * and not before all of the command has been written: the loop itself may have been late, not Redis. For that reason a
  * late connection is written to and read once more before it is given up. The age of the oldest command is bounded too,
  * but by many times as much: a Redis that only trickles is of no use.
  *
- * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH,
- * SELECT under way), up, failing (hiredis hands back the commands under way). Callers' commands are sent while it is
- * up.
+ * A reply that no command awaits ends the connection. If it is an error, it says why: Redis tells so that it has too
+ * many clients.
  *
- * If hiredis has no memory for a context, a command or what came, the connection ends, as if Redis had closed it. Any
- * other lack of memory ends the process (base/mem.h).
+ * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH,
+ * SELECT under way), up. Callers' commands are sent while it is up.
+ *
+ * If hiredis has no memory for a context, the attempt has failed; any other lack of memory ends the process
+ * (base/mem.h).
  *
  * The C library looks up a host's name, and that may block; an address needs no lookup.
  */
 #include "redis/redis_wire.h"
 
-#include <hiredis/async.h>
+#include <errno.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "redis/pending.h"
@@ -41,9 +46,10 @@
 #include "redis/redis_reply.h"
 
 enum { NAME_MAX_BYTES = 512, REASON_MAX = 160 };
-enum { TIMEOUTS_MAX = 20 }; /* that a command may wait while bytes come */
+enum { READ_BYTES_MIN = 16 * 1024 }; /* room for what is read at once */
+enum { TIMEOUTS_MAX = 20 };          /* that a command may wait while bytes come */
 
-enum state { STATE_IDLE, STATE_CONNECTING, STATE_GREETING, STATE_UP, STATE_FAILING };
+enum state { STATE_IDLE, STATE_CONNECTING, STATE_GREETING, STATE_UP };
 
 struct redis_wire {
     struct redis_wire_options options;
@@ -52,9 +58,10 @@ struct redis_wire {
     char password[256];
     int database;
     enum state state;
-    redisAsyncContext *context;
+    redisContext *context; /* NULL exactly while it is idle; its socket */
     struct watch *watch;
-    bool reading, write_wanted, write_watched;
+    bool write_watched; /* the socket takes no more for now */
+    bool is_answering;  /* a command's callback runs */
     struct turn *turn;
     struct timer *late_timer;
     bool late_timer_runs;
@@ -62,20 +69,33 @@ struct redis_wire {
     int64_t heard_at_us;       /* monotonic: when bytes came last */
     int64_t written_at_us;     /* when they went last */
     struct pending_queue sent; /* and unanswered */
-    struct reply_room replies;
+    struct buf out;            /* commands, of which written_bytes are with the system */
+    size_t written_bytes;
+    struct buf in;      /* replies that have not come to their end */
+    struct arena items; /* of the one that is answered */
     struct buf command; /* scratch */
 };
 
-/* Commands under way get NULL; a no-op for hiredis if it is ending the context itself. */
+static bool wire_has_unwritten(const struct redis_wire *wire)
+{
+    return wire->written_bytes < wire->out.len;
+}
+
+static void wire_fail_all(struct redis_wire *wire);
+
+/* Commands under way get NULL, from here or after the callback that runs. */
 static void wire_stop(struct redis_wire *wire)
 {
     wire->state = STATE_IDLE;
     wire->options.events->timer_stop(wire->late_timer);
-    wire->late_timer_runs = false;
-    redisAsyncContext *context = wire->context;
+    wire->options.events->watch_free(wire->watch);
+    if (wire->context)
+        redisFree(wire->context);
     wire->context = NULL;
-    if (context)
-        redisAsyncFree(context);
+    wire->watch = NULL;
+    wire->late_timer_runs = wire->write_watched = false;
+    if (!wire->is_answering)
+        wire_fail_all(wire);
 }
 
 /* The one way to end a connection, for any reason and from either side. Safe to call when idle. */
@@ -85,6 +105,14 @@ static void wire_end(struct redis_wire *wire, enum redis_wire_end how, const cha
         return;
     wire_stop(wire);
     wire->options.on_end(wire->options.ctx, how, reason);
+}
+
+static void wire_end_unasked(struct redis_wire *wire, const struct redis_reply *reply)
+{
+    char reason[REASON_MAX] = "it sent a reply that no command awaits";
+    if (!redis_reply_ok(reply))
+        slice_copy(reason, sizeof(reason), redis_reply_text(reply));
+    wire_end(wire, REDIS_WIRE_LOST, reason);
 }
 
 /* An error that is about the server as a whole ends the connection, after the callback of the command that got it. */
@@ -104,44 +132,83 @@ static int64_t sent_at_us(const struct redis_wire *wire, const struct pending *p
     return pending->sent_at_us ? pending->sent_at_us : wire->written_at_us;
 }
 
-/* hiredis calls this for each reply in order, and with NULL for each unanswered command when the context ends. */
-static void on_hiredis_reply(redisAsyncContext *context, void *raw, void *ctx)
+/* The oldest command's; reply is NULL if the connection has ended. */
+static void wire_answer(struct redis_wire *wire, const struct redis_reply *reply)
 {
-    struct redis_wire *wire = context->data;
-    const struct redis_reply *reply = raw;
-    (void)ctx;
     struct pending pending = pending_pop(&wire->sent);
     int64_t ended_at_us = reply ? wire->heard_at_us : clock_monotonic_us();
     stats_time(wire->options.stats, STAT_TIME_REDIS, ended_at_us - sent_at_us(wire, &pending));
-    if (!reply && wire->state != STATE_IDLE)
-        wire->state = STATE_FAILING; /* the context is ending: hiredis takes no new command from a callback */
     char reason[REASON_MAX];
     bool ends = error_ends(wire, reply, reason);
+    wire->is_answering = true;
     pending.on_reply(pending.ctx, reply);
-    if (reply)
-        arena_reset(&wire->replies.arena);
+    wire->is_answering = false;
     if (ends)
         wire_end(wire, REDIS_WIRE_AWAY, reason);
+    if (reply && wire->state == STATE_IDLE)
+        wire_fail_all(wire); /* the callback has ended it */
+}
+
+static void wire_fail_all(struct redis_wire *wire)
+{
+    while (wire->sent.count > 0)
+        wire_answer(wire, NULL);
+}
+
+/* Answers with what has come, until the connection ends or a reply is not whole. Tells how many bytes are done with. */
+static size_t wire_answer_all(struct redis_wire *wire)
+{
+    struct slice rest = buf_slice(&wire->in);
+    enum redis_reading reading = REDIS_READ_WHOLE;
+    while (reading == REDIS_READ_WHOLE && rest.len > 0 && wire->state != STATE_IDLE) {
+        struct redis_reply reply;
+        reading = redis_reply_read(&reply, &rest, &wire->items);
+        if (reading == REDIS_READ_BROKEN)
+            wire_end(wire, REDIS_WIRE_LOST, "it sent what is no reply");
+        else if (reading == REDIS_READ_WHOLE && wire->sent.count == 0)
+            wire_end_unasked(wire, &reply);
+        else if (reading == REDIS_READ_WHOLE)
+            wire_answer(wire, &reply);
+        arena_reset(&wire->items);
+    }
+    return wire->in.len - rest.len;
 }
 
 /* Bytes have come, or the end. */
 static void wire_read(struct redis_wire *wire)
 {
     wire->heard_at_us = clock_monotonic_us();
-    redisAsyncHandleRead(wire->context);
+    char *room = buf_reserve(&wire->in, READ_BYTES_MIN);
+    ssize_t got = read(wire->context->fd, room, wire->in.capacity - wire->in.len - 1);
+    if (got <= 0) {
+        if (got == 0 || (errno != EAGAIN && errno != EINTR))
+            wire_end(wire, REDIS_WIRE_LOST, got == 0 ? "closed by Redis" : strerror(errno));
+        return;
+    }
+    buf_advance(&wire->in, (size_t)got);
+    buf_drop(&wire->in, wire_answer_all(wire));
 }
 
 /* Hands the system what it takes of the commands: some, or none once, and then not before the socket takes some. */
 static void wire_write(struct redis_wire *wire)
 {
-    redisAsyncContext *context = wire->context;
-    wire->write_wanted = false;
-    redisAsyncHandleWrite(context);
-    if (wire->context != context)
+    struct slice rest = {wire->out.data + wire->written_bytes, wire->out.len - wire->written_bytes};
+    ssize_t wrote = write(wire->context->fd, rest.data, rest.len);
+    if (wrote < 0 && errno != EAGAIN && errno != EINTR) {
+        wire_end(wire, REDIS_WIRE_LOST, strerror(errno));
         return;
+    }
     wire->written_at_us = clock_monotonic_us();
-    if (!wire->write_wanted) /* else hiredis has asked for another turn */
+    wire->written_bytes += wrote > 0 ? (size_t)wrote : 0;
+    if (!wire_has_unwritten(wire)) {
+        buf_reset(&wire->out);
+        wire->written_bytes = 0;
         pending_sent(&wire->sent, wire->written_at_us);
+    }
+    if (wire->write_watched != wire_has_unwritten(wire)) {
+        wire->write_watched = !wire->write_watched;
+        wire->options.events->watch_want(wire->watch, true, wire->write_watched);
+    }
 }
 
 /* ---- The late timer: runs while anything is under way. ---- */
@@ -168,8 +235,7 @@ static int64_t wire_left_us(const struct redis_wire *wire)
 /* What the loop would have done if it had come earlier. */
 static void wire_catch_up(struct redis_wire *wire)
 {
-    bool writes = wire->write_wanted || wire->write_watched;
-    struct pollfd socket = {.fd = wire->context->c.fd, .events = writes ? POLLIN | POLLOUT : POLLIN};
+    struct pollfd socket = {.fd = wire->context->fd, .events = wire_has_unwritten(wire) ? POLLIN | POLLOUT : POLLIN};
     if (poll(&socket, 1, 0) <= 0)
         return;
     if (socket.revents & POLLOUT)
@@ -195,79 +261,6 @@ static void on_late_timer(void *ctx)
         late_timer_run(wire, left_us);
     else
         wire_end(wire, REDIS_WIRE_TIMEOUT, "the oldest command was not answered in time");
-}
-
-/* ---- hiredis' hooks into the loop ---- */
-
-static void watch_update(struct redis_wire *wire)
-{
-    wire->options.events->watch_want(wire->watch, wire->reading, wire->write_watched);
-}
-
-static void hook_add_read(void *ctx)
-{
-    struct redis_wire *wire = ctx;
-    if (!wire->reading) {
-        wire->reading = true;
-        watch_update(wire);
-    }
-}
-
-static void hook_del_read(void *ctx)
-{
-    struct redis_wire *wire = ctx;
-    if (wire->reading) {
-        wire->reading = false;
-        watch_update(wire);
-    }
-}
-
-/* Writing waits for the end of this turn (on_turn), so that commands go out together. */
-static void hook_add_write(void *ctx)
-{
-    struct redis_wire *wire = ctx;
-    wire->write_wanted = true;
-}
-
-static void hook_del_write(void *ctx)
-{
-    struct redis_wire *wire = ctx;
-    wire->write_wanted = false;
-    if (wire->write_watched) {
-        wire->write_watched = false;
-        watch_update(wire);
-    }
-}
-
-/* The context is about to close its socket. */
-static void hook_cleanup(void *ctx)
-{
-    struct redis_wire *wire = ctx;
-    wire->options.events->watch_free(wire->watch);
-    wire->watch = NULL;
-    wire->reading = wire->write_wanted = wire->write_watched = false;
-}
-
-static void on_ready(void *ctx, bool readable, bool writable)
-{
-    struct redis_wire *wire = ctx;
-    if (writable && wire->context)
-        wire_write(wire);
-    if (readable && wire->context)
-        wire_read(wire);
-}
-
-static void on_turn(void *ctx)
-{
-    struct redis_wire *wire = ctx;
-    if (!wire->write_wanted || !wire->context || wire->write_watched)
-        return;
-    if (wire->state != STATE_CONNECTING)
-        wire_write(wire);
-    if (wire->write_wanted && wire->watch) { /* the socket is full, or not connected yet */
-        wire->write_watched = true;
-        watch_update(wire);
-    }
 }
 
 /* ---- Connecting ---- */
@@ -306,8 +299,7 @@ static void append(struct redis_wire *wire, struct slice command, redis_reply_cb
 {
     pending_push(&wire->sent,
                  (struct pending){.on_reply = on_reply, .ctx = ctx, .made_at_ms = events_now_ms(wire->options.events)});
-    int sent = redisAsyncFormattedCommand(wire->context, on_hiredis_reply, NULL, command.data, command.len);
-    bug_unless(sent == REDIS_OK, "hiredis took no command on a live context");
+    buf_append_slice(&wire->out, command);
     if (!wire->late_timer_runs)
         late_timer_run(wire, (int64_t)wire->options.timeout_ms * 1000);
 }
@@ -319,7 +311,6 @@ static void greet(struct redis_wire *wire, const struct slice *args, size_t coun
     append(wire, buf_slice(&wire->command), on_greeting_reply, wire);
 }
 
-/* Only queues: hiredis calls on_connect() from its own functions, and must find the context there afterwards. */
 static void greet_all(struct redis_wire *wire)
 {
     char database[16];
@@ -337,49 +328,43 @@ static void greet_all(struct redis_wire *wire)
     greet(wire, (struct slice[]){SLICE("SELECT"), slice_of(database)}, 2);
 }
 
-static void on_connect(const redisAsyncContext *context, int status)
+/* The socket has connected, or failed to. */
+static void on_connected(struct redis_wire *wire)
 {
-    struct redis_wire *wire = context->data;
-    if (wire->context != context)
-        return;
-    if (status == REDIS_OK) {
-        wire->options.events->timer_stop(wire->late_timer);
-        wire->late_timer_runs = false;
-        wire->written_at_us = clock_monotonic_us();
-        greet_all(wire);
+    int failed = 0;
+    socklen_t size = sizeof(failed);
+    if (getsockopt(wire->context->fd, SOL_SOCKET, SO_ERROR, &failed, &size) != 0)
+        failed = errno;
+    if (failed) {
+        wire_end(wire, REDIS_WIRE_REFUSED, strerror(failed));
         return;
     }
-    wire->context = NULL; /* hiredis frees it */
-    wire_end(wire, REDIS_WIRE_REFUSED, context->errstr ? context->errstr : "can't connect");
+    wire->options.events->timer_stop(wire->late_timer);
+    wire->late_timer_runs = false;
+    wire->options.events->watch_want(wire->watch, true, false);
+    greet_all(wire);
+    wire_write(wire);
 }
 
-static void on_disconnect(const redisAsyncContext *context, int status)
+static void on_ready(void *ctx, bool readable, bool writable)
 {
-    struct redis_wire *wire = context->data;
-    (void)status;
-    if (wire->context != context)
-        return; /* wire_end() began it */
-    wire->context = NULL;
-    const char *reason = context->errstr && *context->errstr ? context->errstr : "closed by Redis";
-    if (wire->replies.was_unasked) /* hiredis takes it for a lack of memory */
-        reason = "it sent a reply that no command awaits";
-    wire_end(wire, REDIS_WIRE_LOST, reason);
+    struct redis_wire *wire = ctx;
+    if (wire->state == STATE_CONNECTING) {
+        on_connected(wire);
+        return;
+    }
+    if (writable && wire_has_unwritten(wire))
+        wire_write(wire);
+    if (readable && wire->context)
+        wire_read(wire);
 }
 
-static void context_attach(struct redis_wire *wire, redisAsyncContext *context)
+/* Commands go out together. */
+static void on_turn(void *ctx)
 {
-    context->data = wire;
-    reply_room_serve(&wire->replies, context->c.reader);
-    wire->watch = wire->options.events->watch_new(wire->options.events->loop, context->c.fd, on_ready, wire);
-    context->ev.data = wire;
-    context->ev.addRead = hook_add_read;
-    context->ev.delRead = hook_del_read;
-    context->ev.addWrite = hook_add_write;
-    context->ev.delWrite = hook_del_write;
-    context->ev.cleanup = hook_cleanup;
-    arena_reset(&wire->replies.arena);
-    redisAsyncSetConnectCallback(context, on_connect);
-    redisAsyncSetDisconnectCallback(context, on_disconnect);
+    struct redis_wire *wire = ctx;
+    if (wire->context && !wire->write_watched && wire_has_unwritten(wire))
+        wire_write(wire);
 }
 
 /* ---- Public ---- */
@@ -387,26 +372,30 @@ static void context_attach(struct redis_wire *wire, redisAsyncContext *context)
 void redis_wire_connect(struct redis_wire *wire, const struct redis_peer *peer, int database)
 {
     bug_unless(wire->state == STATE_IDLE && !wire->watch, "a connection is begun where there is one");
+    bug_unless(wire->sent.count == 0, "a connection is begun before all commands of the last one have failed");
     wire->state = STATE_CONNECTING;
     wire->database = database;
+    buf_reset(&wire->in);
+    buf_reset(&wire->out);
+    wire->written_bytes = 0;
     if (!password_read(wire)) {
         char reason[NAME_MAX_BYTES + 64];
         snprintf(reason, sizeof(reason), "can't read the password in %s", wire->password_file);
         wire_end(wire, REDIS_WIRE_REFUSED, reason);
         return;
     }
-    redisAsyncContext *context =
-        peer->port ? redisAsyncConnect(peer->host, peer->port) : redisAsyncConnectUnix(peer->host);
+    redisContext *context =
+        peer->port ? redisConnectNonBlock(peer->host, peer->port) : redisConnectUnixNonBlock(peer->host);
+    wire->context = context;
     if (!context || context->err) {
         char reason[REASON_MAX];
         snprintf(reason, sizeof(reason), "%s", context ? context->errstr : "out of memory");
-        if (context)
-            redisAsyncFree(context);
         wire_end(wire, REDIS_WIRE_REFUSED, reason);
         return;
     }
-    wire->context = context;
-    context_attach(wire, context);
+    const struct events *events = wire->options.events;
+    wire->watch = events->watch_new(events->loop, context->fd, on_ready, wire);
+    events->watch_want(wire->watch, false, true);
     late_timer_run(wire, (int64_t)wire->options.timeout_ms * 1000);
 }
 
@@ -440,8 +429,9 @@ struct redis_wire *redis_wire_new(const struct redis_wire_options *options)
     snprintf(wire->password_file, sizeof(wire->password_file), "%s", options->password_file);
     wire->turn = events->turn_new(events->loop, on_turn, wire);
     wire->late_timer = events->timer_new(events->loop, on_late_timer, wire);
-    wire->replies.awaited = &wire->sent.count;
-    arena_init(&wire->replies.arena);
+    arena_init(&wire->items);
+    buf_init(&wire->in);
+    buf_init(&wire->out);
     buf_init(&wire->command);
     return wire;
 }
@@ -454,7 +444,9 @@ void redis_wire_free(struct redis_wire *wire)
     const struct events *events = wire->options.events;
     events->turn_free(wire->turn);
     events->timer_free(wire->late_timer);
-    arena_fini(&wire->replies.arena);
+    arena_fini(&wire->items);
+    buf_fini(&wire->in);
+    buf_fini(&wire->out);
     buf_fini(&wire->command);
     pending_fini(&wire->sent);
     free(wire);

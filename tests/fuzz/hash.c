@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One reader of hiredis gives all replies to an input. */
+/* One arena has all replies to an input. */
 #include "hash.h"
 
 #include "fuzzing.h"
@@ -10,7 +10,7 @@ static struct fake_replies replies;
 
 const struct redis_reply *hash_reply(const struct slice *args, size_t count)
 {
-    if (!replies.reader)
+    if (!replies.arena.chunks)
         fake_replies_begin(&replies);
     return fake_replies_hash(&replies, args, count);
 }
@@ -39,5 +39,4 @@ const struct redis_reply *hash_of_lines(struct slice lines)
 void hash_forget(void)
 {
     fake_replies_end(&replies);
-    replies.reader = NULL;
 }

@@ -11,7 +11,8 @@ FUZZERS = \
 	tests/fuzz/fuzz_field \
 	tests/fuzz/fuzz_format \
 	tests/fuzz/fuzz_json \
-	tests/fuzz/fuzz_page
+	tests/fuzz/fuzz_page \
+	tests/fuzz/fuzz_reply
 EXTRA_PROGRAMS += $(FUZZERS)
 endif
 
@@ -54,3 +55,6 @@ tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_page_SOURCES = tests/fuzz/fuzz_page.c $(FUZZ_HASH)
 tests_fuzz_fuzz_page_LDADD = $(FUZZ_CACHE_LIBS)
 tests_fuzz_fuzz_page_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzzing.h
+tests_fuzz_fuzz_reply_LDADD = libredis.a libbase.a $(BASE_LIBS)
+tests_fuzz_fuzz_reply_LDFLAGS = $(FUZZ_LINK)

@@ -25,8 +25,6 @@ void *__wrap_realloc(void *old, size_t size_bytes);
 void __wrap_free(void *memory);
 char *__wrap_strdup(const char *text);
 
-bool heap_fails;
-
 static void block_link(struct block *block)
 {
     struct process *owner = block->owner;
@@ -56,7 +54,7 @@ static void block_unlink(struct block *block)
 
 void *__wrap_malloc(size_t size_bytes)
 {
-    struct block *block = heap_fails ? NULL : __real_malloc(sizeof(*block) + size_bytes);
+    struct block *block = __real_malloc(sizeof(*block) + size_bytes);
     if (!block)
         return NULL;
     block->owner = process_current();
@@ -86,7 +84,7 @@ void *__wrap_realloc(void *old, size_t size_bytes)
         return __wrap_malloc(size_bytes);
     struct block *block = (struct block *)old - 1;
     block_unlink(block);
-    struct block *moved = heap_fails ? NULL : __real_realloc(block, sizeof(*block) + size_bytes);
+    struct block *moved = __real_realloc(block, sizeof(*block) + size_bytes);
     block = moved ? moved : block;
     block_link(block);
     if (!moved)

@@ -59,8 +59,7 @@ SIM_WRAPPED = \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=strdup -Wl,--wrap=fopen -Wl,--wrap=fopen64 -Wl,--wrap=clock_gettime \
 	-Wl,--wrap=getrandom -Wl,--wrap=uuid7_new -Wl,--wrap=socket -Wl,--wrap=connect -Wl,--wrap=read -Wl,--wrap=write \
 	-Wl,--wrap=close -Wl,--wrap=getsockopt -Wl,--wrap=setsockopt -Wl,--wrap=fcntl -Wl,--wrap=poll \
-	-Wl,--wrap=redisAsyncConnect -Wl,--wrap=redisAsyncConnectUnix \
-	-Wl,--wrap=redisReaderFeed -Wl,--wrap=__redisAppendCommand -Wl,--wrap=store_prepare -Wl,--wrap=store_get \
+	-Wl,--wrap=redisConnectNonBlock -Wl,--wrap=redisConnectUnixNonBlock -Wl,--wrap=store_prepare -Wl,--wrap=store_get \
 	-Wl,--wrap=store_list -Wl,--wrap=store_insert -Wl,--wrap=store_change -Wl,--wrap=store_answer_begin \
 	-Wl,--wrap=store_answer_end -Wl,--wrap=store_answer_forget -Wl,--wrap=store_outbox_put -Wl,--wrap=store_outbox_list \
 	-Wl,--wrap=store_outbox_remove -Wl,--wrap=store_purge_put -Wl,--wrap=store_purge_list -Wl,--wrap=store_purge_remove \

@@ -14,7 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -408,46 +408,19 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
     return ready_count;
 }
 
-redisAsyncContext *__real_redisAsyncConnect(const char *host, int port);
-redisAsyncContext *__wrap_redisAsyncConnect(const char *host, int port);
-redisAsyncContext *__real_redisAsyncConnectUnix(const char *path);
-redisAsyncContext *__wrap_redisAsyncConnectUnix(const char *path);
+redisContext *__real_redisConnectNonBlock(const char *host, int port);
+redisContext *__wrap_redisConnectNonBlock(const char *host, int port);
+redisContext *__real_redisConnectUnixNonBlock(const char *path);
+redisContext *__wrap_redisConnectUnixNonBlock(const char *path);
 
-redisAsyncContext *__wrap_redisAsyncConnect(const char *host, int port)
+redisContext *__wrap_redisConnectNonBlock(const char *host, int port)
 {
-    return net.has_no_memory ? NULL : __real_redisAsyncConnect(host, port);
+    return net.has_no_memory ? NULL : __real_redisConnectNonBlock(host, port);
 }
 
-redisAsyncContext *__wrap_redisAsyncConnectUnix(const char *path)
+redisContext *__wrap_redisConnectUnixNonBlock(const char *path)
 {
-    return net.has_no_memory ? NULL : __real_redisAsyncConnectUnix(path);
-}
-
-int __real_redisReaderFeed(redisReader *reader, const char *bytes, size_t len);
-int __wrap_redisReaderFeed(redisReader *reader, const char *bytes, size_t len);
-int __real___redisAppendCommand(redisContext *context, const char *command, size_t len);
-int __wrap___redisAppendCommand(redisContext *context, const char *command, size_t len);
-
-/* Where hiredis copes with a lack of memory. */
-static void heap_fail_sometimes(void)
-{
-    heap_fails = net.has_no_memory && dice_one_in(&world.dice, 4);
-}
-
-int __wrap_redisReaderFeed(redisReader *reader, const char *bytes, size_t len)
-{
-    heap_fail_sometimes();
-    int result = __real_redisReaderFeed(reader, bytes, len);
-    heap_fails = false;
-    return result;
-}
-
-int __wrap___redisAppendCommand(redisContext *context, const char *command, size_t len)
-{
-    heap_fail_sometimes();
-    int result = __real___redisAppendCommand(context, command, len);
-    heap_fails = false;
-    return result;
+    return net.has_no_memory ? NULL : __real_redisConnectUnixNonBlock(path);
 }
 
 bool net_is_readable(int fd)

@@ -2,7 +2,7 @@
 /*
  * The network: connections of processes to simulated servers, whose bytes take their time and come in pieces.
  *
- * hiredis makes its usual calls (connect, read, write, close ...); the linker leads them here.
+ * redis_wire.c and hiredis make their usual calls (connect, read, write, close ...); the linker leads them here.
  * Descriptors of the world are numbers above NET_FD_BASE.
  */
 #ifndef TESTS_SIM_NET_H
@@ -32,7 +32,7 @@ struct net {
     bool is_cut_off[PROCESSES_MAX]; /* from all servers: bytes wait, connections are not made */
     int64_t most_us;                /* of the usual latencies */
     bool cuts;                      /* pieces of any length */
-    bool has_no_memory;             /* for a connection, sometimes for a command or what came */
+    bool has_no_memory;             /* for a connection's context */
 };
 
 extern struct net net;

@@ -98,7 +98,4 @@ bool fiber_turn(struct process *process); /* the ends of jobs, and idle handles;
 
 void heap_drop_all(struct process *process);
 
-/* No piece of memory is to be had. */
-extern bool heap_fails;
-
 #endif

@@ -128,8 +128,6 @@ static void on_connect_time(void *ctx)
     redis->next = server->connections;
     server->connections = redis;
     redis->client = sim_client_new(server->redis);
-    fake_replies_end(&redis->replies);
-    fake_replies_begin(&redis->replies);
     redis->up = true;
     redis->options.on_up(redis->options.ctx);
 }
@@ -180,9 +178,10 @@ static bool reply_ends(struct redis *redis, const struct redis_reply *reply)
 static const struct redis_reply *reply_take(struct redis *redis)
 {
     struct buf *output = sim_client_output(redis->client);
-    arena_reset(&redis->replies.room.arena);
-    const struct redis_reply *reply = fake_replies_read(&redis->replies, buf_slice(output));
-    buf_reset(output);
+    arena_reset(&redis->replies.arena);
+    struct slice rest = buf_slice(output);
+    const struct redis_reply *reply = fake_replies_read(&redis->replies, &rest);
+    buf_drop(output, output->len - rest.len);
     return reply;
 }
 

@@ -2,32 +2,26 @@
 /* A reply that is cut or no RESP2 is the fake's own mistake. */
 #include "fake_reply.h"
 
-#include <hiredis/hiredis.h>
-
 #include "base/mem.h"
 #include "redis/redis_encode.h"
 
 void fake_replies_begin(struct fake_replies *replies)
 {
-    replies->reader = redisReaderCreate();
-    replies->awaited = 1;
-    replies->room.awaited = &replies->awaited;
-    arena_init(&replies->room.arena);
-    reply_room_serve(&replies->room, replies->reader);
+    arena_init(&replies->arena);
 }
 
 void fake_replies_end(struct fake_replies *replies)
 {
-    redisReaderFree(replies->reader);
-    arena_fini(&replies->room.arena);
+    arena_fini(&replies->arena);
 }
 
-const struct redis_reply *fake_replies_read(struct fake_replies *replies, struct slice bytes)
+const struct redis_reply *fake_replies_read(struct fake_replies *replies, struct slice *bytes)
 {
-    void *reply = NULL;
-    bool is_read = redisReaderFeed(replies->reader, bytes.data, bytes.len) == REDIS_OK &&
-                   redisReaderGetReply(replies->reader, &reply) == REDIS_OK;
-    bug_unless(is_read && reply, "hiredis finds no reply in these bytes");
+    struct redis_reply *reply = arena_alloc(&replies->arena, sizeof(*reply));
+    struct slice rest = arena_copy(&replies->arena, *bytes);
+    enum redis_reading reading = redis_reply_read(reply, &rest, &replies->arena);
+    bug_unless(reading == REDIS_READ_WHOLE, "no reply is in these bytes");
+    *bytes = (struct slice){bytes->data + bytes->len - rest.len, rest.len};
     return reply;
 }
 
@@ -37,7 +31,8 @@ const struct redis_reply *fake_replies_hash(struct fake_replies *replies, const 
     struct buf bytes;
     buf_init(&bytes);
     redis_encode_all(&bytes, args, count);
-    const struct redis_reply *reply = fake_replies_read(replies, buf_slice(&bytes));
+    struct slice rest = buf_slice(&bytes);
+    const struct redis_reply *reply = fake_replies_read(replies, &rest);
     buf_fini(&bytes);
     return reply;
 }

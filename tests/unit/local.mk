@@ -163,6 +163,7 @@ check_PROGRAMS += \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
 	tests/unit/test_redis_errors \
+	tests/unit/test_redis_reply \
 	tests/unit/test_sentinel \
 	tests/unit/test_write
 endif
@@ -234,6 +235,8 @@ tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS)
 
 tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
 tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_redis_reply_SOURCES = tests/unit/test_redis_reply.c tests/unit/testing.h
+tests_unit_test_redis_reply_LDADD = libredis.a $(UNIT_LIBS)
 tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
 	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
 tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS)
