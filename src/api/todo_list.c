@@ -110,7 +110,10 @@ static void append_link(struct buf *link, const struct store_query *query)
 {
     static const char *const filters[] = {
         [STORE_DONE_ANY] = "", [STORE_DONE_NO] = "&done=false", [STORE_DONE_YES] = "&done=true"};
-    buf_printf(link, "</todos?limit=%u%s%s", query->limit, query->ascending ? "&order=asc" : "", filters[query->done]);
+    buf_append_text(link, "</todos?limit=");
+    buf_append_int(link, query->limit);
+    buf_append_text(link, query->ascending ? "&order=asc" : "");
+    buf_append_text(link, filters[query->done]);
 }
 
 /* The cursor's alphabet needs no escaping in a URL. */

@@ -31,6 +31,10 @@ static inline bool slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* The same for a literal: the compiler knows both lengths and compares words. */
+#define SLICE_IS(text, literal)                                                                                        \
+    ((text).len == sizeof(literal) - 1 && memcmp((text).data, literal, sizeof(literal) - 1) == 0)
+
 /* text without the bytes of blanks (such as " \t") at its two ends, or at its end alone. */
 struct slice slice_trim(struct slice text, const char *blanks);
 struct slice slice_trim_end(struct slice text, const char *blanks);

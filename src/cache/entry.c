@@ -26,21 +26,19 @@ enum { BIT_NONE = 1u << FIELD_NONE };
 static const struct slice FIELD_NAMES[FIELD_COUNT] = {
     [FIELD_AT] = SLICE("at"), [FIELD_COST] = SLICE("cost"), [FIELD_NONE] = SLICE("none"), TODO_FIELDS(FIELD_NAME)};
 
-/* The compiler knows both lengths and turns memcmp() into one or two comparisons of words. */
-#define NAME_IS(literal) (name.len == sizeof(literal) - 1 && memcmp(name.data, literal, sizeof(literal) - 1) == 0)
 #define RETURN_IF_NAMED(upper, text, ...)                                                                              \
-    if (NAME_IS(text))                                                                                                 \
+    if (SLICE_IS(name, text))                                                                                          \
         return TODO_##upper;
 
 /* FIELD_COUNT: no such field. */
 static unsigned field_find(struct slice name)
 {
     TODO_FIELDS(RETURN_IF_NAMED)
-    if (NAME_IS("at"))
+    if (SLICE_IS(name, "at"))
         return FIELD_AT;
-    if (NAME_IS("cost"))
+    if (SLICE_IS(name, "cost"))
         return FIELD_COST;
-    return NAME_IS("none") ? FIELD_NONE : FIELD_COUNT;
+    return SLICE_IS(name, "none") ? FIELD_NONE : FIELD_COUNT;
 }
 
 static bool time_read(int64_t *at_ms, struct slice value)

@@ -9,11 +9,14 @@
  */
 #include "cache/keys.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/mem.h"
+
+enum { HASH_DIGITS = 16 };
+_Static_assert(QUERY_TEXT_MAX >= 10 + 1 + 1 + 1 + 1 + 1 + INT64_TEXT_MAX + 1 + TODO_ID_MAX, "the longest query");
 
 static void key_add(struct key *key, struct slice part)
 {
@@ -72,13 +75,21 @@ void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id)
     key_add(&keys->writers, SLICE(":writers"));
 }
 
+static char *add_number(char *at, int64_t number)
+{
+    at += slice_of_int64(at, number).len;
+    *at++ = ' ';
+    return at;
+}
+
 struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query *query)
 {
-    int len = query->has_after
-                  ? snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d %" PRId64 " %s", query->limit, query->ascending,
-                             (int)query->done, query->after.created_at_ms, query->after.id)
-                  : snprintf(text, QUERY_TEXT_MAX + 1, "%u %d %d", query->limit, query->ascending, (int)query->done);
-    return (struct slice){text, (size_t)len};
+    char *end = add_number(add_number(add_number(text, query->limit), query->ascending), (int64_t)query->done);
+    if (query->has_after)
+        end = stpcpy(add_number(end, query->after.created_at_ms), query->after.id);
+    else
+        *--end = '\0';
+    return (struct slice){text, (size_t)(end - text)};
 }
 
 void key_of_beat(struct key *key, int64_t epoch)
@@ -100,8 +111,7 @@ void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_qu
     keys->page.text[0] = '\0';
     if (!query)
         return;
-    char text[QUERY_TEXT_MAX + 1], name[17];
-    struct slice whole = query_text(text, query);
-    snprintf(name, sizeof(name), "%016llx", (unsigned long long)hash_bytes(whole));
-    key_of_list(&keys->page, epoch, slice_of(name));
+    char text[QUERY_TEXT_MAX + 1], name[HASH_DIGITS];
+    hex_put(name, hash_bytes(query_text(text, query)), HASH_DIGITS);
+    key_of_list(&keys->page, epoch, (struct slice){name, HASH_DIGITS});
 }

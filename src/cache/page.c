@@ -22,28 +22,28 @@ uint8_t query_cursor_tag(const struct store_query *query)
 
 enum { BIT_QUERY = 1, BIT_BODY = 2, BIT_ETAG = 4, BIT_NEXT = 8, BIT_GEN = 16, BIT_AT = 32, BIT_COST = 64, BITS = 127 };
 
+static unsigned take_text(struct slice *text, struct slice value, unsigned bit)
+{
+    *text = value;
+    return bit;
+}
+
+/* The field's bit; 0 if it is none of ours, or no number where one must be. */
 static unsigned take_field(struct cached_page *page, struct slice name, struct slice value)
 {
-    const struct {
-        struct slice name;
-        unsigned bit;
-        struct slice *text;
-        int64_t *number;
-    } fields[] = {
-        {SLICE("query"), BIT_QUERY, &page->query, NULL},   {SLICE("body"), BIT_BODY, &page->page.body, NULL},
-        {SLICE("etag"), BIT_ETAG, &page->page.etag, NULL}, {SLICE("next"), BIT_NEXT, &page->page.next, NULL},
-        {SLICE("gen"), BIT_GEN, &page->generation, NULL},  {SLICE("at"), BIT_AT, NULL, &page->at_ms},
-        {SLICE("cost"), BIT_COST, NULL, &page->cost_ms},
-    };
-    for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
-        if (!slice_equal(name, fields[i].name))
-            continue;
-        if (fields[i].number)
-            return slice_to_int64(value, fields[i].number) ? fields[i].bit : 0;
-        *fields[i].text = value;
-        return fields[i].bit;
-    }
-    return 0;
+    if (SLICE_IS(name, "query"))
+        return take_text(&page->query, value, BIT_QUERY);
+    if (SLICE_IS(name, "body"))
+        return take_text(&page->page.body, value, BIT_BODY);
+    if (SLICE_IS(name, "etag"))
+        return take_text(&page->page.etag, value, BIT_ETAG);
+    if (SLICE_IS(name, "next"))
+        return take_text(&page->page.next, value, BIT_NEXT);
+    if (SLICE_IS(name, "gen"))
+        return take_text(&page->generation, value, BIT_GEN);
+    if (SLICE_IS(name, "at"))
+        return slice_to_int64(value, &page->at_ms) ? BIT_AT : 0;
+    return SLICE_IS(name, "cost") && slice_to_int64(value, &page->cost_ms) ? BIT_COST : 0;
 }
 
 /* These texts become header fields: a page that this service did not make must not abort the worker. */
