@@ -89,24 +89,27 @@ static enum redis_reading string_take(struct reply_source *source, struct redis_
     return end_take(source);
 }
 
-/* What nearly every item of a hit is: a string below 100 bytes that is all there. False: anything else. */
-static bool short_string_take(struct reply_source *source, struct redis_reply *reply)
+/*
+ * What nearly every item of a hit is: a string below 100 bytes that is all there. Tells where it ends; NULL: it is
+ * something else, or more must be known.
+ */
+static inline const char *short_string_take(const char *at, const char *end, struct redis_reply *reply)
 {
-    enum { AROUND_BYTES = 6 }; /* two digits and two line ends */
-    const char *at = source->at;
-    size_t left = bytes_left(source);
-    if (left < AROUND_BYTES || (unsigned char)(*at - '0') > 9)
-        return false;
-    size_t size = (size_t)(*at++ - '0');
-    if ((unsigned char)(*at - '0') <= 9)
-        size = size * 10 + (size_t)(*at++ - '0');
-    const char *text = at + 2, *end = text + size;
-    if (left < size + AROUND_BYTES || at[0] != '\r' || at[1] != '\n' || end[0] != '\r' || end[1] != '\n')
-        return false;
+    enum { AROUND_BYTES = 7 }; /* "$", two digits, two line ends */
+    if (end - at < AROUND_BYTES || *at++ != '$')
+        return NULL;
+    size_t size = (unsigned char)(*at++ - '0'), digit = (unsigned char)(*at - '0');
+    if (size > 9)
+        return NULL;
+    if (digit <= 9) {
+        size = size * 10 + digit;
+        at++;
+    }
+    if ((size_t)(end - at) < size + 4 || memcmp(at, "\r\n", 2) != 0 || memcmp(at + 2 + size, "\r\n", 2) != 0)
+        return NULL;
     reply->type = REDIS_TYPE_TEXT;
-    reply->text = (struct slice){text, size};
-    source->at = end + 2;
-    return true;
+    reply->text = (struct slice){at + 2, size};
+    return at + 2 + size + 2;
 }
 
 static enum redis_reading reply_take(struct reply_source *source, struct redis_reply *reply, int levels);
@@ -121,8 +124,13 @@ static enum redis_reading array_take(struct reply_source *source, struct redis_r
     if (bytes_left(source) / ITEM_BYTES_MIN < count)
         return REDIS_READ_PART;
     struct redis_reply *items = arena_alloc(source->arena, count * sizeof(*items));
-    for (size_t i = 0; i < count && reading == REDIS_READ_WHOLE; i++)
-        reading = reply_take(source, &items[i], levels - 1);
+    for (size_t i = 0; i < count && reading == REDIS_READ_WHOLE; i++) {
+        const char *end = short_string_take(source->at, source->end, &items[i]);
+        if (end)
+            source->at = end;
+        else
+            reading = reply_take(source, &items[i], levels - 1);
+    }
     reply->type = REDIS_TYPE_ARRAY;
     reply->items = items;
     reply->count = count;
@@ -147,7 +155,7 @@ static enum redis_reading reply_take(struct reply_source *source, struct redis_r
         return REDIS_READ_PART;
     switch (*source->at++) {
     case '$':
-        return short_string_take(source, reply) ? REDIS_READ_WHOLE : string_take(source, reply);
+        return string_take(source, reply);
     case '*':
         return array_take(source, reply, levels);
     case ':':
