@@ -51,7 +51,7 @@ struct slice slice_split(struct slice text, char mark, struct slice *rest)
 
 enum { SAFE_DIGITS = 18 }; /* so many never overflow: most numbers of a cache entry are checked for nothing else */
 
-/* Eight digits: pairs of neighbours are added up to numbers of two digits, of four, of eight. False: not all are digits. */
+/* Eight digits: neighbours are added up to numbers of two digits, of four, of eight. False: not all are digits. */
 static bool sum_eight(const char *digits, int64_t *sum)
 {
     uint64_t word = word_of(digits) ^ EACH_BYTE('0');

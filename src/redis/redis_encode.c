@@ -12,16 +12,29 @@
  */
 #include "redis/redis_encode.h"
 
-enum { NUMBER_BYTES = 1 + INT64_TEXT_MAX + 2, END_BYTES = 2 };
+enum { END_BYTES = 2, NUMBER_BYTES = 1 + INT64_TEXT_MAX + END_BYTES };
 
+size_t redis_encoded_bytes_max(const struct slice *args, size_t count)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += NUMBER_BYTES + args[i].len + END_BYTES;
+    return sum;
+}
+
+/* Most lengths have one or two digits. */
 static char *number_print(char *at, char mark, size_t number)
 {
-    char text[INT64_TEXT_MAX + 1];
-    struct slice digits = slice_of_int64(text, (int64_t)number);
     *at++ = mark;
-    memcpy(at, digits.data, digits.len);
-    memcpy(at + digits.len, "\r\n", END_BYTES);
-    return at + digits.len + END_BYTES;
+    if (number < 100) {
+        *at = (char)('0' + number / 10);
+        at += number >= 10;
+        *at++ = (char)('0' + number % 10);
+    } else {
+        at += slice_of_int64(at, (int64_t)number).len;
+    }
+    memcpy(at, "\r\n", END_BYTES);
+    return at + END_BYTES;
 }
 
 void redis_encode_count(struct buf *command, size_t count)

@@ -19,6 +19,8 @@
 #include "base/mem.h"
 #include "redis/redis_encode.h"
 
+enum { HEAD_BYTES = 64 }; /* enough for a count */
+
 struct script_call {
     struct redis *redis;
     const struct redis_script *script;
@@ -33,8 +35,10 @@ static void on_reply(void *ctx, const struct redis_reply *reply);
 
 static void call_send(struct script_call *call, struct slice verb, struct slice name, redis_reply_cb on_sent)
 {
+    const struct slice head[] = {verb, name};
     struct buf command;
     buf_init(&command);
+    buf_reserve(&command, HEAD_BYTES + redis_encoded_bytes_max(head, 2) + call->tail.len);
     redis_encode_count(&command, call->part_count);
     redis_encode(&command, verb);
     redis_encode(&command, name);
@@ -78,11 +82,10 @@ static struct script_call *call_new(struct redis *redis, const struct redis_scri
         (struct script_call){.redis = redis, .script = script, .discard = script->discard, .done = done, .ctx = ctx};
     call->part_count = 3 + key_count + arg_count;
     buf_init(&call->tail);
-    struct buf number;
-    buf_init(&number);
-    buf_append_int(&number, (int64_t)key_count);
-    redis_encode(&call->tail, buf_slice(&number));
-    buf_fini(&number);
+    buf_reserve(&call->tail,
+                HEAD_BYTES + redis_encoded_bytes_max(keys, key_count) + redis_encoded_bytes_max(args, arg_count));
+    char number[INT64_TEXT_MAX + 1];
+    redis_encode(&call->tail, slice_of_int64(number, (int64_t)key_count));
     for (size_t i = 0; i < key_count; i++)
         redis_encode(&call->tail, keys[i]);
     for (size_t i = 0; i < arg_count; i++)
