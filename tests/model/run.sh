@@ -33,6 +33,10 @@ table() {
         election                     election holds
         l1                           l1      holds
         l1-lost-marks                l1      holds   LOST_MARKS
+        l1-leases                    l1_leases holds  WRITERS=1
+        l1-leases-2-writers          l1_leases holds  RENEWS=1
+        l1-leases-lost-marks         l1_leases holds  WRITERS=1 RENEWS=1 LOST_MARKS
+        l1-leases-lost-holders       l1_leases holds  WRITERS=1 RENEWS=1 LOST_HOLDERS
 
         # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
         mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
@@ -76,6 +80,23 @@ table() {
         mutant-l1-notes-late         l1      breaks  MUTANT_NOTES_LATE
         mutant-l1-compares-nothing   l1      breaks  MUTANT_COMPARES_NOTHING
         mutant-publish-late-fence    outbox  breaks  MUTANT_PUBLISH_THOUGH_A_FENCE_IS_LATE
+        mutant-l1-no-wait            l1_leases breaks WRITERS=1 MUTANT_NO_WAIT
+        mutant-l1-lease-from-reply   l1_leases breaks WRITERS=1 MUTANT_LEASE_FROM_REPLY
+        mutant-l1-join-keeps-table   l1_leases breaks WRITERS=1 MUTANT_JOIN_KEEPS_TABLE
+        mutant-l1-clears-early       l1_leases breaks WRITERS=1 MUTANT_CLEARS_BEFORE_JOIN
+        mutant-l1-wait-from-sending  l1_leases breaks WRITERS=1 MUTANT_WAIT_FROM_SENDING
+        mutant-l1-told-before-fence  l1_leases breaks WRITERS=1 MUTANT_TOLD_BEFORE_FENCE
+        mutant-l1-valid-before-applied l1_leases breaks WRITERS=1 MUTANT_VALID_BEFORE_APPLIED
+        mutant-l1-ack-before-applied l1_leases breaks WRITERS=1 MUTANT_ACK_BEFORE_APPLIED
+        mutant-l1-keeps-late         l1_leases breaks WRITERS=1 MUTANT_KEEPS_LATE
+        mutant-l1-cached-clock       l1_leases breaks WRITERS=1 MUTANT_CACHED_CLOCK
+        mutant-l1-renew-registers    l1_leases breaks INCARNATIONS=1 MUTANT_RENEW_REGISTERS
+        mutant-l1-ack-names-nothing  l1_leases breaks INCARNATIONS=1 MUTANT_ACK_NAMES_NOTHING
+        mutant-l1-expels-renewed     l1_leases breaks INCARNATIONS=1 MUTANT_EXPEL_THE_RENEWED
+        mutant-l1-renew-empties-box  l1_leases breaks INCARNATIONS=1 MUTANT_RENEW_EMPTIES_BOX
+        mutant-l1-gap-is-applied     l1_leases breaks INCARNATIONS=1 OTHER_TODO MUTANT_GAP_IS_APPLIED
+        mutant-l1-lost-mark-untold   l1_leases breaks WRITERS=1 LOST_MARKS MUTANT_LOST_MARK_UNTOLD
+        mutant-l1-lost-mark-no-wait  l1_leases breaks WRITERS=1 LOST_MARKS MUTANT_LOST_MARK_NO_WAIT
 
         # the weaker promise is no excess of caution
         restore-too-soon             restore breaks  SOON
