@@ -44,8 +44,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
         "For how long after its end a cached todo may be answered if the store is away; 0: never.")                    \
     INT(hits_without_store_s, 0, 0, 604800, "s",                                                                       \
         "How long hits go on after the last good look at the store, at least 2 s; 0: as long as entries live.")        \
-    INT(l1_mbytes, 32, 0, 65536, "MB",                                                                                 \
-        "Memory of each machine for hits that needn't ask Redis, beside an SQLite database; 0: none.")                 \
+    INT(l1_mbytes, 32, 0, 65536, "MB", "Memory of each machine for hits that needn't ask Redis (the L1); 0: none.")    \
     INT(negative_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached 'there is no such todo'.")                            \
     INT(list_ttl_s, 60, 1, 86400, "s", "Lifetime of a cached list page.")                                              \
     INT(lease_ms, 3000, 100, 60000, "ms", "How long one reader may take to fill an entry before another may try.")     \

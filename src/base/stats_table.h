@@ -23,6 +23,13 @@
     X(L1_KEPT, "todo_l1_keeps_total", "result=\"kept\"", "Entries offered to the L1, by what it did.")                 \
     X(L1_EVICTED, "todo_l1_keeps_total", "result=\"evicted\"", "")                                                     \
     X(L1_REFUSED, "todo_l1_keeps_total", "result=\"refused\"", "")                                                     \
+    X(LICENCE_JOINED, "todo_l1_licences_total", "event=\"joined\"",                                                    \
+      "What became of this machine's licence to answer from its L1.")                                                  \
+    X(LICENCE_RENEWED, "todo_l1_licences_total", "event=\"renewed\"", "")                                              \
+    X(LICENCE_LOST, "todo_l1_licences_total", "event=\"lost\"", "")                                                    \
+    X(TELL_APPLIED, "todo_l1_waits_total", "result=\"applied\"",                                                       \
+      "Writes that waited for other machines' L1s, by how that ended.")                                                \
+    X(TELL_OVER, "todo_l1_waits_total", "result=\"over\"", "")                                                         \
     X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
     X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \

@@ -29,6 +29,25 @@
 #include "cache/epoch.h"
 #include "cache/flight.h"
 #include "cache/outbox.h"
+#include "cache/scripts.h"
+#include "peers/peers.h"
+
+static int64_t trusted_epoch(const void *ctx)
+{
+    return trust_is_given(ctx) ? trust_epoch(ctx) : 0;
+}
+
+static void peers_begin(struct cache *cache)
+{
+    cache->options.peers = peers_new(&(struct peers_options){.events = cache->options.events,
+                                                             .settings = cache->options.settings,
+                                                             .stats = cache->options.stats,
+                                                             .redis = cache->redis,
+                                                             .l1 = cache->options.l1,
+                                                             .discard = script_discard(),
+                                                             .epoch = trusted_epoch,
+                                                             .ctx = cache->trust});
+}
 
 enum status cache_new(struct cache **out, const struct cache_options *options, struct error *error)
 {
@@ -51,6 +70,8 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
         return status;
     }
     cache->redis = trust_redis(cache->trust);
+    if (options->has_peers)
+        peers_begin(cache);
     cache->doubt = doubt_new(&cache->options, cache->trust);
     *out = cache;
     return STATUS_OK;
@@ -62,6 +83,7 @@ void cache_free(struct cache *cache)
         return;
     bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
     trust_free(cache->trust);
+    peers_free(cache->options.peers);
     doubt_free(cache->doubt);
     outbox_free(cache->outbox);
     purger_free(cache->purger);
@@ -103,7 +125,9 @@ void cache_note_write(struct cache *cache)
 
 bool cache_settle(struct cache *cache)
 {
-    return trust_settle(cache->trust);
+    struct peers *peers = cache->options.peers;
+    bool has_left = !peers || peers_settle(peers);
+    return trust_settle(cache->trust) && has_left;
 }
 
 void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx)

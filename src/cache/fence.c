@@ -215,3 +215,30 @@ void invalidate_send(const struct fence_call *call, const struct change_event *e
     list.token = &unused;
     list_unfence_send(&list, pair);
 }
+
+/* ---- Other machines ---- */
+
+struct telling {
+    fence_done_cb done;
+    void *ctx;
+};
+
+static void on_told(void *ctx, enum peers_outcome told)
+{
+    static const enum fence_outcome outcomes[] = {
+        [PEERS_TOLD] = FENCE_TAKEN, [PEERS_REFUSED] = FENCE_REFUSED, [PEERS_UNANSWERED] = FENCE_UNANSWERED};
+    struct telling telling = *(struct telling *)ctx;
+    free(ctx);
+    telling.done(telling.ctx, outcomes[told], 0);
+}
+
+void fence_tell(struct peers *peers, const struct fence_call *call, bool waits, fence_done_cb done, void *ctx)
+{
+    if (!peers) {
+        done(ctx, FENCE_TAKEN, 0);
+        return;
+    }
+    struct telling *telling = mem_alloc(sizeof(*telling));
+    *telling = (struct telling){.done = done, .ctx = ctx};
+    peers_tell(peers, call->epoch, call->ids, call->id_count, waits, on_told, telling);
+}

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/settings.h"
 #include "cache/entry.h"
+#include "peers/peers.h"
 #include "redis/redis.h"
 #include "store/follow.h"
 
@@ -60,5 +61,11 @@ bool watermark_send(const struct fence_call *call, redis_reply_cb on_reply, void
  */
 void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
                      fence_done_cb done, void *ctx);
+
+/*
+ * Tells the other machines' L1s of ids whose entries Redis has deleted (peers/peers.h); call's redis, epoch and ids are
+ * used. Without peers done comes at once: call it from a callback only. count: 0.
+ */
+void fence_tell(struct peers *peers, const struct fence_call *call, bool waits, fence_done_cb done, void *ctx);
 
 #endif

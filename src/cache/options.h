@@ -22,6 +22,8 @@ struct cache_options {
     struct pool *pool;
     struct stats *stats;
     struct l1_table *l1;     /* that all processes of this machine share; NULL: there is none */
+    bool has_peers;          /* other machines may have L1s on this Redis */
+    struct peers *peers;     /* made by cache_new() then; else NULL */
     const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
 };
 

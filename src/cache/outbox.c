@@ -152,6 +152,26 @@ static void raise_generations(const struct outbox *outbox)
         l1_raise(outbox->options->l1, (const char *[]){outbox->fences[i].id}, 1);
 }
 
+static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
+{
+    struct outbox *outbox = ctx;
+    (void)count;
+    outbox->is_cut |= outcome == FENCE_UNANSWERED;
+    outbox->is_refused |= outcome == FENCE_REFUSED;
+    outbox_remove(outbox);
+}
+
+/* Nobody waits: when their boxes have it, other machines forget it within 300 ms, and only then a record goes. */
+static void outbox_tell(struct outbox *outbox)
+{
+    const char *ids[DRAIN_MAX];
+    for (size_t i = 0; i < outbox->count; i++)
+        ids[i] = outbox->fences[i].id;
+    const struct fence_call call = {
+        .redis = outbox->redis, .epoch = outbox->epoch, .ids = ids, .id_count = outbox->count};
+    fence_tell(outbox->options->peers, &call, false, on_told, outbox);
+}
+
 static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct outbox *outbox = ctx;
@@ -164,7 +184,7 @@ static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
         return;
     raise_generations(outbox);
     if (!failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
-        outbox_remove(outbox);
+        outbox_tell(outbox);
 }
 
 /* The loader and batches share a token over many ids: one call for each run of neighbours that do. */

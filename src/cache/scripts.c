@@ -13,7 +13,6 @@
 #include "cache/scripts.h"
 
 #include "cache/scripts_embedded.h"
-#include "redis/redis_script.h"
 
 #define SCRIPT_ROW(name, sha, text) [SCRIPT_##name] = {SLICE(sha), SLICE(text), &scripts[SCRIPT_DISCARD]},
 #define SCRIPT_ONE(name, sha, text) +1
@@ -24,6 +23,11 @@ void script_run(struct redis *redis, enum script script, const struct slice *key
                 const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx)
 {
     redis_script_run(redis, &scripts[script], keys, key_count, args, arg_count, on_reply, ctx);
+}
+
+const struct redis_script *script_discard(void)
+{
+    return &scripts[SCRIPT_DISCARD];
 }
 
 void script_run_text(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,

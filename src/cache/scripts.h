@@ -10,6 +10,7 @@
 
 #include "base/slice.h"
 #include "redis/redis.h"
+#include "redis/redis_script.h"
 
 enum script {
     SCRIPT_ACQUIRE,
@@ -34,6 +35,9 @@ enum script {
 /* Runs a script (redis_script.h); keys and args are copied. */
 void script_run(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
                 const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
+
+/* discard.lua, for scripts of other rooms (redis_script.h). */
+const struct redis_script *script_discard(void);
 
 /* By its text (redis_script.h). */
 void script_run_text(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,

@@ -39,6 +39,7 @@
 #include "cache/mutant.h"
 #include "cache/scripts.h"
 #include "cache/watermark.h"
+#include "l1/licence.h"
 
 struct todo_flight {
     struct flight flight;
@@ -385,6 +386,8 @@ bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_nea
 {
     struct l1_table *l1 = cache->options.l1;
     if (!l1_keeps(l1) || !trust_is_given(cache->trust) || get->demand.from_store)
+        return false;
+    if (!l1_may_answer(l1, trust_epoch(cache->trust)))
         return false;
     reader_init(&get->reader, cache);
     get->note = l1_note(l1, get->id);

@@ -24,10 +24,13 @@
  * (outbox_owe). So an invalidation is lost only with every process that knows it, and a worker killed anywhere leaves
  * at worst a mark that is in doubt (doubt.c).
  *
- * The L1's generations (l1/table.c) are raised twice, whether or not Redis took anything. Before the store is asked:
- * what was read until then is not found any more, so nobody finds it after another reader has seen the new state.
- * Before the answer: if Redis lost the mark in between, or never had one, what was read meanwhile goes as well. A
- * worker that dies in between leaves its mark or its record, and entries come back only through them.
+ * Other machines' L1s are told between the fence and the store, and the write waits for them. It tells them again
+ * before its answer if its mark did not stand all the time (peers/tell.c).
+ *
+ * This machine's own generations (l1/table.c) are raised twice, whether or not Redis took anything. Before the store is
+ * asked: what was read until then is not found any more, so nobody finds it after another reader has seen the new
+ * state. Before the answer: if Redis lost the mark in between, or never had one, what was read meanwhile goes as well.
+ * A worker that dies in between leaves its mark or its record, and entries come back only through them.
  *
  * What happens on the pool thread, and what if the epoch moves on before the commit: write_store.c. With caches in
  * front the answer waits a little for their acknowledgement: cdn/purger.c.
@@ -53,7 +56,7 @@ enum { AWAIT_MAX_MS = 1000, AWAIT_LOOK_MS = 5 };
 
 enum write_step {
     WRITE_AWAITING,  /* a Redis that is about to be trusted */
-    WRITE_FENCING,   /* Redis is setting the mark */
+    WRITE_FENCING,   /* Redis is setting the mark; then other machines apply what is told to them */
     WRITE_STORING,   /* the caller's work, on a pool thread */
     WRITE_UNFENCING, /* Redis is removing the mark */
     WRITE_RECORDING, /* a closed record is on its way to the outbox */
@@ -167,7 +170,7 @@ static void write_await(struct write_flow *flow)
 
 /* ---- Fencing ---- */
 
-static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
+static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct write_flow *flow = ctx;
     (void)count;
@@ -183,6 +186,17 @@ static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
     } else {
         write_ask_store(flow);
     }
+}
+
+/* Told after the fence, never beside it: what another machine reads from Redis after that is no entry of before. */
+static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
+{
+    struct write_flow *flow = ctx;
+    struct fence_call call = call_of(flow);
+    if (outcome == FENCE_TAKEN)
+        fence_tell(flow->cache->options.peers, &call, true, on_told, flow);
+    else
+        on_told(flow, outcome, count);
 }
 
 static void write_fence(struct write_flow *flow)
@@ -206,28 +220,9 @@ static enum status flow_work(void *ctx, struct store *store, struct error *error
     return flow->write->work(flow->write, store, error);
 }
 
-static void count_outcome(struct cache *cache, enum status status)
-{
-    switch (status) {
-    case STATUS_OK:
-        cache_count(cache, STAT_STORE_WRITE_OK);
-        break;
-    case STATUS_UNKNOWN:
-        cache_count(cache, STAT_STORE_WRITE_UNKNOWN);
-        break;
-    case STATUS_BUSY:
-    case STATUS_UNAVAILABLE:
-        cache_count(cache, STAT_STORE_WRITE_FAILED);
-        break;
-    default:
-        cache_count(cache, STAT_STORE_WRITE_REFUSED);
-        break;
-    }
-}
-
 static void note_outcome(struct write_flow *flow, enum status status, const struct error *error)
 {
-    count_outcome(flow->cache, status);
+    write_store_count(&flow->store, status);
     if (write_store_may_have_written(&flow->store, status))
         trust_note_write(flow->cache->trust);
     flow->status = status;
@@ -319,8 +314,10 @@ static void note_lost_marks(const struct write_flow *flow, int64_t count)
 }
 
 /* A record that stands already stays the fence: readers under another epoch need it. */
-static void write_unfenced(struct write_flow *flow, enum fence_outcome outcome)
+static void on_told_again(void *ctx, enum fence_outcome outcome, int64_t count)
 {
+    struct write_flow *flow = ctx;
+    (void)count;
     if (outcome == FENCE_REFUSED)
         trust_report_refusal(flow->cache->trust, "it refuses an unfence");
     if (outcome == FENCE_TAKEN && is_same_redis(flow) && flow->store.fence != FENCE_IN_OUTBOX)
@@ -331,21 +328,35 @@ static void write_unfenced(struct write_flow *flow, enum fence_outcome outcome)
         write_record(flow);
 }
 
+/*
+ * Where this write's mark did not stand all the time, another machine may have kept the old state meanwhile, although
+ * it had been told.
+ */
+static void write_unfenced(struct write_flow *flow, enum fence_outcome outcome, bool was_marked)
+{
+    struct fence_call call = call_of(flow);
+    if (outcome == FENCE_TAKEN && !was_marked)
+        fence_tell(flow->cache->options.peers, &call, true, on_told_again, flow);
+    else
+        on_told_again(flow, outcome, 0);
+}
+
 static void on_published(void *ctx, enum fence_outcome outcome, int64_t answer)
 {
     struct write_flow *flow = ctx;
     cache_count(flow->cache, answer == 1 ? STAT_PUBLISHED : STAT_PUBLISH_REFUSED);
     if (answer == -1)
         note_lost_marks(flow, 1);
-    write_unfenced(flow, outcome);
+    write_unfenced(flow, outcome, answer != -1);
 }
 
 static void on_unfenced(void *ctx, enum fence_outcome outcome, int64_t lost_count)
 {
     struct write_flow *flow = ctx;
-    if (flow->mark_epoch == flow->store.epoch && lost_count > 0)
+    bool had_mark = flow->mark_epoch == flow->store.epoch;
+    if (had_mark && lost_count > 0)
         note_lost_marks(flow, lost_count);
-    write_unfenced(flow, outcome);
+    write_unfenced(flow, outcome, had_mark && lost_count == 0);
 }
 
 /*

@@ -85,6 +85,18 @@ bool write_store_may_have_written(const struct write_store *self, enum status st
     return status == STATUS_OK || status == STATUS_UNKNOWN || self->id_count > 1;
 }
 
+void write_store_count(const struct write_store *self, enum status status)
+{
+    enum stat_counter stat = STAT_STORE_WRITE_REFUSED;
+    if (status == STATUS_OK)
+        stat = STAT_STORE_WRITE_OK;
+    else if (status == STATUS_UNKNOWN)
+        stat = STAT_STORE_WRITE_UNKNOWN;
+    else if (status == STATUS_BUSY || status == STATUS_UNAVAILABLE)
+        stat = STAT_STORE_WRITE_FAILED;
+    stats_add(self->options->stats, stat, 1);
+}
+
 static enum status outbox_put(const struct write_store *self, bool is_closed, struct error *error)
 {
     int64_t deadline_at_ms = self->begun_at_ms + self->options->settings->write_deadline_ms;

@@ -61,6 +61,9 @@ void write_store_record(struct write_store *self, pool_done_cb done);
  */
 bool write_store_may_have_written(const struct write_store *self, enum status status);
 
+/* Counts how the store ended it. */
+void write_store_count(const struct write_store *self, enum status status);
+
 /* What caches in front are told of it; borrows from self. */
 struct purge_write write_store_purges(const struct write_store *self);
 

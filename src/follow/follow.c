@@ -77,6 +77,7 @@ struct follow {
     struct resume_token resume_after; /* all changes before it are in Redis */
     struct store_changes changes;
     int64_t epoch;          /* under which the last changes were invalidated; 0: none were since the last save */
+    int64_t kept_count;     /* of the last changes: entries that stayed */
     struct trust_hold hold; /* taken at the begin */
     int64_t kept_at_ms;     /* monotonic */
     bool is_unsaved;        /* the token, and it matters */
@@ -181,18 +182,17 @@ static void follow_fail_by(struct follow *follow, enum status status, const stru
 
 /* ---- Changes ---- */
 
-static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_count)
+static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct follow *follow = ctx;
-    for (size_t i = 0; i < follow->changes.count; i++)
-        l1_raise(follow->options.l1, (const char *[]){follow->changes.items[i].id}, 1);
+    (void)count;
     if (outcome != FENCE_TAKEN) {
         follow_fail(follow, "Redis did not take what others changed");
         return;
     }
     cache_note_write(follow->cache);
-    stats_add(follow->options.stats, STAT_FOLLOW_KEPT, (uint64_t)kept_count);
-    stats_add(follow->options.stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - (uint64_t)kept_count);
+    stats_add(follow->options.stats, STAT_FOLLOW_KEPT, (uint64_t)follow->kept_count);
+    stats_add(follow->options.stats, STAT_FOLLOW_INVALIDATED, follow->changes.count - (uint64_t)follow->kept_count);
     if (!follow_may_go_on(follow)) {
         follow_end(follow);
         return;
@@ -200,6 +200,22 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
     follow->resume_after = follow->changes.resume_after;
     follow->is_unsaved = true;
     follow_read(follow);
+}
+
+/* Redis has forgotten what others changed, and now the L1s do. */
+static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_count)
+{
+    struct follow *follow = ctx;
+    const char *ids[STORE_CHANGES_MAX];
+    for (size_t i = 0; i < follow->changes.count; i++)
+        ids[i] = follow->changes.items[i].id;
+    const struct fence_call call = {.epoch = follow->epoch, .ids = ids, .id_count = follow->changes.count};
+    follow->kept_count = kept_count;
+    l1_raise(follow->options.l1, ids, follow->changes.count);
+    if (outcome == FENCE_TAKEN)
+        fence_tell(follow->options.peers, &call, false, on_told, follow);
+    else
+        on_told(follow, outcome, 0);
 }
 
 static void follow_invalidate(struct follow *follow)

@@ -18,6 +18,9 @@
  * process of another layout refuses to start until those of the old one have ended. l1_mbytes may differ: the file is
  * as large as the largest wish, it grows and never shrinks while it is mapped, and each process maps its own part.
  *
+ * A file that is beside no database is in memory, and would take it until the next reboot. So the last process that
+ * closes it removes it.
+ *
  * Space is allocated at once: a full disk is an error at once instead of a SIGBUS later. Nothing is synced.
  *
  * Does not: notice that somebody removes the file while it is open. Processes that start after that have another one,
@@ -37,6 +40,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "l1/licence.h"
 #include "l1/memory.h"
 
 enum { OPEN_TRIES = 100, OPEN_PAUSE_US = 10000, FILE_MODE = 0640 };
@@ -74,7 +78,7 @@ static enum status fail(struct error *error, const char *path, const char *what,
 static void file_adopt(int fd, const char *database)
 {
     struct stat info;
-    if (stat(database, &info) != 0)
+    if (!database || stat(database, &info) != 0)
         return;
     if (geteuid() == 0 && fchown(fd, info.st_uid, info.st_gid) != 0)
         return;
@@ -127,9 +131,18 @@ static enum status file_check(const struct l1_table *table, const char *path, in
     return file_grow(table, path, fd, error);
 }
 
+/* In a folder that others may write to, somebody may have put a file of this name. */
+static bool is_own(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_uid == geteuid();
+}
+
 /* Alone: empties it. Not alone: takes it as it is. */
 static enum status file_join(const struct l1_table *table, const char *path, int fd, struct error *error)
 {
+    if (table->path && !is_own(fd))
+        return error_set(error, STATUS_UNAVAILABLE, "%s: it belongs to somebody else", path);
     if (file_lock(fd, F_WRLCK, false)) {
         enum status status = file_empty(table, path, fd, error);
         if (status != STATUS_OK)
@@ -143,7 +156,7 @@ static enum status file_join(const struct l1_table *table, const char *path, int
 static enum status file_open(const struct l1_table *table, const char *path, int *out, struct error *error)
 {
     for (int i = 0; i < OPEN_TRIES; i++) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
         if (fd < 0)
             return fail(error, path, "open it for reading and writing", errno);
         enum status status = file_join(table, path, fd, error);
@@ -161,9 +174,14 @@ static enum status file_open(const struct l1_table *table, const char *path, int
 /* ---- The table's life ---- */
 
 /* As SQLite names its own files: behind symbolic links. A link that leads nowhere yet would have two names. */
-static enum status path_make(char path[PATH_MAX], const char *database, struct error *error)
+static enum status path_make(char path[PATH_MAX], const struct l1_table *table, struct error *error)
 {
+    const char *database = table->database;
     struct stat info;
+    if (table->path) {
+        slice_copy(path, PATH_MAX, slice_of(table->path));
+        return STATUS_OK;
+    }
     char *real = realpath(database, NULL);
     if (!real && lstat(database, &info) == 0)
         return error_set(error, STATUS_UNAVAILABLE, "%s: the link leads nowhere: make the file first", database);
@@ -176,7 +194,7 @@ static enum status table_map_file(struct l1_table *table, struct error *error)
 {
     char path[PATH_MAX];
     int fd = -1;
-    enum status status = path_make(path, table->database, error);
+    enum status status = path_make(path, table, error);
     if (status == STATUS_OK)
         status = file_open(table, path, &fd, error);
     if (status != STATUS_OK)
@@ -186,7 +204,10 @@ static enum status table_map_file(struct l1_table *table, struct error *error)
         status = fail(error, path, "map it", errno);
     else
         table->map = map;
-    close(fd); /* the map holds the open file, and so its lock */
+    if (status == STATUS_OK && table->path)
+        table->fd = fd;
+    else
+        close(fd); /* the map holds the open file, and so its lock */
     return status;
 }
 
@@ -198,17 +219,10 @@ static void table_take_memory(struct l1_table *table)
     memcpy(table->map, &header, sizeof(header));
 }
 
-/* Nobody knows any more for which ids it was. */
-static void raise_all(struct l1_table *table)
-{
-    for (size_t i = 0; i < L1_GENERATIONS; i++)
-        atomic_fetch_add(&table->generations[i], 1);
-}
-
 static enum status table_open(struct l1_table *table, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (table->database)
+    if (table->database || table->path)
         status = table_map_file(table, error);
     else
         table_take_memory(table);
@@ -216,7 +230,7 @@ static enum status table_open(struct l1_table *table, struct error *error)
         return status;
     l1_divide(table, table->mbytes);
     if (table->has_missed)
-        raise_all(table);
+        l1_raise_all(table); /* nobody knows any more for which ids it was */
     atomic_store_explicit(&table->is_open, true, memory_order_release);
     return STATUS_OK;
 }
@@ -236,6 +250,9 @@ struct l1_table *l1_new(const struct l1_options *options)
     struct l1_table *table = mem_zalloc(sizeof(*table));
     pthread_mutex_init(&table->mutex, NULL);
     table->database = options->database ? mem_strdup(options->database) : NULL;
+    table->path = options->path ? mem_strdup(options->path) : NULL;
+    table->fd = -1;
+    table->needs_licence = options->needs_licence;
     table->format = options->format;
     table->mbytes = options->mbytes;
     table->map_bytes = L1_VALUES_OFFSET + (options->mbytes << 20);
@@ -246,10 +263,15 @@ void l1_free(struct l1_table *table)
 {
     if (!table)
         return;
-    if (!table->database)
+    if (!table->database && !table->path)
         free(table->map);
     else if (table->map)
         munmap(table->map, table->map_bytes); /* drops the lock */
+    if (table->fd >= 0 && file_lock(table->fd, F_WRLCK, false))
+        unlink(table->path); /* who waits for the lock finds that the path is another file */
+    if (table->fd >= 0)
+        close(table->fd);
+    free(table->path);
     pthread_mutex_destroy(&table->mutex);
     free(table->database);
     free(table);

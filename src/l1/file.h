@@ -9,7 +9,9 @@
 #include "l1/table.h"
 
 struct l1_options {
-    const char *database; /* the file is FILE-l1, with its mode and owner; NULL: memory of this process alone */
+    const char *database; /* the file is FILE-l1, with its mode and owner; these two NULL: memory of this process */
+    const char *path;     /* the file, of this user alone, which the last one that has it open removes */
+    bool needs_licence;   /* other machines may have L1s on the same Redis: licence.h */
     uint64_t format;      /* what values are like: those of another format are not found */
     size_t mbytes;        /* for values, beside the generations; 0: none are kept. Processes may differ in it */
 };

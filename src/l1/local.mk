@@ -2,5 +2,6 @@
 noinst_LIBRARIES += libl1.a
 libl1_a_SOURCES = \
 	src/l1/file.c src/l1/file.h \
+	src/l1/licence.c src/l1/licence.h \
 	src/l1/memory.h \
 	src/l1/table.c src/l1/table.h

@@ -22,7 +22,10 @@ enum { L1_VALUES_OFFSET = L1_HEADER_BYTES + L1_GENERATIONS * sizeof(uint64_t) };
 struct l1_header {
     char magic[8];
     uint64_t layout;      /* of header and generations; 0: it is being made */
-    uint64_t incarnation; /* drawn when the file was emptied: part of each check sum */
+    uint64_t incarnation; /* drawn when the file was emptied: part of each check sum, and the machine's name */
+    _Atomic int64_t licence_until_us; /* these two: licence.c */
+    _Atomic int64_t licence_epoch;
+    atomic_uint charges; /* without a file: 1, an agent is in charge */
 };
 
 /* Sets of entries of one size. */
@@ -36,7 +39,9 @@ struct l1_table {
     atomic_bool is_open;   /* all below is there, and stays as it is */
     pthread_mutex_t mutex; /* while it is not: of these two */
     bool has_missed;       /* a raise */
-    char *database;        /* NULL: it is memory of this process */
+    char *database, *path; /* both NULL: it is memory of this process */
+    int fd;                /* of path, for the charge; else -1 */
+    bool needs_licence;    /* other machines share its Redis */
     size_t mbytes;
     uint64_t format;
     void *map;

@@ -11,4 +11,5 @@ libredis_a_SOURCES = \
 	src/redis/redis_reply.c src/redis/redis_reply.h \
 	src/redis/redis_script.c src/redis/redis_script.h \
 	src/redis/redis_wire.c src/redis/redis_wire.h \
-	src/redis/sentinel.c src/redis/sentinel.h
+	src/redis/sentinel.c src/redis/sentinel.h \
+	src/redis/subscription.c src/redis/subscription.h

@@ -166,6 +166,11 @@ bool redis_is_up(const struct redis *redis)
     return redis_wire_is_up(redis->wire);
 }
 
+const struct redis_peer *redis_peer(const struct redis *redis)
+{
+    return &redis->peer;
+}
+
 bool redis_is_coming(const struct redis *redis)
 {
     return !redis_is_up(redis) && redis->is_coming;

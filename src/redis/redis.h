@@ -23,6 +23,7 @@
 #include "base/events.h"
 #include "base/slice.h"
 #include "base/stats.h"
+#include "redis/redis_address.h"
 #include "redis/redis_reply.h"
 
 struct redis;
@@ -60,6 +61,9 @@ bool redis_is_up(const struct redis *redis);
  * connection, and nothing has failed since. False after a timeout, a failed attempt, or a peer that was the wrong one.
  */
 bool redis_is_coming(const struct redis *redis);
+
+/* The server that it is, or was, connected to; borrowed, and it changes with each attempt. */
+const struct redis_peer *redis_peer(const struct redis *redis);
 
 /* Drops the connection if it is up, and begins anew: the peer is the wrong server, or no longer the right one. */
 void redis_drop(struct redis *redis, const char *reason);

@@ -62,6 +62,7 @@ struct redis_wire {
     struct watch *watch;
     bool write_watched; /* the socket takes no more for now */
     bool is_answering;  /* a command's callback runs */
+    bool is_subscribed; /* what comes are messages */
     struct turn *turn;
     struct timer *late_timer;
     bool late_timer_runs;
@@ -93,7 +94,7 @@ static void wire_stop(struct redis_wire *wire)
         redisFree(wire->context);
     wire->context = NULL;
     wire->watch = NULL;
-    wire->late_timer_runs = wire->write_watched = false;
+    wire->late_timer_runs = wire->write_watched = wire->is_subscribed = false;
     if (!wire->is_answering)
         wire_fail_all(wire);
 }
@@ -165,6 +166,8 @@ static size_t wire_answer_all(struct redis_wire *wire)
         reading = redis_reply_read(&reply, &rest, &wire->items);
         if (reading == REDIS_READ_BROKEN)
             wire_end(wire, REDIS_WIRE_LOST, "it sent what is no reply");
+        else if (reading == REDIS_READ_WHOLE && wire->is_subscribed)
+            wire->options.on_message(wire->options.ctx, &reply);
         else if (reading == REDIS_READ_WHOLE && wire->sent.count == 0)
             wire_end_unasked(wire, &reply);
         else if (reading == REDIS_READ_WHOLE)
@@ -418,6 +421,17 @@ void redis_wire_send(struct redis_wire *wire, struct slice command, redis_reply_
 {
     bug_unless(wire->state == STATE_UP, "a command is sent on a connection that is not up");
     append(wire, command, on_reply, ctx);
+}
+
+void redis_wire_subscribe(struct redis_wire *wire, const struct slice *channels, size_t count)
+{
+    struct slice args[1 + REDIS_CHANNELS_MAX] = {SLICE("SUBSCRIBE")};
+    bug_unless(wire->state == STATE_UP && wire->sent.count == 0, "a connection with commands under way subscribes");
+    bug_unless(count <= REDIS_CHANNELS_MAX, "too many channels");
+    memcpy(args + 1, channels, count * sizeof(*channels));
+    redis_encode_all(&wire->command, args, 1 + count);
+    buf_append_slice(&wire->out, buf_slice(&wire->command));
+    wire->is_subscribed = true;
 }
 
 struct redis_wire *redis_wire_new(const struct redis_wire_options *options)

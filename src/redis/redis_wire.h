@@ -37,6 +37,8 @@ struct redis_wire_options {
      * callback.
      */
     void (*on_end)(void *ctx, enum redis_wire_end how, const char *reason);
+    /* Of a connection that subscribes: messages, and the confirmations of channels; borrowed until it returns. */
+    void (*on_message)(void *ctx, const struct redis_reply *message);
     void *ctx;
 };
 
@@ -60,5 +62,10 @@ bool redis_wire_is_up(const struct redis_wire *wire);
 
 /* Sends a command (redis_encode.h); only while it is up. */
 void redis_wire_send(struct redis_wire *wire, struct slice command, redis_reply_cb on_reply, void *ctx);
+
+enum { REDIS_CHANNELS_MAX = 2 };
+
+/* From now on messages come, and no command may be sent; only while it is up, and nothing is under way. */
+void redis_wire_subscribe(struct redis_wire *wire, const struct slice *channels, size_t count);
 
 #endif

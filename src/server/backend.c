@@ -21,9 +21,13 @@
  */
 #include "server/backend.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit/auditor.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "cache/cache.h"
 #include "cache/l1_entry.h"
 #include "follow/follow.h"
@@ -52,19 +56,43 @@ static enum status backend_open_store(struct backend *backend, const struct back
     return store_open(&backend->store, &store_options, error);
 }
 
+/* Not SQLite: its users share the table beside the database, and so are one machine. */
+static bool store_has_machines(const struct settings *settings)
+{
+    return strncmp(settings->store, "sqlite:", sizeof("sqlite:") - 1) != 0;
+}
+
+/*
+ * In memory, one for each user of the machine and store. A process that can't have it is of no machine: its reads pass
+ * it by, and its writes are told to all (peers/peers.h).
+ */
+static struct l1_table *l1_open_shared(const struct settings *settings)
+{
+    char path[64];
+    struct error error;
+    snprintf(path, sizeof(path), "/dev/shm/todo-fcgi-%u-%016llx", (unsigned)geteuid(),
+             (unsigned long long)hash_bytes(slice_of(settings->store)));
+    struct l1_table *l1 = l1_new(&(struct l1_options){
+        .path = path, .needs_licence = true, .format = l1_entry_format(), .mbytes = (size_t)settings->l1_mbytes});
+    if (l1_open(l1, &error) == STATUS_OK)
+        return l1;
+    log_warn(NULL, "l1_off", "error=\"%s\"", error.text);
+    l1_free(l1);
+    return NULL;
+}
+
 /*
  * With SQLite all workers and tools are on one machine, and share an L1 beside the database. There is one even if
  * l1_mbytes is 0: whoever writes must raise the generations of the others.
  */
 static void backend_make_l1(struct backend *backend, const struct settings *settings)
 {
-    static const char scheme[] = "sqlite:";
-    if (strncmp(settings->store, scheme, sizeof(scheme) - 1) != 0)
-        return;
-    const struct l1_options options = {.database = settings->store + sizeof(scheme) - 1,
-                                       .format = l1_entry_format(),
-                                       .mbytes = (size_t)settings->l1_mbytes};
-    backend->l1 = l1_new(&options);
+    if (!store_has_machines(settings))
+        backend->l1 = l1_new(&(struct l1_options){.database = settings->store + sizeof("sqlite:") - 1,
+                                                  .format = l1_entry_format(),
+                                                  .mbytes = (size_t)settings->l1_mbytes});
+    else if (settings->l1_mbytes > 0)
+        backend->l1 = l1_open_shared(settings);
 }
 
 /* pool thread: no call of the store without the L1. */
@@ -103,6 +131,7 @@ static enum status backend_open_cache(struct backend *backend, const struct back
         .pool = backend->pool,
         .stats = options->stats,
         .l1 = backend->l1,
+        .has_peers = store_has_machines(options->settings),
         .http = http_client_http(backend->http_client),
     };
     enum status status = cache_new(&backend->cache, &cache_options, error);

@@ -22,7 +22,7 @@ struct backend {
     struct pool *follow_pool; /* these two NULL: the store's changes are not followed */
     struct follow *follow;
     struct auditor *auditor; /* NULL: hits are not compared with the store */
-    struct l1_table *l1;     /* NULL: the store is not SQLite */
+    struct l1_table *l1;     /* NULL: this process has none */
     struct cache *cache;
 };
 

@@ -23,7 +23,7 @@ FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
 FUZZ_ROWS = tests/fuzz/rows.c tests/fuzz/rows.h tests/fuzz/fuzzing.h
 FUZZ_HASH = tests/fuzz/hash.c tests/fuzz/hash.h tests/fuzz/fuzzing.h $(FAKE_REPLY)
 FUZZ_LOAD_LIBS = libload.a libbase.a $(LOAD_LIBS) $(BASE_LIBS)
-FUZZ_CACHE_LIBS = libcache.a libcdn.a libredis.a libl1.a libstore.a libbase.a $(REDIS_LIBS) $(CACHE_LIBS) $(BASE_LIBS)
+FUZZ_CACHE_LIBS = libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a libbase.a $(REDIS_LIBS) $(CACHE_LIBS) $(BASE_LIBS)
 
 tests_fuzz_fuzz_api_SOURCES = tests/fuzz/fuzz_api.c tests/fuzz/fuzzing.h $(FAKE_API)
 tests_fuzz_fuzz_api_LDADD = libapi.a $(UNIT_CACHE_LIBS)

@@ -21,7 +21,7 @@ tests_sim_test_sim_redis_LDADD = $(SIM_LIBS) libredis.a $(UNIT_LIBS)
 tests_sim_test_same_redis_SOURCES = tests/sim/test_same_redis.c tests/sim/redis_steps.c tests/sim/redis_steps.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
 tests_sim_test_same_redis_CPPFLAGS = $(AM_CPPFLAGS) -DFROZEN_CLOCK_LIBRARY='"tests/sim/frozen_clock.so"'
-tests_sim_test_same_redis_LDADD = $(SIM_LIBS) libcache.a libredis.a $(UNIT_LIBS)
+tests_sim_test_same_redis_LDADD = $(SIM_LIBS) libcache.a libpeers.a libredis.a libl1.a $(UNIT_LIBS)
 EXTRA_tests_sim_test_same_redis_DEPENDENCIES = tests/sim/frozen_clock.so
 
 # Loaded into redis-server by LD_PRELOAD.
@@ -90,7 +90,7 @@ tests_sim_sim_SOURCES = \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_sim_sim_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(HIREDIS_CFLAGS)
-tests_sim_sim_LDADD = libserver.a libcontrol.a libapi.a libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a \
+tests_sim_sim_LDADD = libserver.a libcontrol.a libapi.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a \
 	libl1.a libstore.a $(SIM_LIBS) libbase.a -l:libhiredis.a $(BASE_LIBS) -lm
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(SIM_WRAPPED)
 EXTRA_DIST += tests/sim/seeds tests/sim/test_sim.py tests/sim/coverage.py

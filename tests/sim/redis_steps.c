@@ -17,20 +17,33 @@
 #include "base/mem.h"
 #include "cache/scripts_embedded.h"
 #include "clients/limit_embedded.h"
+#include "peers/peers_embedded.h"
 #include "redis/redis_encode.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 enum { ARGS_MAX = 24, WORD_MAX = 40 };
 
-static const char *const keys[] = {
-    "todo:1:{a}",       "todo:1:{a}:lease",   "todo:1:{a}:writers",   "todo:1:{b}",
-    "todo:1:{b}:lease", "todo:1:{b}:writers", "todos:1:{list}:gen",   "todos:1:{list}:writers",
-    "todos:1:{list}:p", "todos:1:{list}:q",   "todos:1:{list}:pages", "beat:1",
-    "watermark:1",      "limit:{c}"};
+static const char *const keys[] = {"todo:1:{a}",
+                                   "todo:1:{a}:lease",
+                                   "todo:1:{a}:writers",
+                                   "todo:1:{b}",
+                                   "todo:1:{b}:lease",
+                                   "todo:1:{b}:writers",
+                                   "todos:1:{list}:gen",
+                                   "todos:1:{list}:writers",
+                                   "todos:1:{list}:p",
+                                   "todos:1:{list}:q",
+                                   "todos:1:{list}:pages",
+                                   "beat:1",
+                                   "watermark:1",
+                                   "limit:{c}",
+                                   "todos:1:{list}:holders",
+                                   "todos:1:{list}:holders:0a",
+                                   "todos:1:{list}:holders:0b"};
 
 /* The keys of a todo, and behind those of both todos the others, as script_calls names them; p is one of two pages. */
-static const char todo_keys[] = "elw", other_keys[] = "gxpqsbmc";
+static const char todo_keys[] = "elw", other_keys[] = "gxpqsbmch";
 enum { TODO_KEYS = 3, TODO_IDS = 2 };
 
 static const char *const templates[] = {
@@ -44,6 +57,9 @@ static const char *const templates[] = {
     "GET",
     "GET K",
     "GET K K",
+    "HDEL K F",
+    "HDEL K F F",
+    "HDEL K",
     "HGET K F",
     "HGETALL K",
     "HMGET K F F",
@@ -58,6 +74,8 @@ static const char *const templates[] = {
     "PEXPIREAT K A",
     "PING",
     "PTTL K",
+    "PUBLISH V V",
+    "PUBLISH V",
     "SCRIPT FLUSH",
     "SELECT 0",
     "SELECT 1",
@@ -222,13 +240,14 @@ static void draw_template(struct draw *draw)
 static const struct {
     const char *name;
     struct slice sha, text;
-} scripts[] = {SCRIPTS(SCRIPT_ROW) LIMIT_SCRIPTS(SCRIPT_ROW)};
+} scripts[] = {SCRIPTS(SCRIPT_ROW) LIMIT_SCRIPTS(SCRIPT_ROW) PEERS_SCRIPTS(SCRIPT_ROW)};
 
 /*
  * The keys and arguments of each script, in the order of the files. Keys are letters of todo_keys and other_keys; + is the
  * keys of as many todos as are drawn. Arguments are classes, as in a template, and:
  *
  *   O  a token     M  a time of an entry, -1     X  a watermark     B  a beat       R  a rate of requests
+ *   C  a machine   I  an incarnation   N  a number of renews, or of the box   E  names of ids
  *   P  a number of pages      H  a hash's fields and values         L  for each todo what its change left
  */
 static const struct {
@@ -242,7 +261,9 @@ static const struct {
     {"LIST_FILL", "pgxs", "OTPH"}, {"LIST_UNFENCE", "gx", "OOT"},
     {"PUBLISH", "elw", "OTH"},     {"RELEASE", "l", "O"},
     {"UNFENCE", "+", "O"},         {"WATERMARK", "m", "XT"},
-    {"LIMIT", "c", "RR"},
+    {"LIMIT", "c", "RR"},          {"EXPEL", "h", "CIN"},
+    {"JOIN", "h", "CIO"},          {"RENEW", "h", "CIN"},
+    {"TELL", "h", "CEO"},
 };
 _Static_assert(COUNT_OF(script_calls) == COUNT_OF(scripts), "a script has no row in script_calls");
 
@@ -286,12 +307,19 @@ static void add_script_arg(struct draw *draw, char class, unsigned ids)
     static const char *const marks[] = {"", "", "", "0001", "0002", "00001"};
     static const char *const tokens[] = {"t1", "t1", "t1", "t2", "1"};
     static const char *const most[] = {"1", "2", "100"};
+    static const char *const machines[] = {"0a", "0b", ""};
+    static const char *const incarnations[] = {"01", "01", "02"};
+    static const char *const numbers[] = {"0", "1", "2", "3", "7"};
+    static const char *const names[] = {"12345678", "1234567 abcdefgh", "", "\r\n\x7f\xff 678"};
     static const struct {
         char class;
         const char *const *words;
         size_t count;
-    } rows[] = {{'B', beats, COUNT_OF(beats)}, {'R', rates, COUNT_OF(rates)},   {'M', least, COUNT_OF(least)},
-                {'X', marks, COUNT_OF(marks)}, {'O', tokens, COUNT_OF(tokens)}, {'P', most, COUNT_OF(most)}};
+    } rows[] = {{'B', beats, COUNT_OF(beats)},       {'R', rates, COUNT_OF(rates)},
+                {'M', least, COUNT_OF(least)},       {'X', marks, COUNT_OF(marks)},
+                {'O', tokens, COUNT_OF(tokens)},     {'P', most, COUNT_OF(most)},
+                {'C', machines, COUNT_OF(machines)}, {'I', incarnations, COUNT_OF(incarnations)},
+                {'N', numbers, COUNT_OF(numbers)},   {'E', names, COUNT_OF(names)}};
     if (class == 'H') {
         add_words(draw, ONE_OF(draw, hashes));
         return;

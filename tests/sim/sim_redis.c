@@ -233,6 +233,13 @@ static void run_sentinel(const struct sim_call *call)
     resp_text(call->reply, slice_of(redis->primary_port));
 }
 
+static void run_publish(const struct sim_call *call)
+{
+    const struct sim_redis_options *options = &call->client->redis->options;
+    resp_integer(call->reply,
+                 options->on_publish ? options->on_publish(options->ctx, call->args[1], call->args[2]) : 0);
+}
+
 static void run_time(const struct sim_call *call)
 {
     char number[INT64_TEXT_MAX + 1];
@@ -247,6 +254,7 @@ static const struct sim_command server_commands[] = {
     {"EVALSHA", -3, SIM_STALE | SIM_NO_SCRIPT, run_evalsha},
     {"INFO", -1, SIM_LOADING | SIM_STALE, run_info},
     {"PING", -1, 0, run_ping},
+    {"PUBLISH", 3, SIM_LOADING | SIM_STALE, run_publish},
     {"SCRIPT", -2, SIM_STALE | SIM_NO_SCRIPT, run_script},
     {"SELECT", 2, SIM_LOADING | SIM_STALE, run_select},
     {"SENTINEL", -2, SIM_NO_SCRIPT, run_sentinel},

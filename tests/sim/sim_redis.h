@@ -24,6 +24,8 @@ struct sim_redis_options {
     const char *run_id, *replication_id;              /* as INFO tells them; copied */
     int64_t (*now_ms)(void *ctx);                     /* wall time; stands still while a command is carried out */
     void (*on_command)(void *ctx, struct slice word); /* before each; NULL: nobody asks. A script's word is its name */
+    /* A message for all who have subscribed to a channel; returns how many. NULL: nobody has. */
+    int64_t (*on_publish)(void *ctx, struct slice channel, struct slice message);
     void *ctx;
     uint64_t seed;
 };

@@ -303,6 +303,23 @@ static void run_hset(const struct sim_call *call)
     resp_integer(call->reply, added);
 }
 
+static void run_hdel(const struct sim_call *call)
+{
+    struct sim_key *key;
+    int64_t removed = 0;
+    if (!key_take(call, SIM_HASH, &key))
+        return;
+    for (size_t i = 2; key && i < call->count; i++) {
+        struct sim_pair *pair = sim_pair_find(key, call->args[i]);
+        if (!pair)
+            continue;
+        removed++;
+        if (sim_pair_remove(call->keys, key, pair))
+            key = NULL;
+    }
+    resp_integer(call->reply, removed);
+}
+
 /* ---- Sorted sets ---- */
 
 static void run_zadd(const struct sim_call *call)
@@ -419,6 +436,7 @@ const struct sim_command sim_key_commands[] = {
     {"EXISTS", -2, 0, run_exists},
     {"FLUSHALL", -1, SIM_WRITE, run_flushall},
     {"GET", 2, 0, run_get},
+    {"HDEL", -3, SIM_WRITE, run_hdel},
     {"HGET", 3, 0, run_hget},
     {"HGETALL", 2, 0, run_hgetall},
     {"HMGET", -3, 0, run_hmget},

@@ -40,7 +40,12 @@ int bed_begin_idle(void **state)
 
 static void worker_start(struct bed *bed, struct worker *worker)
 {
+    struct error error;
     worker->stats = (struct stats){0};
+    if (bed->has_machines) {
+        worker->l1 = l1_new(&(struct l1_options){.mbytes = 1, .needs_licence = true});
+        assert_int_equal(l1_open(worker->l1, &error), STATUS_OK);
+    }
     worker->pool = fake_pool_new();
     worker->follow_pool = bed->settings.follow ? fake_pool_new() : NULL;
     struct cache_options options = {.events = bed->events,
@@ -48,9 +53,9 @@ static void worker_start(struct bed *bed, struct worker *worker)
                                     .store = bed->store,
                                     .pool = worker->pool,
                                     .stats = &worker->stats,
-                                    .l1 = bed->l1,
+                                    .l1 = worker->l1 ? worker->l1 : bed->l1,
+                                    .has_peers = bed->has_machines,
                                     .http = fake_http()};
-    struct error error;
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
     worker->auditor = auditor_new(worker->cache);
     worker->follow = worker->follow_pool ? follow_new(worker->cache, worker->follow_pool) : NULL;
@@ -93,6 +98,8 @@ void bed_stop_workers(struct bed *bed)
         cache_free(bed->workers[i].cache);
         auditor_free(bed->workers[i].auditor);
         follow_free(bed->workers[i].follow);
+        l1_free(bed->workers[i].l1);
+        bed->workers[i].l1 = NULL;
         pool_free(bed->workers[i].pool);
         pool_free(bed->workers[i].follow_pool);
         bed->workers[i].cache = NULL;
@@ -134,6 +141,19 @@ int bed_begin_l1(void **state)
     bed->l1 = l1_new(&(struct l1_options){.mbytes = 1});
     assert_int_equal(l1_open(bed->l1, &error), STATUS_OK);
     bed_begin_trusted(bed);
+    return 0;
+}
+
+int bed_begin_machines(void **state)
+{
+    bed_begin_idle(state);
+    struct bed *bed = *state;
+    bed->has_machines = true;
+    bed->settings.redis_timeout_ms = 5000; /* a connection that is held is slow, not lost */
+    fake_subscription_lose("");
+    bed_begin_trusted(bed);
+    bed_pass(bed, 250);
+    fake_journal_reset();
     return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "fake_redis.h"
 #include "fake_server.h"
 #include "fake_store.h"
+#include "fake_subscription.h"
 
 enum { BED_WORKERS = 2 };
 
@@ -30,6 +31,7 @@ struct worker {
     struct pool *pool;
     struct pool *follow_pool; /* the follower's; only bed_follow() moves it */
     struct stats stats;
+    struct l1_table *l1; /* of this machine; NULL: they share the bed's */
 };
 
 struct bed {
@@ -38,6 +40,7 @@ struct bed {
     struct fake_server *server;
     struct store *store;
     struct l1_table *l1; /* NULL: there is none */
+    bool has_machines;   /* each worker is a machine with an L1 of its own */
     struct worker workers[BED_WORKERS];
 };
 
@@ -47,6 +50,9 @@ int bed_end(void **state);
 
 /* With an L1 of 1 MB, which both workers share; only reader_ask_l1() asks it. */
 int bed_begin_l1(void **state);
+
+/* Each worker is a machine with an L1 of 1 MB, and both hold licences. */
+int bed_begin_machines(void **state);
 
 /* The same without the workers, for tests that prepare something before bed_start_workers(). */
 int bed_begin_idle(void **state);

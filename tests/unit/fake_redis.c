@@ -229,6 +229,11 @@ void fake_redis_lose_reply(struct redis *redis, unsigned n)
     redis->lose_after = n;
 }
 
+struct fake_server *fake_redis_server(const struct redis *redis)
+{
+    return redis->server;
+}
+
 size_t fake_redis_sent_count(const struct redis *redis)
 {
     size_t count = 0;

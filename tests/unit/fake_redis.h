@@ -42,6 +42,9 @@ void fake_redis_lose_reply(struct redis *redis, unsigned n);
 /* While it is down: whether there is hope that it will be up in a moment; none at first. */
 void fake_redis_set_coming(struct redis *redis, bool coming);
 
+/* NULL: it is down. */
+struct fake_server *fake_redis_server(const struct redis *redis);
+
 size_t fake_redis_sent_count(const struct redis *redis);
 
 #endif

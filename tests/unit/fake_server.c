@@ -11,6 +11,8 @@
 #include "fake_events.h"
 #include "fake_journal.h"
 #include "fake_redis.h"
+#include "fake_subscription.h"
+#include "peers/peers_embedded.h"
 
 static struct fake_server *servers;
 
@@ -31,11 +33,14 @@ static void on_command(void *ctx, struct slice word)
 struct fake_server *fake_server_new(const char *address, const char *run_id)
 {
 #define SCRIPT_TEXT(upper, sha, text) SLICE(text),
-    static const struct slice scripts[] = {SCRIPTS(SCRIPT_TEXT) LIMIT_SCRIPTS(SCRIPT_TEXT)};
+    static const struct slice scripts[] = {SCRIPTS(SCRIPT_TEXT) LIMIT_SCRIPTS(SCRIPT_TEXT) PEERS_SCRIPTS(SCRIPT_TEXT)};
     struct fake_server *server = mem_zalloc(sizeof(*server));
     snprintf(server->address, sizeof(server->address), "%s", address);
-    server->redis =
-        sim_redis_new((struct sim_redis_options){.run_id = run_id, .now_ms = server_now_ms, .on_command = on_command});
+    server->redis = sim_redis_new((struct sim_redis_options){.run_id = run_id,
+                                                             .now_ms = server_now_ms,
+                                                             .on_command = on_command,
+                                                             .on_publish = fake_subscription_publish,
+                                                             .ctx = server});
     for (size_t i = 0; i < sizeof(scripts) / sizeof(*scripts); i++)
         sim_redis_load_script(server->redis, scripts[i]);
     server->next = servers;

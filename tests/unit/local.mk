@@ -130,12 +130,13 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_events.c tests/unit/fake_events.h tests/unit/fake_follow.c tests/unit/fake_follow.h tests/unit/fake_http.c tests/unit/fake_http.h \
 	tests/unit/fake_purges.c tests/unit/fake_purges.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
+	tests/unit/fake_subscription.c tests/unit/fake_subscription.h \
 	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
 	tests/unit/testing.h
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
+UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
 	$(REDIS_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=life_new
 
@@ -156,6 +157,7 @@ check_PROGRAMS += \
 	tests/unit/test_trust \
 	tests/unit/test_unseen \
 	tests/unit/test_l1_read \
+	tests/unit/test_peers \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
 	tests/unit/test_purge \
@@ -200,6 +202,9 @@ tests_unit_test_outbox_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c $(FAKES)
 tests_unit_test_history_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_history_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_peers_SOURCES = tests/unit/test_peers.c $(FAKES)
+tests_unit_test_peers_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_peers_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_l1_read_SOURCES = tests/unit/test_l1_read.c $(FAKES)
 tests_unit_test_l1_read_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_l1_read_LDFLAGS = $(FAKE_CLOCK)
