@@ -174,7 +174,9 @@ static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct write_flow *flow = ctx;
     (void)count;
-    if (outcome == FENCE_TAKEN && is_same_redis(flow)) {
+    if (outcome == FENCE_TAKEN && !is_same_redis(flow))
+        outcome = FENCE_UNANSWERED; /* the connection was lost while other machines were waited for */
+    if (outcome == FENCE_TAKEN) {
         flow->store.fence = FENCE_IN_REDIS;
         flow->mark_epoch = flow->store.epoch;
     }
