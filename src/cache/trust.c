@@ -66,6 +66,7 @@ struct trust {
     bool is_unseen;           /* that was too long ago */
     unsigned settles_left;    /* at the end: tries for a last beat */
     unsigned drains_left;     /* writes that end meanwhile make it drain again, but not for ever */
+    bool is_behind;           /* failed only because an earlier check or drain still ran: asked again when that ends */
     bool was_logged;          /* this failure is in the log */
     char reason[REASON_MAX];  /* of the last failure, since Redis was last up or trusted; "": none */
     bool is_stores;           /* that was the store's, not Redis' */
@@ -117,6 +118,7 @@ static void trust_give(struct trust *trust)
 static void trust_fail(struct trust *trust, const char *reason, bool is_stores)
 {
     trust->state = TRUST_FAILED;
+    trust->is_behind = false;
     trust->is_stores = is_stores;
     slice_copy(trust->reason, sizeof(trust->reason), slice_of(reason));
     if (!trust->was_logged)
@@ -124,9 +126,23 @@ static void trust_fail(struct trust *trust, const char *reason, bool is_stores)
     trust->was_logged = true;
 }
 
+/* Of the connection before this one. Until it has ended, nothing can be asked; writes wait for it. */
+static void trust_fall_behind(struct trust *trust, const char *reason)
+{
+    trust_fail(trust, reason, true);
+    trust->is_behind = true;
+}
+
+static void trust_catch_up(struct trust *trust)
+{
+    if (trust->state == TRUST_FAILED && trust->is_behind && redis_is_up(trust->redis))
+        trust_ask(trust);
+}
+
 static void on_drained(void *ctx, enum drain_result result)
 {
     struct trust *trust = ctx;
+    trust_catch_up(trust);
     if (trust->state != TRUST_DRAINING)
         return; /* the connection was lost meanwhile */
     trust_note_drained(trust, result);
@@ -145,7 +161,7 @@ static void trust_drain(struct trust *trust)
     if (outbox_is_idle(trust->outbox))
         trust_begin_drain(trust, on_drained);
     else
-        trust_fail(trust, "an earlier drain is still under way", true);
+        trust_fall_behind(trust, "an earlier drain is still under way");
 }
 
 /* ---- The store's record ---- */
@@ -153,6 +169,7 @@ static void trust_drain(struct trust *trust)
 static void on_checked(void *ctx, enum record_outcome outcome, const char *reason)
 {
     struct trust *trust = ctx;
+    trust_catch_up(trust);
     if (trust->state != TRUST_CHECKING || outcome == RECORD_LOST)
         return; /* the connection was lost meanwhile */
     if (outcome != RECORD_GOOD) {
@@ -178,7 +195,7 @@ static void on_info(void *ctx, const struct redis_reply *reply)
         return;
     }
     if (record_is_busy(trust->record)) {
-        trust_fail(trust, "an earlier check is still under way", true);
+        trust_fall_behind(trust, "an earlier check is still under way");
         return;
     }
     memcpy(trust->run_id, identity.id, sizeof(identity.id));
@@ -214,6 +231,7 @@ static void on_down(void *ctx)
 static void on_tend_drained(void *ctx, enum drain_result result)
 {
     struct trust *trust = ctx;
+    trust_catch_up(trust);
     if (result == DRAIN_REFUSED)
         trust_report_refusal(trust, "it refuses an invalidation");
     if (trust->state == TRUST_GIVEN)
@@ -234,6 +252,7 @@ static void trust_turn_away(struct trust *trust)
 static void on_looked(void *ctx, enum record_outcome outcome, const char *reason)
 {
     struct trust *trust = ctx;
+    trust_catch_up(trust);
     if (trust->state != TRUST_GIVEN)
         return;
     if (outcome == RECORD_CHANGED)
@@ -350,6 +369,8 @@ bool trust_is_coming(const struct trust *trust)
     case TRUST_CHECKING:
     case TRUST_DRAINING:
         return true;
+    case TRUST_FAILED:
+        return trust->is_behind;
     default:
         return false;
     }

@@ -165,6 +165,30 @@ static void a_frozen_redis_is_not_waited_for(void **state)
     assert_true(outbox_puts(bed) > 0);
 }
 
+/* The store is slow: the check of the connection before that one still runs when the next one is there. */
+static void a_write_waits_while_an_earlier_check_still_runs(void **state)
+{
+    struct bed *bed = *state;
+    struct writer writer;
+    struct worker *worker = &bed->workers[0];
+    bed_hold(worker, true);
+    for (int i = 0; i < 2; i++) {
+        fake_redis_cut(bed_connection(worker));
+        bed_pass(bed, FAKE_RECONNECT_MS + 1);
+        bed_redis(worker); /* INFO; the check waits in the pool, the second time in vain */
+    }
+    writer_start(&writer, worker, "a");
+    bed_pass(bed, 20);
+    assert_int_equal(writer.answers, 0);
+    assert_int_equal(outbox_puts(bed), 0);
+    bed_let_go(bed);
+    bed_pass(bed, 20);
+    assert_int_equal(writer.answers, 1);
+    assert_int_equal(writer.status, STATUS_OK);
+    assert_int_equal(outbox_puts(bed), 0);
+    assert_int_equal(bed_counter(worker, STAT_FENCE), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -178,6 +202,7 @@ int main(void)
         TEST(a_wall_clock_that_is_set_on_does_not_end_the_waiting),
         TEST(a_fence_without_an_answer_is_sent_again),
         TEST(a_frozen_redis_is_not_waited_for),
+        TEST(a_write_waits_while_an_earlier_check_still_runs),
     };
     return cmocka_run_group_tests_name("write_await", tests, NULL, NULL);
 }
