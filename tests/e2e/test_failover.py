@@ -57,7 +57,7 @@ def test_reads_and_writes_go_on_through_failovers_and_nothing_is_old(new_stack, 
     stack = new_stack(settings={"redis": group.url})
     made(stack, "warm")
     hit(stack, "warm")
-    with Load(stack.port, ["a", "b", "c"], clients=4, pause_s=0.01) as history:
+    with Load([stack.port], ["a", "b", "c"], clients=4, pause_s=0.01) as history:
         time.sleep(1)
         for fail_over in (group.kill_primary, group.fail_over):
             before = moves(stack)

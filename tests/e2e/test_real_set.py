@@ -58,7 +58,7 @@ def new_stack(new_stack, tmp_path):
 
 @contextlib.contextmanager
 def under_load(stack, uri):
-    with Load(stack) as load, HistoryLoad(stack.port, ["a", "b", "c", "d"], 4, 0.01, WEIGHTS) as history:
+    with Load(stack) as load, HistoryLoad([stack.port], ["a", "b", "c", "d"], 4, 0.01, WEIGHTS) as history:
         yield load
         time.sleep(1.5)
     violations = check(history.ops)

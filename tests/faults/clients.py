@@ -86,7 +86,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.load, self.number = load, number
         self.random = random.Random(f"{load.seed}/{number}")
-        self.connection = Connection(load.port)
+        self.connection = Connection(load.ports[number % len(load.ports)])
         self.ops, self.statuses, self.latencies = [], {}, []
         self.hits = []  # (time, whether it was one) of each read
         self.tags = {}  # the last ETag seen of each id
@@ -200,10 +200,10 @@ WEIGHTS = {"get": 76, "list": 4, "patch": 9, "put": 4, "post": 3, "delete": 4}
 
 
 class Load:
-    """with Load(port, ids) as load: ...; afterwards load.ops is the history."""
+    """with Load(ports, ids) as load: ...; afterwards load.ops is the history."""
 
-    def __init__(self, port, ids, clients=8, pause_s=0.003, weights=WEIGHTS, seed=0):
-        self.port, self.ids, self.pause_s, self.seed = port, ids, pause_s, seed
+    def __init__(self, ports, ids, clients=8, pause_s=0.003, weights=WEIGHTS, seed=0):
+        self.ports, self.ids, self.pause_s, self.seed = ports, ids, pause_s, seed
         self.verbs, self.weights = list(weights), list(weights.values())
         self.over = threading.Event()
         self.clients = [Client(self, number) for number in range(clients)]

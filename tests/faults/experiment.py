@@ -21,9 +21,10 @@ def said(violations):
 
 
 class Experiment:
-    def __init__(self, stack, ids, **load):
+    def __init__(self, stack, ids, more=(), **load):
+        """more: stacks of other machines, whose nginx the clients take in turn."""
         self.stack, self.ids = stack, ids
-        self.load = Load(stack.port, ids, seed=SEED, **load)
+        self.load = Load([each.port for each in (stack, *more)], ids, seed=SEED, **load)
         self.before = stack.counters()
         self.workers_before = set(stack.worker_pids())
 

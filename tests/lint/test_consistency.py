@@ -6,7 +6,8 @@ import re
 from source import ROOT, macro_rows, text
 
 TABLE = [line for line in text("doc/consistency.md").splitlines() if line.startswith("| ")]
-TESTS = text("tests/faults/test_faults.py") + text("tests/faults/test_store_faults.py")
+FAULTS = ("test_faults", "test_store_faults", "test_machine_faults")
+TESTS = "".join(text(f"tests/faults/{name}.py") for name in FAULTS)
 
 
 def test_every_test_in_the_table_exists():
@@ -21,7 +22,7 @@ def test_every_test_of_faults_is_in_the_table():
 
 def test_every_fault_is_in_the_table():
     tested = {name for name in re.findall(r"^    faults\.(\w+): lambda", TESTS, re.M)}
-    tested |= set(re.findall(r"^def (store_\w+)\(", TESTS, re.M))
+    tested |= set(re.findall(r"^def ((?:store|machine)_\w+)\(", TESTS, re.M))
     told = set(re.findall(r"\w+", " ".join(re.findall(r"` \(([\w, ]+)\)", "".join(TABLE)))))
     assert len(tested) > 10 and told == tested
 
