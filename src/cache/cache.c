@@ -7,7 +7,7 @@
  *   doubt.c                                                   marks past their deadline, until the store tells
  *   trust.c, record.c, beat.c, epoch.c, identity.c            trust: which Redis and store these are, which epoch
  *   keys.c, entry.c, page.c, scripts.c, lifetime.c            what Redis holds, by which steps, and for how long
- *   cdn/                                                      below this room: purges of caches in front
+ *   cdn/, peers/                                              below this room: caches in front, other machines
  *   follow/, audit/                                           above this room: foreign writes, audits
  *
  * The invariant that all of it serves: an entry that exists equals the committed document, and no write to it is in

@@ -12,6 +12,7 @@
  *   todos:EPOCH:{list}:pages         sorted set: keys of pages, scored by the time of their fill
  *   todos:EPOCH:{list}:beat          string: the latest beat of the store (beat.h)
  *   todos:EPOCH:{list}:watermark     string: how far the store has come (watermark.h)
+ *   todos:EPOCH:{list}:holders       hash: machines with an L1, and beside it, behind ":MACHINE", their boxes (peers/)
  *
  * The braces are a hash tag: the keys of one id share a slot. context any (pure)
  */
