@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The L1 of several machines on one Redis, for one todo: leases, boxes and waiting writers (src/l1/agent.c, src/l1/tell.c). What one
+ * The L1 of several machines on one Redis, for one todo: licences, boxes and waiting writers (src/peers/agent.c, src/peers/tell.c). What one
  * machine does by itself, with more than one reader, is in l1.pml; fences, leases of fills and marks in doubt are in cache.pml and are
  * one step each here.
  *
@@ -10,14 +10,14 @@
  * places for one message, so they are lost whenever the next comes, and arrive as late as can be. An agent that is frozen does
  * nothing for a while, as any process here; one that is killed leaves the table and valid_until as they are.
  *
- * Time: a wait that runs out ends the leases that count from before it began, and no others. So each lease, and each call under way,
- * knows which waits have begun since (old). Nothing else of time matters, and leases need not end otherwise: then there are fewer hits.
+ * Time: a wait that runs out ends the licences that count from before it began, and no others. So each licence, and each call under way,
+ * knows which waits have begun since (old). Nothing else of time matters, and licences need not end otherwise: then there are fewer hits.
  *
  * A box has only this todo, so it is a run of numbers: told is the last one that Redis has, applied the last that the agent has applied.
  *
  * Promised (asserted): a read returns no version below what a write or read that ended before it began has shown. With LOST_MARKS
  * (a mark is lost while its write is in flight) writes alone bind, and none dies, as in cache.pml. With LOST_HOLDERS Redis loses
- * the holders and their boxes once, and nothing binds until the leases of that moment are over. With OTHER_TODO the second write is
+ * the holders and their boxes once, and nothing binds until the licences of that moment are over. With OTHER_TODO the second write is
  * of another todo, so its number in the box says nothing about this one.
  */
 #ifndef WRITERS
@@ -53,7 +53,7 @@ byte told[HOLDERS];
 /* A machine's shared file. */
 byte kept[HOLDERS] = NONE;
 bool valid[HOLDERS];
-byte old[HOLDERS];     /* waits that began after this lease's renew was sent, a bit each */
+byte old[HOLDERS];     /* waits that began after this licence's renew was sent, a bit each */
 
 /* Its agent. */
 byte incarnation[HOLDERS]; /* that it knows to be a member; 0: it is none */
@@ -407,7 +407,7 @@ inline answer(h, kind, known, reply)
 byte emptied[HOLDERS];
 #endif
 
-/* The agent applies a reply, and then its lease counts from before the call was sent. */
+/* The agent applies a reply, and then its licence counts from before the call was sent. */
 inline extend(h)
 {
 #ifdef MUTANT_LEASE_FROM_REPLY
