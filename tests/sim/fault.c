@@ -91,6 +91,8 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
     bool is_untold =
         traits & FAULT_RESTORES && traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_FORGETS);
     is_untold |= traits & FAULT_LAGS && traits & FAULT_UNTELLS;
+    rules.knows_beat =
+        !(traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_RESTORES | FAULT_UNTELLS));
     rules.records_wait = traits & FAULT_CUTS && traits & (FAULT_LAGS | FAULT_LOSES_MARKS);
     if (traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
         rules.stale_us = TRUTH_NOTICED_US;

@@ -110,6 +110,8 @@ static void take_line(const char *line, size_t len)
     const char *event = memmem(line, len, "event=", 6);
     const char *from = event ? event : line;
     was_untrusted |= memmem(line, len, "redis_not_trusted", 17) || memmem(line, len, "sentinel_failed", 15);
+    if (truth.rules.knows_beat && memmem(line, len, "has gone back", 13))
+        world_break("a worker takes the store for one that has gone back");
     if (world.tells_story)
         printf("                 log: %.*s", (int)(line + len - from), from);
 }

@@ -52,6 +52,7 @@ struct truth_todo {
 struct truth_rules {
     int64_t stale_us;  /* the bound that the faults allow; -1: nothing binds */
     bool reads_bind;   /* after a read's answer no older state is answered */
+    bool knows_beat;   /* nobody takes the store for one that has gone back */
     bool records_wait; /* there is a reason to write past Redis: what was, binds after the time that is noticed in */
 };
 
