@@ -53,5 +53,5 @@ QUICK = ("acquire_ignore_writers", "publish_ignore_overlap", "joiners_take_refus
 
 @pytest.mark.parametrize("mutant", QUICK)
 def test_a_rule_that_is_left_out_is_missed(mutant):
-    ended = sim("1", "--schedules", "8000", "--mutant", mutant)
+    ended = sim("1", "--schedules", "40000", "--mutant", mutant)
     assert ended.returncode == 1 and "breaks a rule" in ended.stdout
