@@ -61,7 +61,10 @@ nginx_host_rows() {
     read -r -a hosts <<<"$2"
     for host in "${hosts[@]}"; do
         [[ $host =~ ^[][A-Za-z0-9.:*_-]+$ ]] || die "$name: $host is no host's name"
-        rows+="$host 0; "
+        case $host in
+        *"*"* | .*) rows+="$host 0; " ;;
+        *) rows+="$host \"\"; " ;;
+        esac
     done
     rows=${rows% }
 }

@@ -9,9 +9,8 @@
  * begin another one. All values are ours or come from validated ids, so a bad one is a bug. It ends the process and
  * never reaches a client.
  *
- * The request's id is the trace's, if the client sent a traceparent; else nginx' own ($request_id). If that isn't 1-32
- * hex digits, a new one is made. The answer has it (Request-Id), and so has each log line about the request and nginx'
- * log.
+ * The request's id is the trace's, if the client sent a traceparent; else a new one, which costs less here than in
+ * nginx. The answer has it (Request-Id), and so has each log line about the request and nginx' log.
  */
 #include "api/request.h"
 
@@ -75,8 +74,6 @@ static struct slice trace_id_of(struct slice traceparent)
 static void request_identify(struct request *request)
 {
     struct slice id = trace_id_of(request->traceparent);
-    if (!id.data && request->request_id.len < sizeof(request->id) && is_hex(request->request_id))
-        id = request->request_id;
     struct token made;
     if (!id.data) {
         made = token_new();

@@ -42,7 +42,6 @@ enum method {
     X(query, "QUERY_STRING") /* raw */                                                                                 \
     X(content_type, "CONTENT_TYPE")                                                                                    \
     X(remote_address, "REMOTE_ADDR")                                                                                   \
-    X(request_id, "REQUEST_ID")                                                                                        \
     X(accept, "HTTP_ACCEPT")                                                                                           \
     X(accept_encoding, "HTTP_ACCEPT_ENCODING")                                                                         \
     X(if_none_match, "HTTP_IF_NONE_MATCH")                                                                             \
@@ -74,7 +73,7 @@ struct request {
     enum method method;
     struct slice body;
     enum body_state body_state;
-    char id[33];                     /* the trace's, else a well-formed request_id, else a new one */
+    char id[33];                     /* the trace's, else a new one */
     int64_t started_at_us;           /* monotonic */
     struct arena arena;              /* for all that lives until the answer; reset by the request's owner */
     unsigned route;                  /* under which it is counted */

@@ -23,6 +23,7 @@ enum { EVENTS_PER_TURN = 256, LISTEN_FD = 0 };
 
 static const char ANSWER[] =
     "Status: 200\r\n"
+    "Request-Id: 0123456789abcdef0123456789abcdef\r\n"
     "Content-Type: application/json\r\n"
     "ETag: \"1-0123456789abcdef\"\r\n"
     "Cache-Control: no-cache\r\n"

@@ -37,7 +37,6 @@ WAIT_S = 60
 def nginx_request(path, query="", **fields):
     """The bytes that nginx sends for a GET; fields are header fields: HTTP_ACCEPT="text/html"."""
     values = {"REQUEST_METHOD": "GET", "DOCUMENT_URI": path, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
-    values["REQUEST_ID"] = "0123456789abcdef" * 2
     lines = NGINX_PARAM.findall(NGINX_PARAMS.read_text())
     assert set(values) <= {name for name, _ in lines}, f"{NGINX_PARAMS} lacks one of {list(values)}"
     sent = {name: values.get(name, "") for name, skip in lines if values.get(name) or not skip} | fields

@@ -173,8 +173,13 @@ def test_hosts_are_a_list_with_wildcards_or_any(new_stack):
     stack = variant(new_stack, HOSTS="todos.example *.todos.example")
     statuses = [stack.get("/openapi.yaml", Host=host).status for host in ("todos.example", "a.todos.example", "atodos.example", "localhost")]
     assert statuses == [200, 200, 421, 421]
-    stack = variant(new_stack, HOSTS="*")
-    assert stack.get("/openapi.yaml", Host="whatever.example").status == 200
+    any_host = variant(new_stack, HOSTS="*")
+    assert any_host.get("/openapi.yaml", Host="whatever.example").status == 200
+    for each in (stack, any_host):  # a pattern lets in what no line of the log may hold
+        raw(each, b"GET /openapi.yaml HTTP/1.1\r\nHost: \xe4.todos.example\r\nConnection: close\r\n\r\n")
+        path = each.folder / "logs/nginx-access.log"
+        wait_until(lambda: b'"host":"(with bytes beyond ASCII)"' in path.read_bytes(), what="its line")
+        assert path.read_bytes().isascii()
 
 
 def test_internal_server_answers_for_its_own_hosts(new_stack):

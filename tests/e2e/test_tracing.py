@@ -2,7 +2,9 @@
 """Finding a request again: its id in the answer and in both logs, the trace that it belongs to, and where its time went."""
 
 import json
+import os
 import re
+import signal
 
 import pytest
 from stack import wait_until
@@ -37,6 +39,23 @@ def test_each_answer_has_an_id_of_its_own_that_nginx_logs(stack, new_id):
     for request_id, (method, _, status) in zip(seen, asks):
         line = access_line(stack, request_id)
         assert (line["status"], line["request"].split()[0]) == (status, method)
+
+
+def test_request_whose_client_leaves_has_an_id_in_the_log(new_stack):
+    """Nobody answers, so there is no id that was sent: the line has the trace's, or one of its own."""
+    stack = new_stack()
+    pids = stack.worker_pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for field in (f"traceparent: 00-{TRACE}-{PARENT}-01\r\n".encode(), b""):
+            raw(stack, b"GET /todos/a HTTP/1.1\r\nHost: localhost\r\n" + field + b"\r\n", wait=False)
+        wait_until(lambda: stack.log("nginx-access").count('"status":499') == 2, what="two lines in nginx' log")
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    ids = [json.loads(line)["id"] for line in stack.log("nginx-access").splitlines() if '"status":499' in line]
+    assert TRACE in ids and len(set(ids)) == 2 and all(re.fullmatch(ID, name) for name in ids)
 
 
 def test_answer_to_what_is_no_http_has_one_too(stack):

@@ -96,9 +96,12 @@ def test_metrics_and_health_are_on_the_internal_server_only():
 
 def test_who_adds_a_header_adds_the_security_headers():
     assert "include todo/headers.conf;" in text("nginx/problem.conf")
-    assert "include todo/safety.conf;" in text("nginx/headers.conf")
+    policies = {re.search("^add_header Content-Security-Policy .*", text(f"nginx/{name}.conf"), re.M)[0] for name in ("headers", "pass")}
+    assert len(policies) == 1
+    for path in ("nginx/headers.conf", "nginx/pass.conf"):
+        assert "include todo/safety.conf;" in text(path)
     for path, words in all_nginx().items():
         for block in re.findall(r"location [^{]*\{[^}]*\}", words):
             if "add_header" in block:
-                has_policy = "add_header Content-Security-Policy" in block and "include todo/safety.conf;" in block
-                assert has_policy or re.search("include todo/(headers|problem).conf;", block), f"{path}: {block}"
+                own = ("add_header Content-Security-Policy", "add_header Request-Id $todo_request_id always;", "include todo/safety.conf;")
+                assert all(words in block for words in own) or re.search("include todo/(headers|problem).conf;", block), f"{path}: {block}"

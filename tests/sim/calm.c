@@ -128,7 +128,7 @@ static void probe_ask(struct probe *probe)
     probe->request = (struct request){.method_text = SLICE("GET"),
                                       .path = slice_of(probe->path),
                                       .remote_address = slice_of(probe->path), /* each a client of its own */
-                                      .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
+                                      .traceparent = SLICE("00-5eed0123456789abcdef0123456789ab-0123456789abcdef-01")};
     worker_ask(probe->worker, &probe->request, on_answer, probe);
 }
 

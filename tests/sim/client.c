@@ -182,7 +182,7 @@ static void draw_nothing(struct client *client)
     const struct slice addresses[] = {SLICE("192.0.2.1"), SLICE("2001:db8::1"), SLICE("::ffff:192.0.2.1"),
                                       SLICE("unix:"),     SLICE("::1"),         SLICE("0:0:1::1")};
     client->sent = (struct request){.remote_address = addresses[client->number % 6],
-                                    .request_id = SLICE("5eed0123456789abcdef0123456789ab")};
+                                    .traceparent = SLICE("00-5eed0123456789abcdef0123456789ab-0123456789abcdef-01")};
     client->shown = TRUTH_NONE;
     client->query[0] = client->body[0] = '\0';
 }

@@ -36,7 +36,7 @@ int api_begin(void **state)
 void exchange_init(struct exchange *exchange, const char *method, const char *path)
 {
     *exchange = (struct exchange){.request = {.method_text = slice_of(method), .path = slice_of(path)}};
-    exchange->request.request_id = SLICE("5eed0123456789abcdef0123456789ab");
+    exchange->request.traceparent = SLICE("00-5eed0123456789abcdef0123456789ab-0123456789abcdef-01");
     exchange->request.answer = on_answer;
     arena_init(&exchange->request.arena);
     buf_init(&exchange->request.scratch);
