@@ -15,6 +15,8 @@ PACKAGES_TEST=(
     liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev openssl python3-hpack python3-pytest python3-selenium python3-venv
     python3-yaml shellcheck spin universal-ctags varnish varnish-modules
 )
+# What `bench ladder` compares with.
+PACKAGES_LADDER=(libnginx-mod-http-lua lua-nginx-redis)
 
 # A Node or npm of any version and origin is good enough.
 package_missing() {

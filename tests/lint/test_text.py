@@ -111,6 +111,12 @@ def test_every_document_is_in_the_archive():
     assert [name for name in DOCUMENTS if name not in text("Makefile.am").split()] == []
 
 
+def test_performance_has_the_ladders_steps():
+    steps = re.findall(r'^    Step\("\w[^"]*", "([^"]+)"', text("tests/bench/ladder.py"), re.M)
+    rows = re.findall(r"^\| (\S[^|]*?) \| \d+ \| \d", text("doc/performance.md"), re.M)
+    assert rows == [step for step in steps if step in rows] and len(rows) >= len(steps) - 1, "a build may have no L1"
+
+
 def test_every_metric_is_in_the_manual_and_back():
     families = {
         family.strip('"')
