@@ -35,7 +35,10 @@ libstore_a_SOURCES = \
 	src/store/sqlite_meta.c \
 	src/store/sqlite_outbox.c \
 	src/store/sqlite_purges.c \
+	src/store/sqlite_shelf.c src/store/sqlite_shelf.h \
 	src/store/sqlite_sql.c src/store/sqlite_sql.h \
 	src/store/sqlite_store.c src/store/sqlite_store.h \
 	src/store/sqlite_todo.c src/store/sqlite_todo.h \
+	src/store/sqlite_transaction.c \
+	src/store/sqlite_turn.c src/store/sqlite_turn.h \
 	src/store/store_dispatch.c src/store/store.h src/store/store_ops.h

@@ -7,8 +7,9 @@
  * disk. A process has one connection that writes and a shelf of connections that read. A call takes one off its shelf,
  * waits for it at most until its deadline, and puts it back. Statements are prepared once per connection.
  *
- * Every write is BEGIN IMMEDIATE .. COMMIT. The lock between processes is taken at the start, where waiting does no
- * harm. Only the COMMIT can end in doubt; it stands alone, and commit_failed() reads its errors.
+ * Every write is BEGIN IMMEDIATE .. COMMIT (sqlite_transaction.c). The lock between processes is taken at the start,
+ * where waiting does no harm, by turns (sqlite_turn.c). Only the COMMIT can end in doubt; it stands alone, and
+ * sqlite_commit() reads its errors.
  *
  * Every wait ends at the deadline of the call: the shelf's by a timed wait, another process' lock by the busy handler,
  * the work of a statement by the progress handler. Only a system call on a disk that hangs can't be cut short.
@@ -29,12 +30,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <utlist.h>
 
 #include "base/clock.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/sqlite_lock.h"
+#include "store/sqlite_shelf.h"
+#include "store/sqlite_turn.h"
 
 enum {
     PROGRESS_STEPS = 1000, /* virtual machine steps between two looks at the clock */
@@ -47,14 +50,8 @@ static const char WRITER_PRAGMAS[] = "PRAGMA synchronous = FULL; PRAGMA cache_si
                                      "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;";
 static const char READER_PRAGMAS[] = "PRAGMA query_only = ON; PRAGMA cache_size = -2048;";
 
-/* Idle connections. */
-struct shelf {
-    pthread_mutex_t lock;
-    pthread_cond_t returned;
-    struct sqlite_connection *idle;
-};
-
 struct sqlite_connection {
+    struct shelved shelved;
     sqlite3 *db;
     struct sqlite_file *file;
     struct shelf *shelf;
@@ -62,7 +59,6 @@ struct sqlite_connection {
     int64_t deadline_ms;   /* when it must have ended */
     sqlite3_stmt *current; /* what sqlite_use() chose; NULL: it could not be prepared */
     sqlite3_stmt *statements[SQL_COUNT];
-    struct sqlite_connection *next; /* on the shelf */
 };
 
 struct sqlite_file {
@@ -70,6 +66,7 @@ struct sqlite_file {
     uint32_t timeout_ms;
     uint32_t reader_count;
     struct sqlite_lock lock;
+    struct sqlite_turn turn;
     pthread_mutex_t opening; /* guards the next two */
     bool is_open;
     struct shelf shelves[2]; /* by lane */
@@ -77,59 +74,42 @@ struct sqlite_file {
     struct sqlite_connection connections[]; /* the first one writes */
 };
 
+/* What sqlite_share() has set. */
+static _Thread_local struct sqlite_connection *shared;
+
 static void sleep_ms(int64_t pause_ms)
 {
     struct timespec pause = {.tv_nsec = pause_ms * 1000000};
     nanosleep(&pause, NULL);
 }
 
-static enum cause cause_of(int code)
-{
-    switch (code) {
-    case SQLITE_CANTOPEN:
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return CAUSE_RIGHTS;
-    case SQLITE_FULL:
-        return CAUSE_FULL;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return CAUSE_DAMAGED;
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-        return CAUSE_RULE;
-    default:
-        return CAUSE_NONE;
-    }
-}
+/* What an error means and what a person can do about it, by sqlite's primary code. */
+static const struct reason {
+    int code;
+    enum cause cause;
+    const char *advice;
+} REASONS[] = {
+    {SQLITE_BUSY, CAUSE_NONE, "another process holds its lock; is a long job running?"},
+    {SQLITE_LOCKED, CAUSE_NONE, "another process holds its lock; is a long job running?"},
+    {SQLITE_CANTOPEN, CAUSE_RIGHTS, "does the folder exist, and may this user write there?"},
+    {SQLITE_READONLY, CAUSE_RIGHTS, "this user must be able to write the file and its folder"},
+    {SQLITE_PERM, CAUSE_RIGHTS, "this user must be able to write the file and its folder"},
+    {SQLITE_FULL, CAUSE_FULL, "free some disk space"},
+    {SQLITE_IOERR, CAUSE_NONE, "check the disk and the kernel's log"},
+    {SQLITE_CORRUPT, CAUSE_DAMAGED, "the file is damaged or no database: restore it from a backup"},
+    {SQLITE_NOTADB, CAUSE_DAMAGED, "the file is damaged or no database: restore it from a backup"},
+    {SQLITE_INTERRUPT, CAUSE_NONE, "it took longer than a store call may"},
+    {SQLITE_CONSTRAINT, CAUSE_RULE, "refused by the table's rules"},
+    {SQLITE_MISMATCH, CAUSE_RULE, "refused by the table's rules"},
+};
 
-/* What a person can do about an error, by sqlite's primary code. */
-static const char *advice_of(int code)
+static const struct reason *reason_of(int code)
 {
-    switch (code) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return "another process holds its lock; is a long job running?";
-    case SQLITE_CANTOPEN:
-        return "does the folder exist, and may this user write there?";
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return "this user must be able to write the file and its folder";
-    case SQLITE_FULL:
-        return "free some disk space";
-    case SQLITE_IOERR:
-        return "check the disk and the kernel's log";
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return "the file is damaged or no database: restore it from a backup";
-    case SQLITE_INTERRUPT:
-        return "it took longer than a store call may";
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-        return "refused by the table's rules";
-    default:
-        return "not expected here";
-    }
+    static const struct reason unexpected = {.advice = "not expected here"};
+    for (size_t i = 0; i < sizeof(REASONS) / sizeof(REASONS[0]); i++)
+        if (REASONS[i].code == code)
+            return &REASONS[i];
+    return &unexpected;
 }
 
 enum status sqlite_failed(struct sqlite_connection *connection, const char *action, struct error *error)
@@ -137,8 +117,8 @@ enum status sqlite_failed(struct sqlite_connection *connection, const char *acti
     int code = sqlite3_errcode(connection->db) & 0xff;
     enum status status = code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH ? STATUS_INVALID : STATUS_UNAVAILABLE;
     error_set(error, status, "sqlite:%.60s: can't %s: %.60s (%s)", connection->file->path, action,
-              sqlite3_errmsg(connection->db), advice_of(code));
-    return error_because(error, cause_of(code), status);
+              sqlite3_errmsg(connection->db), reason_of(code)->advice);
+    return error_because(error, reason_of(code)->cause, status);
 }
 
 /*
@@ -151,14 +131,17 @@ bool sqlite_commit_is_void(int code)
     return (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
 }
 
-static enum status commit_failed(struct sqlite_connection *connection, struct error *error)
+enum status sqlite_commit(struct sqlite_connection *connection, struct error *error)
 {
+    sqlite_use(connection, SQL_COMMIT);
+    if (sqlite_run(connection))
+        return STATUS_OK;
     int code = sqlite3_errcode(connection->db) & 0xff;
     if (sqlite_commit_is_void(code))
         return sqlite_failed(connection, "commit", error);
     error_set(error, STATUS_UNKNOWN, "sqlite:%.60s: the commit's outcome is not known: %.60s (%s)",
-              connection->file->path, sqlite3_errmsg(connection->db), advice_of(code));
-    return error_because(error, cause_of(code), STATUS_UNKNOWN);
+              connection->file->path, sqlite3_errmsg(connection->db), reason_of(code)->advice);
+    return error_because(error, reason_of(code)->cause, STATUS_UNKNOWN);
 }
 
 static bool is_writer(const struct sqlite_connection *connection)
@@ -183,20 +166,9 @@ static int on_progress(void *ctx)
     return clock_monotonic_ms() >= connection->deadline_ms;
 }
 
-static void shelf_init(struct shelf *shelf)
+static void on_turn_late(void *ctx)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&shelf->lock, NULL);
-    pthread_cond_init(&shelf->returned, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-static void shelf_fini(struct shelf *shelf)
-{
-    pthread_cond_destroy(&shelf->returned);
-    pthread_mutex_destroy(&shelf->lock);
+    sqlite_lock_look(ctx);
 }
 
 /* Of a call to write that could not begin: the process that holds the lock, if that is the reason. */
@@ -210,44 +182,56 @@ static enum status lock_refused(struct sqlite_file *file, int64_t begun_ms, stru
 
 static enum status file_ensure_open(struct sqlite_file *file, struct error *error);
 
-enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
-                        struct error *error)
+enum status sqlite_take_since(struct sqlite_file *file, enum sqlite_lane lane, int64_t begun_ms,
+                              struct sqlite_connection **connection, struct error *error)
 {
     enum status status = file_ensure_open(file, error);
     if (status)
         return status;
-    struct shelf *shelf = &file->shelves[lane];
-    int64_t begun_ms = clock_monotonic_ms(), deadline_ms = begun_ms + file->timeout_ms;
-    struct timespec until = {.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
-    int timed_out = 0;
-    pthread_mutex_lock(&shelf->lock);
-    while (!shelf->idle && !timed_out)
-        timed_out = pthread_cond_timedwait(&shelf->returned, &shelf->lock, &until);
-    *connection = shelf->idle;
-    if (*connection)
-        LL_DELETE(shelf->idle, *connection);
-    pthread_mutex_unlock(&shelf->lock);
-    if (!*connection) {
+    int64_t deadline_ms = begun_ms + file->timeout_ms;
+    struct shelved *item = shelf_take(&file->shelves[lane], deadline_ms);
+    if (!item) {
         status = lane == LANE_WRITE ? lock_refused(file, begun_ms, error) : STATUS_OK;
         if (status)
             return status;
         return error_set(error, STATUS_BUSY, "sqlite:%.60s: its connections were all in use for %u ms", file->path,
                          (unsigned)file->timeout_ms);
     }
+    *connection = container_of(item, struct sqlite_connection, shelved);
     (*connection)->begun_ms = begun_ms;
     (*connection)->deadline_ms = deadline_ms;
     return STATUS_OK;
 }
 
+struct sqlite_connection *sqlite_share(struct sqlite_connection *connection)
+{
+    struct sqlite_connection *before = shared;
+    shared = connection;
+    return before;
+}
+
+bool sqlite_is_shared(const struct sqlite_connection *connection)
+{
+    return connection == shared;
+}
+
+enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
+                        struct error *error)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (!shared || shared->file != file)
+        return sqlite_take_since(file, lane, now_ms, connection, error);
+    shared->deadline_ms = now_ms + file->timeout_ms;
+    *connection = shared;
+    return STATUS_OK;
+}
+
 void sqlite_give_back(struct sqlite_connection *connection)
 {
-    struct shelf *shelf = connection->shelf;
     sqlite3_reset(connection->current);
     connection->current = NULL;
-    pthread_mutex_lock(&shelf->lock);
-    LL_PREPEND(shelf->idle, connection);
-    pthread_cond_signal(&shelf->returned);
-    pthread_mutex_unlock(&shelf->lock);
+    if (!sqlite_is_shared(connection))
+        shelf_put(connection->shelf, &connection->shelved);
 }
 
 void sqlite_use(struct sqlite_connection *connection, enum sqlite_sql sql)
@@ -300,43 +284,34 @@ int sqlite_change_count(struct sqlite_connection *connection)
     return sqlite3_changes(connection->db);
 }
 
-/* Some errors roll back by themselves; a second ROLLBACK would be another error. */
-static void roll_back(struct sqlite_connection *connection)
+enum status sqlite_begin(struct sqlite_connection *connection, struct error *error)
 {
-    if (sqlite3_get_autocommit(connection->db))
-        return;
-    sqlite_use(connection, SQL_ROLLBACK);
-    if (!sqlite_run(connection))
-        log_error(NULL, "sqlite_rollback_failed", "error=\"%s\"", sqlite3_errmsg(connection->db));
-}
-
-/* The whole transaction on a connection that has been taken. */
-static enum status transact(struct sqlite_connection *connection, sqlite_body_fn body, void *ctx, struct error *error)
-{
+    struct sqlite_file *file = connection->file;
+    sqlite_turn_take(&file->turn, connection->deadline_ms, on_turn_late, &file->lock);
     sqlite_use(connection, SQL_BEGIN);
-    if (!sqlite_run(connection)) {
-        enum status locked = lock_refused(connection->file, connection->begun_ms, error);
-        return locked ? locked : sqlite_failed(connection, "begin to write", error);
+    if (sqlite_run(connection)) {
+        sqlite_lock_taken(&file->lock);
+        return STATUS_OK;
     }
-    sqlite_lock_taken(&connection->file->lock);
-    enum status status = body(connection, ctx, error);
-    if (status == STATUS_OK) {
-        sqlite_use(connection, SQL_COMMIT);
-        status = sqlite_run(connection) ? STATUS_OK : commit_failed(connection, error);
-    }
-    roll_back(connection);
+    enum status locked = lock_refused(file, connection->begun_ms, error);
+    enum status status = locked ? locked : sqlite_failed(connection, "begin to write", error);
+    sqlite_turn_give(&file->turn);
     return status;
 }
 
-enum status sqlite_transact(struct sqlite_file *file, sqlite_body_fn body, void *ctx, struct error *error)
+bool sqlite_is_begun(const struct sqlite_connection *connection)
 {
-    struct sqlite_connection *connection;
-    enum status status = sqlite_take(file, LANE_WRITE, &connection, error);
-    if (status == STATUS_OK) {
-        status = transact(connection, body, ctx, error);
-        sqlite_give_back(connection);
+    return !sqlite3_get_autocommit(connection->db);
+}
+
+void sqlite_end(struct sqlite_connection *connection)
+{
+    if (sqlite_is_begun(connection)) {
+        sqlite_use(connection, SQL_ROLLBACK);
+        if (!sqlite_run(connection))
+            log_error(NULL, "sqlite_rollback_failed", "error=\"%s\"", sqlite3_errmsg(connection->db));
     }
-    return status;
+    sqlite_turn_give(&connection->file->turn);
 }
 
 static enum status connection_open(struct sqlite_connection *connection, const char *pragmas, struct error *error)
@@ -394,9 +369,8 @@ static bool schema_is_current(struct sqlite_connection *connection)
     return is_current;
 }
 
-static enum status schema_make(struct sqlite_connection *connection, void *ctx, struct error *error)
+static enum status schema_make(struct sqlite_connection *connection, struct error *error)
 {
-    (void)ctx;
     sqlite_use(connection, SQL_VERSION);
     if (sqlite_step(connection) != STEP_ROW)
         return sqlite_failed(connection, "read its version", error);
@@ -413,6 +387,20 @@ static enum status schema_make(struct sqlite_connection *connection, void *ctx, 
         if (sqlite3_exec(connection->db, SQLITE_STEPS[version], NULL, NULL, NULL) != SQLITE_OK)
             return sqlite_failed(connection, "make its tables", error);
     return STATUS_OK;
+}
+
+static enum status schema_ensure(struct sqlite_connection *connection, struct error *error)
+{
+    if (schema_is_current(connection))
+        return STATUS_OK;
+    enum status status = sqlite_begin(connection, error);
+    if (status)
+        return status;
+    status = schema_make(connection, error);
+    if (status == STATUS_OK)
+        status = sqlite_commit(connection, error);
+    sqlite_end(connection);
+    return status;
 }
 
 static enum status file_make(const struct sqlite_file *file, struct error *error)
@@ -437,20 +425,22 @@ static enum status connections_open(struct sqlite_file *file, struct error *erro
         enum status status = connection_open(connection, writes ? WRITER_PRAGMAS : READER_PRAGMAS, error);
         if (status == STATUS_OK && writes)
             status = wal_enable(connection, error);
-        if (status == STATUS_OK && writes && !schema_is_current(connection))
-            status = transact(connection, schema_make, NULL, error);
+        if (status == STATUS_OK && writes)
+            status = schema_ensure(connection, error);
         if (status)
             return status;
     }
     for (size_t i = 0; i < file->connection_count; i++)
         sqlite_give_back(&file->connections[i]);
     sqlite_lock_find(&file->lock, file->path);
+    sqlite_turn_open(&file->turn, file->path);
     return STATUS_OK;
 }
 
 static void connections_close(struct sqlite_file *file)
 {
     sqlite_lock_lose(&file->lock);
+    sqlite_turn_close(&file->turn);
     for (size_t i = 0; i < file->connection_count; i++) {
         connection_close(&file->connections[i]);
         file->connections[i] = (struct sqlite_connection){0};
@@ -482,6 +472,7 @@ struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uin
     file->reader_count = reader_count;
     file->timeout_ms = timeout_ms;
     sqlite_lock_init(&file->lock);
+    sqlite_turn_init(&file->turn);
     pthread_mutex_init(&file->opening, NULL);
     shelf_init(&file->shelves[LANE_READ]);
     shelf_init(&file->shelves[LANE_WRITE]);

@@ -36,8 +36,19 @@ void sqlite_file_free(struct sqlite_file *file);
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
                         struct error *error) STATUS_MUST_CHECK;
 
+/* The same for a call that has waited since then, on the monotonic clock; a connection of its own in any case. */
+enum status sqlite_take_since(struct sqlite_file *file, enum sqlite_lane lane, int64_t begun_ms,
+                              struct sqlite_connection **connection, struct error *error) STATUS_MUST_CHECK;
+
 /* Ends the statement in use, and with it its locks. */
 void sqlite_give_back(struct sqlite_connection *connection);
+
+/*
+ * From now on each sqlite_take() of this thread gets this connection, which it has taken; NULL: no more. The result is
+ * the one that was shared before.
+ */
+struct sqlite_connection *sqlite_share(struct sqlite_connection *connection);
+bool sqlite_is_shared(const struct sqlite_connection *connection);
 
 void sqlite_use(struct sqlite_connection *connection, enum sqlite_sql sql);
 void sqlite_bind_text(struct sqlite_connection *connection, int at, struct slice text); /* borrowed until the step */
@@ -58,11 +69,16 @@ enum status sqlite_failed(struct sqlite_connection *connection, const char *acti
 /* Whether a COMMIT that failed with this (extended) code has surely applied nothing. any thread */
 bool sqlite_commit_is_void(int code);
 
-/* The work between BEGIN and COMMIT. A status other than STATUS_OK rolls back; sqlite_transact() returns it. */
-typedef enum status (*sqlite_body_fn)(struct sqlite_connection *connection, void *ctx, struct error *error);
+/*
+ * A transaction: BEGIN IMMEDIATE, in this process' turn; COMMIT; and what must follow a begin in any case, the rollback
+ * (unless it is over) and the end of the turn.
+ * errors   UNKNOWN: the commit failed, and may or may not be applied
+ */
+enum status sqlite_begin(struct sqlite_connection *connection, struct error *error) STATUS_MUST_CHECK;
+enum status sqlite_commit(struct sqlite_connection *connection, struct error *error) STATUS_MUST_CHECK;
+void sqlite_end(struct sqlite_connection *connection);
 
-/* STATUS_UNKNOWN: the commit failed, and may or may not be applied. */
-enum status sqlite_transact(struct sqlite_file *file, sqlite_body_fn body, void *ctx,
-                            struct error *error) STATUS_MUST_CHECK;
+/* False: committed, or rolled back by an error. */
+bool sqlite_is_begun(const struct sqlite_connection *connection);
 
 #endif

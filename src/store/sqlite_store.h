@@ -21,6 +21,17 @@ static inline struct sqlite_file *sqlite_file_of(struct store *store)
     return container_of(store, struct sqlite_store, store)->file;
 }
 
+/* sqlite_transaction.c */
+
+/* What a call writes. A status other than STATUS_OK takes it back; sqlite_transact() returns it. */
+typedef enum status (*sqlite_body_fn)(struct sqlite_connection *connection, void *ctx, struct error *error);
+
+/* STATUS_UNKNOWN: the commit failed, and may or may not be applied. In a group there is no commit yet. */
+enum status sqlite_transact(struct sqlite_file *file, sqlite_body_fn body, void *ctx,
+                            struct error *error) STATUS_MUST_CHECK;
+__typeof__(store_group_begin) sqlite_group_begin;
+__typeof__(store_group_end) sqlite_group_end;
+
 /* sqlite_change.c */
 __typeof__(store_change) sqlite_change;
 

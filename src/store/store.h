@@ -315,6 +315,26 @@ void store_raise(struct store *store, struct slice text);
 /* A small write, as durable as a client's, which nobody reads: shows whether the store takes writes. */
 enum status store_heartbeat(struct store *store, struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * A group: the calls that this thread makes until its end are committed together, by one sync of the disk. Each call is
+ * all or nothing by itself, as ever, and sees what those before it have written. What it returned holds only if the end
+ * returns STATUS_OK.
+ *
+ * context  one thread from begin to end; nothing of it may wait for another call to the store
+ */
+
+/* Whether the store gains by groups. False: there must be none. any thread */
+bool store_has_groups(const struct store *store);
+
+/*
+ * Waits for other writers until the store's timeout is over, counted from waiting_since_ms on the monotonic clock, and
+ * tries once in any case. After an error there is no group.
+ */
+enum status store_group_begin(struct store *store, int64_t waiting_since_ms, struct error *error) STATUS_MUST_CHECK;
+
+/* errors  of all calls of the group alike: UNAVAILABLE, nothing was applied; UNKNOWN */
+enum status store_group_end(struct store *store, struct error *error) STATUS_MUST_CHECK;
+
 enum { STORE_RUN_ID_MAX = 40 };
 
 /* Which Redis has the cache's entries, and the epoch in all their keys (cache/trust.c). One record. */

@@ -196,6 +196,21 @@ enum status store_heartbeat(struct store *store, struct error *error)
     return store->ops->heartbeat(store, error);
 }
 
+bool store_has_groups(const struct store *store)
+{
+    return store->ops->group_begin != NULL;
+}
+
+enum status store_group_begin(struct store *store, int64_t waiting_since_ms, struct error *error)
+{
+    return store->ops->group_begin(store, waiting_since_ms, error);
+}
+
+enum status store_group_end(struct store *store, struct error *error)
+{
+    return store->ops->group_end(store, error);
+}
+
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
 {
     *meta = (struct store_meta){0};

@@ -40,6 +40,8 @@ struct store_ops {
     STORE_OP(meta_swap);
     STORE_OP(watermark); /* NULL: its reads never fall behind; then there is no raise either */
     STORE_OP(raise);
+    STORE_OP(group_begin); /* NULL: it gains nothing by groups, and has no end either */
+    STORE_OP(group_end);
     const char *(*place)(const struct store *store); /* where it keeps the todos: its file, its database */
     const char *place_kind;                          /* "file", "database" */
     /* How many foreign documents there are, up to most. NULL: it can't have any, and has none of the next four. */

@@ -72,7 +72,7 @@ int fixture_setup(void **state)
 
 static void files_remove(const char *path)
 {
-    static const char *const endings[] = {"", "-wal", "-shm"};
+    static const char *const endings[] = {"", "-wal", "-shm", "-turn"};
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
         char name[1100];
         snprintf(name, sizeof(name), "%s%s", path, endings[i]);

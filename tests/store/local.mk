@@ -3,7 +3,7 @@ STORE_TEST_LDADD = libstore.a libbase.a $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite tests/store/test_sqlite_changes
+check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite tests/store/test_sqlite_changes tests/store/test_sqlite_groups
 
 # These two need a MongoDB, which run.sh looks for.
 EXTRA_PROGRAMS += tests/store/test_store tests/store/test_mongo
@@ -24,6 +24,11 @@ tests_store_test_sqlite_changes_SOURCES = tests/store/test_sqlite_changes.c test
 tests_store_test_sqlite_changes_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_sqlite_changes_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_TEST_DIR='"$(abs_srcdir)/tests/store"'
 tests_store_test_sqlite_changes_LDADD = $(STORE_TEST_LDADD)
+
+tests_store_test_sqlite_groups_SOURCES = tests/store/test_sqlite_groups.c tests/store/power_cut.c tests/store/power_cut.h \
+	tests/store/fixture.c tests/store/fixture.h
+tests_store_test_sqlite_groups_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_sqlite_groups_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_store_SOURCES = tests/store/test_store.c \
 	tests/store/test_store_answers.c tests/store/test_store_answers.h \
