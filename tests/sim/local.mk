@@ -80,6 +80,7 @@ tests_sim_sim_SOURCES = \
 	tests/sim/process.c tests/sim/process.h \
 	tests/sim/schedule.c tests/sim/schedule.h \
 	tests/sim/sim.c \
+	tests/sim/store_group.c tests/sim/store_group.h \
 	tests/sim/store_late.c tests/sim/store_late.h \
 	tests/sim/store_trip.c tests/sim/store_trip.h \
 	tests/sim/truth.c tests/sim/truth.h \

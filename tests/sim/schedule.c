@@ -471,6 +471,8 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     store_world.applies_late = dice_one_in(&dice, 2);
     store_world.tells_time = dice_one_in(&dice, 2) || traits & FAULT_LAGS;
     store_world.is_followed = settings.follow && !kind.is_unfollowed;
+    struct dice own = dice_of(schedule->seed, 5);
+    store_world.has_groups = !store_world.tells_time && !settings.follow && dice_one_in(&own, 2);
     fake_follow_set_unsupported(kind.is_unfollowed && dice_one_in(&dice, 2), kind.is_unfollowed);
     if (dice_one_in(&dice, 8)) /* of a version that knew no beats */
         *fake_store_meta(store_world.store) =

@@ -9,7 +9,8 @@
  * A barrier settles, and so does another write of the same todo: a store has its writes in one order. If the process is
  * killed, what is on its way arrives, or not.
  *
- * A call is applied at one moment; several calls of one job are several moments.
+ * A call is applied at one moment; several calls of one job are several moments, unless they are a
+ * group (store_group.c).
  */
 #include "store_trip.h"
 
@@ -25,6 +26,7 @@
 #include "fake_purges.h"
 #include "fake_store.h"
 #include "store/follow.h"
+#include "store_group.h"
 #include "store_late.h"
 #include "truth.h"
 #include "world.h"
@@ -69,6 +71,8 @@ static void tell_followers(const char *id, const struct truth_state *before, con
 void store_look(const char *id)
 {
     const struct truth_state *before, *after;
+    if (store_group_is_void())
+        return;
     struct process *process = process_enter(NULL);
     if (truth_look(store_world.store, id, process ? (int)process->number : TRUTH_NONE, &before, &after)) {
         store_world.time++;
@@ -79,23 +83,13 @@ void store_look(const char *id)
 
 /* ---- Trips ---- */
 
-struct trip {
-    enum trip_kind kind;
-    enum status status; /* if it ends before it is applied */
-    bool is_lost;       /* the answer */
-    bool may_be_late;   /* it was too late, and may be applied all the same */
-    bool is_behind;     /* a primary that lags answers */
-    int64_t until_us;
-    uint64_t time; /* of the store, that it has shown or made */
-};
-
-static int64_t way_us(void)
+int64_t trip_way_us(void)
 {
     return dice_one_in(&world.dice, 8) ? dice_between(&world.dice, 0, store_world.most_us)
                                        : dice_between(&world.dice, 50, 50 + store_world.most_us / 16);
 }
 
-static enum status trip_give_up(struct trip *trip, struct error *error)
+enum status trip_give_up(struct trip *trip, struct error *error)
 {
     bool is_write = trip->kind == TRIP_WRITE;
     trip->status = is_write ? STATUS_UNKNOWN : STATUS_UNAVAILABLE;
@@ -171,15 +165,15 @@ static bool trip_finds_majority(struct trip *trip, struct error *error)
     return false;
 }
 
-static bool trip_begin(struct trip *trip, enum trip_kind kind, struct error *error)
+bool trip_begin(struct trip *trip, enum trip_kind kind, struct error *error)
 {
     int64_t timeout_us = store_world.timeout_ms * 1000;
     *trip = (struct trip){.kind = kind, .until_us = world.now_us + timeout_us};
-    if (!process_current() || !fiber_is_current())
+    if (!process_current() || !fiber_is_current() || store_group_is_open())
         return true;
     bool is_slow = store_world.slow_in && dice_one_in(&world.dice, store_world.slow_in);
     trip->is_lost = store_world.lost_in && dice_one_in(&world.dice, store_world.lost_in);
-    trip_arrives(trip, is_slow ? dice_between(&world.dice, timeout_us / 2, timeout_us * 9 / 8) : way_us());
+    trip_arrives(trip, is_slow ? dice_between(&world.dice, timeout_us / 2, timeout_us * 9 / 8) : trip_way_us());
     if (store_world.away & kind || store_world.is_away_for[process_current()->number]) {
         if (fiber_is_orphan())
             fiber_abandon();
@@ -208,7 +202,7 @@ static enum status trip_end(struct trip *trip, enum status status, struct error 
 {
     if (trip->kind == TRIP_WRITE)
         trip->time = ++store_world.time;
-    if (!process_current() || !fiber_is_current())
+    if (!process_current() || !fiber_is_current() || store_group_is_open())
         return status;
     if (fiber_is_orphan())
         fiber_abandon();
@@ -216,7 +210,7 @@ static enum status trip_end(struct trip *trip, enum status status, struct error 
         fiber_wait(trip->until_us > world.now_us ? trip->until_us - world.now_us : 0);
         return trip_give_up(trip, error);
     }
-    fiber_wait(way_us());
+    fiber_wait(trip_way_us());
     mark_raise(trip->time);
     return status;
 }

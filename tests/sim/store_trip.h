@@ -31,6 +31,7 @@ struct store_world {
     unsigned slow_in;                   /* one call in so many takes nearly as long as it may, or longer; 0: none */
     bool applies_late;                  /* a write whose answer is lost may be applied much later */
     bool tells_time;                    /* it has watermarks */
+    bool has_groups;                    /* it commits what waits together, as SQLite does */
     bool is_lagging_for[PROCESSES_MAX]; /* these reach a primary that has lost its set: it shows what was then */
     bool has_lagged;                    /* any of them, ever */
     struct store *behind;               /* what it shows: the store as it was at that time */

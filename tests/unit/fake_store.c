@@ -562,6 +562,13 @@ void fake_store_restore(struct store *store, const struct store *backup)
     store->meta = backup->meta;
 }
 
+void fake_store_roll_back(struct store *store, const struct store *copy)
+{
+    fake_store_restore(store, copy);
+    memcpy(store->kept, copy->kept, sizeof(store->kept));
+    store->kept_count = copy->kept_count;
+}
+
 void fake_store_empty(struct store *store)
 {
     store->row_count = store->fence_count = store->kept_count = 0;

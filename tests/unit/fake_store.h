@@ -71,6 +71,9 @@ struct store *fake_store_backup(const struct store *store);
 void fake_store_restore(struct store *store, const struct store *backup);
 void fake_store_restore_todos(struct store *store, const struct store *backup); /* and nothing else */
 
+/* As if nothing had been written since the copy was made; a restore leaves kept answers as they are. */
+void fake_store_roll_back(struct store *store, const struct store *copy);
+
 /* As somebody who drops the database. */
 void fake_store_empty(struct store *store);
 
