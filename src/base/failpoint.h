@@ -25,7 +25,10 @@
 /* A row: name in C, name in the text, what may be armed there, where it is or which rule is skipped. */
 #define FAILPOINTS(X)                                                                                                  \
     X(WRITE_AFTER_FENCE, "write_after_fence", POOL, "the fence stands, the store hasn't been asked")                   \
-    X(WRITE_AFTER_COMMIT, "write_after_commit", POOL, "the store has answered a write")                                \
+    X(WRITE_AFTER_COMMIT, "write_after_commit", POOL,                                                                  \
+      "the store has answered a write; one of a group isn't committed")                                                \
+    X(GROUP_BEFORE_COMMIT, "group_before_commit", POOL, "the writes of a group are made, and not committed")           \
+    X(GROUP_AFTER_COMMIT, "group_after_commit", POOL, "a group is committed, and no writer knows of it")               \
     X(WRITE_BEFORE_UNFENCE, "write_before_unfence", LOOP, "the unfence is about to be sent")                           \
     X(FILL_BEFORE, "fill_before", POOL, "the store has answered a read, the fill hasn't been sent")                    \
     X(DRAIN_BEFORE_REMOVE, "drain_before_remove", POOL, "Redis has the outbox's records, the store still holds them")  \

@@ -14,6 +14,10 @@
  * its own still answers). Then its fence stands where other workers no longer look. So each fenced write asks the store
  * for the epoch after its commit; if it is another one, a closed record takes the invalidation to where they look.
  *
+ * Of a store with groups (SQLite) all of a write's steps are one transaction, which the pool commits together with
+ * others. So records are there with the write, or neither is; and the look at the epoch, though it comes before the
+ * commit, holds until after it: the group has the store's lock, without which nobody moves the epoch.
+ *
  * Late: a write that waited in the pool's queue for so long that its mark may pass its deadline before the store is
  * done is not begun. A mark must outlast the last moment at which the store may still apply the write
  * (write_deadline_ms, store_timeout_ms).

@@ -108,11 +108,15 @@ static void backend_open_pools(struct backend *backend, const struct backend_opt
         .concurrency = (uint32_t)settings->store_concurrency,
         .queue_max = (uint32_t)settings->store_queue,
     };
+    const struct pool_lane_options groups = {
+        .concurrency = 1, .queue_max = clients.queue_max, .grouped = backend->store};
     struct pool_options pool_options = {
         .loop = loop_uv(options->loop),
         .before = on_call,
         .before_ctx = backend->l1,
-        .lanes = {[POOL_READ] = clients, [POOL_WRITE] = clients, [POOL_CARE] = {CARE_CALLS, CARE_QUEUE_MAX}},
+        .lanes = {[POOL_READ] = clients,
+                  [POOL_WRITE] = store_has_groups(backend->store) ? groups : clients,
+                  [POOL_CARE] = {CARE_CALLS, CARE_QUEUE_MAX}},
         .stats = options->stats,
     };
     struct pool_options follow_options = {.loop = loop_uv(options->loop), .lanes = {[POOL_CARE] = {.concurrency = 1}}};

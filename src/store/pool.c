@@ -18,21 +18,26 @@
  * A breaker is asked when a job would start, not when it is queued. When it opens, all waiting jobs of its lane are
  * turned away in the same turn. The one probe that it lets through is a job that really runs.
  *
+ * In a lane with groups, a thread waits until no other process writes, and takes all jobs that have come meanwhile. The
+ * longer writers wait for each other, the larger their groups are. A job alone in the lane waits for no other.
+ *
  * Jobs that were turned away get their done from an idle handle, which libuv runs in its next turn; the handle also
  * keeps the loop from sleeping until then. So done never runs inside pool_run(), whose caller may still be setting up
  * its own struct.
  *
- * All state belongs to the loop's thread; the other threads see only the job of a slot. A job can't be cancelled: the
- * time limits of the store end it.
+ * All state belongs to the loop's thread; other threads see only the jobs of a slot, and those in the queue of a lane
+ * with groups, under its mutex. A job can't be cancelled: the time limits of the store end it.
  */
 #include "store/pool.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <utlist.h>
 #include <uv.h>
 
 #include "base/breaker.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -40,6 +45,8 @@ enum {
     BREAKER_TRIP_COUNT = 5,
     BREAKER_OPEN_MS = 100,
     BREAKER_MAX_OPEN_MS = 250, /* so long the store may be back before a probe finds it */
+    GROUP_MAX = 64,            /* jobs */
+    GROUP_MAX_US = 10000,      /* from then on it takes no more, as others want to write, too */
 };
 
 static const struct {
@@ -56,17 +63,21 @@ struct job_list {
     size_t count;
 };
 
-/* What libuv needs for one call that runs. */
+/* What libuv needs for one call or group that runs. */
 struct slot {
     uv_work_t work;
-    struct pool_job *job;
-    struct slot *next; /* free */
+    struct lane *lane;
+    struct job_list jobs; /* one, or the group: its leader first */
+    struct slot *next;    /* free */
 };
 
 struct lane {
+    struct pool *pool;
     uint32_t queue_max;
+    struct store *grouped;
     struct breaker breaker;
-    struct error last; /* of the calls that failed */
+    struct error last;     /* of the calls that failed */
+    pthread_mutex_t queue; /* guards waiting: a group's thread takes jobs, too */
     struct job_list waiting;
     size_t running_count;
     struct slot *free_slots;
@@ -78,6 +89,7 @@ struct pool {
     void *before_ctx;
     uv_idle_t deliver; /* active while turned_away has jobs */
     struct stats *stats;
+    size_t busy_count;           /* jobs whose done has not been called */
     struct job_list turned_away; /* of all lanes */
     struct lane lanes[POOL_LANE_COUNT];
     struct slot slots[]; /* each is one lane's for ever */
@@ -92,19 +104,50 @@ static void job_list_push(struct job_list *list, struct pool_job *job)
 static struct pool_job *job_list_pop(struct job_list *list)
 {
     struct pool_job *job = list->head;
+    if (!job)
+        return NULL;
     DL_DELETE(list->head, job);
     list->count--;
     return job;
+}
+
+static void lane_push(struct lane *lane, struct pool_job *job)
+{
+    pthread_mutex_lock(&lane->queue);
+    job_list_push(&lane->waiting, job);
+    pthread_mutex_unlock(&lane->queue);
+}
+
+/* NULL: no job waits. */
+static struct pool_job *lane_pop(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->queue);
+    struct pool_job *job = job_list_pop(&lane->waiting);
+    pthread_mutex_unlock(&lane->queue);
+    return job;
+}
+
+static size_t lane_waiting_count(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->queue);
+    size_t count = lane->waiting.count;
+    pthread_mutex_unlock(&lane->queue);
+    return count;
+}
+
+/* done may free the job. */
+static void job_end(struct pool_job *job)
+{
+    job->pool->busy_count--;
+    job->done(job, job->status, &job->error);
 }
 
 /* Ends the jobs that were turned away before this turn. A job that done adds waits for the next turn. */
 static void on_deliver(uv_idle_t *handle)
 {
     struct pool *pool = handle->data;
-    for (size_t rest = pool->turned_away.count; rest > 0; rest--) {
-        struct pool_job *job = job_list_pop(&pool->turned_away);
-        job->done(job, job->status, &job->error);
-    }
+    for (size_t rest = pool->turned_away.count; rest > 0; rest--)
+        job_end(job_list_pop(&pool->turned_away));
     if (pool->turned_away.count == 0)
         uv_idle_stop(&pool->deliver);
 }
@@ -125,7 +168,7 @@ static void job_refuse_busy(struct pool *pool, struct pool_job *job)
 {
     pool_count(pool, KINDS[job->lane].busy);
     job->status = error_set(&job->error, STATUS_BUSY, "%zu store calls (%s) are waiting already; try again shortly",
-                            pool->lanes[job->lane].waiting.count, KINDS[job->lane].name);
+                            lane_waiting_count(&pool->lanes[job->lane]), KINDS[job->lane].name);
     job_turn_away(pool, job);
 }
 
@@ -140,19 +183,80 @@ static void job_refuse_open(struct pool *pool, struct pool_job *job)
     job_turn_away(pool, job);
 }
 
-/* Pool thread. */
-static void on_work(uv_work_t *work)
+/* ---- Pool threads ---- */
+
+static enum status job_before(struct pool_job *job)
 {
-    struct slot *slot = work->data;
-    struct pool_job *job = slot->job;
     const struct pool *pool = job->pool;
+    return pool->before ? pool->before(pool->before_ctx, &job->error) : STATUS_OK;
+}
+
+static void job_work(struct pool_job *job)
+{
     job->started_at_us = clock_monotonic_us();
     job->worked = true;
-    job->status = pool->before ? pool->before(pool->before_ctx, &job->error) : STATUS_OK;
+    job->status = job_before(job);
     if (job->status == STATUS_OK)
         job->status = job->work(job, &job->error);
     job->ended_at_us = clock_monotonic_us();
 }
+
+/* The jobs that have come while the leader waited for other writers are part of its group. */
+static void group_fill(struct slot *slot)
+{
+    for (struct pool_job *leader = slot->jobs.head, *job = leader; job;) {
+        job_work(job);
+        bool is_full = slot->jobs.count >= GROUP_MAX || job->ended_at_us - leader->started_at_us >= GROUP_MAX_US;
+        job = is_full ? NULL : lane_pop(slot->lane);
+        if (job)
+            job_list_push(&slot->jobs, job);
+    }
+}
+
+/* What a job has returned holds only if its group is committed: a refusal may be due to another job of the group. */
+static void commit_work(struct slot *slot)
+{
+    struct error error = {0};
+    struct pool_job *job;
+    failpoint_pass(FAILPOINT_GROUP_BEFORE_COMMIT);
+    enum status status = store_group_end(slot->lane->grouped, &error);
+    failpoint_pass(FAILPOINT_GROUP_AFTER_COMMIT);
+    int64_t ended_at_us = clock_monotonic_us();
+    DL_FOREACH(slot->jobs.head, job)
+    {
+        job->ended_at_us = ended_at_us;
+        if (status == STATUS_OK)
+            continue;
+        job->status = status;
+        job->error = error;
+    }
+}
+
+/* If it can't begin, only the leader has waited too long: the others stay in the queue, and the next one leads. */
+static void group_work(struct slot *slot)
+{
+    struct pool_job *leader = slot->jobs.head;
+    leader->started_at_us = clock_monotonic_us();
+    leader->status = job_before(leader);
+    if (leader->status == STATUS_OK)
+        leader->status = store_group_begin(slot->lane->grouped, leader->queued_at_us / 1000, &leader->error);
+    leader->ended_at_us = clock_monotonic_us();
+    if (leader->status != STATUS_OK)
+        return;
+    group_fill(slot);
+    commit_work(slot);
+}
+
+static void on_work(uv_work_t *work)
+{
+    struct slot *slot = work->data;
+    if (slot->lane->grouped)
+        group_work(slot);
+    else
+        job_work(slot->jobs.head);
+}
+
+/* ---- The loop ---- */
 
 /* The breaker counts calls that could not be sent or got no answer. Any answer closes it. */
 static void breaker_report(struct lane *lane, const struct pool_job *job)
@@ -165,56 +269,69 @@ static void breaker_report(struct lane *lane, const struct pool_job *job)
         log_warn(NULL, "store_away", "lane=%s retry_ms=%u error=\"%s\"", KINDS[job->lane].name,
                  (unsigned)breaker_retry_after_ms(&lane->breaker, clock_monotonic_ms()), job->error.text);
     else if (changed)
-        log_info(NULL, "store_back", "lane=%s waiting=%zu", KINDS[job->lane].name, lane->waiting.count);
+        log_info(NULL, "store_back", "lane=%s waiting=%zu", KINDS[job->lane].name, lane_waiting_count(lane));
 }
 
-static void lane_dispatch(struct pool *pool, struct lane *lane);
+static void lane_dispatch(struct lane *lane);
 
-static void on_worked(uv_work_t *work, int uv_status)
+static void job_report(const struct pool *pool, struct lane *lane, const struct pool_job *job)
 {
-    bug_unless(uv_status == 0, "store calls are never cancelled");
-    struct slot *slot = work->data;
-    struct pool_job *job = slot->job;
-    struct pool *pool = job->pool;
-    struct lane *lane = &pool->lanes[job->lane];
-    slot->job = NULL;
-    LL_PREPEND(lane->free_slots, slot);
-    lane->running_count--;
     if (pool->stats) {
         stats_time(pool->stats, STAT_TIME_STORE_WAIT, job->started_at_us - job->queued_at_us);
         stats_time(pool->stats, STAT_TIME_STORE, job->ended_at_us - job->started_at_us);
     }
     breaker_report(lane, job);
-    lane_dispatch(pool, lane);
-    /* Last: done may free the job, and its caller may free the pool from then on. */
-    job->done(job, job->status, &job->error);
 }
 
-static void job_start(struct pool *pool, struct lane *lane, struct pool_job *job)
+static void on_worked(uv_work_t *work, int uv_status)
+{
+    bug_unless(uv_status == 0, "store calls are never cancelled");
+    struct slot *slot = work->data;
+    struct lane *lane = slot->lane;
+    struct job_list jobs = slot->jobs;
+    struct pool_job *job;
+    slot->jobs = (struct job_list){0};
+    LL_PREPEND(lane->free_slots, slot);
+    lane->running_count--;
+    DL_FOREACH(jobs.head, job)
+    {
+        job_report(lane->pool, lane, job);
+    }
+    lane_dispatch(lane);
+    /* Last: after the last job the caller may free the pool. */
+    while ((job = job_list_pop(&jobs)) != NULL)
+        job_end(job);
+}
+
+static void job_start(struct lane *lane, struct pool_job *job)
 {
     struct slot *slot = lane->free_slots;
     LL_DELETE(lane->free_slots, slot);
     lane->running_count++;
-    slot->job = job;
-    int failed = uv_queue_work(pool->loop, &slot->work, on_work, on_worked);
+    job_list_push(&slot->jobs, job);
+    int failed = uv_queue_work(lane->pool->loop, &slot->work, on_work, on_worked);
     bug_unless(failed == 0, "uv_queue_work refuses nothing but a missing function");
 }
 
 /* Starts the jobs that may start. While the breaker is open, all waiting jobs are turned away, in their order. */
-static void lane_dispatch(struct pool *pool, struct lane *lane)
+static void lane_dispatch(struct lane *lane)
 {
-    while (lane->waiting.count > 0)
+    struct pool_job *job;
+    while (lane_waiting_count(lane) > 0)
         if (lane->free_slots && breaker_allows(&lane->breaker, clock_monotonic_ms()))
-            job_start(pool, lane, job_list_pop(&lane->waiting));
-        else if (breaker_is_open(&lane->breaker))
-            job_refuse_open(pool, job_list_pop(&lane->waiting));
-        else
+            job_start(lane, lane_pop(lane));
+        else if (!breaker_is_open(&lane->breaker))
             return;
+        else if ((job = lane_pop(lane)) != NULL)
+            job_refuse_open(lane->pool, job);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct pool *pool = handle->data;
+    for (size_t i = 0; i < POOL_LANE_COUNT; i++)
+        pthread_mutex_destroy(&pool->lanes[i].queue);
+    free(pool);
 }
 
 static size_t slot_count(const struct pool_options *options)
@@ -225,11 +342,17 @@ static size_t slot_count(const struct pool_options *options)
     return count;
 }
 
-static void lane_init(struct lane *lane, const struct pool_lane_options *options, struct slot *slots)
+static void lane_init(struct pool *pool, enum pool_lane kind, const struct pool_lane_options *options,
+                      struct slot *slots)
 {
+    struct lane *lane = &pool->lanes[kind];
+    bug_unless(!options->grouped || options->concurrency == 1, "a lane has one group at a time");
+    lane->pool = pool;
     lane->queue_max = options->queue_max;
+    lane->grouped = options->grouped;
     breaker_init(&lane->breaker, BREAKER_TRIP_COUNT, BREAKER_OPEN_MS, BREAKER_MAX_OPEN_MS);
     for (size_t i = 0; i < options->concurrency; i++) {
+        slots[i].lane = lane;
         slots[i].work.data = &slots[i];
         LL_PREPEND(lane->free_slots, &slots[i]);
     }
@@ -245,8 +368,9 @@ struct pool *pool_new(const struct pool_options *options)
     pool->stats = options->stats;
     uv_idle_init(pool->loop, &pool->deliver);
     pool->deliver.data = pool;
-    for (enum pool_lane kind = POOL_READ; kind < POOL_LANE_COUNT; kind++) {
-        lane_init(&pool->lanes[kind], &options->lanes[kind], slots);
+    for (enum pool_lane kind = POOL_LANE_NONE; kind < POOL_LANE_COUNT; kind++) {
+        pthread_mutex_init(&pool->lanes[kind].queue, NULL);
+        lane_init(pool, kind, &options->lanes[kind], slots);
         slots += options->lanes[kind].concurrency;
     }
     return pool;
@@ -268,20 +392,18 @@ void pool_run(struct pool *pool, struct pool_job *job)
     job->worked = false;
     job->error = (struct error){0};
     job->queued_at_us = clock_monotonic_us();
-    if (!lane->free_slots && lane->waiting.count >= lane->queue_max && !breaker_is_open(&lane->breaker)) {
+    pool->busy_count++;
+    if (!lane->free_slots && lane_waiting_count(lane) >= lane->queue_max && !breaker_is_open(&lane->breaker)) {
         job_refuse_busy(pool, job);
         return;
     }
-    job_list_push(&lane->waiting, job);
-    lane_dispatch(pool, lane);
+    lane_push(lane, job);
+    lane_dispatch(lane);
 }
 
 size_t pool_busy_count(const struct pool *pool)
 {
-    size_t count = pool->turned_away.count;
-    for (size_t i = 0; i < POOL_LANE_COUNT; i++)
-        count += pool->lanes[i].running_count + pool->lanes[i].waiting.count;
-    return count;
+    return pool->busy_count;
 }
 
 bool pool_is_open(const struct pool *pool, enum pool_lane lane, uint32_t *retry_after_ms)

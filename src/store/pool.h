@@ -6,6 +6,9 @@
  * own. Two bounds hold in each lane: at most `concurrency` calls run, and at most queue_max jobs wait; a further job is
  * turned away at once. The jobs of a lane start in the order in which they came.
  *
+ * A lane may run its jobs in groups: what they write is committed together, and all of them are told how that went. A
+ * job of a group must not wait for another one. Each waits for other writers no longer than the store's timeout.
+ *
  * If several calls of a lane in a row find the store unreachable, the lane's breaker opens: its jobs then end at once
  * with STATUS_UNAVAILABLE, until a probe gets an answer.
  */
@@ -18,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/stats.h"
+#include "store/store.h"
 
 struct pool;
 struct pool_job;
@@ -55,6 +59,7 @@ struct pool_job {
 struct pool_lane_options {
     uint32_t concurrency; /* 0: the pool has no such lane */
     uint32_t queue_max;
+    struct store *grouped; /* jobs that wait at the same time are a group of this store; NULL: each runs by itself */
 };
 
 /* pool thread, may block: before each job. Unless it is OK, the job ends with its status, and work did not run. */

@@ -13,7 +13,7 @@ from stack import wait_until
 STALE_S = 2.0
 
 # Failpoints that widen the windows in which the steps of two flights can cross.
-SLOW = "write_after_fence=delay:5@0.1,write_after_commit=delay:15@0.2,fill_before=delay:15@0.2"
+SLOW = "write_after_fence=delay:5@0.1,write_after_commit=delay:15@0.2,group_after_commit=delay:15@0.2,fill_before=delay:15@0.2"
 
 
 def said(violations):

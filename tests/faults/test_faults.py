@@ -17,10 +17,14 @@ from form import IS_LONG
 from stack import wait_until
 
 KILL = (
-    "write_after_fence=kill@0.01,write_after_commit=kill@0.01,write_before_unfence=kill@0.01,fill_before=kill@0.01,"
+    "write_after_fence=kill@0.01,write_after_commit=kill@0.01,group_before_commit=kill@0.01,group_after_commit=kill@0.01,"
+    "write_before_unfence=kill@0.01,fill_before=kill@0.01,"
     "drain_before_remove=kill@0.1," + SLOW
 )
-FREEZABLE = "write_after_fence=delay:60@0.5,write_after_commit=delay:60@0.5,fill_before=delay:30@0.3"
+# A worker that is frozen within a group keeps the others from writing, so few stay there for long.
+FREEZABLE = (
+    "write_after_fence=delay:60@0.05,write_after_commit=delay:60@0.05,group_after_commit=delay:60@0.5,fill_before=delay:30@0.3"
+)
 # A mark of a killed writer lasts this long, and readers go past the cache meanwhile: short, so that there are hits.
 SHORT_MARKS = {"write_deadline_ms": 1500, "store_timeout_ms": 600}
 # Much shorter than Redis is frozen; only where staleness has a bound, for a busy machine may look like a frozen Redis.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool on a real loop: order, bounds, the breaker, and that no job is told its end before pool_run() has returned.
+ * The pool on a real loop: order, bounds, groups, the breaker, and that no job is told its end before pool_run() has returned.
  *
  * Work that must last waits on a gate, so that no case depends on how fast threads are.
  */
@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "store/pool.h"
+#include "store/store_ops.h"
 
 enum { JOB_MAX = 64 };
 
@@ -390,6 +392,112 @@ static void test_what_must_come_before_each_job_may_refuse_it(void **state)
     bench_fini(&bench);
 }
 
+/* ---- Groups ---- */
+
+/* A store whose group begins when the gate is open. */
+struct grouping {
+    struct store store;
+    struct bench *bench;
+    atomic_uint asked_count, begun_count;
+    enum status begin, end;
+    int64_t waiting_since_ms; /* of the last begin */
+};
+
+static enum status grouping_begin(struct store *store, int64_t waiting_since_ms, struct error *error)
+{
+    struct grouping *grouping = container_of(store, struct grouping, store);
+    grouping->waiting_since_ms = waiting_since_ms;
+    atomic_fetch_add(&grouping->asked_count, 1);
+    gate_pass(&grouping->bench->gate);
+    if (grouping->begin != STATUS_OK)
+        return error_set(error, grouping->begin, "no begin");
+    atomic_fetch_add(&grouping->begun_count, 1);
+    return STATUS_OK;
+}
+
+static enum status grouping_end(struct store *store, struct error *error)
+{
+    const struct grouping *grouping = container_of(store, struct grouping, store);
+    return grouping->end == STATUS_OK ? STATUS_OK : error_set(error, grouping->end, "no end");
+}
+
+static const struct store_ops GROUPING_OPS = {.group_begin = grouping_begin, .group_end = grouping_end};
+
+static void bench_init_grouping(struct bench *bench, struct grouping *grouping)
+{
+    *grouping = (struct grouping){.store.ops = &GROUPING_OPS, .bench = bench};
+    bench_init_lanes(bench, &(struct pool_options){.lanes = {[POOL_WRITE] = {1, 100, &grouping->store}}});
+}
+
+static void test_jobs_that_come_while_the_first_one_waits_are_one_group(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct grouping grouping;
+    struct bench_job jobs[20];
+    bench_init_grouping(&bench, &grouping);
+    submit_to(POOL_WRITE, &bench, jobs, 0, 1, STATUS_OK);
+    while (atomic_load(&grouping.asked_count) == 0)
+        uv_sleep(1);
+    submit_to(POOL_WRITE, &bench, jobs, 1, 18, STATUS_OK);
+    submit_to(POOL_WRITE, &bench, jobs, 19, 1, STATUS_EXISTS);
+    assert_int_equal(pool_busy_count(bench.pool), 20);
+    bench_run(&bench);
+    assert_int_equal(atomic_load(&grouping.begun_count), 1);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(jobs[i].start_order, i);
+        assert_int_equal(bench.done_order[i], i);
+        assert_int_equal(jobs[i].told, i == 19 ? STATUS_EXISTS : STATUS_OK);
+        assert_int_equal(jobs[i].job.ended_at_us, jobs[0].job.ended_at_us);
+    }
+    assert_int_equal(histogram_count(&bench.stats.time[STAT_TIME_STORE]), 20);
+    bench_fini(&bench);
+}
+
+static void test_a_failed_commit_is_told_to_all_of_its_group(void **state)
+{
+    static const enum status ends[] = {STATUS_UNKNOWN, STATUS_UNAVAILABLE};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct bench bench;
+        struct grouping grouping;
+        struct bench_job jobs[3];
+        bench_init_grouping(&bench, &grouping);
+        grouping.end = ends[i];
+        submit_to(POOL_WRITE, &bench, jobs, 0, 2, STATUS_OK);
+        submit_to(POOL_WRITE, &bench, jobs, 2, 1, STATUS_EXISTS); /* perhaps only because of the others */
+        bench_run(&bench);
+        for (unsigned j = 0; j < 3; j++) {
+            assert_int_equal(jobs[j].told, ends[i]);
+            assert_string_equal(jobs[j].text, "no end");
+        }
+        bench_fini(&bench);
+    }
+}
+
+/* The one that has waited longest is told; the others may still get their turn. */
+static void test_of_a_group_that_can_not_begin_only_the_first_job_fails(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct grouping grouping;
+    struct bench_job jobs[4];
+    bench_init_grouping(&bench, &grouping);
+    grouping.begin = STATUS_UNAVAILABLE;
+    submit_to(POOL_WRITE, &bench, jobs, 0, 4, STATUS_OK);
+    gate_open(&bench.gate);
+    while (bench.done_count == 0)
+        uv_run(&bench.loop, UV_RUN_ONCE);
+    grouping.begin = STATUS_OK;
+    bench_run(&bench);
+    assert_int_equal(jobs[0].told, STATUS_UNAVAILABLE);
+    assert_string_equal(jobs[0].text, "no begin");
+    assert_int_equal(jobs[3].told, STATUS_OK);
+    assert_int_equal(jobs[3].job.worked, true);
+    assert_in_range(grouping.waiting_since_ms, jobs[1].job.queued_at_us / 1000, jobs[3].job.queued_at_us / 1000);
+    bench_fini(&bench);
+}
+
 static void test_an_unused_pool_can_be_freed(void **state)
 {
     (void)state;
@@ -413,6 +521,9 @@ int main(void)
         cmocka_unit_test(test_a_blocked_lane_delays_no_other),
         cmocka_unit_test(test_a_lane_that_fails_opens_its_own_breaker_only),
         cmocka_unit_test(test_what_must_come_before_each_job_may_refuse_it),
+        cmocka_unit_test(test_jobs_that_come_while_the_first_one_waits_are_one_group),
+        cmocka_unit_test(test_a_failed_commit_is_told_to_all_of_its_group),
+        cmocka_unit_test(test_of_a_group_that_can_not_begin_only_the_first_job_fails),
         cmocka_unit_test(test_an_unused_pool_can_be_freed),
     };
     return cmocka_run_group_tests_name("store pool", tests, NULL, NULL);
