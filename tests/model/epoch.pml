@@ -10,6 +10,9 @@
  * the epoch that they know, and remove what they listed only if that still stands (outbox.c: remove_work). Flights take a lease,
  * read and fill under either epoch, one at a time in each; who knows epoch 1 has read the record after it moved.
  *
+ * GROUPED: a store that commits what waits together (SQLite). The write, the look and the record are one transaction, so the look
+ * comes before the commit; the transaction has the store's lock from before the look on.
+ *
  * Promised (asserted):
  *   quiet    when no write is in flight, no mark is left and no record waits, an entry under the epoch that stands equals the store
  *   history  a hit under the epoch that stands shows no version below what was answered: by a write that looked and found it the
@@ -24,11 +27,20 @@
 #define WORKERS 2
 #define NONE 9
 
-mtype:write = {NOT_BEGUN, FENCED, COMMITTED, LOOKED, OVER};
+mtype:write = {NOT_BEGUN, FENCED, WRITTEN, COMMITTED, LOOKED, OVER};
 mtype:flight = {GROUNDED, GRANTED, READ};
 
 byte epoch; /* the store's record */
 byte store;
+#ifdef GROUPED
+#ifndef MUTANT_EPOCH_MOVES_IN_A_GROUP
+#define MAY_MOVE (!locked)
+#endif
+bool locked; /* a group is open: nobody else writes to the store, not to its record of the epoch either */
+#endif
+#ifndef MAY_MOVE
+#define MAY_MOVE true
+#endif
 
 /* Redis: the keys of each epoch */
 byte entry[2] = NONE;
@@ -110,6 +122,25 @@ end:
 #endif
         write[w] = FENCED
     }
+#ifdef GROUPED
+    :: d_step {
+        write[w] == FENCED && !locked ->
+        locked = true;
+        overtaken[w] = (epoch != under[w]);
+        printf("W%d writes in a group and looks; overtaken: %d\n", w, overtaken[w]);
+        write[w] = WRITTEN
+    }
+    :: d_step {
+        write[w] == WRITTEN ->
+        store++;
+        written[w] = store;
+        recorded[w] = overtaken[w];
+        locked = false;
+        printf("W%d's group is committed: %d\n", w, store);
+        write[w] = LOOKED;
+        check_entry()
+    }
+#else
     :: d_step {
         write[w] == FENCED ->
         store++;
@@ -127,6 +158,7 @@ end:
         recorded[w] = overtaken[w];
         write[w] = LOOKED
     }
+#endif
     :: d_step {
         write[w] == LOOKED ->
         printf("W%d unfences under %d and answers\n", w, under[w]);
@@ -241,7 +273,7 @@ active proctype operator()
 end:
     do
     :: d_step {
-        epoch == 0 ->
+        epoch == 0 && MAY_MOVE ->
         printf("the epoch moves on\n");
         epoch = 1;
         check_entry()

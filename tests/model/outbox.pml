@@ -17,6 +17,9 @@
  * frozen beyond the deadline just before the store call (`overdue`). Such a worker goes on later: it commits, unfences or settles,
  * and answers. Left out is an overdue write whose worker is killed then, or whose outcome is unknown: doc/consistency.md has it.
  *
+ * GROUPED: a store that commits what waits together (SQLite). The write and its records are one transaction, so there is no open
+ * record, and the closed one is there with the write, or neither is.
+ *
  * Promised (asserted):
  *   history  a read of a worker that trusts Redis, and the answer of a flight, show no version below what was answered before it
  *            began: by a write that fenced, to everybody (`shown`); by one that went through the outbox, to readers of its own worker
@@ -46,6 +49,10 @@
 /* A lease whose holder's flight is over, but whose fill of version 0 to 2 is still on its way. */
 #define LATE_FILL(version) (4 + (version))
 #define IS_LATE(token) (4 <= (token) && (token) <= 6)
+
+#if defined(GROUPED) || defined(MUTANT_RECORD_AFTER_WRITE)
+#define RECORD_BEHIND /* there is no open record before the write */
+#endif
 
 mtype:write = {AWAITING, SENT, STORED, SETTLED, UNSETTLED, UNKNOWN, OVER};
 mtype:record = {NO_RECORD, OPEN, DONE, LATE, TAKEN, TAKEN_LATE}; /* the last three in listings only */
@@ -134,6 +141,17 @@ inline note_closed(w)
     news[w] = (drain[w] != IDLE && !trusted[w] && !spoiled[w])
 }
 
+/* Of a group: the closed record is in the write's own transaction. */
+inline commit_record(w)
+{
+#if defined(GROUPED) && !defined(MUTANT_RECORD_AFTER_WRITE)
+    outbox[w] = (fenced[w] -> outbox[w] : DONE);
+    write[w] = (fenced[w] -> write[w] : SETTLED)
+#else
+    skip
+#endif
+}
+
 /* What it wrote doesn't matter any more, unless its publish is late. */
 inline end_write(w)
 {
@@ -187,7 +205,7 @@ end:
     :: d_step {
         write[w] == AWAITING && !trusted[w] ->
         printf("W%d records\n", w);
-#ifndef MUTANT_RECORD_AFTER_WRITE
+#ifndef RECORD_BEHIND
         outbox[w] = OPEN;
 #endif
         write[w] = SENT
@@ -195,13 +213,15 @@ end:
     :: d_step {
         write[w] == SENT ->
         printf("W%d writes nothing\n", w);
-        write[w] = STORED
+        write[w] = STORED;
+        commit_record(w)
     }
     :: d_step {
         write[w] == SENT ->
         store++;
         written[w] = store;
         write[w] = STORED;
+        commit_record(w);
         printf("W%d commits %d\n", w, store);
         check_entry()
     }
@@ -219,6 +239,7 @@ end:
         write[w] == UNKNOWN ->
         printf("W%d is applied after all\n", w);
         store++;
+        commit_record(w);
         end_write(w);
         check_entry()
     }
@@ -274,6 +295,7 @@ end:
         write[w] == STORED && fenced[w] && !trusted[w] ->
         write[w] = UNSETTLED
     }
+#if !defined(GROUPED) || defined(MUTANT_RECORD_AFTER_WRITE)
     /* not fenced: the record is closed, and if Redis is trusted by now, what it has goes before the answer */
     :: d_step {
         write[w] == STORED && !fenced[w] ->
@@ -286,6 +308,7 @@ end:
         printf("W%d can't settle\n", w);
         write[w] = SETTLED
     }
+#endif
     :: d_step {
         write[w] == SETTLED && (!trusted[w] || written[w] == 0) ->
         printf("W%d answers\n", w);
@@ -412,6 +435,7 @@ end:
         list_records(p, false);
         drain[p] = LISTED
     }
+#ifndef GROUPED
     :: d_step {
         drain[p] == IDLE && (outbox[0] == OPEN && !MAY_BE_APPLIED(0) || outbox[1] == OPEN && !MAY_BE_APPLIED(1)) ->
         printf("D%d lists, deadlines are over\n", p);
@@ -419,6 +443,7 @@ end:
         list_records(p, true);
         drain[p] = LISTED
     }
+#endif
     :: d_step {
         drain[p] == LISTED && IS_TO_UNFENCE(p, 0) ->
         printf("D%d unfences W0\n", p);
@@ -431,6 +456,7 @@ end:
         unfence(1);
         LIST(p, 1) = (LIST(p, 1) == LATE -> TAKEN_LATE : TAKEN)
     }
+#ifndef GROUPED
     :: d_step {
         drain[p] == LISTED && LIST(p, 0) == OPEN && !IS_TO_UNFENCE(p, 1) ->
         printf("D%d fences W0\n", p);
@@ -443,6 +469,7 @@ end:
         fence(1);
         LIST(p, 1) = NO_RECORD
     }
+#endif
     :: d_step {
         drain[p] == LISTED && spoiled[p] ->
         printf("D%d is unfinished\n", p);

@@ -27,7 +27,10 @@ table() {
         outbox                       outbox  holds
         outbox-flight                outbox  holds   WRITERS=1 FLIGHTS=1
         outbox-two-links             outbox  holds   WRITERS=1 LINKS=2
+        outbox-grouped               outbox  holds   GROUPED
+        outbox-flight-grouped        outbox  holds   WRITERS=1 FLIGHTS=1 GROUPED
         epoch                        epoch   holds
+        epoch-grouped                epoch   holds   GROUPED
         restore                      restore holds
         split                        split   holds
         election                     election holds
@@ -59,9 +62,11 @@ table() {
         mutant-page-joined-takes     list    breaks  ONLY_HISTORY MUTANT_JOINED_COMPARE_NOTHING
         mutant-trust-before-drain    outbox  breaks  MUTANT_TRUST_BEFORE_DRAIN
         mutant-record-after-write    outbox  breaks  MUTANT_RECORD_AFTER_WRITE
+        mutant-record-after-group    outbox  breaks  GROUPED MUTANT_RECORD_AFTER_WRITE
         mutant-joiners-take-cut      outbox  breaks  WRITERS=1 FLIGHTS=1 MUTANT_JOINERS_TAKE_WHAT_WAS_CUT
         mutant-epoch-no-look         epoch   breaks  MUTANT_NO_LOOK
         mutant-epoch-looks-early     epoch   breaks  MUTANT_LOOK_BEFORE_COMMIT
+        mutant-epoch-moves-in-group  epoch   breaks  GROUPED MUTANT_EPOCH_MOVES_IN_A_GROUP
         mutant-epoch-removes-early   epoch   breaks  MUTANT_REMOVED_UNDER_OLD_EPOCH
         mutant-epoch-untold          epoch   breaks  MUTANT_LOST_MARK_UNTOLD
         mutant-outbox-removes-changed outbox breaks  MUTANT_REMOVES_WHAT_CHANGED
