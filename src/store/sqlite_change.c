@@ -24,20 +24,12 @@ struct change_work {
     struct store_changed *changed;
 };
 
-static enum status todo_write(struct sqlite_connection *connection, enum sqlite_sql sql, const struct todo *todo,
-                              struct error *error)
-{
-    sqlite_use(connection, sql);
-    sqlite_todo_bind(connection, todo);
-    return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "change a todo", error);
-}
-
 static enum status create(struct sqlite_connection *connection, struct change_work *work, struct error *error)
 {
     todo_copy(&work->changed->todo, work->change->todo, work->arena);
     work->changed->todo.v = 1;
     work->changed->created = true;
-    return todo_write(connection, SQL_INSERT, &work->changed->todo, error);
+    return sqlite_todo_write(connection, SQL_INSERT, &work->changed->todo, error);
 }
 
 static enum status update(struct sqlite_connection *connection, struct change_work *work, const struct todo *current,
@@ -57,7 +49,7 @@ static enum status update(struct sqlite_connection *connection, struct change_wo
     next.updated_at_ms = change->todo->updated_at_ms;
     todo_set_fields(&next, change->todo, store_change_fields(change));
     todo_copy(&work->changed->todo, &next, work->arena);
-    return todo_write(connection, SQL_UPDATE, &work->changed->todo, error);
+    return sqlite_todo_write(connection, SQL_UPDATE, &work->changed->todo, error);
 }
 
 static enum status remove_row(struct sqlite_connection *connection, struct change_work *work,

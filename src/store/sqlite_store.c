@@ -20,7 +20,6 @@
  */
 #include "store/sqlite_store.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,17 +121,14 @@ struct load_work {
 static enum status load_body(struct sqlite_connection *connection, void *ctx, struct error *error)
 {
     struct load_work *work = ctx;
-    sqlite_use(connection, work->mode == STORE_LOAD_UPSERT ? SQL_UPSERT : SQL_INSERT);
+    enum sqlite_sql sql = work->mode == STORE_LOAD_UPSERT ? SQL_UPSERT : SQL_INSERT;
     for (size_t i = 0; i < work->count; i++) {
         struct todo todo = work->todos[i];
         if (work->mode == STORE_LOAD_UPSERT)
             todo.v = 1; /* of a new row, whatever the caller's says: MongoDB's upsert can't do otherwise */
-        sqlite_todo_bind(connection, &todo);
-        if (!sqlite_run(connection)) {
-            char action[TODO_ID_MAX + 32];
-            snprintf(action, sizeof(action), "write the todo \"%s\"", todo.id);
-            return sqlite_failed(connection, action, error);
-        }
+        enum status status = sqlite_todo_write(connection, sql, &todo, error);
+        if (status != STATUS_OK)
+            return status;
         work->results[i] = sqlite_change_count(connection) > 0 ? STATUS_OK : STATUS_EXISTS;
     }
     return STATUS_OK;

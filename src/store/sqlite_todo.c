@@ -5,13 +5,18 @@
  * Each statement has its parameters and columns in the order of TODO_FIELDS (sqlite_sql.c builds them from it). One
  * loop over the fields therefore binds any statement, and one loop reads any row.
  *
- * The CHECKs of the table keep most rules of a todo. Three kinds of bad rows are found here, when a row is read: text
- * that is not valid UTF-8, which SQL can't check; a bad value in a column that was added later, which has no CHECK; and
- * rows that a shell wrote with its checks switched off. A todo that todo_check() refuses is never returned.
+ * What is written has passed todo_check(). The CHECKs of the table keep most of these rules against other programs; on
+ * the connection that writes here they are off, because they would be a third of an insert's work.
+ *
+ * Three kinds of bad rows are found when a row is read: text that is not valid UTF-8, which SQL can't check; a bad
+ * value in a column that was added later, which has no CHECK; and rows that a shell wrote with its checks switched off.
+ * A todo that todo_check() refuses is never returned.
  *
  * A row without a life has its created_at for one (base/todo.h).
  */
 #include "store/sqlite_todo.h"
+
+#include <stdio.h>
 
 static void field_bind(struct sqlite_connection *connection, enum todo_field field, const void *member)
 {
@@ -33,10 +38,20 @@ static void field_bind(struct sqlite_connection *connection, enum todo_field fie
     }
 }
 
-void sqlite_todo_bind(struct sqlite_connection *connection, const struct todo *todo)
+enum status sqlite_todo_write(struct sqlite_connection *connection, enum sqlite_sql sql, const struct todo *todo,
+                              struct error *error)
 {
+    char action[TODO_ID_MAX + 32];
+    struct error broken;
+    if (todo_check(todo, &broken) != STATUS_OK)
+        return error_set(error, STATUS_INVALID, "can't write the todo \"%s\": %.120s", todo->id, broken.text);
+    sqlite_use(connection, sql);
     for (enum todo_field field = 0; field < TODO_FIELD_COUNT; field++)
         field_bind(connection, field, todo_member_const(todo, field));
+    if (sqlite_run(connection))
+        return STATUS_OK;
+    snprintf(action, sizeof(action), "write the todo \"%s\"", todo->id);
+    return sqlite_failed(connection, action, error);
 }
 
 /* Texts are borrowed from the row. */

@@ -12,8 +12,12 @@
 #include "base/todo.h"
 #include "store/sqlite.h"
 
-/* Binds the fields to the parameters 1 to TODO_FIELD_COUNT; texts are borrowed until the step. */
-void sqlite_todo_bind(struct sqlite_connection *connection, const struct todo *todo);
+/*
+ * Runs a statement whose parameters are the fields: SQL_INSERT, SQL_UPSERT or SQL_UPDATE.
+ * errors  STATUS_INVALID: the todo breaks a rule; the error's text says which, and of which todo
+ */
+enum status sqlite_todo_write(struct sqlite_connection *connection, enum sqlite_sql sql, const struct todo *todo,
+                              struct error *error) STATUS_MUST_CHECK;
 
 /* Copies the current row out. STATUS_INVALID: the row breaks a rule of todos; the error's text says which. */
 enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena *arena, struct todo *todo,
