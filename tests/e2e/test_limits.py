@@ -233,8 +233,8 @@ def test_limit_of_nginx_answers_in_the_same_shape(new_stack):
     http, site = stack.folder / "todo/http.conf", stack.folder / "todo/server.conf"
     http.write_text("limit_req_zone $binary_remote_addr zone=todo:1m rate=1r/s;\n" + http.read_text())
     words = site.read_text()
-    assert words.count("\nlocation /todos {\n") == 1
-    site.write_text(words.replace("\nlocation /todos {\n", "\nlocation /todos {\n    limit_req zone=todo burst=20 nodelay;\n"))
+    assert words.count("\nlocation ^~ /todos {\n") == 1
+    site.write_text(words.replace("\nlocation ^~ /todos {\n", "\nlocation ^~ /todos {\n    limit_req zone=todo burst=20 nodelay;\n"))
     stack.start()
     stack.wait_answer()
     answers = [stack.get("/todos") for _ in range(40)]
