@@ -49,7 +49,8 @@
 enum {
     DRAIN_TICK_MS = 10,
     CONNECTION_DESCRIPTORS = 2,
-    OTHER_DESCRIPTORS = 256, /* Redis, store, log, and those that libraries open */
+    OTHER_DESCRIPTORS = 256,    /* Redis, store, log, and those that libraries open */
+    OTHER_DESCRIPTORS_MIN = 40, /* with SQLite and few threads there are 34 */
 };
 
 struct server {
@@ -83,6 +84,8 @@ static size_t descriptors_raise(const struct settings *settings)
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= needed)
         return connections_max;
     rlim_t others = limit.rlim_cur / 2 < OTHER_DESCRIPTORS ? limit.rlim_cur / 2 : OTHER_DESCRIPTORS;
+    if (others < OTHER_DESCRIPTORS_MIN && limit.rlim_cur > OTHER_DESCRIPTORS_MIN)
+        others = OTHER_DESCRIPTORS_MIN;
     size_t possible = (size_t)(limit.rlim_cur - others) / CONNECTION_DESCRIPTORS;
     connections_max = possible < connections_max ? possible : connections_max;
     log_warn(NULL, "descriptors_short",
