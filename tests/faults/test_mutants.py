@@ -51,13 +51,13 @@ def test_a_rule_left_out_is_noticed(make_stack, new_ids, mutant):
 
 def test_a_new_epoch_that_writes_do_not_look_for_is_noticed(make_stack, new_ids):
     """Later than any bound: the entry would be old for its lifetime."""
-    stack = make_stack(failpoints=f"{WINDOWS},epoch_unlooked=on")
-    for _ in range(8):
+    stack = make_stack(failpoints="group_before_commit=delay:40@0.9,fill_before=delay:20@0.3,epoch_unlooked=on")
+    for _ in range(20):
         run = Experiment(stack, new_ids(300), clients=12, weights={"get": 70, "put": 30})
         run.run_with_last_writes_under(faults.entries_purged, lambda _: True)
         if check(run.load.ops, slack_s=STALE_S):
             return
-    raise AssertionError("not noticed in 8 rounds")
+    raise AssertionError("not noticed in 20 rounds")
 
 
 def name_after_restore(stack, todo_id):
