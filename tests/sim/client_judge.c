@@ -187,8 +187,8 @@ static void judge_list(const struct client *client, const struct request *reques
 /* Of several changes under one If-Match one is made. */
 static void judge_condition(const struct client *client)
 {
-    if (!client->sent.if_match.data)
-        return;
+    if (!client->sent.if_match.data || client->sent_us <= went_back_at_us)
+        return; /* a store that goes back meets a condition again */
     for (size_t i = 0; i < met_count; i++)
         if (strcmp(met[i].etag, client->etag) == 0 && strcmp(met[i].id, client->id) == 0)
             world_break("two changes of %s under If-Match: %s were made", client->id, client->etag);
@@ -255,11 +255,21 @@ static bool was_made(const char *id, const char *name)
     return false;
 }
 
-/* A key makes one todo, however often and wherever it is sent. */
+static bool was_made_anywhere(const char *name)
+{
+    for (size_t i = 0; i < truth.todo_count; i++)
+        if (was_made(truth.todos[i].id, name))
+            return true;
+    return false;
+}
+
+/* A key makes one todo, however often and wherever it is sent. 409: a client has PUT a todo of its own at that id. */
 static void judge_keyed(const struct client *client, const struct request *request)
 {
     struct used_key *key = &client_keys[client->key];
     char id[TODO_ID_MAX + 1];
+    if (request->status == 409 && !was_made_anywhere(key->name))
+        key->is_open = false;
     if (request->status != 201)
         return;
     key->is_open = false;
