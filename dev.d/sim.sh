@@ -45,7 +45,7 @@ sim_minutes() {
 
 # The rows of base/failpoint.h that are switches.
 sim_switches() {
-    sed -nE 's/^ *X\([A-Z_]+, "([a-z_]+)", SWITCH.*/\1/p' "$ROOT/src/base/failpoint.h"
+    sed -nE 's/^ *X\([A-Z0-9_]+, "([a-z0-9_]+)", SWITCH.*/\1/p' "$ROOT/src/base/failpoint.h"
 }
 
 # The simulator alone, compiled for gcov.
