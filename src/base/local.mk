@@ -1,4 +1,4 @@
-# Pure, no I/O. Only json.c sees jansson, only hash.c xxhash and OpenSSL, only gzip.c zlib.
+# No I/O but clocks, chance, the log and locks. Only json.c sees jansson, only hash.c xxhash and OpenSSL, only gzip.c zlib.
 noinst_LIBRARIES += libbase.a
 libbase_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS) $(ZLIB_CFLAGS)
 BASE_LIBS = $(JANSSON_LIBS) $(XXHASH_LIBS) $(CRYPTO_LIBS) $(ZLIB_LIBS)
@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/etag.c src/base/etag.h \
 	src/base/events.h \
 	src/base/failpoint.h \
+	src/base/file_lock.c src/base/file_lock.h \
 	src/base/gzip.c src/base/gzip.h \
 	src/base/hash.c src/base/hash.h src/base/hex.h \
 	src/base/http_call.h \

@@ -38,6 +38,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_lock.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "l1/licence.h"
@@ -46,25 +47,6 @@
 enum { OPEN_TRIES = 100, OPEN_PAUSE_US = 10000, FILE_MODE = 0640 };
 
 static const char MAGIC[8] = "todo-l1";
-
-/* ---- Locks: on the first byte, of the open file ---- */
-
-static bool file_lock(int fd, short type, bool wait)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
-    int failed;
-    do
-        failed = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
-    while (failed && errno == EINTR);
-    return !failed;
-}
-
-static bool path_is_fd(const char *path, int fd)
-{
-    struct stat by_path, by_fd;
-    return stat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
-           by_path.st_ino == by_fd.st_ino;
-}
 
 /* ---- Making it ---- */
 
@@ -143,14 +125,14 @@ static enum status file_join(const struct l1_table *table, const char *path, int
 {
     if (table->path && !is_own(fd))
         return error_set(error, STATUS_UNAVAILABLE, "%s: it belongs to somebody else", path);
-    if (file_lock(fd, F_WRLCK, false)) {
+    if (file_lock(fd, F_WRLCK, L1_USE_BYTE, false)) {
         enum status status = file_empty(table, path, fd, error);
         if (status != STATUS_OK)
             return status;
     }
-    if (!file_lock(fd, F_RDLCK, true))
+    if (!file_lock(fd, F_RDLCK, L1_USE_BYTE, true))
         return fail(error, path, "lock it", errno);
-    return path_is_fd(path, fd) ? file_check(table, path, fd, error) : STATUS_NOT_FOUND;
+    return file_is_at(fd, path) ? file_check(table, path, fd, error) : STATUS_NOT_FOUND;
 }
 
 static enum status file_open(const struct l1_table *table, const char *path, int *out, struct error *error)
@@ -267,7 +249,7 @@ void l1_free(struct l1_table *table)
         free(table->map);
     else if (table->map)
         munmap(table->map, table->map_bytes); /* drops the lock */
-    if (table->fd >= 0 && file_lock(table->fd, F_WRLCK, false))
+    if (table->fd >= 0 && file_lock(table->fd, F_WRLCK, L1_USE_BYTE, false))
         unlink(table->path); /* who waits for the lock finds that the path is another file */
     if (table->fd >= 0)
         close(table->fd);

@@ -15,28 +15,23 @@
 #include "l1/licence.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_lock.h"
 #include "base/hash.h"
 #include "l1/memory.h"
-
-static struct l1_header *header_of(const struct l1_table *table)
-{
-    return table->map;
-}
 
 bool l1_may_answer(const struct l1_table *table, int64_t epoch)
 {
     if (!table->needs_licence)
         return true;
-    int64_t until_us = atomic_load(&header_of(table)->licence_until_us);
-    return clock_boot_us() < until_us && atomic_load(&header_of(table)->licence_epoch) == epoch;
+    int64_t until_us = atomic_load(&table->header->licence_until_us);
+    return clock_boot_us() < until_us && atomic_load(&table->header->licence_epoch) == epoch;
 }
 
 void l1_licence_extend(struct l1_table *table, int64_t epoch, int64_t until_us)
 {
-    struct l1_header *header = header_of(table);
+    struct l1_header *header = table->header;
     if (atomic_load(&header->licence_epoch) != epoch) {
         atomic_store(&header->licence_until_us, 0);
         atomic_store(&header->licence_epoch, epoch);
@@ -46,29 +41,23 @@ void l1_licence_extend(struct l1_table *table, int64_t epoch, int64_t until_us)
 
 void l1_licence_end(struct l1_table *table)
 {
-    atomic_store(&header_of(table)->licence_until_us, 0);
-}
-
-static bool charge_lock(int fd, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = 1, .l_len = 1};
-    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+    atomic_store(&table->header->licence_until_us, 0);
 }
 
 bool l1_charge_take(struct l1_table *table)
 {
     if (table->fd >= 0)
-        return charge_lock(table->fd, F_WRLCK);
+        return file_lock(table->fd, F_WRLCK, L1_CHARGE_BYTE, false);
     unsigned none = 0;
-    return atomic_compare_exchange_strong(&header_of(table)->charges, &none, 1);
+    return atomic_compare_exchange_strong(&table->header->charges, &none, 1);
 }
 
 void l1_charge_leave(struct l1_table *table)
 {
     if (table->fd >= 0)
-        charge_lock(table->fd, F_UNLCK);
+        file_lock(table->fd, F_UNLCK, L1_CHARGE_BYTE, false);
     else
-        atomic_store(&header_of(table)->charges, 0);
+        atomic_store(&table->header->charges, 0);
 }
 
 uint64_t l1_machine(const struct l1_table *table)

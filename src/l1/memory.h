@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 enum { L1_HEADER_BYTES = 4096, L1_GENERATIONS = 1 << 17, L1_LAYOUT = 1, L1_BANKS = 2 };
+enum { L1_USE_BYTE, L1_CHARGE_BYTE }; /* of the file, to lock: who has it open, and the agent */
 enum { L1_VALUES_OFFSET = L1_HEADER_BYTES + L1_GENERATIONS * sizeof(uint64_t) };
 
 struct l1_header {
@@ -46,7 +47,7 @@ struct l1_table {
     uint64_t format;
     void *map;
     size_t map_bytes;
-    const struct l1_header *header;
+    struct l1_header *header;
     _Atomic uint64_t *generations;
     struct l1_bank banks[L1_BANKS]; /* the smaller entries first; set_count 0: values are not kept */
     uint64_t seed;                  /* of check sums */

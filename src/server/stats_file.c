@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/file_lock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -92,30 +93,6 @@ static uint64_t layout_hash(void)
 #undef TEXT_OF
 }
 
-/* One byte's write lock, held by the open file: by this process until it ends. */
-static bool byte_lock(int fd, size_t offset, bool wait)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
-    int failed;
-    do
-        failed = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
-    while (failed && errno == EINTR);
-    return !failed;
-}
-
-static void byte_unlock(int fd, size_t offset)
-{
-    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
-    fcntl(fd, F_OFD_SETLK, &lock);
-}
-
-static bool path_is_fd(const char *path, int fd)
-{
-    struct stat by_path, by_fd;
-    return stat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
-           by_path.st_ino == by_fd.st_ino;
-}
-
 static enum status file_fill(int fd, const struct header *header, size_t size_bytes, struct error *error)
 {
     int failed = posix_fallocate(fd, 0, (off_t)size_bytes);
@@ -154,9 +131,9 @@ static enum status file_open_locked(struct stats_file *file, const char *path, s
     for (int i = 0; i < OPEN_TRIES; i++) {
         struct error why;
         file->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-        if (file->fd < 0 || !byte_lock(file->fd, 0, true))
+        if (file->fd < 0 || !file_lock(file->fd, F_WRLCK, 0, true))
             return error_set(error, STATUS_UNAVAILABLE, "%s: %s", path, strerror(errno));
-        if (path_is_fd(path, file->fd)) {
+        if (file_is_at(file->fd, path)) {
             enum status status = header_check(file->fd, slot_count, &why);
             if (status == STATUS_OK)
                 return STATUS_OK;
@@ -173,7 +150,7 @@ static enum status file_open_locked(struct stats_file *file, const char *path, s
 static enum status slot_claim(struct stats_file *file, const char *path, struct error *error)
 {
     for (size_t i = 0; i < file->slot_count; i++) {
-        if (!byte_lock(file->fd, slot_offset(i), false))
+        if (!file_lock(file->fd, F_WRLCK, slot_offset(i), false))
             continue;
         file->own = file_slot(file, i);
         if (file->header->used_count <= i)
@@ -206,7 +183,7 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
     if (status == STATUS_OK) {
         file->header = file->map;
         status = slot_claim(file, path, error);
-        byte_unlock(file->fd, 0);
+        file_lock(file->fd, F_UNLCK, 0, false);
     }
     if (status != STATUS_OK) {
         stats_file_close(file);

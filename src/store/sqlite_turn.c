@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file_lock.h"
 
 enum {
     FILE_MODE = 0640,
@@ -50,12 +51,6 @@ struct turn_page {
 void sqlite_turn_init(struct sqlite_turn *turn)
 {
     *turn = (struct sqlite_turn){.fd = -1};
-}
-
-static bool file_lock(int fd, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
-    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
 static struct turn_page *page_map(int fd)
@@ -107,11 +102,11 @@ static struct turn_page *page_open(int fd)
 {
     static const struct timespec pause = {.tv_nsec = JOIN_PAUSE_MS * 1000000};
     for (int i = 0; i < JOIN_TRIES; i++) {
-        if (file_lock(fd, F_WRLCK)) {
+        if (file_lock(fd, F_WRLCK, 0, false)) {
             struct turn_page *page = page_make(fd);
-            return file_lock(fd, F_RDLCK) ? page : NULL;
+            return file_lock(fd, F_RDLCK, 0, false) ? page : NULL;
         }
-        if (file_lock(fd, F_RDLCK))
+        if (file_lock(fd, F_RDLCK, 0, false))
             return page_join(fd);
         nanosleep(&pause, NULL);
     }
