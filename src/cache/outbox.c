@@ -145,13 +145,6 @@ static void outbox_remove(struct outbox *outbox)
         outbox_next(outbox);
 }
 
-/* Redis has deleted the entries: what the L1 has read from them goes as well. */
-static void raise_generations(const struct outbox *outbox)
-{
-    for (size_t i = 0; i < outbox->count && !failpoint_is_on(FAILPOINT_L1_DRAIN_UNRAISED); i++)
-        l1_raise(outbox->options->l1, (const char *[]){outbox->fences[i].id}, 1);
-}
-
 static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct outbox *outbox = ctx;
@@ -161,7 +154,10 @@ static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
     outbox_remove(outbox);
 }
 
-/* Nobody waits: when their boxes have it, other machines forget it within 300 ms, and only then a record goes. */
+/*
+ * Redis has deleted the entries: what L1s have read from them goes as well. Nobody waits for other machines: when their
+ * boxes have it they forget it within 300 ms, and only then a record goes.
+ */
 static void outbox_tell(struct outbox *outbox)
 {
     const char *ids[DRAIN_MAX];
@@ -169,7 +165,10 @@ static void outbox_tell(struct outbox *outbox)
         ids[i] = outbox->fences[i].id;
     const struct fence_call call = {
         .redis = outbox->redis, .epoch = outbox->epoch, .ids = ids, .id_count = outbox->count};
-    fence_tell(outbox->options->peers, &call, false, on_told, outbox);
+    if (!failpoint_is_on(FAILPOINT_L1_DRAIN_UNRAISED))
+        l1_raise(outbox->options->l1, ids, outbox->count);
+    if (!failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
+        fence_tell(outbox->options->peers, &call, false, on_told, outbox);
 }
 
 static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
@@ -180,10 +179,7 @@ static void on_brought(void *ctx, enum fence_outcome outcome, int64_t count)
         outbox->is_cut = true;
     else if (outcome == FENCE_REFUSED)
         outbox->is_refused = true;
-    if (--outbox->calls_left > 0)
-        return;
-    raise_generations(outbox);
-    if (!failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
+    if (--outbox->calls_left == 0)
         outbox_tell(outbox);
 }
 
