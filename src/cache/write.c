@@ -228,8 +228,7 @@ static void note_outcome(struct write_flow *flow, enum status status, const stru
     if (write_store_may_have_written(&flow->store, status))
         trust_note_write(flow->cache->trust);
     flow->status = status;
-    if (error)
-        flow->error = *error;
+    flow->error = *error;
 }
 
 /* Fenced in Redis. If the outcome is unknown, the mark stays; doubt.c removes it. */
