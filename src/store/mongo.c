@@ -49,8 +49,10 @@ static enum status mongo_prepare(struct store *store, struct error *error)
     if (atomic_load(&server->is_prepared)) {
         status = server_ping(&session, error);
     } else {
-        atomic_store(&server->is_prepared, true); /* before: the indexes may be dropped meanwhile */
-        status = mongo_indexes_make(&session, error);
+        atomic_store(&server->is_prepared, true);      /* before: the indexes may be dropped meanwhile */
+        status = mongo_session_check(&session, error); /* the cause, before what it causes */
+        if (status == STATUS_OK)
+            status = mongo_indexes_make(&session, error);
         if (status != STATUS_OK)
             atomic_store(&server->is_prepared, false);
     }
