@@ -200,8 +200,8 @@ class Stack:
         return self.client.request(method, path, body, headers)
 
     def counters(self):
-        answer = self.internal.get("/metrics")
-        assert answer.status == 200, answer
+        """Of all workers, from one that is there: they may be dying by turns."""
+        answer = wait_until(lambda: next((a for a in [self.internal.get("/metrics")] if a.status == 200), None), what="counters")
         return Counters(answer.body.decode())
 
     @contextlib.contextmanager

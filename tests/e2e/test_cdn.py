@@ -186,11 +186,15 @@ def test_a_purge_is_sent_again_for_reads_that_were_under_way(cdn, new_id):
     path = make(stack, todo)
     settle(stack)
     with stack.counted() as count:
-        patch(stack, todo, name="once")
-        warm(varnish, path)
-        # As if a read from before the write had come in now: whatever Varnish holds is asked for once more.
-        wait_until(lambda: not is_hit(varnish.get(path)), 5, "the second purge")
-    assert count[ACKNOWLEDGED] == 2 and count[SENT] == 2
+        # As if a read from before the write had come in: whatever Varnish holds then is asked for once more. On a busy machine
+        # Varnish may hold nothing before the second purge is over, and the write is repeated.
+        for rounds in range(1, 11):
+            patch(stack, todo, name=f"name {rounds}")
+            warm(varnish, path)
+            settle(stack)
+            if not is_hit(varnish.get(path)):
+                break
+    assert rounds < 10 and count[ACKNOWLEDGED] == count[SENT] == 2 * rounds
 
 
 def test_a_refused_write_purges_nothing(cdn, new_id):

@@ -242,6 +242,9 @@ class Load:
         """Of the reads that had an answer and began then, in order."""
         return sorted(s for client in self.clients for begin, s in list(client.latencies) if since <= begin < until)
 
+    def hits(self):
+        return sum(is_hit for client in self.clients for _, is_hit in list(client.hits))
+
     def hit_rate(self, since, until):
         hits = [is_hit for client in self.clients for begin, is_hit in list(client.hits) if since <= begin < until]
         return sum(hits) / len(hits) if hits else 0.0

@@ -55,8 +55,7 @@ SAME_REDIS = {
 @under_policies(*SAME_REDIS)
 def test_nothing_is_old_on_the_same_redis(make_stack, new_ids, seconds, policy, fault):
     stack = make_stack(failpoints=SLOW, settings=SHORT_MARKS | policy)
-    run = Experiment(stack, new_ids(4)).run(seconds(2), fault)
-    assert SAME_REDIS[fault](run), "the fault didn't bite"
+    run = Experiment(stack, new_ids(4)).run(seconds(2), fault, has_bitten=SAME_REDIS[fault])
     run.assert_worth_it().assert_clean().assert_healed()
 
 
@@ -64,9 +63,9 @@ def test_nothing_is_old_on_the_same_redis(make_stack, new_ids, seconds, policy, 
 def test_nothing_is_old_wherever_workers_die(make_stack, new_ids, seconds, policy, fault):
     """After the fence, after the commit, before the unfence, in a fill, in a drain; cut connections fill the outbox."""
     stack = make_stack(failpoints=KILL, settings=SHORT_MARKS | policy)
-    run = Experiment(stack, new_ids(4)).run(seconds(4), fault, every_s=1.0)
-    assert run.killed_workers() > 0 and run.load.statuses.get(502), "nobody died"
-    run.assert_worth_it(hits=0.02).assert_clean()
+    has_died = lambda run: run.killed_workers() > 0 and run.load.statuses.get(502)
+    run = Experiment(stack, new_ids(4)).run(seconds(4), fault, every_s=1.0, has_bitten=has_died)
+    run.assert_worth_it().assert_clean()
     run.assert_healed()
 
 
@@ -82,8 +81,7 @@ FORGETFUL = {
 @under_policies(*FORGETFUL)
 def test_nothing_is_old_after_an_answer_if_marks_are_lost(make_stack, new_ids, seconds, policy, fault):
     stack = make_stack(failpoints=SLOW, settings=SHORT_MARKS | policy)
-    run = Experiment(stack, new_ids(4), weights=writing(0.3)).run(seconds(2), fault, every_s=0.1)
-    assert FORGETFUL[fault](run), "the fault didn't bite"
+    run = Experiment(stack, new_ids(4), weights=writing(0.3)).run(seconds(2), fault, every_s=0.1, has_bitten=FORGETFUL[fault])
     run.assert_worth_it().assert_clean(reads_bind=False).assert_healed()
 
 
@@ -100,9 +98,8 @@ OUTAGES = {
 @under_policies(*OUTAGES)
 def test_nothing_is_older_than_the_bound_in_an_outage(make_stack, new_ids, seconds, policy, fault):
     stack = make_stack(failpoints=SLOW, settings=SHORT_PATIENCE | policy)
-    run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.7)
-    assert OUTAGES[fault](run), "the fault didn't bite"
-    run.assert_worth_it(hits=0.01).assert_clean(slack_s=STALE_S).assert_healed()
+    run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.7, has_bitten=OUTAGES[fault])
+    run.assert_worth_it().assert_clean(slack_s=STALE_S).assert_healed()
 
 
 # A write that was frozen on its way, longer than its mark's deadline, and was answered after all.
@@ -120,9 +117,8 @@ def test_nothing_is_older_than_the_bound_after_a_worker_was_frozen(make_stack, n
     other writes of the same one would keep its marks alive.
     """
     stack = make_stack(failpoints=FREEZABLE, settings=SHORT_MARKS | policy)
-    run = Experiment(stack, new_ids(60), clients=12, weights=writing(0.3)).run(seconds(4), fault, every_s=0.5)
-    assert FROZEN[fault](run), "the fault didn't bite"
-    run.assert_worth_it(hits=0.01).assert_clean(slack_s=STALE_S).assert_healed()
+    run = Experiment(stack, new_ids(60), clients=12, weights=writing(0.3)).run(seconds(4), fault, every_s=0.5, has_bitten=FROZEN[fault])
+    run.assert_worth_it().assert_clean(slack_s=STALE_S).assert_healed()
 
 
 # Workers that look at the same moment leave no time for a write that comes too late, so these may have to be repeated.
@@ -145,8 +141,8 @@ def test_nothing_stays_old_if_some_learn_late_of_a_new_epoch(make_stack, new_ids
 @under_policies(faults.redis_restarted_empty)
 def test_workers_that_die_in_an_outage_lose_no_invalidation(make_stack, new_ids, seconds, policy, fault):
     stack = make_stack(failpoints=KILL, settings=SHORT_MARKS | policy)
-    run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.5)
-    assert run.killed_workers() > 0 and run.count("outbox_total") > 0, "the fault didn't bite"
+    has_bitten = lambda run: run.killed_workers() > 0 and run.count("outbox_total") > 0
+    run = Experiment(stack, new_ids(4)).run(seconds(3), fault, every_s=0.5, has_bitten=has_bitten)
     run.assert_clean(slack_s=STALE_S)
     # An open record of a worker that died is closed at its deadline.
     time.sleep(SHORT_MARKS["write_deadline_ms"] / 1000)
