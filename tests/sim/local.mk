@@ -5,6 +5,7 @@ tests_sim_libsimredis_a_CFLAGS = $(AM_CFLAGS) $(LUA_CFLAGS)
 tests_sim_libsimredis_a_SOURCES = \
 	tests/sim/dice.h \
 	tests/sim/sim_redis.c tests/sim/sim_redis.h \
+	tests/sim/sim_redis_channels.c tests/sim/sim_redis_channels.h \
 	tests/sim/sim_redis_commands.c tests/sim/sim_redis_commands.h \
 	tests/sim/sim_redis_keys.c tests/sim/sim_redis_keys.h \
 	tests/sim/sim_redis_lua.c tests/sim/sim_redis_lua.h \

@@ -34,6 +34,7 @@ struct sim_client {
     struct buf input, output;
     size_t taken; /* of the input */
     struct resp_command command;
+    struct sim_subscriber subscriber;
     bool is_authenticated;
 };
 
@@ -199,7 +200,11 @@ static void run_info(const struct sim_call *call)
 
 static void run_ping(const struct sim_call *call)
 {
-    if (call->count == 1)
+    if (sim_client_is_subscribed(call->client)) {
+        resp_array(call->reply, 2);
+        resp_text(call->reply, SLICE("pong"));
+        resp_text(call->reply, call->count == 1 ? SLICE("") : call->args[1]);
+    } else if (call->count == 1)
         resp_status(call->reply, "PONG");
     else
         resp_text(call->reply, call->args[1]);
@@ -235,9 +240,19 @@ static void run_sentinel(const struct sim_call *call)
 
 static void run_publish(const struct sim_call *call)
 {
-    const struct sim_redis_options *options = &call->client->redis->options;
-    resp_integer(call->reply,
-                 options->on_publish ? options->on_publish(options->ctx, call->args[1], call->args[2]) : 0);
+    struct sim_redis *redis = call->client->redis;
+    const struct sim_redis_options *options = &redis->options;
+    int64_t count = sim_publish(redis->subscribers, call->args[1], call->args[2]);
+    redis->push_count += (unsigned)count;
+    if (options->on_publish)
+        count += options->on_publish(options->ctx, call->args[1], call->args[2]);
+    resp_integer(call->reply, count);
+}
+
+static void run_subscribe(const struct sim_call *call)
+{
+    for (size_t i = 1; i < call->count; i++)
+        sim_subscribe(&call->client->redis->subscribers, &call->client->subscriber, call->args[i]);
 }
 
 static void run_time(const struct sim_call *call)
@@ -258,6 +273,7 @@ static const struct sim_command server_commands[] = {
     {"SCRIPT", -2, SIM_STALE | SIM_NO_SCRIPT, run_script},
     {"SELECT", 2, SIM_LOADING | SIM_STALE, run_select},
     {"SENTINEL", -2, SIM_NO_SCRIPT, run_sentinel},
+    {"SUBSCRIBE", -2, SIM_LOADING | SIM_STALE | SIM_NO_SCRIPT, run_subscribe},
     {"TIME", 1, SIM_LOADING | SIM_STALE, run_time},
     {0},
 };
@@ -330,12 +346,34 @@ static void reply_unknown(const struct sim_call *call)
     buf_fini(&args);
 }
 
-static void reply_wrong_number(const struct sim_call *call, const struct sim_command *command)
+static void name_print(char name[32], const struct sim_command *command)
 {
-    char name[32] = "";
+    memset(name, 0, 32);
     for (size_t i = 0; command->name[i]; i++)
         name[i] = (char)(command->name[i] | 0x20);
+}
+
+static void reply_wrong_number(const struct sim_call *call, const struct sim_command *command)
+{
+    char name[32];
+    name_print(name, command);
     resp_error(call->reply, "ERR wrong number of arguments for '%s' command", name);
+}
+
+/* Once it has subscribed, a connection takes few commands. Redis looks at that before it looks at its own state. */
+static bool refuse_subscriber(const struct sim_call *call, const struct sim_command *command)
+{
+    const struct sim_redis *redis = call->client->redis;
+    bool is_allowed = command->run == run_subscribe || command->run == run_ping;
+    if (is_allowed || !sim_client_is_subscribed(call->client) || write_refusal(redis, command))
+        return false;
+    char name[32];
+    name_print(name, command);
+    resp_error(call->reply,
+               "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+               "this context",
+               name);
+    return true;
 }
 
 static void carry_out(const struct sim_call *call)
@@ -355,6 +393,8 @@ static void carry_out(const struct sim_call *call)
         reply_wrong_number(call, command);
         return;
     }
+    if (refuse_subscriber(call, command))
+        return;
     const char *refusal = is_among(redis->refused_words, word) ? redis->refusal : refusal_of(client, command);
     if (refusal)
         resp_error(call->reply, "%s", refusal);
@@ -385,6 +425,7 @@ struct sim_client *sim_client_new(struct sim_redis *redis)
 {
     struct sim_client *client = mem_zalloc(sizeof(*client));
     client->redis = redis;
+    client->subscriber.output = &client->output;
     return client;
 }
 
@@ -392,6 +433,7 @@ void sim_client_free(struct sim_client *client)
 {
     if (!client)
         return;
+    sim_unsubscribe_all(&client->redis->subscribers, &client->subscriber);
     buf_fini(&client->input);
     buf_fini(&client->output);
     resp_command_fini(&client->command);
@@ -406,6 +448,11 @@ void sim_client_feed(struct sim_client *client, struct slice bytes)
         client->taken = 0;
     }
     buf_append_slice(&client->input, bytes);
+}
+
+bool sim_client_is_subscribed(const struct sim_client *client)
+{
+    return client->subscriber.count > 0;
 }
 
 struct buf *sim_client_output(struct sim_client *client)

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/slice.h"
 #include "dice.h"
+#include "sim_redis_channels.h"
 #include "sim_redis_keys.h"
 
 enum { SIM_RUN_ID_LEN = 40 };
@@ -24,7 +25,7 @@ struct sim_redis_options {
     const char *run_id, *replication_id;              /* as INFO tells them; copied */
     int64_t (*now_ms)(void *ctx);                     /* wall time; stands still while a command is carried out */
     void (*on_command)(void *ctx, struct slice word); /* before each; NULL: nobody asks. A script's word is its name */
-    /* A message for all who have subscribed to a channel; returns how many. NULL: nobody has. */
+    /* A message for subscribers that are no clients of this server; returns how many. NULL: there are none. */
     int64_t (*on_publish)(void *ctx, struct slice channel, struct slice message);
     void *ctx;
     uint64_t seed;
@@ -42,11 +43,13 @@ struct sim_redis {
     const char *primary_host; /* a sentinel's answer; NULL: it knows none; borrowed */
     const char *primary_port;
     unsigned command_count; /* carried out or refused */
+    unsigned push_count;    /* messages that subscribers got, in their outputs */
 
     /* Its own. */
     struct sim_redis_options options;
     struct sim_keys keys;
     struct sim_loaded *scripts;
+    struct sim_subscriber *subscribers;
     struct dice dice;
     char refused_words[80], refusal[80];
 };
@@ -65,7 +68,9 @@ void sim_client_feed(struct sim_client *client, struct slice bytes);
 /* The oldest whole command is carried out, and its reply appended to the output; false: there is none. */
 bool sim_client_execute(struct sim_client *client);
 
-/* What the client has not received yet; the owner takes it from the front. */
+bool sim_client_is_subscribed(const struct sim_client *client);
+
+/* What the client has not received yet; the owner takes it from the front. Of a subscriber it grows by others' commands. */
 struct buf *sim_client_output(struct sim_client *client);
 
 /* ---- What can happen to it ---- */

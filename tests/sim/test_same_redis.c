@@ -22,6 +22,7 @@
 #include "cache/identity.h"
 #include "cache/scripts_embedded.h"
 #include "clients/limit_embedded.h"
+#include "peers/peers_embedded.h"
 #include "redis/redis_encode.h"
 #include "redis_steps.h"
 #include "sim_redis.h"
@@ -300,7 +301,7 @@ static void the_fake_answers_as_redis_does(void **state)
 /* Else the arguments that are drawn for a script are no longer those that it takes. */
 static void each_script_was_carried_out_more_often_than_not(void **state)
 {
-    static const char *const names[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME)};
+    static const char *const names[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME) PEERS_SCRIPTS(SCRIPT_NAME)};
     (void)state;
     if (sequences_count < 1000)
         skip();
@@ -350,8 +351,9 @@ static void ping_until(struct sim_client *client, char type)
 
 static void a_busy_redis_refuses_alike(void **state)
 {
-    static const char *const commands[] = {"GET k",    "HGETALL k", "SET k v",        "EVALSHA 0 0", "INFO", "PING",
-                                           "SELECT 0", "TIME",      "AUTH default x", "SCAN 0",      "GET",  NULL};
+    static const char *const commands[] = {"GET k", "HGETALL k",   "SET k v", "EVALSHA 0 0",    "INFO",
+                                           "PING",  "SELECT 0",    "TIME",    "AUTH default x", "SCAN 0",
+                                           "GET",   "SUBSCRIBE a", NULL};
     struct sim_client *client = sim_client_new(fake);
     (void)state;
     real_begin();
@@ -394,6 +396,38 @@ static void a_password_is_asked_for_alike(void **state)
     ask_both(fd, client, "CONFIG SET requirepass ");
     fake->password = NULL;
     close(fd);
+    sim_client_free(client);
+}
+
+/* What a subscriber may ask, and what others' commands and scripts bring it. */
+static void messages_come_alike(void **state)
+{
+    static const char *const subscriber_commands[] = {
+        "SUBSCRIBE a", "SUBSCRIBE a", "SUBSCRIBE b", "PING", "PING x", "GET k", "SET k v", "GET", "SUBSCRIBE", NULL};
+    static const char *const other_commands[] = {
+        "PUBLISH a text", "PUBLISH none text", "PUBLISH b",
+        "EVAL return{redis.call('PUBLISH','b','x'),redis.pcall('SUBSCRIBE','a')} 0", NULL};
+    struct sim_client *client = sim_client_new(fake), *subscriber = sim_client_new(fake);
+    (void)state;
+    real_begin();
+    fake_begin(client);
+    int fd = redis_process_tell(&process, "");
+    ask_all(fd, subscriber, subscriber_commands);
+    redis_process_do(&process, "CONFIG SET maxmemory 1");
+    fake->is_full = true;
+    ask_all(fd, subscriber, subscriber_commands);
+    redis_process_do(&process, "CONFIG SET maxmemory 0");
+    fake->is_full = false;
+    ask_all(connection, client, other_commands);
+    buf_reset(&real_replies.bytes);
+    real_ask(fd, SLICE(""), 2, &real_replies.bytes, NULL);
+    assert_text("messages", buf_slice(sim_client_output(subscriber)), buf_slice(&real_replies.bytes));
+    close(fd);
+    sim_client_free(subscriber);
+    do
+        ask_both(connection, client, "PUBLISH a text");
+    while (!slice_equal(buf_slice(&real_replies.bytes), SLICE(":0\r\n")));
+    assert_text("nobody is there", buf_slice(&fake_replies.bytes), buf_slice(&real_replies.bytes));
     sim_client_free(client);
 }
 
@@ -535,6 +569,7 @@ int main(int count, char **args)
         cmocka_unit_test(each_script_was_carried_out_more_often_than_not),
         cmocka_unit_test(a_busy_redis_refuses_alike),
         cmocka_unit_test(a_password_is_asked_for_alike),
+        cmocka_unit_test(messages_come_alike),
         cmocka_unit_test(workers_know_both_alike),
         cmocka_unit_test(a_walk_tells_the_same_keys),
     };
