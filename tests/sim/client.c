@@ -24,11 +24,12 @@ static struct client clients[CLIENTS_MAX];
 static unsigned name_count;
 static bool is_stopped, is_paused, only_read;
 
-static const char *const ids[] = {"todo-a", "todo-b", "todo-c", "todo-d", "todo-e", "todo-f", "todo-g", "todo-h"};
+static const char *const ids[CLIENT_IDS] = {"todo-a", "todo-b", "todo-c", "todo-d",
+                                            "todo-e", "todo-f", "todo-g", "todo-h"};
 
 const char *client_id(unsigned number)
 {
-    return ids[number % (sizeof(ids) / sizeof(*ids))];
+    return ids[number % CLIENT_IDS];
 }
 
 void client_name(char name[16])

@@ -14,7 +14,7 @@
 
 struct worker;
 
-enum { CLIENTS_MAX = 12 };
+enum { CLIENTS_MAX = 12, CLIENT_IDS = 8 };
 
 struct client_plan {
     unsigned client_count;

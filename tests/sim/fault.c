@@ -7,11 +7,12 @@
  */
 #include "fault_rows.h"
 
+#include "machine.h"
 #include "net.h"
 #include "store_trip.h"
 #include "world.h"
 
-enum { WEIGHT_STEPS = 6, ROWS_MAX = 64 };
+enum { WEIGHT_STEPS = 6, ROWS_MAX = 64, LICENCE_US = 300000 };
 
 struct fault_ground fault_ground;
 
@@ -35,12 +36,15 @@ static unsigned weights[ROWS_MAX];
 
 size_t fault_count(void)
 {
-    return fault_redis_count + fault_world_count;
+    return fault_redis_count + fault_world_count + fault_peers_count;
 }
 
 static const struct fault_row *row_of(size_t number)
 {
-    return number < fault_redis_count ? &fault_redis_rows[number] : &fault_world_rows[number - fault_redis_count];
+    if (number < fault_redis_count)
+        return &fault_redis_rows[number];
+    number -= fault_redis_count;
+    return number < fault_world_count ? &fault_world_rows[number] : &fault_peers_rows[number - fault_world_count];
 }
 
 unsigned fault_weight(size_t number)
@@ -75,7 +79,7 @@ static int64_t lifetime_us(const struct settings *of)
 }
 
 /*
- * doc/consistency.md, row by row: 10, 21, 24, 25, 38, 42 and a part of E3 promise the lifetime. A writer that loses
+ * doc/consistency.md, row by row: 55 promises a licence's time; 10, 21, 24, 25, 38, 42 and a part of E3 the lifetime. A writer that loses
  * Redis leaves its invalidation to the outbox for as long as E3 and, if its fence is lost too, 9 allow.
  */
 struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
@@ -94,6 +98,8 @@ struct truth_rules fault_rules(uint64_t enabled, const struct settings *of)
     rules.knows_beat =
         !(traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_LOSES_MARKS | FAULT_RESTORES | FAULT_UNTELLS));
     rules.records_wait = traits & FAULT_CUTS && traits & (FAULT_LAGS | FAULT_LOSES_MARKS);
+    if (traits & FAULT_LOSES_HOLDERS && machines_are_peers())
+        rules.stale_us = LICENCE_US;
     if (traits & (FAULT_OUTAGE | FAULT_MOVES_EPOCH | FAULT_RESTORES))
         rules.stale_us = TRUTH_NOTICED_US;
     if ((is_blind && moves) || is_split || is_untold || is_unfollowed)
@@ -146,7 +152,8 @@ void faults_begin(uint64_t enabled, const struct settings *settings, uint64_t se
     enabled_bits = enabled;
     lasting_bits = struck_count = 0;
     for (size_t i = 0; i < fault_count(); i++)
-        weights[i] = 1u << dice_below(&fault_ground.dice, WEIGHT_STEPS);
+        if (!(row_of(i)->traits & FAULT_PEERS) || machines_are_peers())
+            weights[i] = 1u << dice_below(&fault_ground.dice, WEIGHT_STEPS);
 }
 
 void faults_free(void)

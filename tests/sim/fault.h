@@ -18,20 +18,23 @@
 #define FAULT_FOREIGN_TEXT "another program's"
 
 enum fault_trait {
-    FAULT_OUTAGE = 1,      /* Redis is away for a worker or for all: staleness of 2 s at most */
-    FAULT_MOVES_EPOCH = 2, /* the same, and some workers learn late of a new epoch */
-    FAULT_LOSES_MARKS = 4, /* reads bind no reads */
-    FAULT_KILLS = 8,       /* a worker dies in the middle of something */
-    FAULT_UNKNOWN = 16,    /* the outcome of a write is not known */
-    FAULT_HALTS = 32,      /* while it lasts, no bound runs */
-    FAULT_SPLITS = 64,     /* the store is away for some workers */
-    FAULT_FOREIGN = 128,   /* another program writes to the store */
-    FAULT_RESTORES = 256,  /* the store goes back in time */
-    FAULT_MILD = 512,      /* may be enabled beside any: in schedules that keep the strictest promise, too */
-    FAULT_LAGS = 2048,     /* a worker reaches a primary that has lost its set */
-    FAULT_FORGETS = 4096,  /* Redis forgets the store's beat: mild, but for a store that goes back (row 42) */
-    FAULT_CUTS = 8192,     /* a writer loses Redis: mild, but for readers behind a primary that lags (E3) */
-    FAULT_FREEZES = 1024,  /* a worker goes on after its deadline */
+    FAULT_OUTAGE = 1,            /* Redis is away for a worker or for all: staleness of 2 s at most */
+    FAULT_MOVES_EPOCH = 2,       /* the same, and some workers learn late of a new epoch */
+    FAULT_LOSES_MARKS = 4,       /* reads bind no reads */
+    FAULT_KILLS = 8,             /* a worker dies in the middle of something */
+    FAULT_UNKNOWN = 16,          /* the outcome of a write is not known */
+    FAULT_HALTS = 32,            /* while it lasts, no bound runs */
+    FAULT_SPLITS = 64,           /* the store is away for some workers */
+    FAULT_FOREIGN = 128,         /* another program writes to the store */
+    FAULT_RESTORES = 256,        /* the store goes back in time */
+    FAULT_MILD = 512,            /* may be enabled beside any: in schedules that keep the strictest promise, too */
+    FAULT_LAGS = 2048,           /* a worker reaches a primary that has lost its set */
+    FAULT_FORGETS = 4096,        /* Redis forgets the store's beat: mild, but for a store that goes back (row 42) */
+    FAULT_CUTS = 8192,           /* a writer loses Redis: mild, but for readers behind a primary that lags (E3) */
+    FAULT_FREEZES = 1024,        /* a worker goes on after its deadline */
+    FAULT_PEERS = 32768,         /* only where machines have licences */
+    FAULT_LOSES_HOLDERS = 65536, /* Redis forgets who has a licence: staleness of 300 ms at most (row 55) */
+    FAULT_PAUSES = 131072,       /* processes stand still, but for less than a deadline: nothing is stale (row 51) */
     FAULT_UNTELLS =
         16384, /* Redis forgets how far the store has come: mild, but for readers behind a primary that lags */
 };

@@ -149,7 +149,7 @@ static bool everything_flushed(void)
 }
 
 /* Another program puts a key of another type in the place of one of ours, or another text. */
-static bool replace(const char *pattern, const char *but)
+bool fault_replace(const char *pattern, const char *but)
 {
     struct sim_keys *keys = sim_redis_keys(fault_primary());
     size_t count = 0;
@@ -174,27 +174,27 @@ static bool replace(const char *pattern, const char *but)
 
 static bool type_changed(void)
 {
-    return replace("*", "*:[bw]*"); /* but for beats, watermarks and writers: those have rows of their own */
+    return fault_replace("*", "*:[bhw]*"); /* beats, holders, watermarks and writers have rows of their own */
 }
 
-static bool lose(const char *pattern)
+bool fault_lose(const char *pattern)
 {
-    return dice_one_in(&fault_ground.dice, 3) ? replace(pattern, "") : sim_redis_evict(fault_primary(), pattern);
+    return dice_one_in(&fault_ground.dice, 3) ? fault_replace(pattern, "") : sim_redis_evict(fault_primary(), pattern);
 }
 
 static bool beat_lost(void)
 {
-    return lose("todos:*:beat");
+    return fault_lose("todos:*:beat");
 }
 
 static bool watermark_lost(void)
 {
-    return lose("todos:*:watermark");
+    return fault_lose("todos:*:watermark");
 }
 
 static bool marks_lost(void)
 {
-    return lose(dice_one_in(&fault_ground.dice, 3) ? "todos:*:writers" : "todo:*:writers");
+    return fault_lose(dice_one_in(&fault_ground.dice, 3) ? "todos:*:writers" : "todo:*:writers");
 }
 
 /* Another program takes a field away from an entry or a page, or puts there what is no number. */
@@ -205,7 +205,8 @@ static bool field_damaged(void)
     struct sim_key *picked = NULL, *key, *next;
     HASH_ITER(hh, keys->keys, key, next)
     {
-        if (key->type == SIM_HASH && key->count > 1 && dice_one_in(&fault_ground.dice, ++count))
+        bool is_ours = key->type == SIM_HASH && fnmatch("*:holders", key->name_bytes, 0) != 0;
+        if (is_ours && key->count > 1 && dice_one_in(&fault_ground.dice, ++count))
             picked = key;
     }
     if (!picked)
@@ -402,7 +403,7 @@ const struct fault_row fault_redis_rows[] = {
     {"field_damaged",       FAULT_MILD, field_damaged, NULL, 0, 0},
     {"type_changed",        FAULT_MILD, type_changed, NULL, 0, 0},
     {"marks_lost",          FAULT_LOSES_MARKS, marks_lost, NULL, 0, 0},
-    {"everything_flushed",  FAULT_LOSES_MARKS, everything_flushed, NULL, 0, 0},
+    {"everything_flushed",  FAULT_LOSES_MARKS | FAULT_LOSES_HOLDERS, everything_flushed, NULL, 0, 0},
     {"cut_early",           FAULT_OUTAGE, cut_early, NULL, 0, 0},
     {"half_open",           FAULT_OUTAGE, half_open, NULL, 0, 0},
     {"worker_cut_off",      FAULT_OUTAGE, worker_is_cut_off, worker_is_back, 20, 3000},

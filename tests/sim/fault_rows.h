@@ -28,11 +28,17 @@ struct sim_redis *fault_primary(void);
 /* One of the workers in that state that are not frozen; NULL: none is. */
 struct worker *fault_worker(enum worker_state state);
 
-/* Of fault_redis.c, and of fault_world.c. */
-extern const struct fault_row fault_redis_rows[], fault_world_rows[];
-extern const size_t fault_redis_count, fault_world_count;
+/* Of fault_redis.c, fault_world.c and fault_peers.c. */
+extern const struct fault_row fault_redis_rows[], fault_world_rows[], fault_peers_rows[];
+extern const size_t fault_redis_count, fault_world_count, fault_peers_count;
 
 void fault_redis_free(void);
+
+/* A key whose name matches the pattern of a shell is evicted, or another program puts something in its place. */
+bool fault_lose(const char *pattern);
+
+/* The latter, unless but matches; keeps_text: of a text it may be another text. */
+bool fault_replace(const char *pattern, const char *but);
 
 bool fault_foreign_write(void);
 

@@ -66,11 +66,12 @@ SIM_WRAPPED = \
 	-Wl,--wrap=store_outbox_remove -Wl,--wrap=store_purge_put -Wl,--wrap=store_purge_list -Wl,--wrap=store_purge_remove \
 	-Wl,--wrap=store_meta_get -Wl,--wrap=store_meta_swap -Wl,--wrap=store_barrier -Wl,--wrap=store_follow_claim \
 	-Wl,--wrap=store_follow_keep -Wl,--wrap=store_follow_release -Wl,--wrap=store_watermark -Wl,--wrap=store_raise -Wl,--wrap=store_stream_open \
-	-Wl,--wrap=store_stream_read -Wl,--wrap=l1_new -Wl,--wrap=l1_free
+	-Wl,--wrap=store_stream_read -Wl,--wrap=l1_new -Wl,--wrap=l1_open -Wl,--wrap=l1_free \
+	-Wl,--wrap=l1_raise_all -Wl,--wrap=l1_charge_take
 tests_sim_sim_SOURCES = \
 	tests/sim/calm.c tests/sim/calm.h \
 	tests/sim/client.c tests/sim/client.h tests/sim/client_judge.c tests/sim/client_state.h \
-	tests/sim/fault.c tests/sim/fault.h tests/sim/fault_rows.h tests/sim/fault_redis.c tests/sim/fault_world.c \
+	tests/sim/fault.c tests/sim/fault.h tests/sim/fault_rows.h tests/sim/fault_redis.c tests/sim/fault_world.c tests/sim/fault_peers.c \
 	tests/sim/fiber.c \
 	tests/sim/files.c tests/sim/files.h \
 	tests/sim/front.c tests/sim/front.h \

@@ -151,6 +151,36 @@ static void sentinel_answer(struct conn *conn)
     buf_reset(&conn->to_server);
 }
 
+static bool is_from(const struct conn *conn, unsigned server)
+{
+    return conn->client && conn->server == server;
+}
+
+/* What others' commands have brought to subscribers goes to them; or is lost. */
+static void push_all(unsigned server)
+{
+    for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++) {
+        struct buf *output = is_from(conn, server) ? sim_client_output(conn->client) : NULL;
+        if (!output || output->len == 0 || !sim_client_is_subscribed(conn->client))
+            continue;
+        if (!net.loses_messages)
+            buf_append(&conn->to_process, output->data, output->len);
+        buf_reset(output);
+        go_on(conn);
+    }
+}
+
+/* false: no whole command has come. */
+static bool conn_execute(struct conn *conn)
+{
+    const struct sim_redis *redis = net.servers[conn->server].redis;
+    unsigned push_count = redis->push_count;
+    bool is_executed = sim_client_execute(conn->client);
+    if (redis->push_count != push_count)
+        push_all(conn->server);
+    return is_executed;
+}
+
 static void on_executed(void *ctx, uint64_t serial)
 {
     struct conn *conn = ctx;
@@ -160,12 +190,11 @@ static void on_executed(void *ctx, uint64_t serial)
     const struct net_server *server = server_of(conn);
     if (!server || server->is_frozen || !conn->client)
         return;
-    if (!sim_client_execute(conn->client))
-        goto returned;
-    world_note('x', (uint64_t)fd_of(conn), 0);
-    conn->executes = true;
-    world_after(dice_between(&world.dice, 1, 20), on_executed, conn, conn->serial);
-returned:;
+    if (conn_execute(conn)) {
+        world_note('x', (uint64_t)fd_of(conn), 0);
+        conn->executes = true;
+        world_after(dice_between(&world.dice, 1, 20), on_executed, conn, conn->serial);
+    }
     struct buf *output = sim_client_output(conn->client);
     buf_append(&conn->to_process, output->data, output->len);
     buf_reset(output);
@@ -453,7 +482,7 @@ static void conn_cut(struct conn *conn)
     size_t rest = dice_below(&world.dice, conn->to_server.len + 1);
     if (conn->client && rest > 0)
         sim_client_feed(conn->client, (struct slice){conn->to_server.data, rest});
-    while (conn->client && dice_one_in(&world.dice, 2) && sim_client_execute(conn->client))
+    while (conn->client && dice_one_in(&world.dice, 2) && conn_execute(conn))
         ;
     sim_client_free(conn->client);
     conn->client = NULL;
@@ -471,6 +500,17 @@ void net_cut(const struct process *process)
     for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++)
         if (is_live(conn) && (!process || conn->process == process))
             conn_cut(conn);
+}
+
+bool net_cut_messages(const struct process *process)
+{
+    bool is_cut = false;
+    for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++)
+        if (is_live(conn) && conn->process == process && conn->client && sim_client_is_subscribed(conn->client)) {
+            conn_cut(conn);
+            is_cut = true;
+        }
+    return is_cut;
 }
 
 void net_forget(const struct process *process)

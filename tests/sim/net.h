@@ -33,6 +33,7 @@ struct net {
     int64_t most_us;                /* of the usual latencies */
     bool cuts;                      /* pieces of any length */
     bool has_no_memory;             /* for a connection's context */
+    bool loses_messages;            /* on their way to subscribers */
 };
 
 extern struct net net;
@@ -48,6 +49,9 @@ void net_drop_all(struct process *process);
 
 /* Connections of a process (NULL: of all) to any server end, as if a router had reset them. */
 void net_cut(const struct process *process);
+
+/* Those alone on which a process gets messages; false: there is none. */
+bool net_cut_messages(const struct process *process);
 
 /* The servers lose the connections of a process; to it they are open, and silent. */
 void net_forget(const struct process *process);

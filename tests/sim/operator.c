@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "control/control.h"
+#include "machine.h"
 #include "server/backend.h"
 #include "worker.h"
 #include "world.h"
@@ -169,5 +170,6 @@ void operator_kill(void)
     if (!operator_is_idle()) {
         world_tell("operator: todoctl is killed");
         process_kill(process());
+        machine_leave(process());
     }
 }

@@ -17,10 +17,11 @@
 #include <utlist.h>
 
 #include "base/mem.h"
+#include "machine.h"
 #include "net.h"
 #include "world.h"
 
-enum { TURN_US = 20, WALL_START_S = 1700000000 };
+enum { TURN_US = 20, WALL_START_S = 1700000000, MILLION = 1000000 };
 
 struct timer {
     struct timer *prev, *next;
@@ -82,16 +83,24 @@ int64_t process_monotonic_us(const struct process *process)
     if (!process)
         return world.now_us;
     bool stands = process->is_frozen && process->stands_still;
+    int64_t us = (stands ? process->frozen_at_us : world.now_us) - process->monotonic_lost_us;
     /* Not the world's zero: code under test may take 0 for "never". */
-    return (stands ? process->frozen_at_us : world.now_us) - process->monotonic_lost_us + 1000000;
+    return us + us * process->clock_ppm / MILLION + MILLION;
+}
+
+/* The same for all processes of a machine, and it never stands still. */
+static int64_t boot_us(const struct process *process)
+{
+    return world.now_us + (process ? world.now_us * process->clock_ppm / MILLION : 0) + MILLION;
 }
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-    int64_t us =
-        clock == CLOCK_REALTIME ? process_wall_ms(current) * 1000 + world.now_us % 1000 : process_monotonic_us(current);
+    int64_t us = clock == CLOCK_REALTIME   ? process_wall_ms(current) * 1000 + world.now_us % 1000
+                 : clock == CLOCK_BOOTTIME ? boot_us(current)
+                                           : process_monotonic_us(current);
     now->tv_sec = us / 1000000;
     now->tv_nsec = us % 1000000 * 1000;
     return 0;
@@ -179,7 +188,7 @@ static void plan_next_turn(struct process *process, bool at_once)
     if (timer->due_ms >= 0 && timer->due_ms - now_ms < after_ms)
         after_ms = timer->due_ms - now_ms;
     if (after_ms != INT64_MAX)
-        wake_in(process, after_ms > 0 ? after_ms * 1000 : TURN_US);
+        wake_in(process, after_ms > 0 ? after_ms * 1000 * MILLION / (MILLION + process->clock_ppm) : TURN_US);
 }
 
 static void on_wake(void *ctx, uint64_t serial)
@@ -303,6 +312,7 @@ void process_start(struct process *process, int64_t wall_offset_ms)
     process_clear(process);
     process->is_alive = true;
     process->wall_offset_ms = wall_offset_ms;
+    process->clock_ppm = machine_clock_ppm(process);
     process->loop_ms = process_monotonic_us(process) / 1000;
     process->events = (struct events){.loop = process,
                                       .now_ms = events_now,

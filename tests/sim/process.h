@@ -29,6 +29,7 @@ struct process {
     uint64_t life; /* 0: never started; grows with each start and each end */
     bool is_alive, is_frozen;
     int64_t wall_offset_ms;    /* to the world's time */
+    int64_t clock_ppm;         /* by how much its machine's clocks run too fast */
     int64_t monotonic_lost_us; /* for how long its monotonic clock stood still */
     int64_t frozen_at_us;
     bool stands_still; /* this freeze stops the monotonic clock, too */

@@ -131,10 +131,22 @@ static int64_t draw_of(const int64_t *values, size_t count)
  */
 struct kind {
     unsigned traits; /* that its faults may have */
-    bool takes_time;
+    bool takes_time, has_peers;
     const char *mover;  /* the only fault that moves the epoch; NULL: any may */
     const char *only;   /* the only fault at all; NULL: any may */
     bool is_unfollowed; /* nobody follows other programs' writes */
+};
+
+/* For machines that have licences: of some hundred milliseconds, so all of them take time. */
+static const struct kind peers_kinds[] = {
+    {.traits = 0, .takes_time = true},
+    {.traits = FAULT_KILLS, .takes_time = true},
+    {.traits = FAULT_PAUSES, .takes_time = true},
+    {.traits = FAULT_PAUSES | FAULT_KILLS, .takes_time = true},
+    {.traits = FAULT_LOSES_HOLDERS, .takes_time = true},
+    {.traits = FAULT_LOSES_MARKS, .takes_time = true, .only = "marks_lost"},
+    {.traits = FAULT_OUTAGE, .takes_time = true},
+    {.traits = FAULT_MOVES_EPOCH | FAULT_OUTAGE, .takes_time = true},
 };
 
 static void draw_times(const struct kind *kind)
@@ -198,7 +210,7 @@ static void settings_draw(const struct kind *kind)
     } while (settings_check(&settings, &error) != STATUS_OK);
 }
 
-static struct kind kind_draw(void)
+static struct kind kind_draw(struct dice *peers)
 {
     static const struct kind kinds[] = {
         {.traits = 0},
@@ -237,14 +249,23 @@ static struct kind kind_draw(void)
         {.traits = FAULT_FOREIGN | FAULT_RESTORES, .takes_time = true, .is_unfollowed = true},
         {.traits = ~(unsigned)FAULT_FOREIGN, .takes_time = true},
     };
-    return kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
+    struct kind kind = kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
+    if (machines_are_peers() && dice_one_in(peers, 2))
+        kind = peers_kinds[dice_below(peers, sizeof(peers_kinds) / sizeof(*peers_kinds))];
+    kind.has_peers = machines_are_peers();
+    return kind;
 }
 
 static bool fault_fits(size_t number, const struct kind *kind)
 {
     unsigned traits = fault_traits(number);
+    if (traits & FAULT_PEERS && !kind->has_peers)
+        return false;
     if (kind->only)
         return strcmp(fault_name(number), kind->only) == 0;
+    traits &= ~(unsigned)FAULT_PEERS;
+    if (traits & FAULT_LOSES_MARKS)
+        traits &= ~(unsigned)FAULT_LOSES_HOLDERS; /* who loses marks may lose these, too */
     unsigned mild = FAULT_MILD | FAULT_FORGETS | FAULT_CUTS | (kind->traits & FAULT_LAGS ? 0 : FAULT_UNTELLS);
     if (traits & ~(kind->traits | mild))
         return false;
@@ -420,22 +441,39 @@ static void world_free(void)
     faults_free();
     process_reset_all();
     net_end();
-    machine_end();
+    machines_end();
     store_world_end();
     truth_end();
     for (size_t i = 0; i < WORKERS_MAX; i++)
         workers[i] = (struct worker){0};
 }
 
+/* Licences are of some hundred milliseconds: clients and faults at that pace, and something on each machine. */
+static void peers_draw(struct dice *peers, struct client_plan *plan, int64_t *strike_us, uint64_t *steps)
+{
+    static const int64_t thinks_us[] = {3000, 10000, 30000, 100000}, strikes_us[] = {10000, 50000, 200000, 600000};
+    static const unsigned write_ins[] = {2, 4, 8, 30};
+    snprintf(settings.store, sizeof(settings.store), "mongodb://store/todos");
+    worker_count = (unsigned)dice_between(peers, machine_count(), WORKERS_MAX);
+    plan->client_count = (unsigned)dice_between(peers, 3, CLIENTS_MAX);
+    plan->id_count = (unsigned)dice_between(peers, 1, 3);
+    plan->write_in = write_ins[dice_below(peers, 4)];
+    plan->think_most_us = thinks_us[dice_below(peers, 4)];
+    *strike_us = strikes_us[dice_below(peers, 4)];
+    *steps = STEPS_MORE + dice_below(peers, STEPS_MORE_SLOW);
+}
+
 static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, uint64_t *steps)
 {
+    struct dice *peers = machines_draw(schedule->seed);
     dice = dice_of(schedule->seed, 4);
-    struct kind kind = kind_draw();
+    struct kind kind = kind_draw(peers);
     unsigned traits = kind.traits;
     *steps = STEPS_LEAST + dice_below(&dice, kind.takes_time ? STEPS_MORE_SLOW : STEPS_MORE);
     settings_draw(&kind);
     uint64_t enabled = faults_draw(&kind) & ~schedule->without_faults;
-    bool is_strict = !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD));
+    bool is_strict =
+        !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD | FAULT_LOSES_HOLDERS | FAULT_PAUSES));
     worker_count = (unsigned)dice_between(&dice, 1, WORKERS_MAX);
     struct client_plan plan = {.client_count = (unsigned)DRAW(2, 3, 4, 6, 8, CLIENTS_MAX),
                                .id_count = (unsigned)DRAW(1, 1, 2, 3, 4),
@@ -460,8 +498,10 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
         plan.think_most_us = DRAW(30000, 30000, 200000);
         *strike_us = kind.only ? DRAW(20000, 60000) : DRAW(300000, 300000, 1500000);
     }
+    if (kind.has_peers)
+        peers_draw(peers, &plan, strike_us, steps);
     process_reset_all();
-    machine_begin(schedule->seed);
+    machines_begin(schedule->seed);
     settings.l1_mbytes = machine_draw_mbytes();
     kernel_begin(schedule->seed);
     truth_begin();
@@ -472,7 +512,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     store_world.tells_time = dice_one_in(&dice, 2) || traits & FAULT_LAGS;
     store_world.is_followed = settings.follow && !kind.is_unfollowed;
     struct dice own = dice_of(schedule->seed, 5);
-    store_world.has_groups = !store_world.tells_time && !settings.follow && dice_one_in(&own, 2);
+    store_world.has_groups = !store_world.tells_time && !kind.has_peers && !settings.follow && dice_one_in(&own, 2);
     fake_follow_set_unsupported(kind.is_unfollowed && dice_one_in(&dice, 2), kind.is_unfollowed);
     if (dice_one_in(&dice, 8)) /* of a version that knew no beats */
         *fake_store_meta(store_world.store) =

@@ -143,9 +143,8 @@ bool truth_binds_late(const struct truth_todo *todo, size_t number)
 /* For how long after its answer; 0: not a moment. */
 static int64_t missed_us(const struct truth_todo *todo, size_t number)
 {
-    if (!truth_binds_late(todo, number))
-        return 0;
-    return truth.rules.stale_us > 0 ? truth.rules.stale_us : TRUTH_NOTICED_US;
+    bool is_recorded = truth.rules.records_wait && todo->states[number].by_record;
+    return is_recorded && truth.rules.stale_us < TRUTH_NOTICED_US ? TRUTH_NOTICED_US : truth.rules.stale_us;
 }
 
 static bool is_binding(const struct truth_todo *todo, const struct truth_bound *bound, struct truth_time began)

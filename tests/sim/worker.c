@@ -159,7 +159,8 @@ void worker_kill(struct worker *worker)
     world_tell("worker %u is killed", worker->process->number);
     world_note('k', worker->process->number, 0);
     process_kill(worker->process);
-    machine_tear();
+    machine_leave(worker->process);
+    machine_tear(worker->process);
     worker_fini(worker);
     clients_lost(worker);
 }
