@@ -150,7 +150,7 @@ def test_body_that_ends_early_is_never_taken_for_whole(stack, new_id):
 
 def test_workers_that_are_silent_or_gone_are_a_504_and_a_502(new_stack):
     stack = new_stack(prepared_only=True)
-    conf = stack.folder / "todo/pass.conf"
+    conf = stack.folder / "todo/server.conf"
     conf.write_text(re.sub(r"fastcgi_read_timeout \d+s;", "fastcgi_read_timeout 1s;", conf.read_text()))
     stack.start()
     stack.wait_answer()

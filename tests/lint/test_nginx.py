@@ -48,7 +48,7 @@ def test_nginx_closes_idle_connections_first():
 
 
 def test_nginx_waits_longer_than_a_worker_may_take():
-    seconds = int(re.search(r"fastcgi_read_timeout (\d+)s;", text("nginx/pass.conf"))[1])
+    seconds = int(re.search(r"fastcgi_read_timeout (\d+)s;", text("nginx/server.conf.in"))[1])
     row = settings()
     longest = int(row["write_deadline_ms"]["default"]) + int(row["store_timeout_ms"]["default"])
     assert seconds * 1000 > longest
