@@ -12,8 +12,8 @@ PACKAGES_BUILD=(
 PACKAGES_RUN=(curl multiwatch nginx procps redis-server spawn-fcgi)
 PACKAGES_TEST=(
     brotli chromium chromium-driver clang clang-format-14 libclang-rt-14-dev libcmocka-dev libeatmydata1 libfcgi-bin
-    liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev openssl python3-hpack python3-pytest python3-selenium python3-venv
-    python3-yaml shellcheck spin universal-ctags varnish varnish-modules
+    liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev openssl prometheus python3-hpack python3-pytest python3-selenium
+    python3-venv python3-yaml shellcheck spin universal-ctags varnish varnish-modules
 )
 # What `bench ladder` compares with.
 PACKAGES_LADDER=(libnginx-mod-http-lua lua-nginx-redis)
@@ -55,7 +55,7 @@ packages_apt() {
     # shellcheck disable=SC2086
     $sudo env DEBIAN_FRONTEND=noninteractive $line || die "apt-get failed; the line was: $line"
     if [ -d /run/systemd/system ]; then
-        say "Debian starts its own nginx and redis services on installation. Nothing here uses them; to keep them off:"
-        say "    systemctl disable --now nginx redis-server"
+        say "Debian starts what it installs: nginx, redis-server, prometheus. Nothing here uses these services; to keep one off:"
+        say "    systemctl disable --now nginx"
     fi
 }

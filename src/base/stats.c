@@ -11,9 +11,12 @@
  * are not printed. Counters and histograms are always printed, so that a rate over them starts at 0. Buckets are stored
  * apart and made cumulative when they are printed.
  *
- * Guarantees: printed values of slots that outlive their workers only grow, as counters must.
+ * A gauge is what a worker has last said about itself, at most some seconds old. Those of workers that have ended are
+ * not printed, nor added up.
  *
- * Does not: gauges, quantiles, reset.
+ * Guarantees: printed counters of slots that outlive their workers only grow.
+ *
+ * Does not: quantiles, reset.
  */
 #include "base/stats.h"
 
@@ -33,6 +36,13 @@ struct stats_row {
 #define STATS_ROW(upper, family, labels, help) {family, labels, help},
 static const struct stats_row counter_rows[] = {STATS_COUNTERS(STATS_ROW)};
 static const struct stats_row time_rows[] = {STATS_HISTOGRAMS(STATS_ROW)};
+
+enum gauge_how { GAUGE_SUM, GAUGE_MAX, GAUGE_EACH };
+
+#define GAUGE_ROW(upper, family, labels, how, help) {family, labels, help},
+#define GAUGE_HOW(upper, family, labels, how, help) GAUGE_##how,
+static const struct stats_row gauge_rows[] = {STATS_GAUGES(GAUGE_ROW)};
+static const enum gauge_how gauge_hows[] = {STATS_GAUGES(GAUGE_HOW)};
 
 static const int64_t bounds_us[] = {STATS_BOUNDS_US};
 static const int statuses[] = {STATS_STATUSES};
@@ -126,16 +136,44 @@ static void print_histogram(struct buf *out, const char *family, const char *lab
     buf_printf(out, "\n%s_count{%s} %" PRIu64 "\n", family, labels, count);
 }
 
+static void print_value(struct buf *out, const struct stats_row *row, uint64_t value)
+{
+    if (row->labels[0])
+        buf_printf(out, "%s{%s} %" PRIu64 "\n", row->family, row->labels, value);
+    else
+        buf_printf(out, "%s %" PRIu64 "\n", row->family, value);
+}
+
 static void print_counters(struct buf *out, const struct stats *sum)
 {
     for (size_t i = 0; i < STAT_COUNT; i++) {
-        const struct stats_row *row = &counter_rows[i];
         print_row_head(out, counter_rows, i, "counter");
-        if (row->labels[0])
-            buf_printf(out, "%s{%s} %" PRIu64 "\n", row->family, row->labels, sum->counter[i]);
-        else
-            buf_printf(out, "%s %" PRIu64 "\n", row->family, sum->counter[i]);
+        print_value(out, &counter_rows[i], sum->counter[i]);
     }
+}
+
+static uint64_t gauge_merge(enum gauge_how how, uint64_t merged, uint64_t value)
+{
+    if (how == GAUGE_SUM)
+        return merged + value;
+    return value > merged ? value : merged;
+}
+
+static void print_gauge(struct buf *out, size_t gauge, const struct stats *const *running, size_t slot_count)
+{
+    const struct stats_row *row = &gauge_rows[gauge];
+    uint64_t merged = 0;
+    for (size_t i = 0; i < slot_count; i++) {
+        if (!running[i])
+            continue;
+        uint64_t value = running[i]->gauge[gauge];
+        merged = gauge_merge(gauge_hows[gauge], merged, value);
+        if (gauge_hows[gauge] == GAUGE_EACH)
+            buf_printf(out, "%s{%s%sworker=\"%zu\"} %" PRIu64 "\n", row->family, row->labels, row->labels[0] ? "," : "",
+                       i, value);
+    }
+    if (gauge_hows[gauge] != GAUGE_EACH)
+        print_value(out, row, merged);
 }
 
 static void print_times(struct buf *out, const struct stats *sum)
@@ -200,4 +238,14 @@ void stats_print(const struct stats *const *slots, size_t slot_count, const char
     print_route_times(out, &sum, route_names, route_count);
     print_counters(out, &sum);
     print_times(out, &sum);
+}
+
+void stats_print_gauges(const struct stats *const *running, size_t slot_count, struct buf *out)
+{
+    print_head(out, "todo_build_info", "gauge", "The build of the worker that answers.");
+    buf_append_text(out, "todo_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
+    for (size_t i = 0; i < STAT_GAUGE_COUNT; i++) {
+        print_row_head(out, gauge_rows, i, "gauge");
+        print_gauge(out, i, running, slot_count);
+    }
 }

@@ -3,7 +3,9 @@
  * The table of metrics. A row: name in C, metric family, labels, help. Rows of one family stand
  * together; its help is the first row's. Counters end in _total; times are in seconds when printed.
  *
- * To add one: a row here, and stats_add() or stats_time() where it happens.
+ * To add one: a row here, and stats_add() or stats_time() where it happens. A gauge has one word more: how the values
+ * of the workers that run make one (the sum, the largest), or that each has a line of its own, with its slot's number.
+ * It is set in server/gauges.c.
  */
 #ifndef BASE_STATS_TABLE_H
 #define BASE_STATS_TABLE_H
@@ -115,5 +117,23 @@
     X(REDIS, "todo_layer_seconds", "layer=\"redis\"", "Time spent per call, by layer.")                                \
     X(STORE, "todo_layer_seconds", "layer=\"store\"", "")                                                              \
     X(STORE_WAIT, "todo_layer_seconds", "layer=\"store_queue\"", "")
+
+#define STATS_GAUGES(X)                                                                                                \
+    X(RUNS, "todo_workers", "", SUM, "Workers of this machine that run.")                                              \
+    X(WITHOUT_REDIS, "todo_workers_without_redis", "", SUM, "Of these, workers that do not trust Redis.")              \
+    X(WITHOUT_STORE_READ, "todo_workers_without_store", "lane=\"read\"", SUM,                                          \
+      "Of these, workers that refuse a lane's store calls, as several in a row have failed.")                          \
+    X(WITHOUT_STORE_WRITE, "todo_workers_without_store", "lane=\"write\"", SUM, "")                                    \
+    X(WITHOUT_STORE_CARE, "todo_workers_without_store", "lane=\"care\"", SUM, "")                                      \
+    X(OUTBOX_WAITING, "todo_outbox_waiting_seconds", "", MAX,                                                          \
+      "How long the outbox has not been empty, as far as the workers know.")                                           \
+    X(PURGES_WAITING, "todo_purges_waiting", "", SUM, "Purges in memory that a cache in front has not acknowledged.")  \
+    X(DISK_FREE, "todo_store_disk_bytes", "kind=\"free\"", MAX, "The file system of SQLite's file; 0 with MongoDB.")   \
+    X(DISK_SIZE, "todo_store_disk_bytes", "kind=\"size\"", MAX, "")                                                    \
+    X(STARTED, "todo_worker_start_time_seconds", "", EACH, "When the worker started, in Unix time.")                   \
+    X(TURNED, "todo_worker_turn_time_seconds", "", EACH, "When the worker's loop last came round, in Unix time.")      \
+    X(RESIDENT, "todo_worker_resident_bytes", "", EACH, "The worker's memory, with what it shares.")                   \
+    X(DESCRIPTORS, "todo_worker_descriptors", "kind=\"open\"", EACH, "The worker's descriptors.")                      \
+    X(DESCRIPTORS_MAX, "todo_worker_descriptors", "kind=\"max\"", EACH, "")
 
 #endif

@@ -118,6 +118,16 @@ void cache_tend(struct cache *cache)
     trust_tend(cache->trust);
 }
 
+uint32_t cache_outbox_waiting_s(const struct cache *cache)
+{
+    return outbox_waiting_s(cache->outbox);
+}
+
+size_t cache_purges_waiting(const struct cache *cache)
+{
+    return cache->purger ? purger_waiting_count(cache->purger) : 0;
+}
+
 void cache_note_write(struct cache *cache)
 {
     trust_note_write(cache->trust);

@@ -50,6 +50,10 @@ enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct e
 /* Periodic duty, once a second: epoch, outbox, purges. Bounded work; it goes on in the background. */
 void cache_tend(struct cache *cache);
 
+/* What waits: for how long invalidations have (outbox_waiting_s()), and how many purges do. */
+uint32_t cache_outbox_waiting_s(const struct cache *cache);
+size_t cache_purges_waiting(const struct cache *cache);
+
 /* Others' writes were taken to Redis. */
 void cache_note_write(struct cache *cache);
 

@@ -66,6 +66,9 @@ struct outbox {
     bool is_refused;     /* one of them */
     bool has_news;       /* since the drain began */
     bool has_removed;    /* since the last drain began */
+    bool has_open;       /* that drain met open records, which stay */
+    bool is_waiting;     /* these two: there may be records, since when */
+    int64_t waiting_since_ms;
     outbox_drained_cb done;
     void *ctx;
     struct pool_job job;
@@ -82,8 +85,17 @@ static void outbox_run(struct outbox *outbox, pool_work_fn work, pool_done_cb do
     pool_run(outbox->options->pool, &outbox->job);
 }
 
+static void outbox_note_waiting(struct outbox *outbox)
+{
+    if (!outbox->is_waiting)
+        outbox->waiting_since_ms = events_now_ms(outbox->options->events);
+    outbox->is_waiting = true;
+}
+
 static void outbox_end(struct outbox *outbox, enum drain_result result)
 {
+    if (result == DRAIN_DONE && !outbox->has_open && !outbox->has_news && !outbox->owed)
+        outbox->is_waiting = false;
     outbox->is_draining = false;
     outbox->done(outbox->ctx, result);
 }
@@ -254,10 +266,12 @@ static void on_listed(struct pool_job *job, enum status status, const struct err
         outbox_next(outbox);
         return;
     }
+    outbox_note_waiting(outbox);
     outbox->last = outbox->fences[outbox->count - 1];
     outbox->is_refused = false;
     outbox->calls_left = 0;
     outbox->closed_count = closed_first(outbox);
+    outbox->has_open |= outbox->closed_count < outbox->count;
     send_all(outbox, outbox->fences, outbox->closed_count, true);
     send_all(outbox, outbox->fences + outbox->closed_count, outbox->count - outbox->closed_count, false);
     if (failpoint_is_on(FAILPOINT_DRAIN_UNANSWERED))
@@ -300,6 +314,7 @@ void outbox_drain(struct outbox *outbox, struct redis *redis, int64_t epoch, out
     outbox->epoch = epoch;
     outbox->is_changed = false;
     outbox->has_news = false;
+    outbox->has_open = false;
     outbox_list(outbox, true);
 }
 
@@ -321,11 +336,19 @@ bool outbox_is_idle(const struct outbox *outbox)
 void outbox_note_closed(struct outbox *outbox)
 {
     outbox->has_news = true;
+    outbox_note_waiting(outbox);
 }
 
 bool outbox_has_news(const struct outbox *outbox)
 {
     return outbox->has_news;
+}
+
+uint32_t outbox_waiting_s(const struct outbox *outbox)
+{
+    if (!outbox->is_waiting)
+        return 0;
+    return (uint32_t)((events_now_ms(outbox->options->events) - outbox->waiting_since_ms) / 1000);
 }
 
 /* ---- What is owed ---- */
@@ -339,6 +362,7 @@ void outbox_owe(struct outbox *outbox, const struct token *token, const char *co
         memcpy(owed->fences[i].id, ids[i], strlen(ids[i]) + 1);
     }
     LL_PREPEND(outbox->owed, owed);
+    outbox_note_waiting(outbox);
     log_warn(NULL, "invalidation_owed", "token=%s ids=%zu first=%s", token->text, id_count, ids[0]);
 }
 

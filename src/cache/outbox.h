@@ -43,6 +43,9 @@ void outbox_cut(struct outbox *outbox);
 void outbox_note_closed(struct outbox *outbox);
 bool outbox_has_news(const struct outbox *outbox);
 
+/* For how long there have been records, as far as this process knows; 0: there are none. */
+uint32_t outbox_waiting_s(const struct outbox *outbox);
+
 /*
  * Keeps the invalidation of a finished write that neither Redis nor the store could take; each tend offers it to the
  * store.

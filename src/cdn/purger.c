@@ -111,6 +111,14 @@ bool purger_is_busy(const struct purger *purger)
     return false;
 }
 
+size_t purger_waiting_count(const struct purger *purger)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < purger->lane_count; i++)
+        count += purger->lanes[i].waiting.count + purger->lanes[i].under_way.count;
+    return count;
+}
+
 /* Lines "Name: value"; the peer would misread any other line. */
 static enum status extra_take(struct purger *purger, const char *path, char *line, struct error *error)
 {

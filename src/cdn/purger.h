@@ -32,6 +32,9 @@ void purger_tend(struct purger *purger);
 /* Whether something waits for a cache that answers; what waits for its second time does not count. */
 bool purger_is_busy(const struct purger *purger);
 
+/* Purges in memory that have not been acknowledged once. */
+size_t purger_waiting_count(const struct purger *purger);
+
 /* pool thread: before the write. Costs one call of the store, whatever the number of ids. */
 enum status purger_record(const struct purger *purger, const struct purge_write *write,
                           struct error *error) STATUS_MUST_CHECK;

@@ -5,6 +5,7 @@
  *   janitor_tend_backend    the cache's own (epoch, outbox, purges), following, auditing
  *   janitor_expire_idle     FastCGI connections that are idle
  *   log_flush               of lines that repeat, how often they came
+ *   janitor_set_gauges      what /metrics shows of this worker
  *   janitor_prepare_store   makes indexes or tables, checks that the store answers; repeated until it succeeds
  *
  * A worker starts even if the store is away: it serves what the cache has, answers 503 otherwise, and prepares the
@@ -25,11 +26,12 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cache/cache.h"
+#include "server/gauges.h"
 #include "store/foreign.h"
 #include "store/pool.h"
 #include "store/store.h"
 
-enum { PERIOD_MS = 1000, PREPARE_PAUSE_MAX_S = 8 };
+enum { PERIOD_MS = 1000, PREPARE_PAUSE_MAX_S = 8, PROCESS_TURNS = 10 };
 
 enum prepare_state { PREPARE_DUE, PREPARE_RUNNING, PREPARE_DONE };
 
@@ -44,7 +46,7 @@ struct janitor {
     struct backend *backend;
     struct listener *listener;
     struct timer *timer;
-    bool has_begun;
+    unsigned turn_count;
 };
 
 static void janitor_tend_backend(struct janitor *janitor)
@@ -55,6 +57,13 @@ static void janitor_tend_backend(struct janitor *janitor)
 static void janitor_expire_idle(struct janitor *janitor)
 {
     listener_expire_idle(janitor->listener);
+}
+
+static void janitor_set_gauges(struct janitor *janitor)
+{
+    gauges_set_work(janitor->services);
+    if (janitor->turn_count % PROCESS_TURNS == 0)
+        gauges_set_process(janitor->services);
 }
 
 /* Pool thread. */
@@ -121,8 +130,9 @@ static void on_time(void *ctx)
     janitor_tend_backend(janitor);
     janitor_expire_idle(janitor);
     log_flush();
-    janitor->events->timer_start(janitor->timer, janitor->has_begun ? PERIOD_MS : (uint32_t)random_below(PERIOD_MS));
-    janitor->has_begun = true;
+    janitor_set_gauges(janitor);
+    bool is_first = janitor->turn_count++ == 0;
+    janitor->events->timer_start(janitor->timer, is_first ? (uint32_t)random_below(PERIOD_MS) : PERIOD_MS);
 }
 
 struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,

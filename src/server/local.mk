@@ -8,6 +8,7 @@ libserver_a_SOURCES = \
 	src/server/check.c src/server/check.h \
 	src/server/deadline.c src/server/deadline.h \
 	src/server/fcgi.c src/server/fcgi.h \
+	src/server/gauges.c src/server/gauges.h \
 	src/server/http_client.c src/server/http_client.h \
 	src/server/janitor.c src/server/janitor.h \
 	src/server/listen_socket.c src/server/listen_socket.h \

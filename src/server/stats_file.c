@@ -6,7 +6,8 @@
  *
  * Why a file: any worker can answer /metrics for all of them, and a worker's counts stay when it dies. The owner of a
  * slot holds an open-file-description lock on its first byte. The kernel drops that lock when the worker ends, in any
- * way, and the next worker continues with the counts that it finds. So sums never go down.
+ * way, and the next worker continues with the counts that it finds. So sums never go down. The same lock tells whose
+ * gauges are true: those of a slot that nobody holds are of a worker that has ended.
  *
  * Making the file is the part with races. Each worker that starts locks the header first. A file of another layout
  * (another build, another slot count) is unlinked, not truncated: workers that still map it go on counting in it,
@@ -74,14 +75,15 @@ static struct stats *file_slot(const struct stats_file *file, size_t index)
 /* Two builds have the same layout if they have the same metrics, routes and statuses in the same order. */
 static uint64_t layout_hash(void)
 {
-#define NAME(upper, family, labels, help) #upper " "
-#define TEXT(...)                         TEXT_OF(__VA_ARGS__)
-#define TEXT_OF(...)                      #__VA_ARGS__
+#define NAME(upper, ...) #upper " "
+#define TEXT(...)        TEXT_OF(__VA_ARGS__)
+#define TEXT_OF(...)     #__VA_ARGS__
     struct buf text;
     size_t route_count;
     const char *const *routes = api_route_names(&route_count);
     buf_init(&text);
-    buf_append_text(&text, STATS_COUNTERS(NAME) STATS_HISTOGRAMS(NAME) TEXT(STATS_BOUNDS_US) TEXT(STATS_STATUSES));
+    buf_append_text(&text, STATS_COUNTERS(NAME) STATS_HISTOGRAMS(NAME) STATS_GAUGES(NAME) TEXT(STATS_BOUNDS_US)
+                               TEXT(STATS_STATUSES));
     for (size_t i = 0; i < route_count; i++)
         buf_printf(&text, " %s", routes[i]);
     buf_printf(&text, " %zu", sizeof(struct stats));
@@ -153,6 +155,7 @@ static enum status slot_claim(struct stats_file *file, const char *path, struct 
         if (!file_lock(file->fd, F_WRLCK, slot_offset(i), false))
             continue;
         file->own = file_slot(file, i);
+        memset(file->own->gauge, 0, sizeof(file->own->gauge));
         if (file->header->used_count <= i)
             file->header->used_count = i + 1;
         return STATUS_OK;
@@ -250,6 +253,13 @@ struct stats *stats_file_own(struct stats_file *file)
     return file->own;
 }
 
+/* Whether a worker holds the slot. Our own lock is none that could be in our way. */
+static bool slot_is_held(const struct stats_file *file, size_t index)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)slot_offset(index), .l_len = 1};
+    return file->own == file_slot(file, index) || (fcntl(file->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
+}
+
 void stats_file_print(void *ctx, struct buf *out)
 {
     struct stats_file *file = ctx;
@@ -261,5 +271,9 @@ void stats_file_print(void *ctx, struct buf *out)
     for (size_t i = 0; i < slot_count; i++)
         slots[i] = file->map ? file_slot(file, i) : file->own;
     stats_print(slots, slot_count, routes, route_count, out);
+    for (size_t i = 0; file->map && i < slot_count; i++)
+        if (!slot_is_held(file, i))
+            slots[i] = NULL;
+    stats_print_gauges(slots, slot_count, out);
     free(slots);
 }

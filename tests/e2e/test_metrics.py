@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Counters, health and logs: what is there, that it moves as it should, and that the public server has none of it."""
 
+import contextlib
+import os
 import re
+import signal
+import sqlite3
+import subprocess
+import time
 
+import pytest
 from stack import wait_until
 
 FAMILIES = ["todo_requests_total", "todo_request_seconds", "todo_layer_seconds", "todo_cache_reads_total",
@@ -32,6 +39,62 @@ def test_histograms_are_cumulative_and_end_in_their_count(stack):
         assert counts == sorted(counts) and buckets[-1][0] == "+Inf"
         total = re.search(rf"^{name}_count\{{{re.escape(labels.rstrip(','))}\}} (\d+)", text, re.M)
         assert int(total[1]) == counts[-1]
+
+
+def test_metrics_are_as_promtool_wants_them(stack):
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=stack.internal.get("/metrics").body, capture_output=True, timeout=30
+    )
+    assert checked.returncode == 0 and not checked.stderr, checked
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_gauges_tell_of_each_worker_and_of_one_that_hangs_or_ends(new_stack):
+    stack = new_stack(workers=2)
+    pids = stack.worker_pids()
+
+    def per_worker(name):
+        found = {key: value for key, value in stack.counters().items() if key.startswith(name)}
+        assert len(found) == 2, found
+        return sorted(found.values())
+
+    assert stack.counters()["todo_workers"] == 2
+    for name, low, high in (
+        ("todo_worker_start_time_seconds", time.time() - 60, time.time()),
+        ("todo_worker_resident_bytes", 2e6, 2e9),
+        ('todo_worker_descriptors{kind="open"', 8, 200),
+        ('todo_worker_descriptors{kind="max"', 64, 2**31),
+    ):
+        values = per_worker(name)
+        assert low <= values[0] and values[1] <= high, (name, values)
+    assert 0 < stack.counters()['todo_store_disk_bytes{kind="free"}'] < stack.counters()['todo_store_disk_bytes{kind="size"}']
+    os.kill(pids[0], signal.SIGSTOP)
+    try:
+        wait_until(lambda: (turned := per_worker("todo_worker_turn_time_seconds"))[1] - turned[0] >= 3, 15, "a worker behind")
+    finally:
+        os.kill(pids[0], signal.SIGCONT)
+    stack.kill("redis")
+    wait_until(lambda: stack.counters()["todo_workers_without_redis"] == 2, 15, "the loss of Redis")
+    assert stack.post({"name": "n"}).status == 201
+    wait_until(lambda: stack.counters()["todo_outbox_waiting_seconds"] >= 1, 15, "an age of the outbox")
+    stack.start("redis")
+    wait_until(lambda: stack.counters()["todo_workers_without_redis"] == 0, 15, "trust")
+    wait_until(lambda: stack.counters()["todo_outbox_waiting_seconds"] == 0, 15, "an empty outbox")
+
+
+@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
+def test_a_lane_that_refuses_is_a_gauge(new_stack):
+    """Another process keeps the write lock."""
+    stack = new_stack(workers=1, settings={"store_timeout_ms": 300})
+    with contextlib.closing(sqlite3.connect(stack.folder / "todos.db", isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        wait_until(lambda: stack.post({"name": "n"}).status == 503 and refusing(stack), 60, "a breaker")
+        database.execute("ROLLBACK")
+    wait_until(lambda: stack.post({"name": "n"}).status == 201 and not refusing(stack), 30, "a lane that is open")
+
+
+def refusing(stack):
+    return stack.counters()['todo_workers_without_store{lane="write"}']
 
 
 def requests(count):

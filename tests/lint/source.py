@@ -57,3 +57,10 @@ def macro_rows(path, name):
         [part.strip() for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+', row)]
         for row in re.findall(r'X\(((?:"(?:[^"\\]|\\.)*"|[^()"])*)\)', body)
     ]
+
+
+def metric_families():
+    """The names under which /metrics counts."""
+    tables = [row for name in ("COUNTERS", "HISTOGRAMS", "GAUGES") for row in macro_rows("src/base/stats_table.h", f"STATS_{name}")]
+    printed = re.findall(r'print_head\(out, "(todo_\w+)"', text("src/base/stats.c"))
+    return {family.strip('"') for _, family, *_ in tables} | set(printed)

@@ -7,6 +7,7 @@
  */
 #include "cache_bed.h"
 
+#include "base/clock.h"
 #include "cache/cache_state.h"
 #include "cache/outbox.h"
 
@@ -55,6 +56,43 @@ static void without_redis_the_outbox_is_written_before_and_closed_after(void **s
     assert_int_equal(
         bed_counter(&bed->workers[0], STAT_OUTBOX_DRAINED) + bed_counter(&bed->workers[1], STAT_OUTBOX_DRAINED) >= 1,
         1);
+}
+
+/* Of a worker that knows of none, too: it meets them in its own drain. */
+static void the_outbox_waits_from_its_first_record_to_the_drain_that_finds_none(void **state)
+{
+    struct bed *bed = *state;
+    const struct cache *cache = bed->workers[0].cache;
+    lose_redis(bed);
+    bed_pass(bed, 5000);
+    assert_int_equal(cache_outbox_waiting_s(cache), 0);
+    assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
+    bed_pass(bed, 3000);
+    assert_int_equal(bed_write(bed, &bed->workers[0], "a"), STATUS_OK);
+    bed_pass(bed, 4000);
+    assert_int_equal(cache_outbox_waiting_s(cache), 7);
+    regain_redis(bed);
+    bed_tend(bed);
+    assert_int_equal(bed_outbox_count(bed), 0);
+    bed_pass(bed, 1000);
+    assert_int_equal(cache_outbox_waiting_s(cache), 0);
+}
+
+static void an_open_record_of_another_worker_counts_as_waiting(void **state)
+{
+    struct bed *bed = *state;
+    const struct store_fence open = {
+        .id = "a", .token = token_new(), .deadline_at_ms = clock_wall_ms() + bed->settings.write_deadline_ms};
+    assert_int_equal(store_outbox_put(bed->store, &open, 1, NULL), STATUS_OK);
+    bed_tend(bed);
+    bed_pass(bed, 4000);
+    bed_tend(bed);
+    assert_in_range(cache_outbox_waiting_s(bed->workers[1].cache), 4, 5);
+    bed_pass(bed, bed->settings.write_deadline_ms);
+    bed_tend(bed);
+    bed_tend(bed);
+    assert_int_equal(bed_outbox_count(bed), 0);
+    assert_int_equal(cache_outbox_waiting_s(bed->workers[1].cache), 0);
 }
 
 static void with_refuse_nothing_is_written_without_redis(void **state)
@@ -449,6 +487,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
     const struct CMUnitTest tests[] = {
         TEST(without_redis_the_outbox_is_written_before_and_closed_after),
+        TEST(the_outbox_waits_from_its_first_record_to_the_drain_that_finds_none),
+        TEST(an_open_record_of_another_worker_counts_as_waiting),
         TEST(with_refuse_nothing_is_written_without_redis),
         TEST(a_record_that_was_not_closed_before_its_deadline_is_made_again),
         TEST(a_drain_removes_no_record_that_was_closed_since_it_was_listed),

@@ -75,9 +75,11 @@ static void a_write_is_recorded_first_and_answered_when_it_is_acknowledged(void 
     start(bed, &writer, "a");
     assert_journal("FENCE LIST_FENCE purge_put load meta_get UNFENCE LIST_UNFENCE");
     assert_int_equal(writer.answers, 0);
+    assert_int_equal(cache_purges_waiting(bed->workers[0].cache), 1);
     assert_text("call", fake_http_oldest(), SLICE(CALL_OF_A));
     assert_string_equal(fake_purge_keys(0), "todos todo-a");
     fake_http_answer(200);
+    assert_int_equal(cache_purges_waiting(bed->workers[0].cache), 0);
     assert_int_equal(writer.answers, 1);
     assert_int_equal(writer.status, STATUS_OK);
     assert_int_equal(writer.write.purge, CACHE_PURGE_DONE);

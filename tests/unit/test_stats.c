@@ -83,6 +83,37 @@ static void buckets_are_cumulative_and_bounds_belong_to_their_bucket(void **stat
     buf_fini(&page);
 }
 
+static void gauges_are_those_of_workers_that_run(void **state)
+{
+    (void)state;
+    struct stats first = {0}, third = {0};
+    const struct stats *running[] = {&first, NULL, &third};
+    stats_set(&first, STAT_NOW_RUNS, 1);
+    stats_set(&third, STAT_NOW_RUNS, 1);
+    stats_set(&third, STAT_NOW_WITHOUT_STORE_WRITE, 1);
+    stats_set(&first, STAT_NOW_OUTBOX_WAITING, 7);
+    stats_set(&third, STAT_NOW_OUTBOX_WAITING, 3);
+    stats_set(&first, STAT_NOW_RESIDENT, 4096);
+    stats_set(&third, STAT_NOW_DESCRIPTORS, 34);
+    struct buf page;
+    buf_init(&page);
+    stats_print_gauges(running, COUNT_OF(running), &page);
+    static const char *const lines[] = {
+        "todo_build_info{version=\"" PACKAGE_VERSION "\"} 1",
+        "todo_workers 2",
+        "todo_workers_without_redis 0",
+        "todo_workers_without_store{lane=\"write\"} 1",
+        "todo_outbox_waiting_seconds 7",
+        "todo_worker_resident_bytes{worker=\"0\"} 4096",
+        "todo_worker_resident_bytes{worker=\"2\"} 0",
+        "todo_worker_descriptors{kind=\"open\",worker=\"2\"} 34",
+    };
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        assert_number(lines[i], has_line(&page, lines[i]), true);
+    assert_null(strstr(page.data, "worker=\"1\""));
+    buf_fini(&page);
+}
+
 /* The family that a sample line belongs to: its name without what a histogram adds. */
 static struct slice sample_family(struct slice line)
 {
@@ -107,6 +138,7 @@ static void every_family_is_told_once_before_its_samples(void **state)
     const struct stats *slot = &stats;
     struct buf page;
     print_page(&slot, 1, &page);
+    stats_print_gauges(&slot, 1, &page);
     struct slice families[64];
     size_t family_count = 0;
     char *rest = NULL;
@@ -144,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slots_are_added_up),
         cmocka_unit_test(buckets_are_cumulative_and_bounds_belong_to_their_bucket),
+        cmocka_unit_test(gauges_are_those_of_workers_that_run),
         cmocka_unit_test(every_family_is_told_once_before_its_samples),
         cmocka_unit_test(a_route_beyond_the_table_is_a_bug),
     };

@@ -48,18 +48,27 @@ static struct stats_file *opened(const char *file_path, size_t slot_count)
     return file;
 }
 
-/* The hits that a page shows. */
-static int64_t hits_shown(struct stats_file *file)
+/* The value that a page shows of a name. */
+static int64_t shown(struct stats_file *file, const char *name)
 {
-    static const char name[] = "\ntodo_cache_reads_total{result=\"hit\"} ";
     struct buf page;
     buf_init(&page);
     stats_file_print(file, &page);
     const char *line = strstr(page.data, name);
     assert_non_null(line);
-    int64_t hits = strtoll(line + strlen(name), NULL, 10);
+    int64_t value = strtoll(line + strlen(name), NULL, 10);
     buf_fini(&page);
-    return hits;
+    return value;
+}
+
+static int64_t hits_shown(struct stats_file *file)
+{
+    return shown(file, "\ntodo_cache_reads_total{result=\"hit\"} ");
+}
+
+static int64_t workers_shown(struct stats_file *file)
+{
+    return shown(file, "\ntodo_workers ");
 }
 
 static void add_hits(struct stats_file *file, uint64_t count)
@@ -113,6 +122,26 @@ static void a_slot_is_taken_over_with_its_counts(void **state)
     assert_int_equal(stats_file_own(comes)->counter[STAT_HIT], 8);
     assert_int_equal(hits_shown(stays), 8);
     stats_file_close(comes);
+    stats_file_close(stays);
+}
+
+static void a_worker_that_has_ended_has_no_gauges(void **state)
+{
+    (void)state;
+    struct error error;
+    struct stats_file *stays = opened(path, 4), *goes = opened(path, 4), *view;
+    assert_int_equal(stats_file_view(&view, path, &error), STATUS_OK);
+    stats_set(stats_file_own(stays), STAT_NOW_RUNS, 1);
+    stats_set(stats_file_own(goes), STAT_NOW_RUNS, 1);
+    assert_int_equal(workers_shown(stays), 2);
+    assert_int_equal(workers_shown(view), 2);
+    stats_file_close(goes);
+    assert_int_equal(workers_shown(stays), 1);
+    assert_int_equal(workers_shown(view), 1);
+    struct stats_file *comes = opened(path, 4); /* what the slot's last worker said is not true of this one */
+    assert_int_equal(workers_shown(stays), 1);
+    stats_file_close(comes);
+    stats_file_close(view);
     stats_file_close(stays);
 }
 
@@ -221,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_file_a_worker_counts_for_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(every_worker_shows_the_sum, setup, teardown),
         cmocka_unit_test_setup_teardown(a_slot_is_taken_over_with_its_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_worker_that_has_ended_has_no_gauges, setup, teardown),
         cmocka_unit_test_setup_teardown(a_killed_worker_leaves_its_counts_and_its_slot, setup, teardown),
         cmocka_unit_test_setup_teardown(one_worker_too_many_is_told_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_of_another_layout_is_replaced_under_nobodys_feet, setup, teardown),
