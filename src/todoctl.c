@@ -7,9 +7,10 @@
  *   audit --all    compares every entry with the store
  *   warm           fills the cache with the newest todos
  *   purge          removes entries, or all of them
+ *   roll PID       replaces the workers of this supervisor, while they serve
  *
  * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats
- * needs none of them, and works when everything else is away.
+ * and roll need none of them; stats works when everything else is away.
  *
  * Ctrl-C ends it at once. Its fences then expire by themselves, as those of any killed writer.
  *
@@ -21,9 +22,11 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "control/roll.h"
 #include "options.h"
 #include "program.h"
 #include "server/loop.h"
+#include "server/ready.h"
 #include "server/stats_file.h"
 #include "tool.h"
 
@@ -37,13 +40,15 @@ static const char USAGE[] =
     "       todoctl [-c FILE] [-o NAME=VALUE]... audit --all\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... warm [-n N]\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... purge ID... | --all\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... roll PID\n"
     "Looks after the cache of todo-fcgi: prints the workers' counters (stats), compares every entry with the store\n"
-    "(audit), fills in the newest todos (warm), removes entries (purge).\n";
+    "(audit), fills in the newest todos (warm), removes entries (purge), replaces the workers of multiwatch's PID "
+    "(roll).\n";
 
 static const char NOTES[] =
     "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
 
-enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE };
+enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE, ACTION_ROLL };
 
 struct command_line {
     enum action action;
@@ -52,6 +57,7 @@ struct command_line {
     int64_t count;    /* 0: not given */
     const char **ids; /* argv's */
     size_t id_count;
+    int64_t supervisor;
 };
 
 /* The parts of a run, and how it ended. */
@@ -79,30 +85,41 @@ static bool ids_check(const struct command_line *line)
     return true;
 }
 
+/* The words behind the verb. */
+static bool words_check(struct command_line *line, const struct options_table *table)
+{
+    if (line->action == ACTION_ROLL) {
+        bool is_pid = line->id_count == 1 && slice_to_int64(slice_of(line->ids[0]), &line->supervisor) &&
+                      line->supervisor > 0 && line->supervisor <= INT32_MAX;
+        return is_pid || options_refuse(table, "roll needs the pid of the workers' supervisor, multiwatch");
+    }
+    if (line->action != ACTION_PURGE && line->id_count > 0)
+        return options_refuse(table, "only purge takes ids");
+    if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
+        return options_refuse(table, "purge needs ids, or --all");
+    return ids_check(line);
+}
+
 static bool command_line_check(struct command_line *line, const struct options_table *table)
 {
-    static const char *const verbs[] = {"stats", "audit", "warm", "purge"};
+    static const char *const verbs[] = {"stats", "audit", "warm", "purge", "roll"};
     size_t verb = 0;
     if (line->options.word_count == 0)
-        return options_refuse(table, "say what to do: stats, audit, warm or purge");
+        return options_refuse(table, "say what to do: stats, audit, warm, purge or roll");
     while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
         verb++;
     if (verb == sizeof(verbs) / sizeof(*verbs))
-        return options_refuse(table, "the first word must be stats, audit, warm or purge");
+        return options_refuse(table, "the first word must be stats, audit, warm, purge or roll");
     line->action = (enum action)verb;
     line->ids = (const char **)line->options.words + 1;
     line->id_count = line->options.word_count - 1;
-    if (line->action != ACTION_PURGE && line->id_count > 0)
-        return options_refuse(table, "only purge takes ids");
     if (line->action != ACTION_WARM && line->count > 0)
         return options_refuse(table, "only warm takes a count");
     if (line->action == ACTION_AUDIT && !line->all)
         return options_refuse(table, "audit needs --all; a sample is audited by the workers all the time");
-    if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
-        return options_refuse(table, "purge needs ids, or --all");
     if (line->all && line->action != ACTION_AUDIT && line->action != ACTION_PURGE)
         return options_refuse(table, "only audit and purge take --all");
-    return ids_check(line);
+    return words_check(line, table);
 }
 
 /* ---- The run ---- */
@@ -233,6 +250,32 @@ static int print_stats(const struct settings *settings)
     return EXIT_WELL;
 }
 
+static bool is_worker_ready(void *settings, pid_t pid)
+{
+    return ready_is_said(((const struct settings *)settings)->stats_file, pid);
+}
+
+static void tell_step(const char *text)
+{
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static int roll(const struct command_line *line, struct settings *settings)
+{
+    struct error error;
+    struct roll_options roll_options = {
+        .supervisor = (pid_t)line->supervisor, .is_ready = is_worker_ready, .ctx = settings, .tell = tell_step};
+    if (!settings->stats_file[0]) {
+        program_complain(PROGRAM, "stats_file isn't set: workers say by it that they are ready");
+        return EXIT_NOT_DONE;
+    }
+    if (control_roll(&roll_options, &error) == STATUS_OK)
+        return EXIT_WELL;
+    program_complain(PROGRAM, error.text);
+    return EXIT_NOT_DONE;
+}
+
 static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
@@ -242,7 +285,9 @@ static int run_with_settings(const struct command_line *line)
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
-    return line->action == ACTION_STATS ? print_stats(&settings) : control_cache(line, &settings);
+    if (line->action == ACTION_STATS)
+        return print_stats(&settings);
+    return line->action == ACTION_ROLL ? roll(line, &settings) : control_cache(line, &settings);
 }
 
 int main(int argc, char **argv)

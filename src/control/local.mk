@@ -4,5 +4,7 @@ libcontrol_a_SOURCES = \
 	src/control/audit_all.c \
 	src/control/control.c src/control/control.h \
 	src/control/purge.c \
+	src/control/roll.c src/control/roll.h \
+	src/control/twin.c src/control/twin.h \
 	src/control/warm.c
 dist_man_MANS += doc/todoctl.8

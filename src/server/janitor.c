@@ -3,6 +3,7 @@
  * The janitor: one timer, once a second, and its duties.
  *
  *   janitor_tend_backend    the cache's own (epoch, outbox, purges), following, auditing
+ *   janitor_say_ready       once store and Redis have been there, to todoctl roll
  *   janitor_expire_idle     FastCGI connections that are idle
  *   log_flush               of lines that repeat, how often they came
  *   janitor_set_gauges      what /metrics shows of this worker
@@ -20,6 +21,7 @@
 #include "server/janitor.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "base/log.h"
@@ -27,6 +29,7 @@
 #include "base/random.h"
 #include "cache/cache.h"
 #include "server/gauges.h"
+#include "server/ready.h"
 #include "store/foreign.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -47,11 +50,18 @@ struct janitor {
     struct listener *listener;
     struct timer *timer;
     unsigned turn_count;
+    int ready_fd; /* -1: not ready yet */
 };
 
 static void janitor_tend_backend(struct janitor *janitor)
 {
     backend_tend(janitor->backend);
+}
+
+static void janitor_say_ready(struct janitor *janitor)
+{
+    if (janitor->ready_fd < 0 && janitor->prepare_state == PREPARE_DONE && cache_is_trusted(janitor->services->cache))
+        janitor->ready_fd = ready_say(janitor->services->settings->stats_file);
 }
 
 static void janitor_expire_idle(struct janitor *janitor)
@@ -128,6 +138,7 @@ static void on_time(void *ctx)
     struct janitor *janitor = ctx;
     janitor_prepare_store(janitor);
     janitor_tend_backend(janitor);
+    janitor_say_ready(janitor);
     janitor_expire_idle(janitor);
     log_flush();
     janitor_set_gauges(janitor);
@@ -140,6 +151,7 @@ struct janitor *janitor_new(const struct events *events, struct services *servic
 {
     struct janitor *janitor = mem_zalloc(sizeof(*janitor));
     janitor->events = events;
+    janitor->ready_fd = -1;
     janitor->services = services;
     janitor->backend = backend;
     janitor->listener = listener;
@@ -158,5 +170,7 @@ void janitor_free(struct janitor *janitor)
     if (!janitor)
         return;
     janitor->events->timer_free(janitor->timer);
+    if (janitor->ready_fd >= 0)
+        close(janitor->ready_fd);
     free(janitor);
 }

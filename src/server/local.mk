@@ -14,6 +14,7 @@ libserver_a_SOURCES = \
 	src/server/listen_socket.c src/server/listen_socket.h \
 	src/server/listener.c src/server/listener.h \
 	src/server/loop.c src/server/loop.h \
+	src/server/ready.c src/server/ready.h \
 	src/server/server.c src/server/server.h \
 	src/server/stats_file.c src/server/stats_file.h \
 	src/server/write_token.c src/server/write_token.h
