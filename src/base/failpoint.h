@@ -52,6 +52,17 @@
     X(L1_RAISE_LATE, "l1_raise_late", SWITCH, "a write doesn't raise the L1's generations before the store is asked")  \
     X(L1_RAISE_ONCE, "l1_raise_once", SWITCH, "a write doesn't raise the L1's generations before its answer")          \
     X(L1_DRAIN_UNRAISED, "l1_drain_unraised", SWITCH, "a drain doesn't raise the L1's generations")                    \
+    X(LICENCE_UNLOOKED, "licence_unlooked", SWITCH, "the L1 answers without a licence")                                \
+    X(JOIN_UNCLEARED, "join_uncleared", SWITCH, "a machine that joins keeps its table")                                \
+    X(JOIN_CLEARED_EARLY, "join_cleared_early", SWITCH, "a machine clears its table before its join is answered")      \
+    X(EXPULSION_IGNORED, "expulsion_ignored", SWITCH, "a machine that was expelled goes on as a holder")               \
+    X(BOX_GAP_IGNORED, "box_gap_ignored", SWITCH, "a machine that finds a gap in its box keeps its table")             \
+    X(NAMES_UNAPPLIED, "names_unapplied", SWITCH, "a machine acknowledges what it was told and doesn't apply it")      \
+    X(TELL_UNAWAITED, "tell_unawaited", SWITCH, "a write doesn't wait for other machines")                             \
+    X(TELL_ONCE, "tell_once", SWITCH, "a write whose mark was lost doesn't tell other machines again")                 \
+    X(TELL_AGAIN_UNAWAITED, "tell_again_unawaited", SWITCH, "a write tells other machines again and doesn't wait")     \
+    X(APPLIED_UNNUMBERED, "applied_unnumbered", SWITCH, "a writer takes any acknowledgement for its own")              \
+    X(EXPEL_RENEWED, "expel_renewed", SWITCH, "a writer expels a machine that has renewed since")                      \
     X(KEY_FORGOTTEN, "key_forgotten", SWITCH, "a request that takes over a key makes a todo of its own")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,

@@ -336,8 +336,9 @@ static void on_told_again(void *ctx, enum fence_outcome outcome, int64_t count)
 static void write_unfenced(struct write_flow *flow, enum fence_outcome outcome, bool was_marked)
 {
     struct fence_call call = call_of(flow);
-    if (outcome == FENCE_TAKEN && !was_marked)
-        fence_tell(flow->cache->options.peers, &call, true, on_told_again, flow);
+    bool waits = !failpoint_is_on(FAILPOINT_TELL_AGAIN_UNAWAITED);
+    if (outcome == FENCE_TAKEN && !was_marked && !failpoint_is_on(FAILPOINT_TELL_ONCE))
+        fence_tell(flow->cache->options.peers, &call, waits, on_told_again, flow);
     else
         on_told_again(flow, outcome, 0);
 }

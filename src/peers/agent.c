@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "l1/licence.h"
@@ -104,9 +105,10 @@ static void acknowledge(const struct agent *agent, struct slice channel)
 static void apply(struct agent *agent, int64_t first, struct slice names)
 {
     int64_t last = first + (int64_t)(names.len / L1_NAME_BYTES);
-    if (first > agent->applied)
+    if (first > agent->applied && !failpoint_is_on(FAILPOINT_BOX_GAP_IGNORED))
         l1_raise_all(l1_of(agent));
-    l1_raise_names(l1_of(agent), names);
+    if (!failpoint_is_on(FAILPOINT_NAMES_UNAPPLIED))
+        l1_raise_names(l1_of(agent), names);
     if (last > agent->applied)
         agent->applied = last;
 }
@@ -116,6 +118,10 @@ static void on_renewed(void *ctx, const struct redis_reply *reply)
     struct agent *agent = ctx;
     if (!call_ends(agent) || !redis_reply_ok(reply))
         return; /* the licence runs out unless the next call is answered */
+    if (redis_reply_count(reply) != 2 && failpoint_is_on(FAILPOINT_EXPULSION_IGNORED)) {
+        licence_extend(agent);
+        return;
+    }
     if (redis_reply_count(reply) != 2) {
         licence_lose(agent);
         log_info(NULL, "l1_licence_lost", "machine=%s", agent->peers->machine);
@@ -170,7 +176,8 @@ static void on_joined(void *ctx, const struct redis_reply *reply)
         agent->state = AGENT_OUT;
         return;
     }
-    l1_raise_all(l1_of(agent));
+    if (!failpoint_is_on(FAILPOINT_JOIN_UNCLEARED) && !failpoint_is_on(FAILPOINT_JOIN_CLEARED_EARLY))
+        l1_raise_all(l1_of(agent));
     agent->state = AGENT_HOLDING;
     licence_extend(agent);
     agent_count(agent, STAT_LICENCE_JOINED);
@@ -185,6 +192,8 @@ static void agent_join(struct agent *agent)
     agent->applied = 0;
     agent->wants_renew = false;
     agent->state = AGENT_JOINING;
+    if (failpoint_is_on(FAILPOINT_JOIN_CLEARED_EARLY))
+        l1_raise_all(l1_of(agent));
     const struct slice args[] = {slice_of(peers->machine), slice_of(agent->incarnation.text), slice_of(peers->channel)};
     agent_call(agent, PEERS_JOIN, args, 3, on_joined);
 }

@@ -22,6 +22,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "l1/licence.h"
@@ -83,7 +84,8 @@ static bool tell_meet(struct tell *tell, const struct progress *seen)
 {
     for (size_t i = 0; i < tell->need_count; i++) {
         struct progress *need = &tell->needs[i];
-        if (need->is_met || seen->last < need->last || !is_same(need, seen))
+        bool is_far = seen->last >= need->last || failpoint_is_on(FAILPOINT_APPLIED_UNNUMBERED);
+        if (need->is_met || !is_far || !is_same(need, seen))
             continue;
         need->is_met = true;
         tell->left_count--;
@@ -130,7 +132,8 @@ static void on_expelled(void *ctx, const struct redis_reply *reply)
 
 static void expel(const struct tell *tell, const struct progress *need)
 {
-    const struct slice args[] = {slice_of(need->machine), slice_of(need->incarnation), slice_of(need->renews)};
+    const char *renews = failpoint_is_on(FAILPOINT_EXPEL_RENEWED) ? "" : need->renews;
+    const struct slice args[] = {slice_of(need->machine), slice_of(need->incarnation), slice_of(renews)};
     log_warn(NULL, "l1_waited_out", "machine=%s", need->machine);
     peers_run(tell->tells->peers, PEERS_EXPEL, tell->epoch, args, 3, on_expelled, NULL);
 }
@@ -181,7 +184,8 @@ static void on_told(void *ctx, const struct redis_reply *reply)
         tell_end(tell, reply ? PEERS_REFUSED : PEERS_UNANSWERED);
         return;
     }
-    tell->need_count = tell->left_count = tell->waits ? redis_reply_count(reply) : 0;
+    bool waits = tell->waits && !failpoint_is_on(FAILPOINT_TELL_UNAWAITED);
+    tell->need_count = tell->left_count = waits ? redis_reply_count(reply) : 0;
     tell->needs = mem_zalloc((tell->need_count + 1) * sizeof(*tell->needs));
     for (size_t i = 0; i < tell->need_count; i++)
         need_take(&tell->needs[i], redis_reply_text(redis_reply_item(reply, i)));

@@ -15,12 +15,13 @@
 
 static bool messages_stop(void)
 {
-    return net.loses_messages = true;
+    net.messages_lost_in = 1 + (unsigned)dice_below(&fault_ground.dice, 3);
+    return true;
 }
 
 static void messages_come(void)
 {
-    net.loses_messages = false;
+    net.messages_lost_in = 0;
 }
 
 static bool subscription_cut(void)
@@ -79,31 +80,38 @@ static bool agent_dies(void)
 
 static uint64_t frozen_lives[PROCESSES_MAX]; /* 0: not frozen by this fault */
 
-/* The whole of it, as a machine that is suspended; or its agent alone. */
+/*
+ * The whole of it, as a machine that is suspended; or its agent alone. Mostly while its agent waits for Redis: what it is
+ * answered then, it finds much later. Messages may be lost meanwhile, for Redis gives up who does not take them.
+ */
 static bool machine_freezes(void)
 {
+    struct dice *dice = &fault_ground.dice;
     unsigned machine = draw_machine();
-    bool is_whole = dice_one_in(&fault_ground.dice, 2), stands_still = dice_one_in(&fault_ground.dice, 2);
-    bool is_frozen = false;
+    const struct process *agent = machine_agent(machine);
+    bool is_whole = dice_one_in(dice, 2), stands_still = dice_one_in(dice, 2), is_unheard = dice_one_in(dice, 2);
+    if (!agent || agent->is_frozen || !(net_is_awaiting(agent) || dice_one_in(dice, 16)))
+        return false;
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         struct process *process = &processes[i];
-        bool is_it = is_whole ? machine_of(process) == machine : process == machine_agent(machine);
+        bool is_it = process == agent || (is_whole && machine_of(process) == machine);
         is_it = is_it && process->is_alive && !process->is_frozen;
         frozen_lives[i] = is_it ? process->life : 0;
+        net.is_unheard[i] = is_it && is_unheard;
         if (is_it)
             process_freeze(process, stands_still && is_whole);
-        is_frozen |= is_it;
     }
-    if (is_frozen)
-        clients_froze();
-    return is_frozen;
+    clients_froze();
+    return true;
 }
 
 static void machine_thaws(void)
 {
-    for (size_t i = 0; i < PROCESSES_MAX; i++)
+    for (size_t i = 0; i < PROCESSES_MAX; i++) {
+        net.is_unheard[i] = false;
         if (processes[i].is_frozen && frozen_lives[i] == processes[i].life)
             process_thaw(&processes[i]);
+    }
 }
 
 static unsigned cut_off;
@@ -131,7 +139,7 @@ const struct fault_row fault_peers_rows[] = {
     {"box_replaced",        FAULT_PEERS | FAULT_MILD, box_replaced, NULL, 0, 0},
     {"agent_killed",        FAULT_PEERS | FAULT_MILD | FAULT_KILLS, agent_dies, NULL, 0, 0},
     {"holders_lost",        FAULT_PEERS | FAULT_LOSES_HOLDERS, holders_lost, NULL, 0, 0},
-    {"machine_frozen",      FAULT_PEERS | FAULT_PAUSES, machine_freezes, machine_thaws, 20, 1200},
+    {"machine_frozen",      FAULT_PEERS | FAULT_PAUSES, machine_freezes, machine_thaws, 250, 1600},
     {"machine_cut_off",     FAULT_PEERS | FAULT_OUTAGE, machine_is_cut_off, machine_is_back, 20, 3000},
     {"scripts_refused",     FAULT_PEERS | FAULT_OUTAGE, scripts_refused, scripts_accepted, 10, 1500},
 };

@@ -163,7 +163,8 @@ static void push_all(unsigned server)
         struct buf *output = is_from(conn, server) ? sim_client_output(conn->client) : NULL;
         if (!output || output->len == 0 || !sim_client_is_subscribed(conn->client))
             continue;
-        if (!net.loses_messages)
+        bool is_lost = net.messages_lost_in > 0 && dice_one_in(&world.dice, net.messages_lost_in);
+        if (!is_lost && !net.is_unheard[conn->process->number])
             buf_append(&conn->to_process, output->data, output->len);
         buf_reset(output);
         go_on(conn);
@@ -500,6 +501,14 @@ void net_cut(const struct process *process)
     for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++)
         if (is_live(conn) && (!process || conn->process == process))
             conn_cut(conn);
+}
+
+bool net_is_awaiting(const struct process *process)
+{
+    for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++)
+        if (is_live(conn) && conn->process == process && (conn->to_server.len > 0 || conn->to_process.len > 0))
+            return true;
+    return false;
 }
 
 bool net_cut_messages(const struct process *process)

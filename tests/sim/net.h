@@ -33,7 +33,8 @@ struct net {
     int64_t most_us;                /* of the usual latencies */
     bool cuts;                      /* pieces of any length */
     bool has_no_memory;             /* for a connection's context */
-    bool loses_messages;            /* on their way to subscribers */
+    unsigned messages_lost_in;      /* of so many to subscribers one is lost; 0: none */
+    bool is_unheard[PROCESSES_MAX]; /* all to that process are lost */
 };
 
 extern struct net net;
@@ -49,6 +50,9 @@ void net_drop_all(struct process *process);
 
 /* Connections of a process (NULL: of all) to any server end, as if a router had reset them. */
 void net_cut(const struct process *process);
+
+/* Whether it waits for what a server has been asked, or will be. */
+bool net_is_awaiting(const struct process *process);
 
 /* Those alone on which a process gets messages; false: there is none. */
 bool net_cut_messages(const struct process *process);

@@ -406,6 +406,7 @@ static void calm_down(struct schedule_result *result)
     is_calm = true;
     faults_end();
     net.most_us = store_world.most_us = CALM_LATENCY_US;
+    net.messages_lost_in = 0;
     for (size_t i = 0; i < worker_count; i++)
         processes[i].wall_offset_ms = 0;
     clients_stop();
@@ -448,8 +449,12 @@ static void world_free(void)
         workers[i] = (struct worker){0};
 }
 
-/* Licences are of some hundred milliseconds: clients and faults at that pace, and something on each machine. */
-static void peers_draw(struct dice *peers, struct client_plan *plan, int64_t *strike_us, uint64_t *steps)
+/*
+ * Licences are of some hundred milliseconds: clients and faults at that pace, and something on each machine. A mark that
+ * is lost must meet a write.
+ */
+static void peers_draw(struct dice *peers, const struct kind *kind, struct client_plan *plan, int64_t *strike_us,
+                       uint64_t *steps)
 {
     static const int64_t thinks_us[] = {3000, 10000, 30000, 100000}, strikes_us[] = {10000, 50000, 200000, 600000};
     static const unsigned write_ins[] = {2, 4, 8, 30};
@@ -458,8 +463,8 @@ static void peers_draw(struct dice *peers, struct client_plan *plan, int64_t *st
     plan->client_count = (unsigned)dice_between(peers, 3, CLIENTS_MAX);
     plan->id_count = (unsigned)dice_between(peers, 1, 3);
     plan->write_in = write_ins[dice_below(peers, 4)];
-    plan->think_most_us = thinks_us[dice_below(peers, 4)];
-    *strike_us = strikes_us[dice_below(peers, 4)];
+    plan->think_most_us = thinks_us[dice_below(peers, kind->only ? 2 : 4)];
+    *strike_us = kind->only ? 5000 : strikes_us[dice_below(peers, 4)];
     *steps = STEPS_MORE + dice_below(peers, STEPS_MORE_SLOW);
 }
 
@@ -499,7 +504,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
         *strike_us = kind.only ? DRAW(20000, 60000) : DRAW(300000, 300000, 1500000);
     }
     if (kind.has_peers)
-        peers_draw(peers, &plan, strike_us, steps);
+        peers_draw(peers, &kind, &plan, strike_us, steps);
     process_reset_all();
     machines_begin(schedule->seed);
     settings.l1_mbytes = machine_draw_mbytes();
@@ -507,6 +512,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     truth_begin();
     front_begin(settings.purge_url);
     net_begin(is_strict ? 4000 : DRAW(4000, 20000, 80000), dice_one_in(&dice, 2));
+    net.messages_lost_in = kind.has_peers && kind.only ? (unsigned)dice_below(peers, 3) : 0;
     store_world_begin(traits == FAULT_LOSES_MARKS ? 20000 : DRAW(500, 3000, 20000), settings.store_timeout_ms);
     store_world.applies_late = dice_one_in(&dice, 2);
     store_world.tells_time = dice_one_in(&dice, 2) || traits & FAULT_LAGS;
