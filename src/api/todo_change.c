@@ -11,8 +11,10 @@
  *
  * PUT replaces the three members that a client may set. It creates the todo if there is none, unless If-Match says that
  * one must exist. It takes what a GET answered: members that a client can't set must then be as the store has them (422
- * else), which the store decides as well. A PUT always makes a new version. PATCH is a JSON merge patch (RFC 7396); one
- * that sets what is there already makes none.
+ * else), which the store decides as well. A PUT with If-None-Match: * can only create, and so it brings back a todo
+ * that was deleted by mistake: it takes over the created_at that a GET answered. A PUT always makes a new version.
+ *
+ * PATCH is a JSON merge patch (RFC 7396); one that sets what is there already makes no new version.
  */
 #include "api/handlers.h"
 #include "api/limit.h"
@@ -117,6 +119,31 @@ static struct todo_changing *changing_new(struct services *services, struct requ
     return self;
 }
 
+/*
+ * What the body says of the members that a client can't set: the store compares them, or a PUT that can only create
+ * takes created_at over. False: it has answered that this time is still to come.
+ */
+static bool take_shown(struct todo_changing *self)
+{
+    const struct todo *shown = &self->draft.todo;
+    struct error error;
+    if (!slice_equal(self->request->if_none_match, SLICE("*"))) {
+        self->change.change.shown_fields = self->draft.present & TODO_READ_FIELDS;
+        self->change.change.shown = shown;
+        return true;
+    }
+    if (!(self->draft.present & 1u << TODO_CREATED_AT))
+        return true;
+    if (shown->created_at_ms <= self->todo.created_at_ms) {
+        self->todo.created_at_ms = shown->created_at_ms;
+        return true;
+    }
+    error_set(&error, STATUS_INVALID, "created_at: is still to come; send what GET answered, or leave it out");
+    error_at(&error, TODO_ROWS[TODO_CREATED_AT].pointer);
+    problem_answer_error(self->request, PROBLEM_INVALID, &error);
+    return false;
+}
+
 void todo_replace(struct services *services, struct request *request, struct slice id)
 {
     if (!request_has_no_query(request) || !request_accepts_json(request) || !body_has_type(request, "application/json"))
@@ -126,10 +153,9 @@ void todo_replace(struct services *services, struct request *request, struct sli
         return;
     }
     struct todo_changing *self = changing_new(services, request, STORE_REPLACE);
-    if (!body_read_todo(request, id, &self->draft, &self->todo) || !has_condition_enough(services, request))
+    if (!body_read_todo(request, id, &self->draft, &self->todo) || !has_condition_enough(services, request) ||
+        !take_shown(self))
         return;
-    self->change.change.shown_fields = self->draft.present & TODO_READ_FIELDS;
-    self->change.change.shown = &self->draft.todo;
     cache_change(services->cache, &self->change);
 }
 

@@ -211,6 +211,27 @@ def test_put_of_what_was_shown_before_another_change_is_a_422(stack, new_id):
     stack.get(path).problem(404)
 
 
+def test_put_that_can_only_create_brings_a_deleted_todo_back(stack, new_id):
+    path = f"/todos/{new_id()}"
+    first = put(stack, path, {"name": "x", "description": "y", "done": True})
+    next_tick()
+    put(stack, path, first.json, If_None_Match="*").problem(412)
+    assert delete(stack, path).status == 204
+    back = put(stack, path, first.json, If_None_Match="*")
+    assert back.status == 201 and back.headers["ETag"] != first.headers["ETag"]
+    assert {**back.json, "updated_at": 0} == {**first.json, "updated_at": 0}
+    assert back.json["updated_at"] > first.json["updated_at"]
+    assert stack.get(path).json == back.json and back.json in stack.get("/todos?limit=200").json["todos"]
+
+
+def test_put_makes_no_todo_of_the_time_to_come(stack, new_id):
+    path = f"/todos/{new_id()}"
+    later = {"name": "x", "created_at": "2999-01-01T00:00:00.000Z"}
+    problem = put(stack, path, later, If_None_Match="*").problem(422)
+    assert problem["pointer"] == "/created_at" and "to come" in problem["detail"]
+    stack.get(path).problem(404)
+
+
 def test_times_are_for_put_alone(stack, new_id):
     path = f"/todos/{new_id()}"
     shown = put(stack, path, {"name": "x"}).json
