@@ -5,9 +5,12 @@ PYTHON3 = python3
 PAGE_FILES = \
 	nginx/static/index.html \
 	nginx/static/assets/api.js \
+	nginx/static/assets/care.js \
 	nginx/static/assets/change.js \
 	nginx/static/assets/conflict.js \
+	nginx/static/assets/drafts.js \
 	nginx/static/assets/editor.js \
+	nginx/static/assets/gone.js \
 	nginx/static/assets/icon.svg \
 	nginx/static/assets/icons.svg \
 	nginx/static/assets/list.css \
@@ -21,6 +24,7 @@ PAGE_FILES = \
 	nginx/static/assets/style.css \
 	nginx/static/assets/tick.svg \
 	nginx/static/assets/todos.webmanifest \
+	nginx/static/assets/token.js \
 	nginx/static/assets/trace.js \
 	nginx/static/assets/view.js
 

@@ -67,6 +67,11 @@ class Browser:
         """What the console had to complain about since the last call: errors, refused scripts, failed requests."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 
+    def forget(self):
+        """All that the page keeps for the session."""
+        if self.driver.current_url.startswith(self.origin):
+            self.run("sessionStorage.clear()")
+
     # --- places ---
 
     def open(self, path="/"):

@@ -66,6 +66,7 @@ def shared_browser(site, tmp_path_factory):
 
 @pytest.fixture
 def visitor(shared_browser):
+    shared_browser.forget()
     shared_browser.driver.get("about:blank")
     shared_browser.complaints()
     yield shared_browser

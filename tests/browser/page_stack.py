@@ -17,8 +17,8 @@ def publish(stack):
     subprocess.run(command, check=True)
 
 
-def page_stack(folder):
+def page_stack(folder, **settings):
     """Prepared, not started."""
-    stack = Stack(folder, settings={"server_timing": "on"}).prepare()
+    stack = Stack(folder, settings={"server_timing": "on", **settings}).prepare()
     publish(stack)
     return stack

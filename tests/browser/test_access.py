@@ -67,7 +67,7 @@ def screen(request, new_browser, todo, new_name):
     browser.wait(lambda: browser.one(".gone"))
     browser.part("source", browser.row(names[3])).click()
     browser.wait_rest()
-    browser.run("meter.open = true")
+    browser.run("document.getElementById('meter-open').ariaExpanded = 'true'")
     return browser
 
 
@@ -132,7 +132,7 @@ def test_the_dialog_holds_the_focus_and_gives_it_back(visitor, site, todo, new_n
     box.click()
     visitor.wait(lambda: visitor.one("dialog[open]"))
     assert visitor.run("return conflict.contains(document.activeElement) && conflict.matches(':modal')")
-    assert visitor.one("dialog").get_attribute("aria-labelledby") == "conflict-title"
+    assert visitor.one("#conflict").get_attribute("aria-labelledby") == "conflict-title"
     visitor.press(Keys.ESCAPE)
     visitor.wait(lambda: visitor.run("return document.activeElement === arguments[0]", box))
 

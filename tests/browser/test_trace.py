@@ -53,7 +53,9 @@ def test_what_counts_as_a_read(read):
     assert read(200, Cache_Status="todo-fcgi; fwd=miss")["isRead"]
     assert read(404, Cache_Status="todo-fcgi; hit")["isRead"]
     assert not read(400)["isRead"]
-    assert not read(503, Cache_Status="todo-fcgi; fwd=miss")["isRead"]
+    failed = read(502)
+    assert failed["isRead"] and failed["isError"] and not failed["isHit"]
+    assert not read(404, Cache_Status="todo-fcgi; hit")["isError"]
 
 
 def test_age_and_server_timing_are_in_the_sentence(read):

@@ -6,17 +6,21 @@
  * 304, which the browser's cache would hide. After a write, a read of the same todo carries the write's Todo-Version,
  * so that no cache on the way answers with an older state.
  *
- * Changes carry If-Match, so that no edit is lost; change.js handles a refusal.
+ * Changes carry If-Match, so that no edit is lost; change.js handles a refusal. They carry a token if the service wants
+ * one (token.js).
  *
  * Every answer but a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer
  * came. Each answer also fires the event "answered" on the exported target, with its trace.
  */
+import { askToken, keptToken } from "./token.js";
 import { traceOf } from "./trace.js";
 
 const TIMEOUT_MS = 20_000;
 const KEPT_ANSWERS = 200;
+const OFFLINE = "You are offline. Nothing was sent.";
 const UNREACHED = "The service can’t be reached.";
 const UNKNOWN = "No answer came. The change may have been saved, or not.";
+const UNTOLD = "Changes need the service’s token. Nothing was saved.";
 
 export const requests = new EventTarget();
 
@@ -43,9 +47,15 @@ const versions = new Memory(); // path of a todo -> Todo-Version of this page's 
 
 const pathOf = (id) => `/todos/${encodeURIComponent(id)}`;
 
+function unanswered(detail) {
+    requests.dispatchEvent(new Event("unanswered"));
+    return new Problem(0, { title: "No answer", detail });
+}
+
 async function send(method, path, headers, body) {
     // By default, browsers add "no-cache" to such a request, and the service would then bypass its caches.
-    const all = { ...headers, "Cache-Control": "no-transform" };
+    const all = { "Cache-Control": "no-transform", ...headers };
+    if (!navigator.onLine) throw unanswered(OFFLINE);
     const options = { method, headers: all, body, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
     const began = performance.now();
     let response, text;
@@ -53,8 +63,7 @@ async function send(method, path, headers, body) {
         response = await fetch(path, options);
         text = await response.text();
     } catch {
-        requests.dispatchEvent(new Event("unanswered"));
-        throw new Problem(0, { title: "No answer", detail: method === "GET" ? UNREACHED : UNKNOWN });
+        throw unanswered(method === "GET" ? UNREACHED : UNKNOWN);
     }
     const trace = traceOf(method, path, response, performance.now() - began);
     requests.dispatchEvent(new CustomEvent("answered", { detail: trace }));
@@ -84,8 +93,21 @@ async function read(path) {
     return { ...known, trace };
 }
 
+// With the token, if there is one; the visitor is asked until the service accepts it.
+async function sendChange(method, path, headers, body) {
+    for (;;) {
+        const token = keptToken();
+        try {
+            return await send(method, path, token ? { ...headers, Authorization: `Bearer ${token}` } : headers, body);
+        } catch (problem) {
+            if (problem.status !== 401) throw problem;
+            if (!(await askToken(token !== ""))) throw new Problem(401, { title: "No token", detail: UNTOLD });
+        }
+    }
+}
+
 async function write(method, path, headers, body) {
-    const { response, text, trace } = await send(method, path, headers, body && JSON.stringify(body));
+    const { response, text, trace } = await sendChange(method, path, headers, body && JSON.stringify(body));
     const todo = text ? JSON.parse(text) : null;
     const etag = response.headers.get("ETag");
     const own = todo ? pathOf(todo.id) : path;
@@ -121,8 +143,7 @@ export function deleteTodo(id, etag) {
     return write("DELETE", pathOf(id), { "If-Match": etag });
 }
 
-// Makes a todo with the given id, unless there is one.
-export function restoreTodo({ id, name, description, done }) {
-    const headers = { "Content-Type": "application/json", "If-None-Match": "*" };
-    return write("PUT", pathOf(id), headers, { name, description, done });
+// Makes a todo as it was, with its id and created_at, unless there is one of that id.
+export function restoreTodo(todo) {
+    return write("PUT", pathOf(todo.id), { "Content-Type": "application/json", "If-None-Match": "*" }, todo);
 }

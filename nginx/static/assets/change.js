@@ -12,7 +12,9 @@
  * sent.
  */
 import { deleteTodo, patchTodo, readTodo, restoreTodo } from "./api.js";
-import { settle } from "./conflict.js";
+
+// The dialog comes when it is needed first.
+const settle = async (...versions) => (await import("./conflict.js")).settle(...versions);
 
 // null if there is no such todo.
 async function readOrNull(id) {

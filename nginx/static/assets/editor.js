@@ -9,6 +9,7 @@
  * todo.
  */
 import { Problem, addTodo } from "./api.js";
+import { NEW, draftOf, dropDraft, keepDraft } from "./drafts.js";
 import { byId, fromTemplate, part, showText } from "./view.js";
 
 const FIELDS = ["name", "description"];
@@ -54,7 +55,7 @@ async function submit(form, save) {
     }
 }
 
-const draftOf = (form) => Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
+const valuesOf = (form) => Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
 
 // Browsers have no randomUUID() on plain HTTP.
 function newKey() {
@@ -67,39 +68,51 @@ function newKey() {
 export function startAdding(added) {
     const form = byId("add");
     let key = newKey();
-    form.addEventListener("input", () => (key = newKey()));
+    Object.entries(draftOf(NEW)?.values ?? {}).forEach(([name, value]) => (form.elements[name].value = value));
+    form.addEventListener("input", () => {
+        key = newKey();
+        keepDraft(NEW, null, valuesOf(form));
+    });
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
         const isSaved = await submit(form, async () => {
-            added(await addTodo(draftOf(form), key));
+            added(await addTodo(valuesOf(form), key));
             return true;
         });
         if (!isSaved) return;
         key = newKey();
+        dropDraft(NEW);
         form.reset();
         form.elements.name.focus();
     });
 }
 
 /*
- * A form over a todo. It calls save with the changed fields, which resolves to whether the form may close; it calls
- * close when the visitor cancels.
+ * A form over an entry's todo, with the words of its draft if there is one. It calls save with the changed fields, which
+ * resolves to whether they are saved; it calls close when the visitor cancels. Both end the draft.
  */
-export function editorOf(todo, save, close) {
+export function editorOf(entry, save, close) {
+    const { todo } = entry;
     const form = fromTemplate("editor-template");
     FIELDS.forEach((name) => (form.elements[name].value = todo[name]));
-    const before = draftOf(form); // as fields hold it: they turn CR LF into LF
-    const changed = () => Object.entries(draftOf(form)).filter(([name, value]) => value !== before[name]);
+    const before = valuesOf(form); // as fields hold it: they turn CR LF into LF
+    const changed = () => Object.entries(valuesOf(form)).filter(([name, value]) => value !== before[name]);
+    const end = () => {
+        dropDraft(todo.id);
+        close();
+    };
+    Object.entries(draftOf(todo.id)?.values ?? {}).forEach(([name, value]) => (form.elements[name].value = value));
+    form.addEventListener("input", () => keepDraft(todo.id, entry, valuesOf(form)));
     form.addEventListener("submit", (event) => {
         event.preventDefault();
         const patch = Object.fromEntries(changed());
-        if (changed().length === 0) close();
+        if (changed().length === 0) end();
         else submit(form, () => save(patch));
     });
     form.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") close();
+        if (event.key === "Escape") end();
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     });
-    part(form, "cancel").addEventListener("click", close);
+    part(form, "cancel").addEventListener("click", end);
     return form;
 }

@@ -10,20 +10,37 @@
  * and the page reads nothing in the background.
  */
 import { Problem, readPage, readTodo } from "./api.js";
+import { showDrafts } from "./drafts.js";
 import { clearNotice, showProblem } from "./notice.js";
-import { go, here, linkTo, queryOf, trailHere } from "./place.js";
+import { go, here, linkTo, queryOf, trailHere, urlOf } from "./place.js";
 import { Row } from "./row.js";
 import { sourceName, sourceSentence } from "./trace.js";
 import { byId, element, say, showMs } from "./view.js";
 
 const FILTERS = { all: undefined, open: "false", done: "true" };
 const TITLES = { undefined: "All todos", false: "Open todos", true: "Done todos" };
+const EMPTY = {
+    undefined: "There are no todos yet. Add the first one above.",
+    false: "Nothing is open. “All” shows the done ones.",
+    true: "Nothing is done yet. “All” shows the open ones.",
+};
 
+let shown = ""; // the place that the rows are of, whichever its page
 let loads = 0; // counts the loads begun: only the last one's answer is shown
 
+// The links below stay where they are while the visitor pages: a shorter page leaves room above them.
 function showRows(entries, emptyText) {
-    const rows = entries.map((entry) => new Row(entry).element);
-    byId("rows").replaceChildren(...(rows.length > 0 ? rows : [element("li", emptyText, "empty")]));
+    const list = byId("rows");
+    const rows = entries.map((entry) => new Row(entry));
+    const { cursor, ...place } = here();
+    list.style.minHeight = urlOf(place) === shown ? `${list.getBoundingClientRect().height}px` : "";
+    shown = urlOf(place);
+    document.body.classList.remove("is-new");
+    list.replaceChildren(
+        ...(rows.length > 0 ? rows.map((row) => row.element) : [element("li", emptyText, "empty")]),
+    );
+    rows.forEach((row) => row.offerMore());
+    showDrafts(entries.map((entry) => entry.todo.id));
 }
 
 function showTrace(trace) {
@@ -74,7 +91,7 @@ function showPage(place, page) {
     byId("list-title").textContent = title;
     showRows(
         page.todos.map((todo) => ({ todo, etag: null, trace: page.trace })),
-        isFirst ? "Nothing here yet." : "There are no more.",
+        isFirst ? EMPTY[place.done] : "There are no more.",
     );
     showPager(place, page.next);
     byId("back").parentElement.hidden = isFirst && !page.next;
@@ -84,6 +101,7 @@ function showPage(place, page) {
 function showOne(entry) {
     byId("list-title").textContent = `Todo ${entry.todo.id}`;
     showRows([entry], "");
+    byId("rows").firstElementChild.classList.add("is-alone");
     byId("back").parentElement.hidden = true;
     return `Todo ${entry.todo.id}. ${sourceSentence(entry.trace)}`;
 }

@@ -2,19 +2,23 @@
 /*
  * The page: a list of todos, and where each answer came from.
  *
- * view (the document)   place (the URL)   trace (headers)   api (HTTP)     stand alone
+ * view (the document)   place (the URL)   trace (headers)   api, token (HTTP)
+ * care, drafts          a pointer that clicks too often; words that are not saved yet
  * notice, meter         the state of the page's requests
  * conflict, change      a change, until the service accepts it or the visitor drops it
- * editor, row, list     forms, one todo, a page of them
+ * editor, gone          what may stand in a todo's place
+ * row, list             one todo, a page of them
  *
  * Each module uses only the modules above it. This one connects them.
  */
+import { startCare } from "./care.js";
 import { startAdding } from "./editor.js";
 import { load, move, showAdded, startList } from "./list.js";
 import { startMeter } from "./meter.js";
 import { startNotice } from "./notice.js";
 import { startPlace } from "./place.js";
 
+startCare();
 startMeter();
 startNotice(load);
 startPlace(move);

@@ -2,7 +2,8 @@
 /*
  * The panel: this page's own requests, counted live from their answers' headers.
  *
- * The hit rate is the share of reads that a cache answered (or confirmed, for a 304). A time is the visitor's: from
+ * The hit rate is the share of reads that a cache answered (or confirmed, for a 304); a
+ * read that failed was answered by none. A time is the visitor's: from
  * the request to the last byte. Beside it is the time that the service reports. Percentiles are over the last KEPT
  * requests, by nearest rank. The panel sends no requests of its own, and screen readers don't announce it: it changes
  * with each request.
@@ -26,11 +27,13 @@ function percentile(inOrder, share) {
 
 function showRate() {
     const reads = traces.filter((trace) => trace.isRead);
+    const errors = traces.filter((trace) => trace.isError).length;
     const hits = reads.filter((trace) => trace.isHit).length;
     const rate = reads.length > 0 ? `${Math.round((hits / reads.length) * 100)} %` : "–";
     const times = sorted(traces.map((trace) => trace.tookMs));
     byId("meter-rate").textContent = rate;
     byId("meter-count").textContent = `hits: ${hits} of ${reads.length} reads`;
+    byId("meter-errors").textContent = errors === 0 ? "" : errors === 1 ? "1 error" : `${errors} errors`;
     byId("meter-brief").textContent = `${rate} hits, p50 ${showMs(percentile(times, 0.5))} ms`;
 }
 
@@ -85,11 +88,9 @@ function take(trace) {
     byId("meter-log").replaceChildren(...traces.slice(-LINES).reverse().map(logLine));
 }
 
-// Open if there is room beside the list; else a line that the visitor can open.
+// Where there is no room beside the list, the panel is a line that the visitor can open.
 export function startMeter() {
-    const wide = matchMedia("(min-width: 62rem)");
-    const fit = () => (byId("meter").open = wide.matches);
-    wide.addEventListener("change", fit);
-    fit();
+    const button = byId("meter-open");
+    button.addEventListener("click", () => (button.ariaExpanded = String(button.ariaExpanded === "false")));
     requests.addEventListener("answered", (event) => take(event.detail));
 }

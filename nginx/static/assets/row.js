@@ -7,14 +7,17 @@
  * sees it come from the database first and from the cache next.
  *
  * After a deletion, a line with Undo takes the todo's place. It has no time limit, there may be several, and the
- * focus stays where it was. Undo makes a todo with the same id and the same texts; to the service it is new, with a
- * new created_at.
+ * focus stays where it was. Undo makes the todo again as it was, with its id, its texts and its created_at.
+ *
+ * A description of more than two lines is cut, and a button shows all of it. A todo with a draft shows its editor.
  *
  * A row knows nothing of the list it is in.
  */
 import { Problem, readTodo, restoreTodo } from "./api.js";
 import { changeTodo, removeTodo } from "./change.js";
+import { draftOf, dropDraft } from "./drafts.js";
 import { editorOf } from "./editor.js";
+import { goneLine } from "./gone.js";
 import { linkTo } from "./place.js";
 import { sourceName, sourceSentence } from "./trace.js";
 import { fromTemplate, part, say, showMs, showTime } from "./view.js";
@@ -33,7 +36,10 @@ export class Row {
         this.on("edit", "click", () => this.edit());
         this.on("delete", "click", () => this.remove());
         this.on("source", "click", () => this.reread());
+        part(this.element, "more").addEventListener("click", () => this.showMore());
         this.draw();
+        const draft = draftOf(entry.todo.id);
+        if (draft) this.openEditor(draft.entry);
     }
 
     // While one action runs, the row starts no other.
@@ -79,14 +85,35 @@ export class Row {
         part(this.element, "delete").ariaLabel = `Delete ${todo.name}`;
     }
 
+    get isWhole() {
+        return this.element.classList.contains("is-whole");
+    }
+
+    showMore(isWhole = !this.isWhole) {
+        const more = part(this.element, "more");
+        this.element.classList.toggle("is-whole", isWhole);
+        more.textContent = isWhole ? "Less" : "More";
+        more.ariaExpanded = String(isWhole);
+    }
+
+    // Offers the rest of a description if some of it is cut. Wants the row in the document, and reads the layout.
+    offerMore() {
+        const text = part(this.element, "description");
+        const more = part(this.element, "more");
+        if (!more) return;
+        more.hidden = !this.isWhole && text.scrollHeight <= text.clientHeight + 1;
+        more.ariaLabel = `All of ${this.entry.todo.name}`;
+    }
+
     // Takes the outcome of a change; false if the visitor has yet to decide.
     take({ outcome, entry }) {
         if (outcome === "gone") {
-            this.showGone(`“${this.entry.todo.name}” is no longer there.`, null);
+            this.showGone("", " is no longer there.", null);
             return true;
         }
         this.entry = entry;
         this.draw();
+        this.offerMore();
         this.fault(OUTCOMES[outcome] ?? "");
         return outcome !== "later";
     }
@@ -102,10 +129,11 @@ export class Row {
             this.entry = await readTodo(this.entry.todo.id);
         } catch (problem) {
             if (problem.status !== 404) throw problem;
-            this.showGone(`“${this.entry.todo.name}” is no longer there.`, null);
+            this.showGone("", " is no longer there.", null);
             return;
         }
         this.draw();
+        this.offerMore();
         say(`${this.entry.todo.name}. ${sourceSentence(this.entry.trace)}`);
     }
 
@@ -113,27 +141,33 @@ export class Row {
     async edit() {
         await this.reread();
         if (!this.element.contains(part(this.element, "edit"))) return;
+        this.openEditor(this.entry);
+        this.element.querySelector("form").elements.name.focus();
+    }
+
+    // seen is the entry that the visitor's words began with.
+    openEditor(seen) {
         const close = () => {
             this.restoreLine();
             part(this.element, "edit").focus();
         };
         const save = async (patch) => {
-            const result = await changeTodo(this.entry, patch);
+            const result = await changeTodo(seen, patch);
             if (result.outcome === "later") return false;
+            dropDraft(seen.todo.id);
             this.restoreLine();
             this.take(result);
             part(this.element, "edit")?.focus();
             say(result.outcome === "done" ? `Saved. ${sourceSentence(this.entry.trace)}` : OUTCOMES.theirs);
             return true;
         };
-        const form = editorOf(this.entry.todo, save, close);
-        this.element.replaceChildren(form);
-        form.elements.name.focus();
+        this.element.replaceChildren(editorOf(seen, save, close));
     }
 
     restoreLine() {
         this.element.classList.remove("is-gone");
         this.element.replaceChildren(...this.line);
+        this.offerMore();
     }
 
     async remove() {
@@ -142,38 +176,20 @@ export class Row {
             this.take(result);
             return;
         }
-        const { todo } = result.entry;
-        this.showGone(`Deleted “${todo.name}”.`, todo);
+        const { todo } = (this.entry = result.entry);
+        this.showGone("Deleted ", ".", () => this.restore(todo));
         say(`Deleted ${todo.name}. You can undo this.`);
     }
 
-    // In the row's place: what happened to the todo, and Undo if it can be restored.
-    showGone(text, todo) {
-        const gone = fromTemplate("gone-template");
-        const undo = part(gone, "undo");
-        part(gone, "text").textContent = text;
-        undo.hidden = !todo;
-        undo.addEventListener("click", () => this.undo(gone, todo));
+    showGone(before, after, restore) {
+        const gone = goneLine(before, this.entry.todo.name, after, restore);
         this.element.classList.add("is-gone");
         this.element.replaceChildren(gone);
-        if (todo) undo.focus();
+        if (restore) part(gone, "undo").focus();
     }
 
-    async undo(gone, todo) {
-        const undo = part(gone, "undo");
-        undo.disabled = true;
-        try {
-            this.entry = await restoreTodo(todo);
-        } catch (problem) {
-            if (!(problem instanceof Problem)) throw problem;
-            const isTaken = problem.status === 412;
-            part(gone, "text").textContent = isTaken
-                ? `Another client has made “${todo.id}” again meanwhile.`
-                : problem.message;
-            undo.hidden = isTaken;
-            undo.disabled = false;
-            return;
-        }
+    async restore(todo) {
+        this.entry = await restoreTodo(todo);
         this.restoreLine();
         this.draw();
         part(this.element, "delete").focus();

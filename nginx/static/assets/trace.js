@@ -62,7 +62,8 @@ export function traceOf(method, path, response, tookMs) {
         tookMs,
         via,
         source: status === 304 ? "304" : via,
-        isRead: method === "GET" && status < 500 && via !== "none",
+        isRead: method === "GET" && (status >= 500 || via !== "none"),
+        isError: status >= 500,
         isHit: ["l1", "redis", "front"].includes(via),
         ageSeconds: age === null ? null : Number(age),
         // route is all of it; redis and store are parts of that.

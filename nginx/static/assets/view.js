@@ -34,6 +34,17 @@ export function say(text) {
     setTimeout(() => (spoken.textContent = text), 50);
 }
 
+const HINT_MS = 5_000;
+let hintTimer = 0;
+
+// A line over the page's lower edge, which moves nothing and goes by itself; announced as well.
+export function hint(text) {
+    clearTimeout(hintTimer);
+    showText(byId("hint"), text);
+    hintTimer = setTimeout(() => showText(byId("hint"), ""), HINT_MS);
+    say(text);
+}
+
 const UNITS = [
     ["year", 31_557_600],
     ["month", 2_629_800],
