@@ -12,7 +12,7 @@ PACKAGES_BUILD=(
 PACKAGES_RUN=(curl multiwatch nginx procps redis-server spawn-fcgi)
 PACKAGES_TEST=(
     brotli chromium chromium-driver clang clang-format-14 libclang-rt-14-dev libcmocka-dev libeatmydata1 libfcgi-bin
-    liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev openssl prometheus python3-hpack python3-pytest python3-selenium
+    liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev logrotate openssl prometheus python3-hpack python3-pytest python3-selenium
     python3-venv python3-yaml shellcheck spin universal-ctags varnish varnish-modules
 )
 # What `bench ladder` compares with.

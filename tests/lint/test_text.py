@@ -120,3 +120,14 @@ def test_performance_has_the_ladders_steps():
 def test_every_metric_is_in_the_manual_and_back():
     manual = set(re.findall(r"^\| `(todo_\w+)` \|", text("doc/metrics.md"), re.M))
     assert manual == metric_families()
+
+
+def test_events_that_the_documents_name_are_logged_at_their_level():
+    sources = "\n".join(text(path) for path in files(".c", under="src"))
+    logged = set(re.findall(r'\blog_(error|warn|info|debug)(?:_often)?\([^;"]*?, "(\w+)"', sources))
+    rows = re.findall(r"^\| `(error|warn|info|debug)` \|.*\| (.*) \|$", text("doc/logging.md"), re.M)
+    named = {(level, event) for level, events in rows for event in re.findall(r"`(\w+)`", events)}
+    assert len(named) > 10 and named <= logged, named - logged
+    events = {event for _, event in logged}
+    told = set(re.findall(r"\(`(\w+_\w+)` in the log", text("doc/runbook.md")))
+    assert len(told) > 2 and told <= events, told - events
