@@ -25,6 +25,12 @@ bool file_lock(int fd, short type, size_t byte, bool wait)
     return !failed;
 }
 
+bool file_is_locked(int fd, size_t byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 bool file_is_at(int fd, const char *path)
 {
     struct stat by_path, by_fd;

@@ -15,6 +15,9 @@
 /* type: F_RDLCK (shared), F_WRLCK (alone) or F_UNLCK. False: others have it, and wait is false; or errno says why. */
 bool file_lock(int fd, short type, size_t byte, bool wait);
 
+/* Whether another open file has a lock on the byte; our own don't count. */
+bool file_is_locked(int fd, size_t byte);
+
 /* Whether path still leads to the file that fd has open: it may have been removed or replaced before the lock. */
 bool file_is_at(int fd, const char *path);
 

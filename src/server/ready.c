@@ -16,18 +16,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static const off_t READY_AT = (off_t)1 << 40;
+#include "base/file_lock.h"
 
-static struct flock byte_of(pid_t pid)
-{
-    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = READY_AT + pid, .l_len = 1};
-}
+static const size_t READY_AT = (size_t)1 << 40;
 
 int ready_say(const char *stats_file)
 {
-    struct flock byte = byte_of(getpid());
     int fd = *stats_file ? open(stats_file, O_RDWR | O_CLOEXEC) : -1;
-    if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &byte) == 0)
+    if (fd >= 0 && file_lock(fd, F_WRLCK, READY_AT + (size_t)getpid(), false))
         return fd;
     if (fd >= 0)
         close(fd);
@@ -36,11 +32,10 @@ int ready_say(const char *stats_file)
 
 bool ready_is_said(const char *stats_file, pid_t pid)
 {
-    struct flock byte = byte_of(pid);
     int fd = open(stats_file, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    bool is_said = fcntl(fd, F_OFD_GETLK, &byte) == 0 && byte.l_type != F_UNLCK;
+    bool is_said = file_is_locked(fd, READY_AT + (size_t)pid);
     close(fd);
     return is_said;
 }

@@ -253,11 +253,10 @@ struct stats *stats_file_own(struct stats_file *file)
     return file->own;
 }
 
-/* Whether a worker holds the slot. Our own lock is none that could be in our way. */
+/* Whether a worker holds the slot: another one, or we. */
 static bool slot_is_held(const struct stats_file *file, size_t index)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)slot_offset(index), .l_len = 1};
-    return file->own == file_slot(file, index) || (fcntl(file->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
+    return file->own == file_slot(file, index) || file_is_locked(file->fd, slot_offset(index));
 }
 
 void stats_file_print(void *ctx, struct buf *out)
