@@ -38,6 +38,7 @@ def places(stack):
         " -o todo -g todo": "",
         "logrotate --force": f"logrotate --state {folder}/etc/state --force",
         "REQUEST-ID": REQUEST_ID,
+        "-n 10000": "-n 300",
         "PID": str(pids[0]),
     }
 
