@@ -7,6 +7,8 @@
  *   audit --all    compares every entry with the store
  *   warm           fills the cache with the newest todos
  *   purge          removes entries, or all of them
+ *   backup FILE    copies the store into a file
+ *   restore FILE   puts such a copy in its place
  *   roll PID       replaces the workers of this supervisor, while they serve
  *
  * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats
@@ -41,14 +43,16 @@ static const char USAGE[] =
     "       todoctl [-c FILE] [-o NAME=VALUE]... warm [-n N]\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... purge ID... | --all\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... roll PID\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... backup FILE | restore FILE\n"
     "Looks after the cache of todo-fcgi: prints the workers' counters (stats), compares every entry with the store\n"
-    "(audit), fills in the newest todos (warm), removes entries (purge), replaces the workers of multiwatch's PID "
-    "(roll).\n";
+    "(audit), fills in the newest todos (warm), removes entries (purge). Replaces the workers of the supervisor PID "
+    "(roll).\n"
+    "Copies an SQLite store into a file (backup), and puts such a copy in its place (restore).\n";
 
 static const char NOTES[] =
     "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
 
-enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE, ACTION_ROLL };
+enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE, ACTION_ROLL, ACTION_BACKUP, ACTION_RESTORE };
 
 struct command_line {
     enum action action;
@@ -58,6 +62,7 @@ struct command_line {
     const char **ids; /* argv's */
     size_t id_count;
     int64_t supervisor;
+    const char *file;
 };
 
 /* The parts of a run, and how it ended. */
@@ -71,6 +76,7 @@ struct run {
     struct audit_counts audited;
     struct warm_counts warmed;
     int64_t epoch;
+    struct restored restored;
 };
 
 /* ---- Command line ---- */
@@ -93,6 +99,10 @@ static bool words_check(struct command_line *line, const struct options_table *t
                       line->supervisor > 0 && line->supervisor <= INT32_MAX;
         return is_pid || options_refuse(table, "roll needs the pid of the workers' supervisor, multiwatch");
     }
+    if (line->action == ACTION_BACKUP || line->action == ACTION_RESTORE) {
+        line->file = line->id_count == 1 ? line->ids[0] : NULL;
+        return line->file || options_refuse(table, "backup and restore need one file");
+    }
     if (line->action != ACTION_PURGE && line->id_count > 0)
         return options_refuse(table, "only purge takes ids");
     if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
@@ -102,14 +112,14 @@ static bool words_check(struct command_line *line, const struct options_table *t
 
 static bool command_line_check(struct command_line *line, const struct options_table *table)
 {
-    static const char *const verbs[] = {"stats", "audit", "warm", "purge", "roll"};
+    static const char *const verbs[] = {"stats", "audit", "warm", "purge", "roll", "backup", "restore"};
     size_t verb = 0;
     if (line->options.word_count == 0)
-        return options_refuse(table, "say what to do: stats, audit, warm, purge or roll");
+        return options_refuse(table, "say what to do: stats, audit, warm, purge, roll, backup or restore");
     while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
         verb++;
     if (verb == sizeof(verbs) / sizeof(*verbs))
-        return options_refuse(table, "the first word must be stats, audit, warm, purge or roll");
+        return options_refuse(table, "the first word must be stats, audit, warm, purge, roll, backup or restore");
     line->action = (enum action)verb;
     line->ids = (const char **)line->options.words + 1;
     line->id_count = line->options.word_count - 1;
@@ -149,18 +159,24 @@ static void on_done(void *ctx, enum status status, const struct error *error)
     tool_end(&run->tool);
 }
 
-/* A purge works without Redis: --all changes a record in the store, and ids go to the store's outbox. */
+/* These two work without it: --all and a restore change a record in the store, and ids go to the store's outbox. */
+static bool needs_redis(enum action action)
+{
+    return action != ACTION_PURGE && action != ACTION_RESTORE;
+}
+
 static void on_started(void *ctx, enum status status, const struct error *error)
 {
     struct run *run = ctx;
     const struct command_line *line = run->line;
-    bool is_possible = status == STATUS_OK || (line->action == ACTION_PURGE && status == STATUS_UNAVAILABLE);
-    if (!is_possible)
+    if (status != STATUS_OK && (status != STATUS_UNAVAILABLE || needs_redis(line->action)))
         on_done(run, status, error);
     else if (line->action == ACTION_AUDIT)
         control_audit(run->control, &run->audited, on_done, run);
     else if (line->action == ACTION_WARM)
         control_warm(run->control, line->count ? (uint64_t)line->count : WARM_DEFAULT, &run->warmed, on_done, run);
+    else if (line->action == ACTION_RESTORE)
+        control_restore(run->control, line->file, &run->restored, on_done, run);
     else if (line->all)
         control_purge_all(run->control, &run->epoch, on_done, run);
     else
@@ -204,7 +220,12 @@ static int report(const struct run *run)
         return report_audit(&run->audited);
     if (line->action == ACTION_WARM)
         return report_warm(&run->warmed);
-    if (line->all)
+    if (line->action == ACTION_BACKUP)
+        printf("%s is the backup\n", line->file);
+    else if (line->action == ACTION_RESTORE)
+        printf("%" PRId64 " todos are restored; the epoch is %" PRId64 " now: older entries can no longer be read\n",
+               run->restored.count, run->restored.epoch);
+    else if (line->all)
         printf("the epoch is %" PRId64 " now: older entries can no longer be read\n", run->epoch);
     else
         printf("purged\n");
@@ -218,7 +239,10 @@ static int control_cache(const struct command_line *line, const struct settings 
     run.status = run_open(&run, &run.error);
     if (run.status == STATUS_OK) {
         loop_on_signal(run.tool.loop, on_signal, &run);
-        control_start(run.control, on_started, &run);
+        if (line->action == ACTION_BACKUP)
+            control_backup(run.control, line->file, on_done, &run);
+        else
+            control_start(run.control, on_started, &run);
         tool_run(&run.tool);
         exit_status = report(&run);
     } else {

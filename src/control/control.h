@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An operator's commands on a cache in use: compare all of it with the store, fill it, empty it. For todoctl.c.
+ * An operator's commands on a cache in use: compare all of it with the store, fill it, empty it; copy the store, and put
+ * a copy back. For todoctl.c.
  *
  * Each call begins something that ends with done, once, later; then its counts are final. One at a time.
  * context  loop only
@@ -87,5 +88,25 @@ void control_purge(struct control *control, const char **ids, size_t id_count, c
 
 /* Moves the epoch: all entries and pages are unreachable as soon as the workers notice, within some two seconds. */
 void control_purge_all(struct control *control, int64_t *epoch, control_done_cb done, void *ctx);
+
+/*
+ * Writes the store's present state into a file; control_start() need not come before.
+ * file    borrowed until done
+ * errors  as store_backup
+ */
+void control_backup(struct control *control, const char *file, control_done_cb done, void *ctx);
+
+struct restored {
+    int64_t count; /* todos */
+    int64_t epoch; /* the one of all entries from now on */
+};
+
+/*
+ * Puts the todos of such a file in the place of the store's. Redis need not be there. When done, no worker answers a
+ * state from before the restore, and caches in front are about to be told.
+ * errors  as store_restore
+ */
+void control_restore(struct control *control, const char *file, struct restored *restored, control_done_cb done,
+                     void *ctx);
 
 #endif

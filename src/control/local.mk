@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libcontrol.a
 libcontrol_a_SOURCES = \
 	src/control/audit_all.c \
+	src/control/backup.c \
 	src/control/control.c src/control/control.h \
 	src/control/purge.c \
 	src/control/roll.c src/control/roll.h \

@@ -1,9 +1,10 @@
-# Two databases behind one seam. Only mongo*.c see libmongoc, only sqlite.c sqlite3, only pool.c libuv.
+# Two databases behind one seam. Only mongo*.c see libmongoc, only sqlite.c and sqlite_copy.c sqlite3, only pool.c libuv.
 noinst_LIBRARIES += libstore.a
 libstore_a_CFLAGS = $(AM_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 STORE_LIBS = $(MONGOC_LIBS) $(BSON_LIBS) $(SQLITE_LIBS) $(UV_LIBS)
 libstore_a_SOURCES = \
 	src/store/answer.c src/store/answer.h \
+	src/store/backup.h \
 	src/store/condition.c \
 	src/store/follow.h \
 	src/store/foreign.h \
@@ -30,7 +31,9 @@ libstore_a_SOURCES = \
 	src/store/pool.c src/store/pool.h \
 	src/store/sqlite.c src/store/sqlite.h \
 	src/store/sqlite_answers.c \
+	src/store/sqlite_backup.c \
 	src/store/sqlite_change.c \
+	src/store/sqlite_copy.c src/store/sqlite_copy.h \
 	src/store/sqlite_lock.c src/store/sqlite_lock.h \
 	src/store/sqlite_meta.c \
 	src/store/sqlite_outbox.c \

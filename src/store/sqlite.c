@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One SQLite file, shared by all workers and the loader: connections, statements, transactions, and what the errors of
- * sqlite mean. Only this file sees sqlite3; the store's operations stand on it (sqlite_store.c and its neighbours).
+ * sqlite mean. This file and sqlite_copy.c see sqlite3; the store's operations stand on it (sqlite_store.c and others).
  *
  * The file is in WAL mode with synchronous=FULL: readers never wait for the writer, and a commit has been synced to
  * disk. A process has one connection that writes and a shelf of connections that read. A call takes one off its shelf,
@@ -217,6 +217,11 @@ struct sqlite_connection *sqlite_share(struct sqlite_connection *connection)
 bool sqlite_is_shared(const struct sqlite_connection *connection)
 {
     return connection == shared;
+}
+
+void sqlite_take_time(struct sqlite_connection *connection)
+{
+    connection->deadline_ms = INT64_MAX;
 }
 
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,

@@ -40,6 +40,9 @@ enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct 
 enum status sqlite_take_since(struct sqlite_file *file, enum sqlite_lane lane, int64_t begun_ms,
                               struct sqlite_connection **connection, struct error *error) STATUS_MUST_CHECK;
 
+/* From now on what the connection does may take any time, until it is taken or shared anew. */
+void sqlite_take_time(struct sqlite_connection *connection);
+
 /* Ends the statement in use, and with it its locks. */
 void sqlite_give_back(struct sqlite_connection *connection);
 

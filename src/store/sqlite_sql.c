@@ -49,6 +49,11 @@
 #define INSERT_TODO "INSERT INTO todos (" TODO_COLUMNS ") VALUES (" TODO_FIELDS(PARAMETER) ") ON CONFLICT (id) DO "
 #define UPDATE_TODO INSERT_TODO "UPDATE SET " TODO_FIELDS(SET_FIELD) "updated_at = excluded.updated_at, v = "
 
+#define ANSWER_COLUMNS "key, fingerprint, id, created_at, deadline_at, expires_at, http_status, body, etag, life, made"
+
+/* Of a life in ?1 .. 2 * ?1, a power of 2, another one; of different lives different ones. */
+#define LIFE_MOVED "?1 + ((life + ?2) & (?1 - 1))"
+
 #define TEXT_RULES(column)                                                                                             \
     " AND instr(CAST(" column " AS BLOB), x'00') = 0"                                                                  \
     " AND " column " NOT GLOB '*[' || char(1) || '-' || char(8, 11, 12, 14) || '-' || char(31) || ']*'"
@@ -180,6 +185,15 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_PURGE_REMOVE] = "DELETE FROM purges WHERE token = ?1 AND sequence = ?2",
     [SQL_PURGE_SWEEP] = "DELETE FROM purges WHERE rowid IN"
                         " (SELECT rowid FROM purges WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2)",
+    [SQL_RESTORE_ATTACH] = "ATTACH ?1 AS staged",
+    [SQL_RESTORE_TODO_LIVES] = "UPDATE staged.todos SET life = " LIFE_MOVED,
+    [SQL_RESTORE_ANSWER_LIVES] = "UPDATE staged.answers SET life = " LIFE_MOVED,
+    [SQL_RESTORE_CLEAR_ANSWERS] = "DELETE FROM main.answers",
+    [SQL_RESTORE_ANSWERS] =
+        "INSERT INTO main.answers (" ANSWER_COLUMNS ") SELECT " ANSWER_COLUMNS " FROM staged.answers",
+    [SQL_RESTORE_CLEAR_TODOS] = "DELETE FROM main.todos",
+    [SQL_RESTORE_TODOS] = "INSERT INTO main.todos (" TODO_COLUMNS ") SELECT " TODO_COLUMNS " FROM staged.todos",
+    [SQL_RESTORE_DETACH] = "DETACH staged",
     [SQL_META_GET] = "SELECT epoch, beat, cache_run_id FROM meta",
     /* Without a record epoch and beat are 0. */
     [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, beat, cache_run_id)"

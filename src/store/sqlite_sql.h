@@ -38,7 +38,15 @@ enum sqlite_sql {
     SQL_PURGE_PUT,     /* token, sequence, url, keys, due_at */
     SQL_PURGE_LIST,    /* url, now, how many at most */
     SQL_PURGE_REMOVE,
-    SQL_PURGE_SWEEP, /* due before, how many at most */
+    SQL_PURGE_SWEEP,          /* due before, how many at most */
+    SQL_RESTORE_ATTACH,       /* the file, called staged from now on */
+    SQL_RESTORE_TODO_LIVES,   /* in staged: LIFE_LEAST, and a number that is added to all */
+    SQL_RESTORE_ANSWER_LIVES, /* the same */
+    SQL_RESTORE_CLEAR_ANSWERS,
+    SQL_RESTORE_ANSWERS,
+    SQL_RESTORE_CLEAR_TODOS,
+    SQL_RESTORE_TODOS,
+    SQL_RESTORE_DETACH,
     SQL_META_GET,
     SQL_META_SWAP, /* expected epoch and beat; epoch, beat, run id */
     SQL_COUNT,

@@ -239,6 +239,8 @@ static const struct store_ops SQLITE_OPS = {
     .heartbeat = sqlite_heartbeat,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
+    .backup = sqlite_backup,
+    .restore = sqlite_restore,
     .place = sqlite_place,
     .place_kind = "file",
 };

@@ -32,6 +32,13 @@ enum status sqlite_transact(struct sqlite_file *file, sqlite_body_fn body, void 
 __typeof__(store_group_begin) sqlite_group_begin;
 __typeof__(store_group_end) sqlite_group_end;
 
+/* In place of the end: nothing of the group is applied. */
+void sqlite_group_drop(void);
+
+/* sqlite_backup.c */
+__typeof__(store_backup) sqlite_backup;
+__typeof__(store_restore) sqlite_restore;
+
 /* sqlite_change.c */
 __typeof__(store_change) sqlite_change;
 

@@ -100,6 +100,13 @@ enum status sqlite_group_begin(struct store *store, int64_t waiting_since_ms, st
     return status;
 }
 
+void sqlite_group_drop(void)
+{
+    struct sqlite_connection *connection = sqlite_share(NULL);
+    sqlite_end(connection);
+    sqlite_give_back(connection);
+}
+
 enum status sqlite_group_end(struct store *store, struct error *error)
 {
     struct sqlite_connection *connection = sqlite_share(NULL);

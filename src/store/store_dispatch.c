@@ -224,6 +224,23 @@ enum status store_meta_swap(struct store *store, const struct store_meta *expect
     return store->ops->meta_swap(store, expected, next, swapped, error);
 }
 
+/* ---- backup.h ---- */
+
+static enum status backup_refused(const struct store *store, struct error *error)
+{
+    return error_set(error, STATUS_UNSUPPORTED, "%s has tools of its own for that: doc/backup.md", store->ops->kind);
+}
+
+enum status store_backup(struct store *store, const char *file, struct error *error)
+{
+    return store->ops->backup ? store->ops->backup(store, file, error) : backup_refused(store, error);
+}
+
+enum status store_restore(struct store *store, struct store_restore *restore, struct error *error)
+{
+    return store->ops->restore ? store->ops->restore(store, restore, error) : backup_refused(store, error);
+}
+
 /* ---- foreign.h ---- */
 
 static void survey_describe(const struct store *store, struct store_survey *survey)

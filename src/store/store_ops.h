@@ -2,12 +2,13 @@
 /*
  * The operations that a kind of store implements; store_dispatch.c calls them. Private to store/.
  *
- * An operation has the type and the contract of the function store_NAME() in store.h, follow.h or foreign.h. The table
- * names the implementing functions directly. A store's own struct begins with struct store.
+ * An operation has the type and the contract of the function store_NAME() in store.h, backup.h, follow.h or foreign.h.
+ * The table names the implementing functions directly. A store's own struct begins with struct store.
  */
 #ifndef STORE_STORE_OPS_H
 #define STORE_STORE_OPS_H
 
+#include "store/backup.h"
 #include "store/follow.h"
 #include "store/foreign.h"
 #include "store/store.h"
@@ -42,6 +43,8 @@ struct store_ops {
     STORE_OP(raise);
     STORE_OP(group_begin); /* NULL: it gains nothing by groups, and has no end either */
     STORE_OP(group_end);
+    STORE_OP(backup); /* NULL: a server has tools of its own, and for the way back, too */
+    STORE_OP(restore);
     const char *(*place)(const struct store *store); /* where it keeps the todos: its file, its database */
     const char *place_kind;                          /* "file", "database" */
     /* How many foreign documents there are, up to most. NULL: it can't have any, and has none of the next four. */

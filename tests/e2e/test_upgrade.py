@@ -77,6 +77,7 @@ def listening_socket(pid):
     return fd
 
 
+@ON_SQLITE
 def test_a_roll_replaces_all_workers_and_fails_no_request(new_stack):
     stack = fill(new_stack(workers=2))
     seen = set(stack.worker_pids())
@@ -122,6 +123,7 @@ def test_nginx_reloads_and_no_request_fails(new_stack):
     undisturbed(stack, disturb, fresh_connections=True)
 
 
+@ON_SQLITE
 def test_redis_restarts_and_no_request_fails(new_stack):
     stack = fill(new_stack())
 

@@ -31,7 +31,7 @@ WALLS = {
     r"hiredis/.*": [r"src/redis/redis_wire\.c"],
     r"mongoc/.*": [r"src/store/mongo\w*\.c"],
     r"bson/.*": [r"src/store/mongo(_\w+)?\.c", r"src/load/bson_reader\.c"],
-    r"sqlite3\.h": [r"src/store/sqlite\.c"],
+    r"sqlite3\.h": [r"src/store/sqlite(_copy)?\.c"],
     r"jansson\.h": [r"src/base/json\.c"],
     r"openssl/evp\.h|xxhash\.h": [r"src/base/hash\.c"],
     r"zlib\.h": [r"src/base/gzip\.c", r"src/load/(source|sink)\.c"],

@@ -35,8 +35,8 @@ SECONDS = {
     "e2e/test_cdn": 100, "e2e/test_failover": 80, "model": 80, "faults/test_faults": 70, "browser/test_access": 65,
     "e2e/test_idempotency": 65, "e2e/test_follow": 60, "e2e/test_fastcgi": 50, "e2e/test_dev": 50,
     "e2e/test_elections": 45, "sim": 40, "e2e/test_real_set": 40, "e2e/test_life": 40, "e2e/test_todoctl": 40,
-    "e2e/test_ten_thousand": 40, "e2e/test_upgrade": 40, "faults/test_mutants": 35, "e2e/test_load": 35, "browser/test_page": 30,
-    "e2e/test_limits": 30, "e2e/test_read_your_writes": 30, "e2e/test_tracing": 20, "e2e/test_conditions": 20,
+    "e2e/test_ten_thousand": 40, "e2e/test_upgrade": 40, "e2e/test_backup": 40, "faults/test_mutants": 35, "e2e/test_load": 35,
+    "browser/test_page": 30, "e2e/test_limits": 30, "e2e/test_read_your_writes": 30, "e2e/test_tracing": 20, "e2e/test_conditions": 20,
     "e2e/test_freshness": 20, "lint": 15, "e2e/test_redis_errors": 15, "faults/test_store_faults": 15,
 }  # fmt: skip
 
