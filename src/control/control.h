@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An operator's commands on a cache in use: compare all of it with the store, fill it, empty it. Copy the store, and put
- * such a copy back. For todoctl.c.
+ * An operator's commands on a cache in use: compare all of it with the store, fill it, empty it. Copy the store, and
+ * put such a copy back. For todoctl.c.
  *
  * Each call begins something that ends with done, once, later; then its counts are final. One at a time.
  * context  loop only

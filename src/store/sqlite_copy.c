@@ -5,8 +5,9 @@
  * A plain cp would miss what is in the write-ahead log, or take it half. Here the copy is made in one step, so it is
  * one read transaction: writers go on, and the log grows by what they write meanwhile.
  *
- * The copy is checked before it counts: SQLite's own check of all pages, and whether there are todos in it. So a damaged
- * database, or another program's, neither becomes a backup nor is restored. It leaves WAL mode, so it is one file.
+ * The copy is checked before it counts: SQLite's own check of all pages, and whether there are todos in it. So a
+ * damaged database, or another program's, neither becomes a backup nor is restored. It leaves WAL mode, so it is one
+ * file.
  *
  * Not synced while it is made, but once at the end: a copy that a crash cuts short is no copy anyway. Its callers give
  * it its name after that.

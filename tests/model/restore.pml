@@ -16,6 +16,9 @@
  * no beat is due and all workers that trust Redis have looked since the one before. No worker is killed or stopped before that. With
  * SOON they come at any moment, and the promise breaks.
  *
+ * With IN_PLACE the store goes back only as todoctl restore does it (src/control/backup.c): at any moment, with a new epoch in the same
+ * step, and record and beats stay. No bound on its moment is needed then.
+ *
  * Left out: Redis that forgets a beat; unknown outcomes; another Redis.
  */
 
@@ -36,6 +39,7 @@ byte epoch;
 byte beat;
 byte old_state, old_epoch, old_beat;
 bool has_backup;
+bool is_unmoved; /* a mutant has restored the todos, and not moved the epoch yet */
 
 /* What time has seen: the last one of each that was made. */
 byte last_state, last_epoch, last_beat;
@@ -253,6 +257,24 @@ end:
         old_beat = beat;
         has_backup = true
     }
+#ifdef IN_PLACE
+    :: d_step {
+        has_backup && HAS_EPOCHS && last_beat + 1 < BEATS ->
+        printf("restore of state %d in place\n", old_state);
+        state = old_state;
+#ifdef MUTANT_EPOCH_AFTERWARDS
+        is_unmoved = true;
+#else
+        move_epoch();
+#endif
+        go_back()
+    }
+    :: d_step {
+        is_unmoved && HAS_EPOCHS && last_beat + 1 < BEATS ->
+        move_epoch();
+        is_unmoved = false
+    }
+#else
     :: d_step {
         has_backup && MAY_GO_BACK ->
         printf("restore of state %d, epoch %d, beat %d\n", old_state, old_epoch, old_beat);
@@ -274,5 +296,6 @@ end:
         move_epoch();
         printf("purge: epoch %d\n", epoch)
     }
+#endif
     od
 }

@@ -32,6 +32,7 @@ table() {
         epoch                        epoch   holds
         epoch-grouped                epoch   holds   GROUPED
         restore                      restore holds
+        restore-in-place             restore holds   IN_PLACE
         split                        split   holds
         election                     election holds
         l1                           l1      holds
@@ -76,6 +77,7 @@ table() {
         mutant-restore-own-memory    restore breaks  MUTANT_OWN_MEMORY
         mutant-restore-told-back     restore breaks  MUTANT_TOLD_GOES_BACK
         mutant-restore-left-untold   restore breaks  MUTANT_LEFT_UNTOLD
+        mutant-restore-epoch-after   restore breaks  IN_PLACE MUTANT_EPOCH_AFTERWARDS
         mutant-split-no-bound        split   breaks  MUTANT_NO_BOUND
         mutant-election-untold       election breaks  MUTANT_UNTOLD
         mutant-election-told-late    election breaks  MUTANT_TOLD_AFTER_UNFENCE
