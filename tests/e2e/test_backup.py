@@ -2,6 +2,8 @@
 """todoctl backup and restore: under load, killed, without room; and what is answered afterwards."""
 
 import contextlib
+import json
+import re
 import resource
 import signal
 import sqlite3
@@ -9,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+from documented import Documented, commands_of
 from load import load
 from stack import WORKER_BUILD
 from store_file import store_path
@@ -283,3 +286,68 @@ def test_what_is_no_backup_is_refused(filled_stack):
 def test_mongodb_has_tools_of_its_own(stack):
     for verb in "backup", "restore":
         assert "doc/backup.md" in ctl(stack, verb, "copy", status=2).stderr
+
+
+DOCUMENT = "doc/backup.md"
+NEW_LIVES = "db.todos.updateMany("
+
+
+def is_mongodbs(command):
+    return command.startswith(("mongodump", "mongorestore", NEW_LIVES))
+
+
+@ON_SQLITE
+def test_the_commands_of_the_document_do_what_it_says(filled_stack):
+    """In its order: the damaged file is moved away under new workers, and the backup of before is what they serve."""
+    stack = filled_stack()
+    documented = Documented(stack)
+    for command in commands_of(DOCUMENT):
+        if is_mongodbs(command):
+            break
+        documented.run(command)
+        if "backup /var/backups/todo/todo.db" in command:
+            change_some(stack)
+    assert len(list(stack.folder.glob("todo-[1-7].db"))) == 1
+    assert_as_before(stack)
+
+
+@ON_MONGODB
+def test_mongodbs_restore_as_the_document_has_it(new_stack):
+    """The dump and its way back are played by a client; the other commands are the document's."""
+    stack = new_stack(settings=LONG)
+    mongo, dumped = Mongo(stack.environment["STACK_STORE"]), {}
+    assert stack.load("seed", "-n", str(ROWS)).returncode == 0
+
+    def dump(_):
+        for collection in "todos", "meta", "answers", "outbox", "purges":
+            dumped[collection] = mongo.find_all(collection)
+
+    def restore(_):
+        for collection, documents in dumped.items():
+            mongo.run({"delete": collection, "deletes": [{"q": {}, "limit": 0}]})
+            if documents:
+                mongo.run({"insert": collection, "documents": documents})
+
+    def new_lives(command):
+        arguments = re.sub(r"([$a-zA-Z]+):", r'"\1":', command[len(NEW_LIVES) : -1])
+        query, update = json.loads(f"[{arguments}]")
+        mongo.run({"update": "todos", "updates": [{"q": query, "u": update, "multi": True}]})
+
+    documented = Documented(stack, {"mongodump": dump, "mongorestore": restore, NEW_LIVES: new_lives})
+    commands = commands_of(DOCUMENT)
+    for command in commands[next(at for at, command in enumerate(commands) if is_mongodbs(command)) :]:
+        if command.startswith("mongorestore"):
+            change_some(stack)
+            warm(stack)
+            lost = stack.request("PUT", "/todos/1", '{"name": "later"}', JSON)
+            stack.stop("workers")
+        elif command.endswith("purge --all"):
+            stack.start("workers")
+            stack.wait_answer()
+        documented.run(command)
+    assert_as_before(stack)
+    lives = [todo["life"] for todo in mongo.find_all("todos")]
+    assert len(set(lives)) == ROWS and all(1 << 52 <= life < 1 << 53 for life in lives)
+    stack.request("PUT", "/todos/1", '{"name": "x"}', {**JSON, "If-Match": lost.headers["ETag"]}).problem(412)
+    assert "the store has gone back to an earlier state" in stack.log("workers")
+    mongo.close()

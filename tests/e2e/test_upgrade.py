@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 
 import pytest
+from documented import Documented, commands_of, reload_command
 from load import load
 from stack import WORKER_BUILD, running, wait_until
 from store_file import store_path
@@ -303,3 +304,31 @@ def test_older_workers_go_on_with_newer_tables_and_no_older_one_starts(new_stack
     wait_until(lambda: "made by a newer program" in stack.log("workers"), what="the reason")
     assert wait_until(lambda: stack.get("/todos/unknown"), what="an answer").status == 503
     assert b"made by a newer program" in stack.internal.get("/readyz").body
+
+
+@ON_SQLITE
+def test_the_commands_of_the_document_do_what_it_says(new_stack):
+    stack = fill(new_stack())
+    rolled = []
+
+    def as_roll(command):
+        before = set(stack.worker_pids())
+        rolled.append(documented.shell(command if "todoctl" in command else reload_command().replace("$MAINPID", str(stack.pid("workers")))))
+        assert not before & set(stack.worker_pids())
+
+    def reload_nginx(_):
+        os.kill(stack.pid("nginx"), signal.SIGHUP)
+
+    def restart(_):
+        stack.stop("workers")
+        stack.start("workers")
+        stack.wait_answer()
+
+    documented = Documented(
+        stack,
+        {"systemctl reload todo-fcgi": as_roll, "setpriv": as_roll, "nginx -t": reload_nginx, "systemctl restart todo-fcgi": restart},
+    )
+    for command in commands_of("doc/upgrade.md"):
+        documented.run(command)
+    assert len(rolled) == 2 and all("2 of 2: the worker" in text for text in rolled)
+    assert all(stack.get(f"/todos/{todo}").status == 200 for todo in IDS)
