@@ -9,7 +9,7 @@
 SIM_MUTANT_S=60
 SIM_COVERED_FROM=1 # a fixed number of fixed seeds, for what they reach must not depend on how busy the machine is
 SIM_COVERED=40000
-SIM_ROOMS=(cache redis clients cdn follow)
+SIM_ROOMS=(cache redis clients cdn follow l1 peers)
 
 command_sim() {
     SIM_COMMIT=$(git -C "$ROOT" rev-parse --short HEAD 2>/dev/null || echo unknown)

@@ -53,6 +53,7 @@
     X(L1_RAISE_ONCE, "l1_raise_once", SWITCH, "a write doesn't raise the L1's generations before its answer")          \
     X(L1_DRAIN_UNRAISED, "l1_drain_unraised", SWITCH, "a drain doesn't raise the L1's generations")                    \
     X(LICENCE_UNLOOKED, "licence_unlooked", SWITCH, "the L1 answers without a licence")                                \
+    X(LICENCE_FROM_REPLY, "licence_from_reply", SWITCH, "a licence counts from when its renew is answered")            \
     X(JOIN_UNCLEARED, "join_uncleared", SWITCH, "a machine that joins keeps its table")                                \
     X(JOIN_CLEARED_EARLY, "join_cleared_early", SWITCH, "a machine clears its table before its join is answered")      \
     X(EXPULSION_IGNORED, "expulsion_ignored", SWITCH, "a machine that was expelled goes on as a holder")               \

@@ -82,7 +82,8 @@ static bool call_ends(struct agent *agent)
 
 static void licence_extend(struct agent *agent)
 {
-    l1_licence_extend(l1_of(agent), agent->epoch, agent->sent_at_us + (LICENCE_MS - DRIFT_MS) * INT64_C(1000));
+    int64_t from_us = failpoint_is_on(FAILPOINT_LICENCE_FROM_REPLY) ? clock_boot_us() : agent->sent_at_us;
+    l1_licence_extend(l1_of(agent), agent->epoch, from_us + (LICENCE_MS - DRIFT_MS) * INT64_C(1000));
 }
 
 static void licence_lose(struct agent *agent)

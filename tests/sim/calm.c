@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A round: each todo and the list are read at each worker, and once all are answered, again. The second time must be a
- * hit and show what the store holds. Rounds go on until one is all right.
+ * hit and show what the store holds, and each machine must have its licence. Rounds go on until one is all right.
  */
 #include "calm.h"
 
@@ -14,7 +14,10 @@
 #include "fake_store.h"
 #include "fault.h"
 #include "front.h"
+#include "l1/licence.h"
+#include "l1/memory.h"
 #include "net.h"
+#include "server/backend.h"
 #include "sim_redis.h"
 #include "sim_redis_keys.h"
 #include "store_trip.h"
@@ -96,9 +99,22 @@ static bool purges_came(void)
     return fake_purge_count() == 0;
 }
 
+/* A machine that has an L1 answers from it again. */
+static bool has_licence(const struct worker *worker)
+{
+    const struct l1_table *l1 = worker->backend->l1;
+    struct process *before = process_enter(worker->process);
+    bool may_answer = !l1_keeps(l1) || l1_may_answer(l1, atomic_load(&l1->header->licence_epoch));
+    process_enter(before);
+    return may_answer;
+}
+
 static void round_end(void)
 {
     const struct store *store = store_world.store;
+    for (size_t i = 0; i < probe_count; i++)
+        if (probes[i].worker->state == WORKER_UP && !has_licence(probes[i].worker))
+            complain(&probes[i], "(its machine has no licence)");
     if (fake_store_outbox_count(store, true) + fake_store_outbox_count(store, false) > 0)
         complain(&probes[0], "(the outbox is not empty)");
     if (!purges_came())

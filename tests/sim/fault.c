@@ -152,8 +152,10 @@ void faults_begin(uint64_t enabled, const struct settings *settings, uint64_t se
     enabled_bits = enabled;
     lasting_bits = struck_count = 0;
     for (size_t i = 0; i < fault_count(); i++)
-        if (!(row_of(i)->traits & FAULT_PEERS) || machines_are_peers())
+        if (!(row_of(i)->traits & FAULT_PEERS))
             weights[i] = 1u << dice_below(&fault_ground.dice, WEIGHT_STEPS);
+        else if (machines_are_peers()) /* there are fewer of them than of the others */
+            weights[i] = 8u << dice_below(&fault_ground.dice, WEIGHT_STEPS);
 }
 
 void faults_free(void)

@@ -5,11 +5,15 @@
  */
 #include "fault_rows.h"
 
+#include <string.h>
+
 #include "client.h"
 #include "machine.h"
 #include "net.h"
 #include "sim_redis.h"
 #include "world.h"
+
+enum { FREEZE_LOOK_US = 500 };
 
 /* ---- Messages ---- */
 
@@ -37,15 +41,15 @@ static bool holders_lost(void)
     return fault_lose("todos:*:holders");
 }
 
-/* A text of another program in a box's place is a text to everybody, so only other types are put there. */
 static bool box_lost(void)
 {
     return sim_redis_evict(fault_primary(), "todos:*:holders:*");
 }
 
+/* A text of another program in its place would pass for names, and nothing is promised then. */
 static bool box_replaced(void)
 {
-    return fault_replace("todos:*:holders:*", "");
+    return fault_replace("todos:*:holders:*", "", true);
 }
 
 static bool scripts_refused(void)
@@ -78,38 +82,60 @@ static bool agent_dies(void)
     return true;
 }
 
-static uint64_t frozen_lives[PROCESSES_MAX]; /* 0: not frozen by this fault */
-
 /*
- * The whole of it, as a machine that is suspended; or its agent alone. Mostly while its agent waits for Redis: what it is
- * answered then, it finds much later. Messages may be lost meanwhile, for Redis gives up who does not take them.
+ * The whole machine, as one that is suspended; or its agent alone. Often in a moment when its agent waits for Redis: what
+ * it is answered then, it finds much later. Messages may be lost meanwhile, for Redis gives up who does not take them.
  */
+static struct {
+    uint64_t serial;
+    unsigned machine;
+    bool is_whole, stands_still, is_unheard, awaits;
+    uint64_t lives[PROCESSES_MAX]; /* 0: not frozen by this fault */
+} freeze;
+
+static void freeze_one(struct process *process)
+{
+    freeze.lives[process->number] = process->life;
+    net.is_unheard[process->number] = freeze.is_unheard;
+    process_freeze(process, freeze.stands_still && freeze.is_whole);
+}
+
+static void on_freeze_time(void *ctx, uint64_t serial)
+{
+    const struct process *agent = machine_agent(freeze.machine);
+    if (serial != freeze.serial || !agent)
+        return;
+    if (freeze.awaits && !net_is_awaiting(agent)) {
+        world_after(FREEZE_LOOK_US, on_freeze_time, ctx, serial);
+        return;
+    }
+    for (struct process *process = processes; process < processes + PROCESSES_MAX; process++) {
+        bool is_it = process == agent || (freeze.is_whole && machine_of(process) == freeze.machine);
+        if (is_it && process->is_alive && !process->is_frozen)
+            freeze_one(process);
+    }
+    clients_froze();
+}
+
 static bool machine_freezes(void)
 {
     struct dice *dice = &fault_ground.dice;
-    unsigned machine = draw_machine();
-    const struct process *agent = machine_agent(machine);
-    bool is_whole = dice_one_in(dice, 2), stands_still = dice_one_in(dice, 2), is_unheard = dice_one_in(dice, 2);
-    if (!agent || agent->is_frozen || !(net_is_awaiting(agent) || dice_one_in(dice, 16)))
-        return false;
-    for (size_t i = 0; i < PROCESSES_MAX; i++) {
-        struct process *process = &processes[i];
-        bool is_it = process == agent || (is_whole && machine_of(process) == machine);
-        is_it = is_it && process->is_alive && !process->is_frozen;
-        frozen_lives[i] = is_it ? process->life : 0;
-        net.is_unheard[i] = is_it && is_unheard;
-        if (is_it)
-            process_freeze(process, stands_still && is_whole);
-    }
-    clients_froze();
+    freeze.machine = draw_machine();
+    freeze.is_whole = dice_one_in(dice, 2);
+    freeze.stands_still = dice_one_in(dice, 2);
+    freeze.is_unheard = dice_one_in(dice, 2);
+    freeze.awaits = !dice_one_in(dice, 4);
+    memset(freeze.lives, 0, sizeof(freeze.lives));
+    on_freeze_time(NULL, ++freeze.serial);
     return true;
 }
 
 static void machine_thaws(void)
 {
+    freeze.serial++;
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         net.is_unheard[i] = false;
-        if (processes[i].is_frozen && frozen_lives[i] == processes[i].life)
+        if (processes[i].is_frozen && freeze.lives[i] == processes[i].life)
             process_thaw(&processes[i]);
     }
 }
@@ -139,7 +165,7 @@ const struct fault_row fault_peers_rows[] = {
     {"box_replaced",        FAULT_PEERS | FAULT_MILD, box_replaced, NULL, 0, 0},
     {"agent_killed",        FAULT_PEERS | FAULT_MILD | FAULT_KILLS, agent_dies, NULL, 0, 0},
     {"holders_lost",        FAULT_PEERS | FAULT_LOSES_HOLDERS, holders_lost, NULL, 0, 0},
-    {"machine_frozen",      FAULT_PEERS | FAULT_PAUSES, machine_freezes, machine_thaws, 250, 1600},
+    {"machine_frozen",      FAULT_PEERS | FAULT_PAUSES, machine_freezes, machine_thaws, 300, 1600},
     {"machine_cut_off",     FAULT_PEERS | FAULT_OUTAGE, machine_is_cut_off, machine_is_back, 20, 3000},
     {"scripts_refused",     FAULT_PEERS | FAULT_OUTAGE, scripts_refused, scripts_accepted, 10, 1500},
 };

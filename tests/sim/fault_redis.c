@@ -149,7 +149,7 @@ static bool everything_flushed(void)
 }
 
 /* Another program puts a key of another type in the place of one of ours, or another text. */
-bool fault_replace(const char *pattern, const char *but)
+bool fault_replace(const char *pattern, const char *but, bool by_hash)
 {
     struct sim_keys *keys = sim_redis_keys(fault_primary());
     size_t count = 0;
@@ -163,8 +163,8 @@ bool fault_replace(const char *pattern, const char *but)
     if (!picked)
         return false;
     char name[160];
-    bool keeps_type = picked->type == SIM_TEXT && dice_one_in(&fault_ground.dice, 3);
-    enum sim_type type = (picked->type == SIM_TEXT) == keeps_type ? SIM_TEXT : SIM_HASH;
+    bool keeps_type = !by_hash && picked->type == SIM_TEXT && dice_one_in(&fault_ground.dice, 3);
+    enum sim_type type = (picked->type == SIM_TEXT) == keeps_type && !by_hash ? SIM_TEXT : SIM_HASH;
     size_t len = (size_t)snprintf(name, sizeof(name), "%.*s", (int)picked->name.len, picked->name.data);
     sim_key_remove(keys, picked);
     key = sim_key_make(keys, (struct slice){name, len}, type);
@@ -174,12 +174,13 @@ bool fault_replace(const char *pattern, const char *but)
 
 static bool type_changed(void)
 {
-    return fault_replace("*", "*:[bhw]*"); /* beats, holders, watermarks and writers have rows of their own */
+    return fault_replace("*", "*:[bhw]*", false); /* beats, holders, watermarks and writers have rows of their own */
 }
 
 bool fault_lose(const char *pattern)
 {
-    return dice_one_in(&fault_ground.dice, 3) ? fault_replace(pattern, "") : sim_redis_evict(fault_primary(), pattern);
+    return dice_one_in(&fault_ground.dice, 3) ? fault_replace(pattern, "", false)
+                                              : sim_redis_evict(fault_primary(), pattern);
 }
 
 static bool beat_lost(void)

@@ -37,8 +37,8 @@ void fault_redis_free(void);
 /* A key whose name matches the pattern of a shell is evicted, or another program puts something in its place. */
 bool fault_lose(const char *pattern);
 
-/* The latter, unless but matches; keeps_text: of a text it may be another text. */
-bool fault_replace(const char *pattern, const char *but);
+/* The latter, unless but matches: by a hash, or by a value of another type or a text. */
+bool fault_replace(const char *pattern, const char *but, bool by_hash);
 
 bool fault_foreign_write(void);
 

@@ -456,7 +456,7 @@ static void world_free(void)
 static void peers_draw(struct dice *peers, const struct kind *kind, struct client_plan *plan, int64_t *strike_us,
                        uint64_t *steps)
 {
-    static const int64_t thinks_us[] = {3000, 10000, 30000, 100000}, strikes_us[] = {10000, 50000, 200000, 600000};
+    static const int64_t thinks_us[] = {3000, 10000, 30000, 100000}, strikes_us[] = {10000, 30000, 100000, 300000};
     static const unsigned write_ins[] = {2, 4, 8, 30};
     snprintf(settings.store, sizeof(settings.store), "mongodb://store/todos");
     worker_count = (unsigned)dice_between(peers, machine_count(), WORKERS_MAX);
@@ -465,7 +465,7 @@ static void peers_draw(struct dice *peers, const struct kind *kind, struct clien
     plan->write_in = write_ins[dice_below(peers, 4)];
     plan->think_most_us = thinks_us[dice_below(peers, kind->only ? 2 : 4)];
     *strike_us = kind->only ? 5000 : strikes_us[dice_below(peers, 4)];
-    *steps = STEPS_MORE + dice_below(peers, STEPS_MORE_SLOW);
+    *steps = STEPS_MORE_SLOW + dice_below(peers, STEPS_MORE_SLOW);
 }
 
 static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, uint64_t *steps)

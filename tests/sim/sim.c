@@ -7,10 +7,13 @@
  *   sim SEED --trace         its story, shrunk: without faults and clients that don't matter, and as short as it can be
  *   sim --seeds FILE         those that a file keeps: a seed in each line, and what it once found
  *
- * What is real: api/, cache/ and its scripts, cdn/, clients/, follow/, audit/, redis/ with hiredis, the pool, the
- * janitor, the backend, todoctl's purge. What is simulated: time and chance, the network, Redis (sim_redis.h), the store
- * (store_trip.h), caches in front, clients. The same seed makes the same schedule, on any machine and in any build; its
- * hash says so.
+ * What is real: api/, cache/ and peers/ with their scripts, cdn/, clients/, follow/, audit/, l1/ but for its file,
+ * redis/ with hiredis, the pool, the janitor, the backend, todoctl's purge. What is simulated: time and chance, the
+ * network, Redis (sim_redis.h), the store (store_trip.h), machines with their memory and clocks (machine.h), caches in
+ * front, clients. The same seed makes the same schedule, on any machine and in any build; its hash says so.
+ *
+ * Half of the schedules have one machine beside an SQLite database; the others one to three, which need licences for
+ * their L1s and tell each other what they write.
  *
  * A schedule (schedule.c) is at least 300 steps with faults (fault.c), and the calm after them (calm.c). What is checked
  * stands in truth.c and client.c. A rule of the protocol can be left out (--mutant), and must then be missed soon.
