@@ -108,7 +108,8 @@ def test_documents_name_functions_that_exist():
 
 
 def test_every_document_is_in_the_archive():
-    assert [name for name in DOCUMENTS if name not in text("Makefile.am").split()] == []
+    archived = text("Makefile.am").split()
+    assert [name for name in DOCUMENTS if name not in archived and name.split("/")[0] not in archived] == []
 
 
 def test_performance_has_the_ladders_steps():
