@@ -253,10 +253,11 @@ struct stats *stats_file_own(struct stats_file *file)
     return file->own;
 }
 
-/* Whether a worker holds the slot: another one, or we. */
-static bool slot_is_held(const struct stats_file *file, size_t index)
+/* Whether a worker holds the slot, another one or we, and has said something of itself. */
+static bool slot_has_gauges(const struct stats_file *file, size_t index)
 {
-    return file->own == file_slot(file, index) || file_is_locked(file->fd, slot_offset(index));
+    const struct stats *slot = file_slot(file, index);
+    return slot->gauge[STAT_NOW_RUNS] > 0 && (slot == file->own || file_is_locked(file->fd, slot_offset(index)));
 }
 
 void stats_file_print(void *ctx, struct buf *out)
@@ -271,7 +272,7 @@ void stats_file_print(void *ctx, struct buf *out)
         slots[i] = file->map ? file_slot(file, i) : file->own;
     stats_print(slots, slot_count, routes, route_count, out);
     for (size_t i = 0; file->map && i < slot_count; i++)
-        if (!slot_is_held(file, i))
+        if (!slot_has_gauges(file, i))
             slots[i] = NULL;
     stats_print_gauges(slots, slot_count, out);
     free(slots);

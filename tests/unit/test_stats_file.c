@@ -61,6 +61,16 @@ static int64_t shown(struct stats_file *file, const char *name)
     return value;
 }
 
+static bool is_shown(struct stats_file *file, const char *words)
+{
+    struct buf page;
+    buf_init(&page);
+    stats_file_print(file, &page);
+    bool found = strstr(page.data, words) != NULL;
+    buf_fini(&page);
+    return found;
+}
+
 static int64_t hits_shown(struct stats_file *file)
 {
     return shown(file, "\ntodo_cache_reads_total{result=\"hit\"} ");
@@ -132,14 +142,19 @@ static void a_worker_that_has_ended_has_no_gauges(void **state)
     struct stats_file *stays = opened(path, 4), *goes = opened(path, 4), *view;
     assert_int_equal(stats_file_view(&view, path, &error), STATUS_OK);
     stats_set(stats_file_own(stays), STAT_NOW_RUNS, 1);
+    stats_set(stats_file_own(stays), STAT_NOW_STARTED, 7);
     stats_set(stats_file_own(goes), STAT_NOW_RUNS, 1);
     assert_int_equal(workers_shown(stays), 2);
     assert_int_equal(workers_shown(view), 2);
     stats_file_close(goes);
     assert_int_equal(workers_shown(stays), 1);
     assert_int_equal(workers_shown(view), 1);
+    assert_int_equal(shown(stays, "\ntodo_worker_start_time_seconds{worker=\"0\"} "), 7);
     struct stats_file *comes = opened(path, 4); /* what the slot's last worker said is not true of this one */
     assert_int_equal(workers_shown(stays), 1);
+    assert_false(is_shown(stays, "{worker=\"1\"}"));
+    stats_set(stats_file_own(comes), STAT_NOW_RUNS, 1);
+    assert_true(is_shown(stays, "{worker=\"1\"}"));
     stats_file_close(comes);
     stats_file_close(view);
     stats_file_close(stays);
