@@ -58,7 +58,7 @@ def test_gauges_tell_of_each_worker_and_of_one_that_hangs_or_ends(new_stack):
         assert len(found) == 2, found
         return sorted(found.values())
 
-    assert stack.counters()["todo_workers"] == 2
+    wait_until(lambda: stack.counters()["todo_workers"] == 2, 15, "both workers")
     for name, low, high in (
         ("todo_worker_start_time_seconds", time.time() - 60, time.time()),
         ("todo_worker_resident_bytes", 2e6, 2e9),

@@ -44,15 +44,13 @@ def test_while_all_workers_hang_a_watcher_is_told_so(new_stack):
 
 
 def test_a_worker_that_hangs_keeps_no_watcher_waiting_while_another_one_works(new_stack):
-    """Whichever it is: one of the two has a connection that nginx keeps."""
+    """Whichever it is: one of the two has a connection that nginx keeps. One that waited would get a 503."""
     stack = new_stack()
     assert [stack.get("/todos?limit=1").status for _ in range(10)] == [200] * 10
     for hanging in stack.worker_pids():
         os.kill(hanging, signal.SIGSTOP)
         try:
-            begun = time.monotonic()
-            assert [stack.internal.get(path).status for path in PATHS * 3] == [200] * 9
-            assert time.monotonic() - begun < 3
+            assert [stack.internal.get(path).status for path in ("/healthz", "/metrics") * 5] == [200] * 10
         finally:
             os.kill(hanging, signal.SIGCONT)
 
@@ -61,6 +59,6 @@ def test_while_all_workers_are_gone_a_watcher_is_told_so_at_once(new_stack):
     stack = new_stack()
     stack.stop("workers")
     for path in PATHS:
-        told(stack, path, "no process listens", 1)
+        told(stack, path, "no process listens", 2)
     stack.start("workers")
     wait_until(lambda: stack.internal.get("/readyz").status == 200, 15, "readiness")
