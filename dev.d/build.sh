@@ -60,7 +60,7 @@ build_into() {
 
 build_autogen() {
     local source
-    for source in "$ROOT"/{configure.ac,Makefile.am,nginx/local.mk,src/local.mk,src/*/local.mk,tests/*/local.mk}; do
+    for source in "$ROOT"/{configure.ac,Makefile.am,etc/local.mk,nginx/local.mk,src/local.mk,src/*/local.mk,tests/*/local.mk}; do
         if [ ! -e "$ROOT/configure" ] || [ ! -e "$ROOT/Makefile.in" ] || [ "$source" -nt "$ROOT/Makefile.in" ]; then
             say "autogen ..."
             (cd "$ROOT" && ./autogen.sh) >"$dir/autogen.log" 2>&1 || build_failed "$dir/autogen.log"

@@ -15,6 +15,8 @@ PACKAGES_TEST=(
     liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev logrotate openssl prometheus python3-hpack python3-pytest python3-selenium
     python3-venv python3-yaml shellcheck spin universal-ctags varnish varnish-modules
 )
+# What builds the Debian package, and looks at it.
+PACKAGES_PACKAGE=(brotli debhelper dpkg-dev lintian)
 # What `bench ladder` compares with.
 PACKAGES_LADDER=(libnginx-mod-http-lua lua-nginx-redis)
 

@@ -37,13 +37,12 @@ static/.published: $(PAGE_FILES) $(TEXT_FILES) nginx/assets.py nginx/texts.py
 	$(AM_V_GEN)$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static static && \
 		$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) static && touch $@
 
-install-data-local:
+install-data-local: install-etc
 	$(MKDIR_P) "$(DESTDIR)$(pkgdatadir)"
 	$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static "$(DESTDIR)$(pkgdatadir)/static"
 	$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) "$(DESTDIR)$(pkgdatadir)/static"
 
-uninstall-local:
-	rm -rf "$(DESTDIR)$(pkgdatadir)/static"
+uninstall-local: uninstall-etc
 
 clean-local:
 	rm -rf static

@@ -95,7 +95,7 @@ def test_entry_whose_invalidation_the_new_primary_missed_is_never_read(new_stack
 
 
 def test_users_and_passwords_of_redis_and_of_sentinels(new_stack, new_group, tmp_path):
-    rights = "~todo:* ~todos:* ~limit:* -@all +@connection +@read +@write +@scripting +info +time"
+    rights = "~todo:* ~todos:* ~limit:* &todos:* -@all +@connection +@read +@write +@scripting +@pubsub +time -@dangerous -function +info"
     group = new_group(
         member=f"requirepass chief\nmasterauth chief\nuser worker on >open-redis {rights}\n",
         sentinel="sentinel auth-pass {name} chief\nrequirepass open-sentinel\n",

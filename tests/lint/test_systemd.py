@@ -61,11 +61,11 @@ def test_socket_is_for_nginx_alone():
     socket = unit("todo-fcgi.socket")["Socket"]
     group = socket["SocketGroup"]
     assert socket["SocketMode"] == "0660" and group not in ("www-data", "todo")
-    install = text("doc/install.md")
-    assert f"addgroup --system {group}\n" in install and f"user www-data {group};\n" in install
+    users = text("etc/sysusers/todo-fcgi.conf")
+    assert f"\ng {group} -\nm www-data {group}\n" in users and f"\nu {socket['SocketUser']} " in users
     for document in ("doc/install.md", "doc/todo-fcgi.8"):
         assert re.findall(r"spawn-fcgi .*-G (\S+)", text(document)) == [group], document
-    assert f"SOCKET-{socket['ListenStream']}" in text("dev.d/nginx.sh"), "./dev nginx writes another path"
+    assert f"SOCKET-{socket['ListenStream']}" in text("nginx/todo-nginx"), "todo-nginx writes another path"
     assert unit("todo-fcgi.service")["Service"]["StandardInput"] == "socket"
 
 
