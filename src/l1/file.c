@@ -186,10 +186,10 @@ static enum status table_map_file(struct l1_table *table, struct error *error)
         status = fail(error, path, "map it", errno);
     else
         table->map = map;
-    if (status == STATUS_OK && table->path)
-        table->fd = fd;
+    if (status == STATUS_OK)
+        table->fd = fd; /* it holds the lock; the map alone would not on overlayfs, where it holds another open file */
     else
-        close(fd); /* the map holds the open file, and so its lock */
+        close(fd);
     return status;
 }
 
@@ -248,8 +248,8 @@ void l1_free(struct l1_table *table)
     if (!table->database && !table->path)
         free(table->map);
     else if (table->map)
-        munmap(table->map, table->map_bytes); /* drops the lock */
-    if (table->fd >= 0 && file_lock(table->fd, F_WRLCK, L1_USE_BYTE, false))
+        munmap(table->map, table->map_bytes);
+    if (table->path && table->fd >= 0 && file_lock(table->fd, F_WRLCK, L1_USE_BYTE, false))
         unlink(table->path); /* who waits for the lock finds that the path is another file */
     if (table->fd >= 0)
         close(table->fd);

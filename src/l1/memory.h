@@ -41,7 +41,7 @@ struct l1_table {
     pthread_mutex_t mutex; /* while it is not: of these two */
     bool has_missed;       /* a raise */
     char *database, *path; /* both NULL: it is memory of this process */
-    int fd;                /* of path, for the charge; else -1 */
+    int fd;                /* of the file, which is locked through it; else -1 */
     bool needs_licence;    /* other machines share its Redis */
     size_t mbytes;
     uint64_t format;
