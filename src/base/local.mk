@@ -16,6 +16,7 @@ libbase_a_SOURCES = \
 	src/base/events.h \
 	src/base/failpoint.h \
 	src/base/file_lock.c src/base/file_lock.h \
+	src/base/file_owner.c src/base/file_owner.h \
 	src/base/gzip.c src/base/gzip.h \
 	src/base/hash.c src/base/hash.h src/base/hex.h \
 	src/base/http_call.h \

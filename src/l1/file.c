@@ -39,6 +39,7 @@
 #include <unistd.h>
 
 #include "base/file_lock.h"
+#include "base/file_owner.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "l1/licence.h"
@@ -54,17 +55,6 @@ static enum status fail(struct error *error, const char *path, const char *what,
 {
     enum status status = error_set(error, STATUS_UNAVAILABLE, "%s: can't %s: %s", path, what, strerror(code));
     return error_because(error, code == EACCES ? CAUSE_RIGHTS : code == ENOSPC ? CAUSE_FULL : CAUSE_NONE, status);
-}
-
-/* As SQLite does with its own files: whoever may write the database may write this. Only root can give it away. */
-static void file_adopt(int fd, const char *database)
-{
-    struct stat info;
-    if (!database || stat(database, &info) != 0)
-        return;
-    if (geteuid() == 0 && fchown(fd, info.st_uid, info.st_gid) != 0)
-        return;
-    fchmod(fd, info.st_mode & 0666);
 }
 
 /* Grows the file to what this process maps; another one may do so at the same time. */
@@ -87,7 +77,7 @@ static enum status file_empty(const struct l1_table *table, const char *path, in
     memcpy(header.magic, MAGIC, sizeof(MAGIC));
     header.layout = 0;
     random_bytes(&header.incarnation, sizeof(header.incarnation));
-    file_adopt(fd, table->database);
+    file_owner_copy(fd, table->database);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
         return fail(error, path, "empty it", errno);
     enum status status = file_grow(table, path, fd, error);

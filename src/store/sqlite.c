@@ -28,11 +28,11 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/container.h"
+#include "base/file_owner.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/sqlite_lock.h"
@@ -414,9 +414,9 @@ static enum status schema_ensure(struct sqlite_connection *connection, struct er
 
 static enum status file_make(const struct sqlite_file *file, struct error *error)
 {
-    if (mknod(file->path, S_IFREG | FILE_MODE, 0) == 0 || errno == EEXIST)
+    int code = file_owner_make(file->path, FILE_MODE);
+    if (code == 0)
         return STATUS_OK;
-    int code = errno;
     error_set(error, STATUS_UNAVAILABLE,
               "sqlite:%.100s: can't make the file: %s (its folder must exist and be writable)", file->path,
               strerror(code));

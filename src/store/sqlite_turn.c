@@ -32,6 +32,7 @@
 
 #include "base/clock.h"
 #include "base/file_lock.h"
+#include "base/file_owner.h"
 
 enum {
     FILE_MODE = 0640,
@@ -118,6 +119,8 @@ void sqlite_turn_open(struct sqlite_turn *turn, const char *path)
     char turn_path[PATH_ROOM];
     snprintf(turn_path, sizeof(turn_path), "%s-turn", path);
     turn->fd = open(turn_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+    if (turn->fd >= 0)
+        file_owner_copy(turn->fd, path);
     if (turn->fd >= 0)
         turn->page = page_open(turn->fd);
     if (!turn->page)

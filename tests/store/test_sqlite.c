@@ -424,6 +424,29 @@ static void test_a_folder_that_comes_later_is_a_store_that_comes_back(void **sta
     store_close(store);
 }
 
+/* A person has run todo-load as root before the first worker ran. */
+static void test_what_root_makes_belongs_to_the_folders_owner(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { SOMEBODY = 65534 };
+    char path[sizeof(fixture->uri) + 8];
+    struct stat about;
+    if (geteuid() != 0)
+        skip();
+    snprintf(path, sizeof(path), "%s.owned", path_of(fixture));
+    strcat(fixture->uri, ".owned/todo.db");
+    assert_int_equal(mkdir(path, 0750), 0);
+    assert_int_equal(chown(path, SOMEBODY, SOMEBODY), 0);
+    struct store *store = fixture_open(fixture, 1000);
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-turn"};
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        snprintf(path, sizeof(path), "%s%s", path_of(fixture), suffixes[i]);
+        if (stat(path, &about) != 0 || about.st_uid != SOMEBODY || about.st_gid != SOMEBODY)
+            fail_msg("%s is not the folder's owner's", path);
+    }
+    store_close(store);
+}
+
 static void test_what_can_not_be_opened_says_why(void **state)
 {
     static const struct {
@@ -536,6 +559,7 @@ int main(int argument_count, char **arguments)
         ON_EMPTY_STORE(test_a_file_from_a_newer_program_is_refused),
         ON_EMPTY_STORE(test_a_file_that_is_no_database_is_left_alone),
         ON_EMPTY_STORE(test_a_folder_that_comes_later_is_a_store_that_comes_back),
+        ON_EMPTY_STORE(test_what_root_makes_belongs_to_the_folders_owner),
         cmocka_unit_test(test_what_can_not_be_opened_says_why),
         ON_EMPTY_STORE(test_a_full_disk_is_told_by_each_write_and_by_the_heartbeat),
         ON_EMPTY_STORE(test_processes_may_make_and_fill_one_file_at_once),
