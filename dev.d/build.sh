@@ -11,7 +11,7 @@ command_build() {
         build_default
         ;;
     tests) build_into "$BUILD_DIR" "--enable-werror" check TESTS= ;;
-    sanitized | failpoints | sim | fuzz) "build_$1" ;;
+    sanitized | failpoints | sim | fuzz | package | machine) "build_$1" ;;
     lint-tools | mongod) tools_install "$1" ;;
     *) die "no such build: $1" ;;
     esac

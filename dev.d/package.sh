@@ -4,17 +4,17 @@
 # "package": the Debian package, made of what "make dist" packs, by debian/. tests/package tries it on a machine of its own.
 
 command_package() {
-    local dir=$BUILD_DIR/package
-    packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_PACKAGE[@]}"
+    packages_install "${PACKAGES_BUILD[@]}"
     build_default
-    rm -rf "$dir"
-    package_build "$dir"
-    say "$(echo "$dir"/*.deb)"
+    build_package
+    say "$(echo "$BUILD_DIR"/package/*.deb)"
 }
 
-# package_build DIR: the tree as it is packed, and the package beside it. The tests of what is packed have been run by others.
-package_build() {
-    local dir=$1
+# The tree as it is packed, and the package beside it. "make check" is others' affair.
+build_package() {
+    local dir=$BUILD_DIR/package
+    packages_install "${PACKAGES_PACKAGE[@]}"
+    rm -rf "$dir"
     mkdir -p "$dir"
     (
         flock 9

@@ -16,7 +16,9 @@ PACKAGES_TEST=(
     python3-venv python3-yaml shellcheck spin universal-ctags varnish varnish-modules
 )
 # What builds the Debian package, and looks at it.
-PACKAGES_PACKAGE=(brotli debhelper dpkg-dev lintian)
+PACKAGES_PACKAGE=(brotli debhelper dpkg-dev faketime lintian)
+# What "make distcheck" needs beside PACKAGES_BUILD and PACKAGES_RUN.
+PACKAGES_DISTCHECK=(libcmocka-dev liblua5.1-0-dev spin xz-utils)
 # What `bench ladder` compares with.
 PACKAGES_LADDER=(libnginx-mod-http-lua lua-nginx-redis)
 

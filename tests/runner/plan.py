@@ -6,6 +6,7 @@ unit, store, sim      a job for each cmocka program of tests/unit, tests/store a
 sim, runner, lint, cache, assets   a job for each folder; pytest, without a stack
 fuzz                  a job for each fuzzer: its kept inputs, and FUZZ_S seconds of new ones, in the fuzzers' build
 model                 one job: tests/model/run.sh
+package               by name only, for it takes minutes: a job for each file; the Debian package on machines of its own
 faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
                       faults are the build with failpoints, those of the other two the sanitizers' build
 
@@ -25,8 +26,9 @@ from lanes import Job
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 PARTS = ("unit", "store", "sim", "fuzz", "runner", "lint", "cache", "assets", "model", "faults", "e2e", "browser")
+ASKED = ("package",)  # by name only, not among all
 BY_FOLDER = ("sim", "runner", "lint", "cache", "assets")
-BY_FILE = ("faults", "e2e", "browser")
+BY_FILE = ("faults", "e2e", "browser", "package")
 FUZZ_S = 3
 BUILD_S = 1000.0  # builds come before all that may run beside them
 
@@ -53,6 +55,7 @@ class Plan:
         self.sanitized, self.mongod = self.build("sanitized", 5), self.build("mongod", 4)
         self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
         self.simulator, self.fuzzers = self.build("sim", 2), self.build("fuzz", 2)
+        self.package, self.machine = self.build("package", 2), self.build("machine", 2)
         start = ["/usr/bin/python3", "-B", TESTS / "e2e/mongod.py", "start", self.folder / "mongodb"]
         self.mongodb = Job("start MongoDB", start, needs=(self.mongod,), seconds=BUILD_S)
         self.numbers = 0
@@ -61,7 +64,7 @@ class Plan:
         return Job(f"build {kind}", [ROOT / "dev", "build", kind], seconds=BUILD_S + urgency)
 
     def jobs(self, words):
-        tests = [job for word in words for job in (self.part(word) if word in PARTS else self.named(word))]
+        tests = [job for word in words for job in (self.part(word) if word in PARTS + ASKED else self.named(word))]
         builds = {needed: None for job in tests for needed in job.needs if needed is not self.default}
         return [*builds, *tests]
 
@@ -179,7 +182,7 @@ class Plan:
     def needed_by(self, part):
         special = {
             "faults": (self.failpoints, self.mongod), "e2e": (self.sanitized, self.mongod, self.mongodb), "browser": (self.sanitized,),
-            "sim": (self.simulator,),
+            "sim": (self.simulator,), "package": (self.package, self.machine),
         }  # fmt: skip
         return special.get(part, (self.tools,))
 

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import pytest
-from plan import BY_FILE, BY_FOLDER, PARTS, SECONDS, TESTS, NoSuchTest, Plan
+from plan import ASKED, BY_FILE, BY_FOLDER, PARTS, SECONDS, TESTS, NoSuchTest, Plan
 
 PROGRAMS = ["tests/unit/test_json_read", "tests/unit/test_todo", "tests/store/test_pool", "tests/store/run.sh"]
 
@@ -25,7 +25,7 @@ def files(plan, *names):
 
 
 def test_all_parts_together_leave_no_test_out(plan):
-    run = [word for command in words(plan, *PARTS) for word in command]
+    run = [word for command in words(plan, *PARTS, *ASKED) for word in command]
     assert [program for program in PROGRAMS if not any(word.endswith(program.removeprefix("tests/")) for word in run)] == []
     wanted = [str(file.relative_to(TESTS)) for file in TESTS.glob("*/test_*.py")]
     covered = [name for name in wanted if name in run or Path(name).parent.name in run]
@@ -36,7 +36,7 @@ def test_all_parts_together_leave_no_test_out(plan):
 
 
 def test_no_file_is_run_twice(plan):
-    run = files(plan, *PARTS)
+    run = files(plan, *PARTS, *ASKED)
     assert len(run) == len(set(run)) > 30
 
 
@@ -55,6 +55,7 @@ def test_builds_come_with_what_needs_them(plan):
     assert builds("e2e") == {"build sanitized", "build mongod", "start MongoDB"}
     assert builds("fuzz") == builds("fuzz_json") == {"build fuzz"}
     assert builds("model") == set()
+    assert builds("package") == {"build package", "build machine"}
 
 
 def test_a_name_is_a_program_a_file_a_row_or_a_function(plan):
