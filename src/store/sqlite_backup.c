@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -52,20 +53,39 @@ static void folder_sync(const char *file)
     }
 }
 
+/* A log beside the file would count as the backup's, whatever is in it. */
+static enum status target_check(const char *database, const char *file, struct error *error)
+{
+    char log[PATH_ROOM];
+    struct stat ours, there;
+    snprintf(log, sizeof(log), "%s-wal", file);
+    if (stat(database, &ours) == 0 && stat(file, &there) == 0 && ours.st_dev == there.st_dev &&
+        ours.st_ino == there.st_ino)
+        return error_set(error, STATUS_INVALID, "%.150s is the database itself", file);
+    if (access(log, F_OK) == 0)
+        return error_set(error, STATUS_INVALID, "%.150s is there: a program uses the file as a database, or did", log);
+    return STATUS_OK;
+}
+
 enum status sqlite_backup(struct store *store, const char *file, struct error *error)
 {
     char part[PATH_ROOM];
-    snprintf(part, sizeof(part), "%s.part", file);
-    enum status status = sqlite_copy(store->ops->place(store), part, error);
+    int lock_fd;
+    enum status status = target_check(store->ops->place(store), file, error);
     if (status != STATUS_OK)
         return status;
-    if (rename(part, file) != 0) {
+    snprintf(part, sizeof(part), "%s.part", file);
+    status = sqlite_copy(store->ops->place(store), part, &lock_fd, error);
+    if (status == STATUS_OK && rename(part, file) != 0) {
+        status =
+            error_set(error, STATUS_UNAVAILABLE, "%.150s: can't give the backup this name: %s", file, strerror(errno));
         sqlite_copy_remove(part);
-        return error_set(error, STATUS_UNAVAILABLE, "%.150s: can't give the backup this name: %s", file,
-                         strerror(errno));
     }
-    folder_sync(file);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        folder_sync(file);
+    if (lock_fd >= 0)
+        close(lock_fd);
+    return status;
 }
 
 /* ---- Restore: the copy beside the database ---- */
@@ -157,20 +177,31 @@ static enum status restore_as_group(struct store *store, struct store_restore *r
     return status;
 }
 
+static enum status restore_staged(struct store *store, const char *staged, struct store_restore *restore,
+                                  struct error *error)
+{
+    struct sqlite_file *file = sqlite_file_of(store);
+    enum status status = staged_upgrade(staged, error);
+    if (status != STATUS_OK)
+        return status;
+    status = staged_attach(file, staged, error);
+    if (status == STATUS_OK)
+        status = restore_as_group(store, restore, error);
+    staged_detach(file);
+    return status;
+}
+
 enum status sqlite_restore(struct store *store, struct store_restore *restore, struct error *error)
 {
     char staged[PATH_ROOM];
-    struct sqlite_file *file = sqlite_file_of(store);
+    int lock_fd;
     snprintf(staged, sizeof(staged), "%s-restore", store->ops->place(store));
-    enum status status = sqlite_copy(restore->file, staged, error);
-    if (status == STATUS_OK)
-        status = staged_upgrade(staged, error);
+    enum status status = sqlite_copy(restore->file, staged, &lock_fd, error);
     if (status == STATUS_OK) {
-        status = staged_attach(file, staged, error);
-        if (status == STATUS_OK)
-            status = restore_as_group(store, restore, error);
-        staged_detach(file);
+        status = restore_staged(store, staged, restore, error);
+        sqlite_copy_remove(staged);
     }
-    sqlite_copy_remove(staged);
+    if (lock_fd >= 0)
+        close(lock_fd);
     return status;
 }

@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_MODE = 0640, PATH_ROOM = 4096, WAIT_MS = 5000 };
@@ -90,6 +92,16 @@ static enum status copy_open(const char *path, int flags, sqlite3 **db, struct e
     return STATUS_OK;
 }
 
+static void remove_beside(const char *path)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal", "-turn"};
+    char name[PATH_ROOM];
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+}
+
 static enum status file_failed(const char *path, const char *action, struct error *error)
 {
     int code = errno;
@@ -97,15 +109,26 @@ static enum status file_failed(const char *path, const char *action, struct erro
     return error_because(error, code == ENOSPC ? CAUSE_FULL : CAUSE_NONE, STATUS_UNAVAILABLE);
 }
 
-/* With the mode of the store's own files: it has the same todos. */
-static enum status file_make(const char *path, struct error *error)
+static bool path_is_fd(const char *path, int fd)
 {
-    sqlite_copy_remove(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
-    if (fd < 0)
+    struct stat by_path, by_fd;
+    return stat(path, &by_path) == 0 && fstat(fd, &by_fd) == 0 && by_path.st_dev == by_fd.st_dev &&
+           by_path.st_ino == by_fd.st_ino;
+}
+
+/*
+ * With the mode of the store's own files: it has the same todos. The lock is not of the kind that SQLite takes, so
+ * neither drops the other. The file may have got its name, and lost this one, just before we had the lock.
+ */
+static enum status file_make(const char *path, int *lock_fd, struct error *error)
+{
+    *lock_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (*lock_fd < 0)
         return file_failed(path, "make it", error);
-    close(fd);
-    return STATUS_OK;
+    if (flock(*lock_fd, LOCK_EX | LOCK_NB) != 0 || !path_is_fd(path, *lock_fd))
+        return error_set(error, STATUS_BUSY, "%.150s: another process is making it", path);
+    remove_beside(path);
+    return ftruncate(*lock_fd, 0) == 0 ? STATUS_OK : file_failed(path, "empty it", error);
 }
 
 static enum status file_sync(const char *path, struct error *error)
@@ -120,20 +143,17 @@ static enum status file_sync(const char *path, struct error *error)
 
 void sqlite_copy_remove(const char *path)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", "-turn"};
-    char name[PATH_ROOM];
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
+    remove_beside(path);
+    unlink(path);
 }
 
-enum status sqlite_copy(const char *from_path, const char *to_path, struct error *error)
+enum status sqlite_copy(const char *from_path, const char *to_path, int *lock_fd, struct error *error)
 {
     sqlite3 *from = NULL, *to = NULL;
+    *lock_fd = -1;
     enum status status = copy_open(from_path, SQLITE_OPEN_READONLY, &from, error);
     if (status == STATUS_OK)
-        status = file_make(to_path, error);
+        status = file_make(to_path, lock_fd, error);
     if (status == STATUS_OK)
         status = copy_open(to_path, SQLITE_OPEN_READWRITE, &to, error);
     if (status == STATUS_OK)

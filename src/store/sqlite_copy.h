@@ -9,10 +9,13 @@
 
 /*
  * Makes the file `to`, a copy of the present state of `from`, which others may use meanwhile. It is sound, synced and
- * has no file beside it. If it was there, it is replaced; what a process left there that was killed, too.
- * errors  STATUS_INVALID: `from` is no file of todos, or damaged; STATUS_UNAVAILABLE
+ * has no file beside it. What a process left there that was killed is replaced.
+ *
+ * lock_fd  no other process makes a copy there until the caller closes it, after any outcome; -1: there is none
+ * errors   STATUS_INVALID: `from` is no file of todos, or damaged; STATUS_BUSY: another process makes a copy there;
+ *          STATUS_UNAVAILABLE
  */
-enum status sqlite_copy(const char *from, const char *to, struct error *error) STATUS_MUST_CHECK;
+enum status sqlite_copy(const char *from, const char *to, int *lock_fd, struct error *error) STATUS_MUST_CHECK;
 
 /* Removes a file and those that SQLite and the writers' turns have beside it. */
 void sqlite_copy_remove(const char *path);

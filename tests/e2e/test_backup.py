@@ -2,6 +2,7 @@
 """todoctl backup and restore: under load, killed, without room; and what is answered afterwards."""
 
 import contextlib
+import fcntl
 import json
 import re
 import resource
@@ -13,7 +14,7 @@ import time
 import pytest
 from documented import Documented, commands_of
 from load import load
-from stack import WORKER_BUILD
+from stack import WORKER_BUILD, wait_until
 from store_file import store_path
 from test_store_back import ROWS, assert_as_before, audited, change_some, rename, warm
 from tiny_bson import Mongo
@@ -77,32 +78,6 @@ def test_a_backup_under_writes_is_whole_and_one_file(filled_stack):
     assert len(copied) >= ROWS + before and set(acknowledged[:before]) <= set(copied)
     assert sorted(path.name for path in stack.folder.glob("copy.db*")) == ["copy.db"]
     assert (stack.folder / "copy.db").stat().st_mode & 0o007 == 0, "for others it is closed, as the database is"
-
-
-@ON_SQLITE
-def test_a_restore_beside_workers_shows_nothing_of_the_lost_future(filled_stack):
-    stack = filled_stack(l1_mbytes=16)
-    ctl(stack, "backup", "copy.db")
-    change_some(stack)
-    warm(stack)
-    stack.get("/todos?limit=100")
-    for number in range(1, 16):
-        stack.get(f"/todos/{number}")
-    assert stack.get("/todos/1").cache.get("hit")
-    assert f"{ROWS} todos are restored" in ctl(stack, "restore", "copy.db").stdout
-    # Each worker may answer any of them.
-    for _ in range(10):
-        assert_nothing_later(stack)
-    assert_as_before(stack)
-    assert not list(stack.folder.glob("*-restore*"))
-
-
-def assert_nothing_later(stack):
-    for number in range(1, 16):
-        answer = stack.get(f"/todos/{number}")
-        assert answer.status == 200 and answer.json["name"] != "later", answer
-        stack.client.close()
-    assert stack.get("/todos/later").status == 404
 
 
 @ON_SQLITE
@@ -273,7 +248,12 @@ def test_what_is_no_backup_is_refused(filled_stack):
     }.items():  # fmt: skip
         result = ctl(stack, "restore", name, status=2)
         assert text in result.stderr, (name, result.stderr)
-    assert "can't make it" in ctl(stack, "backup", "none/copy.db", status=2).stderr
+    (stack.folder / "used.db-wal").write_text("")
+    for name, text in {"none/copy.db": "can't make it", "todos.db": "the database itself", "used.db": "used.db-wal is there"}.items():
+        assert text in ctl(stack, "backup", name, status=2).stderr
+    with open(stack.folder / "copy.db.part", "w") as part:
+        fcntl.flock(part, fcntl.LOCK_EX)
+        assert "another process is making it" in ctl(stack, "backup", "copy.db", status=2).stderr
     for words in (["backup"], ["restore"], ["backup", "a", "b"], ["restore", "--all", "a"]):
         ctl(stack, *words, status=2)
     assert rows(store_path(stack)) == before and not list(stack.folder.glob("*-restore*"))
@@ -296,10 +276,19 @@ def is_mongodbs(command):
     return command.startswith(("mongodump", "mongorestore", NEW_LIVES))
 
 
+def assert_nothing_later(stack):
+    """Each worker may answer any of them."""
+    for number in range(1, 16):
+        answer = stack.get(f"/todos/{number}")
+        assert answer.status == 200 and answer.json["name"] != "later", answer
+        stack.client.close()
+    assert stack.get("/todos/later").status == 404
+
+
 @ON_SQLITE
 def test_the_commands_of_the_document_do_what_it_says(filled_stack):
-    """In its order: the damaged file is moved away under new workers, and the backup of before is what they serve."""
-    stack = filled_stack()
+    """In its order: restored beside workers that have the lost future in all layers; then a damaged file is moved away."""
+    stack = filled_stack(l1_mbytes=16)
     documented = Documented(stack)
     for command in commands_of(DOCUMENT):
         if is_mongodbs(command):
@@ -307,7 +296,14 @@ def test_the_commands_of_the_document_do_what_it_says(filled_stack):
         documented.run(command)
         if "backup /var/backups/todo/todo.db" in command:
             change_some(stack)
-    assert len(list(stack.folder.glob("todo-[1-7].db"))) == 1
+            warm(stack)
+            stack.get("/todos?limit=100")
+            wait_until(lambda: stack.get("/todos/1").cache.get("detail") == "l1", what="a hit of the L1")
+        elif " restore " in command and stack.supervisor.running("workers"):
+            for _ in range(5):
+                assert_nothing_later(stack)
+            assert_as_before(stack)
+    assert len(list(stack.folder.glob("todo-[1-7].db"))) == 1 and (stack.folder / "damaged/todos.db").exists()
     assert_as_before(stack)
 
 

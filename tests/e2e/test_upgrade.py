@@ -2,7 +2,7 @@
 """
 What doc/upgrade.md promises: workers, nginx, Redis and the program are replaced under load, and no request fails.
 
-REQUESTS of each kind of replacement: 1000; UPGRADE_REQUESTS=30000 is the long form.
+REQUESTS of each kind of replacement: 600; UPGRADE_REQUESTS=30000 is the long form.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from stack import WORKER_BUILD, running, wait_until
 from store_file import store_path
 from supervisor import children
 
-REQUESTS = int(os.environ.get("UPGRADE_REQUESTS", 1000))
+REQUESTS = int(os.environ.get("UPGRADE_REQUESTS", 600))
 IDS = [f"u{number}" for number in range(40)]
 
 ON_SQLITE = pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
