@@ -6,6 +6,8 @@
  * at the next tend, at the same server and with the same user. So there are no pauses of its own, and no reconnecting
  * to a Redis that the first one has left.
  *
+ * No command waits for the confirmations, so nobody else notices if they don't come: then it is tried anew.
+ *
  * Does not: know what messages mean, or notice that a silent connection is dead.
  */
 #include "redis/subscription.h"
@@ -18,6 +20,7 @@
 #include "redis/redis_wire.h"
 
 enum { CHANNELS = sizeof(((struct subscription_options *)NULL)->channels) / sizeof(char *) };
+enum { CONFIRM_TIMEOUTS = 3 }; /* one each to connect, to greet and to subscribe */
 
 struct subscription {
     struct subscription_options options;
@@ -25,6 +28,7 @@ struct subscription {
     struct redis_address address;
     struct redis_wire *wire;
     bool is_idle;
+    int64_t begun_at_ms; /* loop time: the connection was begun */
     unsigned confirmed_count;
 };
 
@@ -61,16 +65,24 @@ static bool is_same_peer(const struct redis_peer *a, const struct redis_peer *b)
     return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
+/* Redis has refused a channel (it is busy, or loads its file), or has lost the connection before it could confirm. */
+static bool is_unconfirmed(const struct subscription *self)
+{
+    int64_t most_ms = CONFIRM_TIMEOUTS * self->options.settings->redis_timeout_ms;
+    return !subscription_is_up(self) && events_now_ms(self->options.events) - self->begun_at_ms > most_ms;
+}
+
 void subscription_tend(struct subscription *self)
 {
     const struct redis_peer *peer = redis_peer(self->options.redis);
     if (!redis_is_up(self->options.redis))
         return;
-    if (!self->is_idle && !is_same_peer(&self->peer, peer))
+    if (!self->is_idle && (is_unconfirmed(self) || !is_same_peer(&self->peer, peer)))
         subscription_drop(self);
     if (!self->is_idle)
         return;
     self->is_idle = false;
+    self->begun_at_ms = events_now_ms(self->options.events);
     self->peer = *peer;
     redis_wire_connect(self->wire, &self->peer, self->address.database);
 }

@@ -167,6 +167,7 @@ check_PROGRAMS += \
 	tests/unit/test_redis_errors \
 	tests/unit/test_redis_reply \
 	tests/unit/test_sentinel \
+	tests/unit/test_subscription \
 	tests/unit/test_write
 endif
 
@@ -245,6 +246,8 @@ tests_unit_test_redis_reply_LDADD = libredis.a $(UNIT_LIBS)
 tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
 	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
 tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_subscription_SOURCES = tests/unit/test_subscription.c $(REDIS_BED)
+tests_unit_test_subscription_LDADD = $(UNIT_CACHE_LIBS)
 
 # Failpoints, whether or not this build has them.
 if HAVE_CMOCKA
