@@ -59,13 +59,6 @@ static bool scripts_refused(void)
     return true;
 }
 
-static void scripts_accepted(void)
-{
-    for (unsigned i = 0; i < NET_SERVERS; i++)
-        if (net.servers[i].redis)
-            sim_redis_refuse(net.servers[i].redis, NULL, NULL);
-}
-
 /* ---- Machines ---- */
 
 static unsigned draw_machine(void)
@@ -167,7 +160,7 @@ const struct fault_row fault_peers_rows[] = {
     {"holders_lost",        FAULT_PEERS | FAULT_LOSES_HOLDERS, holders_lost, NULL, 0, 0},
     {"machine_frozen",      FAULT_PEERS | FAULT_PAUSES, machine_freezes, machine_thaws, 300, 1600},
     {"machine_cut_off",     FAULT_PEERS | FAULT_OUTAGE, machine_is_cut_off, machine_is_back, 20, 3000},
-    {"scripts_refused",     FAULT_PEERS | FAULT_OUTAGE, scripts_refused, scripts_accepted, 10, 1500},
+    {"scripts_refused",     FAULT_PEERS | FAULT_OUTAGE, scripts_refused, fault_redis_accepts, 10, 1500},
 };
 /* clang-format on */
 

@@ -280,7 +280,7 @@ static bool redis_refuses(void)
     return true;
 }
 
-static void redis_accepts(void)
+void fault_redis_accepts(void)
 {
     for (unsigned i = 0; i < NET_SERVERS; i++)
         if (net.servers[i].redis)
@@ -414,7 +414,7 @@ const struct fault_row fault_redis_rows[] = {
     {"redis_frozen",        FAULT_OUTAGE, redis_freezes, redis_thaws, 10, 2500},
     {"redis_away",          FAULT_OUTAGE, redis_goes, redis_comes, 10, 2500},
     {"redis_busy",          FAULT_OUTAGE, redis_is_busy, redis_serves, 10, 1000},
-    {"redis_refuses",       FAULT_OUTAGE, redis_refuses, redis_accepts, 10, 1500},
+    {"redis_refuses",       FAULT_OUTAGE, redis_refuses, fault_redis_accepts, 10, 1500},
     {"redis_loading",       FAULT_OUTAGE, redis_loads, redis_serves, 10, 1000},
     {"no_memory",           FAULT_OUTAGE, no_memory, memory_again, 5, 300},
     {"file_saved",          FAULT_MOVES_EPOCH, file_saved, NULL, 0, 0},

@@ -34,6 +34,9 @@ extern const size_t fault_redis_count, fault_world_count, fault_peers_count;
 
 void fault_redis_free(void);
 
+/* Every Redis takes all commands again. */
+void fault_redis_accepts(void);
+
 /* A key whose name matches the pattern of a shell is evicted, or another program puts something in its place. */
 bool fault_lose(const char *pattern);
 

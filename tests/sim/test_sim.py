@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SIM = Path(os.environ.get("FAULTS_BUILD_DIR", ROOT / "build-failpoints")) / "tests/sim/sim"
-SCHEDULES = os.environ.get("SIM_SCHEDULES", "20000")
+SCHEDULES = os.environ.get("SIM_SCHEDULES", "14000")
 COMMIT = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
 
 
@@ -48,7 +48,15 @@ def test_a_seed_has_one_story_whatever_ran_before_it():
 
 
 # Those that are missed within seconds; ./dev sim --mutants has all.
-QUICK = ("acquire_ignore_writers", "publish_ignore_overlap", "joiners_take_refused", "run_id_unlooked", "generation_unlooked")
+QUICK = (
+    "acquire_ignore_writers",
+    "publish_ignore_overlap",
+    "joiners_take_refused",
+    "run_id_unlooked",
+    "generation_unlooked",
+    "names_unapplied",
+    "tell_unawaited",
+)
 
 
 @pytest.mark.parametrize("mutant", QUICK)
