@@ -26,6 +26,7 @@ void todo_insert(struct services *services, struct request *request, struct slic
 void health_get(struct services *services, struct request *request, struct slice id);      /* GET /healthz */
 void ready_get(struct services *services, struct request *request, struct slice id);       /* GET /readyz */
 void metrics_get(struct services *services, struct request *request, struct slice id);     /* GET /metrics */
+void summary_get(struct services *services, struct request *request, struct slice id);     /* GET /stats */
 
 /*
  * Writes where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1). Keeps times for Server-Timing.

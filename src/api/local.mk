@@ -13,6 +13,7 @@ libapi_a_SOURCES = \
 	src/api/request.c src/api/request.h \
 	src/api/route.c \
 	src/api/services.h \
+	src/api/summary.c \
 	src/api/todo_answer.c src/api/todo_answer.h \
 	src/api/todo_body.c src/api/todo_body.h \
 	src/api/todo_change.c \

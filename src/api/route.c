@@ -42,6 +42,7 @@ enum {
     X(TODO_REPLACE, "todo_replace")                                                                                    \
     X(TODO_MERGE, "todo_merge")                                                                                        \
     X(TODO_DELETE, "todo_delete")                                                                                      \
+    X(STATS, "stats")                                                                                                  \
     X(HEALTHZ, "healthz")                                                                                              \
     X(READYZ, "readyz")                                                                                                \
     X(METRICS, "metrics")                                                                                              \
@@ -69,6 +70,7 @@ static const struct route_row rows[] = {
     {ROUTE_TODO_REPLACE, PUT,    "/todos/{id}", todo_replace},
     {ROUTE_TODO_MERGE,   PATCH,  "/todos/{id}", todo_merge},
     {ROUTE_TODO_DELETE,  DELETE, "/todos/{id}", todo_delete},
+    {ROUTE_STATS,        GET,    "/stats",      summary_get},
     {ROUTE_HEALTHZ,      GET,    "/healthz",    health_get},
     {ROUTE_READYZ,       GET,    "/readyz",     ready_get},
     {ROUTE_METRICS,      GET,    "/metrics",    metrics_get},

@@ -16,6 +16,9 @@
 /* Appends all workers' metrics as Prometheus text (server/stats_file.c). */
 typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
 
+/* Adds up all workers' counters; ctx as for metrics. */
+typedef void (*services_sum_fn)(void *ctx, struct stats *sum);
+
 struct services {
     const struct settings *settings;
     struct cache *cache;
@@ -25,6 +28,7 @@ struct services {
     struct coding coding; /* this worker's */
     struct stats *stats;  /* this worker's */
     services_metrics_fn metrics;
+    services_sum_fn sum;
     void *metrics_ctx;
     struct slice write_token; /* that writes must show; absent: all clients may write */
     bool draining;            /* SIGTERM came: /readyz says so */

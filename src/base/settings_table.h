@@ -80,6 +80,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     TEXT(purge_header_file, "", 0, 500, "file",                                                                        \
          "File with header fields for purges of http(s):// URLs, one a line: tokens, for instance; empty: none.")      \
     BOOL(server_timing, false, 0, 1, "on|off", "Send Server-Timing: the milliseconds spent in Redis and the store.")   \
+    BOOL(public_stats, true, 0, 1, "on|off", "Answer GET /stats: how many reads the caches answered, for everybody.")  \
     TEXT(write_token_file, "", 0, 500, "file",                                                                         \
          "File whose first line is the bearer token that writes must show; empty: all clients may write.")             \
     INT(idempotency_ttl_s, 86400, 60, 2592000, "s", "How long the answer to an Idempotency-Key is kept.")              \

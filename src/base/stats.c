@@ -44,10 +44,10 @@ enum gauge_how { GAUGE_SUM, GAUGE_MAX, GAUGE_EACH };
 static const struct stats_row gauge_rows[] = {STATS_GAUGES(GAUGE_ROW)};
 static const enum gauge_how gauge_hows[] = {STATS_GAUGES(GAUGE_HOW)};
 
-static const int64_t bounds_us[] = {STATS_BOUNDS_US};
+const int64_t STATS_BOUND_US[] = {STATS_BOUNDS_US};
 static const int statuses[] = {STATS_STATUSES};
 
-_Static_assert(sizeof(bounds_us) / sizeof(bounds_us[0]) == STATS_BOUND_COUNT,
+_Static_assert(sizeof(STATS_BOUND_US) / sizeof(STATS_BOUND_US[0]) == STATS_BOUND_COUNT,
                "STATS_BOUND_COUNT counts STATS_BOUNDS_US");
 _Static_assert(sizeof(statuses) / sizeof(statuses[0]) == STATS_STATUS_COUNT,
                "STATS_STATUS_COUNT counts STATS_STATUSES");
@@ -57,7 +57,7 @@ static void histogram_add(struct stats_histogram *histogram, int64_t elapsed_us)
     if (elapsed_us < 0)
         elapsed_us = 0; /* a clock that stepped back must not make a sum of 2^64 */
     size_t i = 0;
-    while (i < STATS_BOUND_COUNT && elapsed_us > bounds_us[i])
+    while (i < STATS_BOUND_COUNT && elapsed_us > STATS_BOUND_US[i])
         i++;
     histogram->bucket[i]++;
     histogram->sum_us += (uint64_t)elapsed_us;
@@ -126,7 +126,7 @@ static void print_histogram(struct buf *out, const char *family, const char *lab
         count += histogram->bucket[i];
         buf_printf(out, "%s_bucket{%s,le=\"", family, labels);
         if (i < STATS_BOUND_COUNT)
-            print_seconds(out, (uint64_t)bounds_us[i]);
+            print_seconds(out, (uint64_t)STATS_BOUND_US[i]);
         else
             buf_append_text(out, "+Inf");
         buf_printf(out, "\"} %" PRIu64 "\n", count);
@@ -227,13 +227,24 @@ void stats_request(struct stats *stats, unsigned route, int http_status, int64_t
     histogram_add(&stats->route_time[route], elapsed_us);
 }
 
+uint64_t stats_answers(const struct stats *stats, unsigned route, int http_status)
+{
+    return stats->request[route][status_column(http_status)];
+}
+
+void stats_sum(const struct stats *const *slots, size_t slot_count, struct stats *sum)
+{
+    *sum = (struct stats){0};
+    for (size_t i = 0; i < slot_count; i++)
+        stats_merge(sum, slots[i]);
+}
+
 void stats_print(const struct stats *const *slots, size_t slot_count, const char *const *route_names,
                  size_t route_count, struct buf *out)
 {
     bug_unless(route_count <= STATS_ROUTE_MAX, "more routes than STATS_ROUTE_MAX");
-    struct stats sum = {0};
-    for (size_t i = 0; i < slot_count; i++)
-        stats_merge(&sum, slots[i]);
+    struct stats sum;
+    stats_sum(slots, slot_count, &sum);
     print_requests(out, &sum, route_names, route_count);
     print_route_times(out, &sum, route_names, route_count);
     print_counters(out, &sum);

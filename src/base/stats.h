@@ -62,10 +62,17 @@ static inline void stats_set(struct stats *stats, enum stat_gauge gauge, uint64_
     stats->gauge[gauge] = value;
 }
 
+extern const int64_t STATS_BOUND_US[STATS_BOUND_COUNT];
+
 void stats_time(struct stats *stats, enum stat_time time, int64_t elapsed_us);
 
 /* route is an index below STATS_ROUTE_MAX; stats_print() gets the names of the routes. */
 void stats_request(struct stats *stats, unsigned route, int http_status, int64_t elapsed_us);
+
+void stats_sum(const struct stats *const *slots, size_t slot_count, struct stats *sum);
+
+/* Answers of a route with one of STATS_STATUSES. */
+uint64_t stats_answers(const struct stats *stats, unsigned route, int http_status);
 
 /* Appends the sum of slots as Prometheus text. route_names has route_count entries, in the order of stats_request(). */
 void stats_print(const struct stats *const *slots, size_t slot_count, const char *const *route_names,

@@ -147,6 +147,7 @@ static enum status server_open(struct server *server, struct error *error)
     services->settings = server->settings;
     services->stats = stats_file_own(server->stats_file);
     services->metrics = stats_file_print;
+    services->sum = stats_file_sum;
     services->metrics_ctx = server->stats_file;
 
     return server_open_backend(server, error);

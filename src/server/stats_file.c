@@ -260,20 +260,35 @@ static bool slot_has_gauges(const struct stats_file *file, size_t index)
     return slot->gauge[STAT_NOW_RUNS] > 0 && (slot == file->own || file_is_locked(file->fd, slot_offset(index)));
 }
 
+/* Slots that were ever claimed; the caller frees the list. */
+static const struct stats **used_slots(struct stats_file *file, size_t *slot_count)
+{
+    size_t used_count = file->map ? file->header->used_count : 1;
+    *slot_count = file->map && used_count > file->slot_count ? file->slot_count : used_count;
+    const struct stats **slots = mem_alloc(*slot_count * sizeof(*slots));
+    for (size_t i = 0; i < *slot_count; i++)
+        slots[i] = file->map ? file_slot(file, i) : file->own;
+    return slots;
+}
+
 void stats_file_print(void *ctx, struct buf *out)
 {
     struct stats_file *file = ctx;
-    size_t route_count;
+    size_t route_count, slot_count;
     const char *const *routes = api_route_names(&route_count);
-    size_t used_count = file->map ? file->header->used_count : 1;
-    size_t slot_count = file->map && used_count > file->slot_count ? file->slot_count : used_count;
-    const struct stats **slots = mem_alloc(slot_count * sizeof(*slots));
-    for (size_t i = 0; i < slot_count; i++)
-        slots[i] = file->map ? file_slot(file, i) : file->own;
+    const struct stats **slots = used_slots(file, &slot_count);
     stats_print(slots, slot_count, routes, route_count, out);
     for (size_t i = 0; file->map && i < slot_count; i++)
         if (!slot_has_gauges(file, i))
             slots[i] = NULL;
     stats_print_gauges(slots, slot_count, out);
+    free(slots);
+}
+
+void stats_file_sum(void *ctx, struct stats *sum)
+{
+    size_t slot_count;
+    const struct stats **slots = used_slots(ctx, &slot_count);
+    stats_sum(slots, slot_count, sum);
     free(slots);
 }

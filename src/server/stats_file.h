@@ -32,7 +32,8 @@ void stats_file_close(struct stats_file *file);
 /* This worker's slot; NULL in a view. */
 struct stats *stats_file_own(struct stats_file *file);
 
-/* services_metrics_fn: ctx is the struct stats_file. */
+/* services_metrics_fn, services_sum_fn: ctx is the struct stats_file. */
 void stats_file_print(void *ctx, struct buf *out);
+void stats_file_sum(void *ctx, struct stats *sum);
 
 #endif

@@ -16,6 +16,13 @@ static void print_metrics(void *ctx, struct buf *out)
     buf_append_text(out, "todo_up 1\n");
 }
 
+static void sum_workers(void *ctx, struct stats *sum)
+{
+    (void)ctx;
+    const struct stats *slots[] = {&bed->workers[0].stats};
+    stats_sum(slots, 1, sum);
+}
+
 int api_begin(void **state)
 {
     bed_begin(state);
@@ -29,7 +36,8 @@ int api_begin(void **state)
                                      .limiter = {.redis = cache_redis(bed->workers[0].cache),
                                                  .settings = &bed->settings,
                                                  .stats = &bed->workers[0].stats},
-                                     .metrics = print_metrics};
+                                     .metrics = print_metrics,
+                                     .sum = sum_workers};
     return 0;
 }
 

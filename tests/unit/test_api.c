@@ -45,6 +45,8 @@ static void each_path_and_method_has_its_answer(void **state)
         {"OPTIONS", "/todos", 204, "GET, HEAD, POST, OPTIONS"},
         {"GET", "/todos/", 308, NULL},
         {"PUT", "/todos/", 405, "GET, HEAD, POST, OPTIONS"},
+        {"GET", "/stats", 200, NULL},
+        {"POST", "/stats", 405, "GET, HEAD, OPTIONS"},
         {"GET", "/healthz", 200, NULL},
         {"POST", "/healthz", 405, "GET, HEAD, OPTIONS"},
         {"GET", "/readyz", 200, NULL},

@@ -467,6 +467,62 @@ static void a_short_page_is_sent_as_it_is(void **state)
     assert_null(strstr(etag, "gzip"));
 }
 
+/* An exchange's body, as text. */
+static void get_stats(int status, char *body, size_t size)
+{
+    struct exchange exchange;
+    exchange_init(&exchange, "GET", "/stats");
+    exchange_run(&exchange);
+    assert_status("stats", &exchange, status);
+    assert_text("stats", exchange_header(&exchange, "Cache-Control"),
+                slice_of(status == 200 ? "max-age=1" : "no-store"));
+    struct slice text = exchange_body(&exchange);
+    snprintf(body, size, "%.*s", (int)text.len, text.data);
+    exchange_fini(&exchange);
+}
+
+static void get_todo(const char *path)
+{
+    struct exchange exchange;
+    exchange_init(&exchange, "GET", path);
+    exchange_run(&exchange);
+    exchange_fini(&exchange);
+}
+
+static void the_summary_counts_reads_by_who_answered(void **state)
+{
+    static const char form[] = "{\"reads\":{\"l1\":0,\"redis\":%d,\"database\":%d},\"writes\":0,\"errors\":%d,"
+                               "\"redis\":\"trusted\",\"times\":{\"up_to_ms\":[0.05,0.1,%n";
+    char body[1024];
+    int before[4] = {0}, after[4] = {0};
+    (void)state;
+    get_stats(200, body, sizeof(body));
+    assert_int_equal(sscanf(body, form, &before[0], &before[1], &before[2], &before[3]), 3);
+    fake_store_put(bed->store, "new", 1);
+    for (int i = 0; i < 3; i++) /* a miss, two hits */
+        get_todo("/todos/new");
+    get_todo("/todos");
+    fake_store_fail(bed->store, FAKE_GET, 0, STATUS_UNAVAILABLE);
+    get_todo("/todos/none");
+    get_stats(200, body, sizeof(body));
+    assert_int_equal(sscanf(body, form, &after[0], &after[1], &after[2], &after[3]), 3);
+    assert_int_equal(after[0] - before[0], 2);
+    assert_int_equal(after[1] - before[1], 3);
+    assert_int_equal(after[2] - before[2], 1);
+    assert_true(after[3] > 0); /* the form was met to its end */
+    assert_non_null(strstr(body, ",5000,null],\"count\":["));
+    assert_string_equal(body + strlen(body) - 3, "]}}");
+}
+
+static void the_summary_is_off_by_a_setting(void **state)
+{
+    char body[1024];
+    (void)state;
+    bed->settings.public_stats = false;
+    get_stats(404, body, sizeof(body));
+    assert_non_null(strstr(body, "keeps its counters to itself"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -485,6 +541,8 @@ int main(void)
         TEST(a_write_shows_the_token_if_there_is_one),
         TEST(a_request_has_the_traces_id_or_its_own),
         TEST(server_timing_is_sent_if_it_is_wanted),
+        TEST(the_summary_counts_reads_by_who_answered),
+        TEST(the_summary_is_off_by_a_setting),
     };
     return cmocka_run_group_tests_name("api_rules", tests, NULL, NULL);
 }
