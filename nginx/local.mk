@@ -5,11 +5,15 @@ PYTHON3 = python3
 PAGE_FILES = \
 	nginx/static/index.html \
 	nginx/static/assets/api.js \
+	nginx/static/assets/badge.js \
 	nginx/static/assets/care.js \
 	nginx/static/assets/change.js \
+	nginx/static/assets/chart.js \
 	nginx/static/assets/conflict.js \
 	nginx/static/assets/drafts.js \
 	nginx/static/assets/editor.js \
+	nginx/static/assets/exchange.js \
+	nginx/static/assets/fields.js \
 	nginx/static/assets/gone.js \
 	nginx/static/assets/icon.svg \
 	nginx/static/assets/icons.svg \
@@ -18,15 +22,19 @@ PAGE_FILES = \
 	nginx/static/assets/main.js \
 	nginx/static/assets/meter.css \
 	nginx/static/assets/meter.js \
+	nginx/static/assets/more.js \
 	nginx/static/assets/notice.js \
 	nginx/static/assets/place.js \
+	nginx/static/assets/race.js \
 	nginx/static/assets/row.js \
+	nginx/static/assets/service.js \
 	nginx/static/assets/style.css \
 	nginx/static/assets/tick.svg \
 	nginx/static/assets/todos.webmanifest \
 	nginx/static/assets/token.js \
 	nginx/static/assets/trace.js \
-	nginx/static/assets/view.js
+	nginx/static/assets/view.js \
+	nginx/static/assets/watch.js
 
 EXTRA_DIST += tests/assets tests/browser
 # What nginx serves beside the page: the API's description, and what its problems mean (texts.py).

@@ -21,7 +21,7 @@ from page_stack import page_stack
 
 NUMBERS = itertools.count(1)
 # The browser itself says so of each answer of this kind; the page shows it in words.
-EXPECTED = re.compile(r"/todos/?\S* - Failed to load resource: the server responded with a status of (404|412|422)")
+EXPECTED = re.compile(r"/todos/?\S* - Failed to load resource: the server responded with a status of (404|412|422|504)")
 
 
 def finish(stack, has_failed):

@@ -23,6 +23,8 @@ const UNKNOWN = "No answer came. The change may have been saved, or not.";
 const UNTOLD = "Changes need the service’s token. Nothing was saved.";
 
 export const requests = new EventTarget();
+// What was sent and came back, by the trace; kept as long as somebody has the trace.
+export const exchanges = new WeakMap();
 
 export class Problem extends Error {
     constructor(status, body, trace = null, retryAfterSeconds = 0) {
@@ -66,6 +68,7 @@ async function send(method, path, headers, body) {
         throw unanswered(method === "GET" ? UNREACHED : UNKNOWN);
     }
     const trace = traceOf(method, path, response, performance.now() - began);
+    exchanges.set(trace, { sent: all, body, fields: [...response.headers], text });
     requests.dispatchEvent(new CustomEvent("answered", { detail: trace }));
     if (response.status >= 400) throw problemOf(response, text, trace);
     return { response, text, trace };
@@ -82,9 +85,10 @@ function problemOf(response, text, trace) {
     return new Problem(response.status, body, trace, retryAfterSeconds);
 }
 
-async function read(path) {
-    const kept = answers.get(path);
-    const headers = { Accept: "application/json" };
+// demand is a Cache-Control of the request: what the caches may answer. Then the answer is to be whole, and no 304.
+async function read(path, demand) {
+    const kept = demand ? undefined : answers.get(path);
+    const headers = { Accept: "application/json", ...(demand && { "Cache-Control": demand }) };
     if (kept) headers["If-None-Match"] = kept.etag;
     if (versions.has(path)) headers["Todo-Version"] = versions.get(path);
     const { response, text, trace } = await send("GET", path, headers);
@@ -125,8 +129,8 @@ export async function readPage(query) {
 }
 
 // An entry is {todo, etag, trace}: a todo as it was read or written, with the ETag that a change to it needs.
-export async function readTodo(id) {
-    const { data, etag, trace } = await read(pathOf(id));
+export async function readTodo(id, demand) {
+    const { data, etag, trace } = await read(pathOf(id), demand);
     return { todo: data, etag, trace };
 }
 

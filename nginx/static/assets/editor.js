@@ -58,7 +58,7 @@ async function submit(form, save) {
 const valuesOf = (form) => Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
 
 // Browsers have no randomUUID() on plain HTTP.
-function newKey() {
+export function newKey() {
     return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
         "",
     );

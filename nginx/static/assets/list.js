@@ -10,7 +10,9 @@
  * and the page reads nothing in the background.
  */
 import { Problem, readPage, readTodo } from "./api.js";
+import { badge, timeLeft } from "./badge.js";
 import { showDrafts } from "./drafts.js";
+import { offerMore } from "./more.js";
 import { clearNotice, showProblem } from "./notice.js";
 import { go, here, linkTo, queryOf, trailHere, urlOf } from "./place.js";
 import { Row } from "./row.js";
@@ -39,17 +41,16 @@ function showRows(entries, emptyText) {
     list.replaceChildren(
         ...(rows.length > 0 ? rows.map((row) => row.element) : [element("li", emptyText, "empty")]),
     );
-    rows.forEach((row) => row.offerMore());
+    rows.forEach((row) => offerMore(row.element));
     showDrafts(entries.map((entry) => entry.todo.id));
 }
 
 function showTrace(trace) {
-    const badge = element("span", sourceName(trace), "source");
-    badge.dataset.source = trace.source;
-    badge.title = sourceSentence(trace);
+    const source = badge(trace.source, sourceName(trace));
+    source.title = sourceSentence(trace);
     const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms of them in the service` : "";
     const age = trace.isHit && trace.ageSeconds !== null ? `; ${trace.ageSeconds} s old` : "";
-    byId("list-trace").replaceChildren(badge, ` in ${showMs(trace.tookMs)} ms${inside}${age}`);
+    byId("list-trace").replaceChildren(source, ` in ${showMs(trace.tookMs)} ms${inside}${age} `, timeLeft(trace));
 }
 
 function showFilters(place) {

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * The panel: this page's own requests, counted live from their answers' headers.
+ * The panel: this page's own requests, counted live from their answers' headers, beside the whole service (service.js).
  *
- * The hit rate is the share of reads that a cache answered (or confirmed, for a 304); a
- * read that failed was answered by none. A time is the visitor's: from
- * the request to the last byte. Beside it is the time that the service reports. Percentiles are over the last KEPT
- * requests, by nearest rank. The panel sends no requests of its own, and screen readers don't announce it: it changes
- * with each request.
+ * The hit rate is the share of reads that a cache answered (or confirmed, for a 304); a read that failed was answered by
+ * none. A time is the visitor's: from the request to the last byte. Beside it is the time that the service reports.
+ * Percentiles are over the last KEPT requests, by nearest rank. The last of them stay through a reload. A press on a
+ * line of the log opens the exchange (exchange.js). Screen readers don't announce the panel: it changes with each
+ * request.
  */
 import { requests } from "./api.js";
-import { SOURCES, sourceName, sourceSentence } from "./trace.js";
+import { badge } from "./badge.js";
+import { drawChart } from "./chart.js";
+import { SOURCES, percent, sourceName, sourceSentence } from "./trace.js";
 import { byId, element, showMs } from "./view.js";
 
 const KEPT = 500;
-const BARS = 40;
+const STORED = 100;
 const LINES = 8;
-const SVG = "http://www.w3.org/2000/svg";
+const KEY = "traces";
 
-const traces = [];
+const traces = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
 
 const sorted = (numbers) => numbers.sort((a, b) => a - b);
 
@@ -29,12 +31,13 @@ function showRate() {
     const reads = traces.filter((trace) => trace.isRead);
     const errors = traces.filter((trace) => trace.isError).length;
     const hits = reads.filter((trace) => trace.isHit).length;
-    const rate = reads.length > 0 ? `${Math.round((hits / reads.length) * 100)} %` : "–";
+    const rate = percent(hits, reads.length);
     const times = sorted(traces.map((trace) => trace.tookMs));
+    const told = errors === 0 ? "" : errors === 1 ? "1 error" : `${errors} errors`;
     byId("meter-rate").textContent = rate;
     byId("meter-count").textContent = `hits: ${hits} of ${reads.length} reads`;
-    byId("meter-errors").textContent = errors === 0 ? "" : errors === 1 ? "1 error" : `${errors} errors`;
-    byId("meter-brief").textContent = `${rate} hits, p50 ${showMs(percentile(times, 0.5))} ms`;
+    byId("meter-errors").textContent = told;
+    byId("meter-brief").textContent = `${rate} hits, p50 ${showMs(percentile(times, 0.5))} ms${told && `, ${told}`}`;
 }
 
 function sourceLine(source) {
@@ -44,9 +47,7 @@ function sourceLine(source) {
     const line = element("tr");
     const name = element("th");
     name.scope = "row";
-    const badge = element("span", SOURCES[source], "source");
-    badge.dataset.source = source;
-    name.append(badge);
+    name.append(badge(source, SOURCES[source]));
     line.append(name, element("td", times.length));
     line.append(...[0.5, 0.95].map((share) => element("td", showMs(percentile(times, share)))));
     line.append(element("td", inside.length > 0 ? showMs(percentile(inside, 0.5)) : "–"));
@@ -58,34 +59,31 @@ function showSources() {
     byId("meter-sources").replaceChildren(...seen.map(sourceLine));
 }
 
-// One bar per request. Heights are logarithmic, so that a tenth of a millisecond and a second are both visible.
-function bar(trace, index) {
-    const height = Math.min(48, Math.max(3, 12 * (Math.log10(trace.tookMs + 0.1) + 1)));
-    const made = document.createElementNS(SVG, "rect");
-    const attributes = { x: index * 6, y: 48 - height, width: 4, height, rx: 1.5 };
-    Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
-    made.dataset.source = trace.source;
-    return made;
-}
-
 function logLine(trace) {
     const line = element("li");
-    const badge = element("span", sourceName(trace), "source");
-    badge.dataset.source = trace.source;
+    const button = element("button", "", "line");
+    const name = trace.isError ? badge("error", "Error") : badge(trace.source, sourceName(trace));
     const request = trace.requestId ? `, request ${trace.requestId}` : "";
     line.title = `${trace.method} ${trace.path}: ${trace.status}. ${sourceSentence(trace)}${request}`;
-    line.append(element("code", `${trace.method} ${trace.path}`), badge, element("span", `${trace.status}`));
-    line.append(element("span", showMs(trace.tookMs), "ms"));
+    button.append(element("code", `${trace.method} ${trace.path}`), name, element("span", `${trace.status}`));
+    button.append(element("span", showMs(trace.tookMs), "ms"));
+    button.addEventListener("click", async () => (await import("./exchange.js")).showExchange(trace));
+    line.append(button);
     return line;
+}
+
+function show() {
+    showRate();
+    showSources();
+    drawChart(byId("meter-bars"), traces);
+    byId("meter-log").replaceChildren(...traces.slice(-LINES).reverse().map(logLine));
 }
 
 function take(trace) {
     traces.push(trace);
     if (traces.length > KEPT) traces.shift();
-    showRate();
-    showSources();
-    byId("meter-bars").replaceChildren(...traces.slice(-BARS).map(bar));
-    byId("meter-log").replaceChildren(...traces.slice(-LINES).reverse().map(logLine));
+    sessionStorage.setItem(KEY, JSON.stringify(traces.slice(-STORED)));
+    show();
 }
 
 // Where there is no room beside the list, the panel is a line that the visitor can open.
@@ -93,4 +91,5 @@ export function startMeter() {
     const button = byId("meter-open");
     button.addEventListener("click", () => (button.ariaExpanded = String(button.ariaExpanded === "false")));
     requests.addEventListener("answered", (event) => take(event.detail));
+    if (traces.length > 0) show();
 }

@@ -14,13 +14,15 @@
  * A row knows nothing of the list it is in.
  */
 import { Problem, readTodo, restoreTodo } from "./api.js";
+import { drawBadge } from "./badge.js";
 import { changeTodo, removeTodo } from "./change.js";
 import { draftOf, dropDraft } from "./drafts.js";
 import { editorOf } from "./editor.js";
 import { goneLine } from "./gone.js";
+import { offerMore, toggleMore } from "./more.js";
 import { linkTo } from "./place.js";
-import { sourceName, sourceSentence } from "./trace.js";
-import { fromTemplate, part, say, showMs, showTime } from "./view.js";
+import { sourceSentence } from "./trace.js";
+import { fromTemplate, part, say, showTime } from "./view.js";
 
 const OUTCOMES = {
     theirs: "Your change was dropped. This is the current version.",
@@ -36,7 +38,8 @@ export class Row {
         this.on("edit", "click", () => this.edit());
         this.on("delete", "click", () => this.remove());
         this.on("source", "click", () => this.reread());
-        part(this.element, "more").addEventListener("click", () => this.showMore());
+        part(this.element, "more").addEventListener("click", () => toggleMore(this.element));
+        part(this.element, "watch").addEventListener("click", async () => (await import("./watch.js")).toggleWatch(this));
         this.draw();
         const draft = draftOf(entry.todo.id);
         if (draft) this.openEditor(draft.entry);
@@ -77,32 +80,11 @@ export class Row {
         set("id", todo.id);
         linkTo(part(this.element, "id"), { id: todo.id });
         showTime(part(this.element, "created"), todo.created_at);
-        set("source", `${sourceName(trace)} ${showMs(trace.tookMs)} ms`);
-        part(this.element, "source").dataset.source = trace.source;
-        part(this.element, "source").title = `${sourceSentence(trace)}. Press to read it again.`;
+        drawBadge(part(this.element, "source"), trace, this.entry.etag !== null);
         part(this.element, "done").ariaLabel = `Done: ${todo.name}`;
+        part(this.element, "watch").ariaLabel = `Watch the cache with ${todo.name}`;
         part(this.element, "edit").ariaLabel = `Edit ${todo.name}`;
         part(this.element, "delete").ariaLabel = `Delete ${todo.name}`;
-    }
-
-    get isWhole() {
-        return this.element.classList.contains("is-whole");
-    }
-
-    showMore(isWhole = !this.isWhole) {
-        const more = part(this.element, "more");
-        this.element.classList.toggle("is-whole", isWhole);
-        more.textContent = isWhole ? "Less" : "More";
-        more.ariaExpanded = String(isWhole);
-    }
-
-    // Offers the rest of a description if some of it is cut. Wants the row in the document, and reads the layout.
-    offerMore() {
-        const text = part(this.element, "description");
-        const more = part(this.element, "more");
-        if (!more) return;
-        more.hidden = !this.isWhole && text.scrollHeight <= text.clientHeight + 1;
-        more.ariaLabel = `All of ${this.entry.todo.name}`;
     }
 
     // Takes the outcome of a change; false if the visitor has yet to decide.
@@ -113,7 +95,7 @@ export class Row {
         }
         this.entry = entry;
         this.draw();
-        this.offerMore();
+        offerMore(this.element);
         this.fault(OUTCOMES[outcome] ?? "");
         return outcome !== "later";
     }
@@ -124,23 +106,28 @@ export class Row {
         say(`${this.entry.todo.name}: ${this.entry.todo.done ? "done" : "open"}. ${sourceSentence(this.entry.trace)}`);
     }
 
-    async reread() {
+    // demand: what caches may answer, as for readTodo(). Resolves to whether the todo is still there.
+    async read(demand) {
         try {
-            this.entry = await readTodo(this.entry.todo.id);
+            this.entry = await readTodo(this.entry.todo.id, demand);
         } catch (problem) {
             if (problem.status !== 404) throw problem;
             this.showGone("", " is no longer there.", null);
-            return;
+            return false;
         }
         this.draw();
-        this.offerMore();
+        offerMore(this.element);
+        return true;
+    }
+
+    async reread() {
+        if (!(await this.read())) return;
         say(`${this.entry.todo.name}. ${sourceSentence(this.entry.trace)}`);
     }
 
     // Reads the todo before the form shows it, because saving needs its ETag.
     async edit() {
-        await this.reread();
-        if (!this.element.contains(part(this.element, "edit"))) return;
+        if (!(await this.read())) return;
         this.openEditor(this.entry);
         this.element.querySelector("form").elements.name.focus();
     }
@@ -167,7 +154,7 @@ export class Row {
     restoreLine() {
         this.element.classList.remove("is-gone");
         this.element.replaceChildren(...this.line);
-        this.offerMore();
+        offerMore(this.element);
     }
 
     async remove() {

@@ -43,6 +43,26 @@ function parseServerTiming(text) {
     return durations;
 }
 
+const HITS = {
+    l1: "this machine’s memory had it",
+    "stale-if-error": "its time was over, but the database is away",
+    "store-unseen": "it was in Redis; the database has not been seen for two seconds, so newer writes may be missing",
+};
+const FORWARDS = {
+    bypass: "the cache was passed by: a write is under way, or Redis is away",
+    request: "the request asked for an answer past the cache",
+    method: "writes go to the database, and the cache forgets what they change",
+};
+
+// Why this source has answered, as the service's own member of Cache-Status says; "" if it doesn't.
+function reasonOf(own) {
+    if (!own) return "";
+    if ("hit" in own) return HITS[own.detail?.toLowerCase()] ?? "";
+    if (own.fwd !== "miss") return FORWARDS[own.fwd] ?? "";
+    if ("collapsed" in own) return "the cache had none, and another request was on its way already";
+    return `the cache had none${"stored" in own ? ", and has it now" : "; a write came in between, so it was not stored"}`;
+}
+
 function sourceOf(caches) {
     const hit = caches.findLast((cache) => "hit" in cache);
     if (hit && hit.name !== "todo-fcgi") return "front";
@@ -53,14 +73,19 @@ function sourceOf(caches) {
 
 export function traceOf(method, path, response, tookMs) {
     const { headers, status } = response;
-    const via = sourceOf(parseCacheStatus(headers.get("Cache-Status") ?? ""));
+    const caches = parseCacheStatus(headers.get("Cache-Status") ?? "");
+    const via = sourceOf(caches);
+    const own = caches.find((cache) => cache.name === "todo-fcgi");
     const age = headers.get("Age");
     return {
         method,
         path,
         status,
         tookMs,
+        atMs: Date.now(),
         via,
+        reason: reasonOf(own),
+        endsAt: own?.ttl === undefined ? null : Date.now() + Number(own.ttl) * 1000,
         source: status === 304 ? "304" : via,
         isRead: method === "GET" && (status >= 500 || via !== "none"),
         isError: status >= 500,
@@ -71,6 +96,8 @@ export function traceOf(method, path, response, tookMs) {
         requestId: headers.get("Request-Id") ?? "",
     };
 }
+
+export const percent = (part, all) => (all > 0 ? `${Math.round((part / all) * 100)} %` : "–");
 
 // "304 · Redis", for a line.
 export function sourceName(trace) {
@@ -86,6 +113,7 @@ export function sourceSentence(trace) {
               ? "Written to the database"
               : `Answered by ${SOURCES[trace.source]}`,
     ];
+    if (trace.reason) words[0] += ` (${trace.reason})`;
     if (trace.isHit && trace.ageSeconds !== null) words.push(`${trace.ageSeconds} s old`);
     words.push(`${trace.tookMs.toFixed(1)} ms`);
     const parts = Object.entries(trace.serverMs).map(([name, ms]) => `${name} ${ms} ms`);

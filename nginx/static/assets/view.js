@@ -55,12 +55,16 @@ const UNITS = [
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const absolute = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "medium" });
 
-export function showTime(target, iso) {
-    const seconds = (Date.parse(iso) - Date.now()) / 1000;
+export function showAgo(atMs) {
+    const seconds = (atMs - Date.now()) / 1000;
     const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+    return unit === "second" ? "just now" : relative.format(Math.round(seconds / length), unit);
+}
+
+export function showTime(target, iso) {
     target.dateTime = iso;
     target.title = absolute.format(new Date(iso));
-    target.textContent = unit === "second" ? "just now" : relative.format(Math.round(seconds / length), unit);
+    target.textContent = showAgo(Date.parse(iso));
 }
 
 // Milliseconds; the fewer there are, the more decimals.

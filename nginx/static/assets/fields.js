@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What each header field of an answer means, in a sentence; for those that this service or nginx sends. doc/headers.md has
+ * the fields of each kind of answer.
+ */
+export const FIELDS = {
+    "age": "How many seconds ago this was read from the database; only an answer from a cache has it.",
+    "allow": "The methods that this resource has.",
+    "cache-control": "What browsers and caches on the way may do. no-cache: keep it, but ask before each use. no-store: don’t keep it.",
+    "cache-status": "What each cache on the way did: hit, it answered; fwd, it went on, and why; ttl, how many seconds it keeps this.",
+    "connection": "Whether the connection stays open for the next request.",
+    "content-encoding": "How the body is compressed on its way.",
+    "content-length": "The body’s length in bytes, as it was sent.",
+    "content-location": "Where the todo in this body can be read.",
+    "content-security-policy": "What a browser may load or run on behalf of this answer.",
+    "content-type": "What kind of text the body is.",
+    "date": "When the answer was made.",
+    "etag": "The name of this version. Sent back as If-None-Match it saves the body; as If-Match it makes sure that no other change is lost.",
+    "last-modified": "When the todo was changed last, to the second. The ETag is more exact.",
+    "link": "Where the first and the next page of the list are.",
+    "location": "Where the new todo is.",
+    "permissions-policy": "Which of the device’s abilities a page may not use.",
+    "ratelimit": "How many requests are left to this client, and until when.",
+    "ratelimit-policy": "How many requests a client may make in which time.",
+    "referrer-policy": "Whether a browser tells other sites that the visitor comes from here.",
+    "request-id": "This request’s name; the operators find it in their logs.",
+    "retry-after": "How many seconds to wait before trying again.",
+    "server": "The program that answered the browser.",
+    "server-timing": "The service’s own clock: route is all of its work; redis and store are parts of that, in milliseconds.",
+    "strict-transport-security": "From now on the browser is to come over TLS only.",
+    "todo-version": "The state that a write made. A read that sends it back gets no older one.",
+    "transfer-encoding": "The body came in pieces, as its length was not known before.",
+    "vary": "The request’s fields that this answer depends on; a cache may give it only to requests that are alike in them.",
+    "www-authenticate": "Which kind of token the service wants to see.",
+    "x-content-type-options": "A browser must not guess another type than the one that is said.",
+    "x-frame-options": "No other page may show this one in a frame.",
+};
