@@ -6,9 +6,11 @@ PAGE_FILES = \
 	nginx/static/index.html \
 	nginx/static/assets/api.js \
 	nginx/static/assets/badge.js \
+	nginx/static/assets/bulk.js \
 	nginx/static/assets/care.js \
 	nginx/static/assets/change.js \
 	nginx/static/assets/chart.js \
+	nginx/static/assets/choices.js \
 	nginx/static/assets/conflict.js \
 	nginx/static/assets/drafts.js \
 	nginx/static/assets/editor.js \
@@ -18,6 +20,7 @@ PAGE_FILES = \
 	nginx/static/assets/icon.svg \
 	nginx/static/assets/icons.svg \
 	nginx/static/assets/list.css \
+	nginx/static/assets/keys.js \
 	nginx/static/assets/list.js \
 	nginx/static/assets/main.js \
 	nginx/static/assets/meter.css \
@@ -27,6 +30,7 @@ PAGE_FILES = \
 	nginx/static/assets/place.js \
 	nginx/static/assets/race.js \
 	nginx/static/assets/row.js \
+	nginx/static/assets/rows.js \
 	nginx/static/assets/service.js \
 	nginx/static/assets/style.css \
 	nginx/static/assets/tick.svg \

@@ -92,8 +92,8 @@ class Browser:
         return self.driver.current_url.removeprefix(self.origin)
 
     def wait_rest(self):
-        """Until the page shows an answer and waits for none."""
-        self.wait(lambda: self.run("return rows.ariaBusy") == "false" and not self.all('[aria-busy="true"]'))
+        """Until the page is whole, shows an answer and waits for none."""
+        self.wait(lambda: self.run("return rows.ariaBusy") == "false" and not self.all('[aria-busy="true"], #keys:disabled'))
 
     def wait(self, condition, what=None):
         """Until condition returns something true, which is returned; what it needs may not be there yet."""

@@ -36,7 +36,7 @@ export function timeLeft(trace) {
 export function drawBadge(button, trace, isOwn) {
     button.dataset.source = trace.source;
     button.title = `${sourceSentence(trace)}. Press to read it again.`;
-    button.replaceChildren(`${sourceName(trace)} ${showMs(trace.tookMs)} ms`);
+    button.replaceChildren(sourceName(trace) + (trace.tookMs === null ? "" : ` ${showMs(trace.tookMs)} ms`));
     if (isOwn) button.append(timeLeft(trace));
 }
 

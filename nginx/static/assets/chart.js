@@ -11,7 +11,7 @@ import { showAgo } from "./view.js";
 const SVG = "http://www.w3.org/2000/svg";
 const SHOWN = 40;
 const WINDOW = 20; // reads that a point of the rate is of
-const [LEFT, RIGHT] = [34, 320];
+const [LEFT, RIGHT] = [44, 320];
 const [RATE_TOP, RATE_BASE] = [8, 56];
 const [TIME_TOP, TIME_BASE] = [76, 130];
 const DECADES = 5; // from 0.1 ms to 10 s

@@ -7,7 +7,7 @@
  * variable in its place.
  */
 import { exchanges } from "./api.js";
-import { FIELDS } from "./fields.js";
+import { ASKED, FIELDS } from "./fields.js";
 import { sourceSentence } from "./trace.js";
 import { byId, element, hint, showMs, showText } from "./view.js";
 
@@ -23,11 +23,11 @@ function curlLine({ method, path }, { sent, body }) {
     return ["curl -i", `-X ${method}`, quoted(location.origin + path), ...fields, ...data].join(" ");
 }
 
-function fieldLines(pairs) {
+function fieldLines(pairs, meanings) {
     return pairs.flatMap(([name, value]) => {
         const term = element("dt");
         term.append(element("code", `${name}: ${name === "Authorization" ? "Bearer …" : value}`));
-        return [term, element("dd", FIELDS[name.toLowerCase()] ?? "")];
+        return [term, element("dd", meanings[name.toLowerCase()] ?? "")];
     });
 }
 
@@ -38,8 +38,8 @@ function timeLines({ tookMs, serverMs }) {
         ["As this page measured it", tookMs],
         ["On the way, and in nginx", route === undefined ? undefined : tookMs - route],
         ["Inside the service", route],
-        ["of that, waiting for Redis", redis],
-        ["of that, waiting for the database", store],
+        ["of that, in Redis", redis],
+        ["of that, in the database", store],
     ];
     return parts.flatMap(([name, ms]) => {
         if (ms === undefined) return [];
@@ -75,9 +75,9 @@ export function showExchange(trace) {
     const isKnown = exchanges.has(trace);
     byId("exchange-title").textContent = `${trace.method} ${trace.path}`;
     byId("exchange-source").textContent = `${trace.status}. ${sourceSentence(trace)}.`;
-    byId("exchange-sent").replaceChildren(...fieldLines(Object.entries(sent)));
+    byId("exchange-sent").replaceChildren(...fieldLines(Object.entries(sent), ASKED));
     showText(byId("exchange-body"), body ? pretty(body) : "");
-    byId("exchange-fields").replaceChildren(...fieldLines(fields));
+    byId("exchange-fields").replaceChildren(...fieldLines(fields, FIELDS));
     byId("exchange-times").replaceChildren(...timeLines(trace));
     showText(byId("exchange-text"), pretty(text));
     byId("exchange-curl").textContent = isKnown ? curlLine(trace, { sent, body }) : "";

@@ -1,8 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * What each header field of an answer means, in a sentence; for those that this service or nginx sends. doc/headers.md has
- * the fields of each kind of answer.
+ * What each header field means, in a sentence: those that the page sends, and those that the service and nginx answer
+ * with. doc/headers.md has the fields of each kind of answer.
  */
+export const ASKED = {
+    "accept": "The kinds of text that may come back.",
+    "authorization": "The token that lets the visitor make changes.",
+    "cache-control": "What the caches may do. no-cache: don’t answer, ask the database; only-if-cached: answer, or nobody does.",
+    "content-type": "What kind of text the body is; a merge patch names only what is to change.",
+    "idempotency-key": "This request’s own name: sent twice, it makes one todo.",
+    "if-match": "Change it only if it still is this version.",
+    "if-none-match": "Send no body if it still is this version; with *, make it only if there is none.",
+    "todo-version": "Answer no state older than this write of mine.",
+};
+
 export const FIELDS = {
     "age": "How many seconds ago this was read from the database; only an answer from a cache has it.",
     "allow": "The methods that this resource has.",

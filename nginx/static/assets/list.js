@@ -11,13 +11,12 @@
  */
 import { Problem, readPage, readTodo } from "./api.js";
 import { badge, timeLeft } from "./badge.js";
-import { showDrafts } from "./drafts.js";
-import { offerMore } from "./more.js";
+import { showLimit } from "./choices.js";
 import { clearNotice, showProblem } from "./notice.js";
-import { go, here, linkTo, queryOf, trailHere, urlOf } from "./place.js";
-import { Row } from "./row.js";
+import { go, here, limitOf, linkTo, queryOf, trailHere, urlOf } from "./place.js";
+import { addRow, showRows } from "./rows.js";
 import { sourceName, sourceSentence } from "./trace.js";
-import { byId, element, say, showMs } from "./view.js";
+import { byId, say, showMs } from "./view.js";
 
 const FILTERS = { all: undefined, open: "false", done: "true" };
 const TITLES = { undefined: "All todos", false: "Open todos", true: "Done todos" };
@@ -29,21 +28,6 @@ const EMPTY = {
 
 let shown = ""; // the place that the rows are of, whichever its page
 let loads = 0; // counts the loads begun: only the last one's answer is shown
-
-// The links below stay where they are while the visitor pages: a shorter page leaves room above them.
-function showRows(entries, emptyText) {
-    const list = byId("rows");
-    const rows = entries.map((entry) => new Row(entry));
-    const { cursor, ...place } = here();
-    list.style.minHeight = urlOf(place) === shown ? `${list.getBoundingClientRect().height}px` : "";
-    shown = urlOf(place);
-    document.body.classList.remove("is-new");
-    list.replaceChildren(
-        ...(rows.length > 0 ? rows.map((row) => row.element) : [element("li", emptyText, "empty")]),
-    );
-    rows.forEach((row) => offerMore(row.element));
-    showDrafts(entries.map((entry) => entry.todo.id));
-}
 
 function showTrace(trace) {
     const source = badge(trace.source, sourceName(trace));
@@ -86,14 +70,27 @@ function showPager(place, next) {
     byId("page-number").textContent = trail ? `Page ${trail.length + 1}` : "";
 }
 
+// Which rows of the list these are, if the way here is known; and of how many, on its last page: no count is asked for.
+function showCount(place, page) {
+    const trail = place.cursor ? trailHere() : [];
+    const before = (trail?.length ?? 0) * limitOf(place);
+    const last = before + page.todos.length;
+    const range = `${before + 1}–${last}${page.next ? "" : ` of ${last}`}`;
+    byId("count").textContent = !trail || page.todos.length === 0 ? "" : range;
+}
+
 function showPage(place, page) {
     const title = TITLES[place.done];
     const isFirst = !place.cursor;
+    const { cursor, ...list } = place;
     byId("list-title").textContent = title;
     showRows(
         page.todos.map((todo) => ({ todo, etag: null, trace: page.trace })),
         isFirst ? EMPTY[place.done] : "There are no more.",
+        shown === urlOf(list),
     );
+    shown = urlOf(list);
+    showCount(place, page);
     showPager(place, page.next);
     byId("back").parentElement.hidden = isFirst && !page.next;
     return `${title}, ${byId("page-number").textContent}: ${page.todos.length}. ${sourceSentence(page.trace)}`;
@@ -101,7 +98,9 @@ function showPage(place, page) {
 
 function showOne(entry) {
     byId("list-title").textContent = `Todo ${entry.todo.id}`;
-    showRows([entry], "");
+    showRows([entry], "", false);
+    shown = "";
+    byId("count").textContent = "";
     byId("rows").firstElementChild.classList.add("is-alone");
     byId("back").parentElement.hidden = true;
     return `Todo ${entry.todo.id}. ${sourceSentence(entry.trace)}`;
@@ -109,7 +108,9 @@ function showOne(entry) {
 
 function showMissing(id, problem) {
     byId("list-title").textContent = `Todo ${id}`;
-    showRows([], "There is no todo with this id.");
+    showRows([], "There is no todo with this id.", false);
+    shown = "";
+    byId("count").textContent = "";
     byId("back").parentElement.hidden = true;
     return `There is no todo ${id}. ${sourceSentence(problem.trace)}`;
 }
@@ -137,6 +138,7 @@ export async function load() {
     rows.ariaBusy = "true";
     showFilters(place);
     showOrder(place);
+    showLimit(place);
     byId("find-id").value = place.id ?? "";
     try {
         const [trace, show] = await readPlace(place);
@@ -163,15 +165,17 @@ export async function move() {
     if (byId("list").getBoundingClientRect().top < 0) byId("list").scrollIntoView();
 }
 
-// A todo that this page has just made is shown on top, whatever the list shows.
 export function showAdded(entry) {
-    byId("rows").querySelector(".empty")?.remove();
-    byId("rows").prepend(new Row(entry).element);
+    addRow(entry);
     say(`Added ${entry.todo.name}. ${sourceSentence(entry.trace)}`);
 }
 
 export function startList() {
     byId("refresh").addEventListener("click", load);
+    byId("news").addEventListener("click", () => {
+        const { cursor, id, ...list } = here();
+        go(list, []);
+    });
     byId("find").addEventListener("submit", (event) => {
         event.preventDefault();
         const id = byId("find-id").value.trim();

@@ -10,7 +10,6 @@
  */
 import { requests } from "./api.js";
 import { badge } from "./badge.js";
-import { drawChart } from "./chart.js";
 import { SOURCES, percent, sourceName, sourceSentence } from "./trace.js";
 import { byId, element, showMs } from "./view.js";
 
@@ -75,7 +74,7 @@ function logLine(trace) {
 function show() {
     showRate();
     showSources();
-    drawChart(byId("meter-bars"), traces);
+    import("./chart.js").then(({ drawChart }) => drawChart(byId("meter-bars"), traces));
     byId("meter-log").replaceChildren(...traces.slice(-LINES).reverse().map(logLine));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A row's description: two lines of it, and a button for all of them if there are more.
+ * A row's description: two lines of it (none in dense rows), and a button for all of them if there are more.
  */
 import { part } from "./view.js";
 
@@ -17,7 +17,8 @@ function name(row) {
 export function offerMore(row) {
     const text = part(row, "description");
     if (!text?.isConnected) return;
-    part(row, "more").hidden = !isWhole(row) && text.scrollHeight <= text.clientHeight + 1;
+    const isCut = text.offsetParent === null || text.scrollHeight > text.clientHeight + 1;
+    part(row, "more").hidden = text.textContent === "" || !(isWhole(row) || isCut);
     name(row);
 }
 

@@ -33,6 +33,8 @@ export function urlOf(place) {
     return query ? `/?${query}` : "/";
 }
 
+export const limitOf = (place) => Number(place.limit ?? LIMIT);
+
 // The query that asks the service for a page.
 export function queryOf({ id, ...list }) {
     return new URLSearchParams({ limit: LIMIT, ...list }).toString();

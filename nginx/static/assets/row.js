@@ -15,7 +15,6 @@
  */
 import { Problem, readTodo, restoreTodo } from "./api.js";
 import { drawBadge } from "./badge.js";
-import { changeTodo, removeTodo } from "./change.js";
 import { draftOf, dropDraft } from "./drafts.js";
 import { editorOf } from "./editor.js";
 import { goneLine } from "./gone.js";
@@ -24,6 +23,7 @@ import { linkTo } from "./place.js";
 import { sourceSentence } from "./trace.js";
 import { fromTemplate, part, say, showTime } from "./view.js";
 
+const change = () => import("./change.js"); // main.js has it brought after the first view
 const OUTCOMES = {
     theirs: "Your change was dropped. This is the current version.",
     later: "Nothing was saved.",
@@ -84,6 +84,7 @@ export class Row {
         part(this.element, "done").ariaLabel = `Done: ${todo.name}`;
         part(this.element, "watch").ariaLabel = `Watch the cache with ${todo.name}`;
         part(this.element, "edit").ariaLabel = `Edit ${todo.name}`;
+        part(this.element, "pick").ariaLabel = `Select ${todo.name}`;
         part(this.element, "delete").ariaLabel = `Delete ${todo.name}`;
     }
 
@@ -102,8 +103,17 @@ export class Row {
 
     async tick() {
         const done = part(this.element, "done").checked;
-        this.take(await changeTodo(this.entry, { done }));
+        this.take(await (await change()).changeTodo(this.entry, { done }));
         say(`${this.entry.todo.name}: ${this.entry.todo.done ? "done" : "open"}. ${sourceSentence(this.entry.trace)}`);
+    }
+
+    // What another client did; entry is null if it deleted the todo. Words that are being edited are not touched.
+    changeElsewhere(entry) {
+        const { todo } = this.entry;
+        const isShown = part(this.element, "edit") !== null && this.element.ariaBusy !== "true";
+        if (!isShown || (entry && entry.todo.updated_at <= todo.updated_at)) return;
+        if (!entry) this.showGone("", " was deleted by another client.", null);
+        else this.take({ outcome: "done", entry });
     }
 
     // demand: what caches may answer, as for readTodo(). Resolves to whether the todo is still there.
@@ -139,7 +149,7 @@ export class Row {
             part(this.element, "edit").focus();
         };
         const save = async (patch) => {
-            const result = await changeTodo(seen, patch);
+            const result = await (await change()).changeTodo(seen, patch);
             if (result.outcome === "later") return false;
             dropDraft(seen.todo.id);
             this.restoreLine();
@@ -158,7 +168,7 @@ export class Row {
     }
 
     async remove() {
-        const result = await removeTodo(this.entry);
+        const result = await (await change()).removeTodo(this.entry);
         if (result.outcome !== "done") {
             this.take(result);
             return;

@@ -21,8 +21,12 @@ export const SOURCES = {
     304: "304",
     database: "Database",
     write: "Write",
+    news: "Another client",
     none: "Service",
 };
+
+// In a trace's place for a todo that no answer to this page's requests has brought.
+export const NEWS = { source: "news", reason: "", isHit: false, endsAt: null, tookMs: null, serverMs: {} };
 
 // "todo-fcgi; hit; ttl=9, nginx; fwd=miss" as [{name: "todo-fcgi", hit: "", ttl: "9"}, ...]
 function parseCacheStatus(text) {
@@ -111,11 +115,13 @@ export function sourceSentence(trace) {
             ? `Kept here, confirmed by ${SOURCES[trace.via]} (304)`
             : trace.source === "write"
               ? "Written to the database"
-              : `Answered by ${SOURCES[trace.source]}`,
+              : trace.source === "news"
+                ? "Changed by another client"
+                : `Answered by ${SOURCES[trace.source]}`,
     ];
     if (trace.reason) words[0] += ` (${trace.reason})`;
     if (trace.isHit && trace.ageSeconds !== null) words.push(`${trace.ageSeconds} s old`);
-    words.push(`${trace.tookMs.toFixed(1)} ms`);
+    if (trace.tookMs !== null) words.push(`${trace.tookMs.toFixed(1)} ms`);
     const parts = Object.entries(trace.serverMs).map(([name, ms]) => `${name} ${ms} ms`);
     if (parts.length > 0) words.push(`in the service: ${parts.join(", ")}`);
     return words.join(", ");
