@@ -12,7 +12,7 @@ command_build() {
         ;;
     tests) build_into "$BUILD_DIR" "--enable-werror" check TESTS= ;;
     sanitized | failpoints | sim | fuzz | package | machine) "build_$1" ;;
-    lint-tools | mongod) tools_install "$1" ;;
+    lint-tools | browser-tools | mongod) tools_install "$1" ;;
     *) die "no such build: $1" ;;
     esac
 }

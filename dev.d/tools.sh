@@ -4,6 +4,7 @@
 # What PyPI has for some tests, at the versions of their requirements.txt. The first run installs it into a venv under build/.
 #
 # lint-tools    for tests/lint
+# browser-tools for tests/browser: axe-core, which the one package there brings along; its Playwright is not wanted
 # mongod        a MongoDB server for tests (tests/e2e/mongod.py), unless there is one on the PATH
 #
 # Without them those tests are skipped, so a failed installation is told but is no failure.
@@ -11,6 +12,7 @@
 tools_install() {
     case $1 in
     lint-tools) tools_install_into "$BUILD_DIR/lint" "$ROOT/tests/lint/requirements.txt" ;;
+    browser-tools) tools_install_into "$BUILD_DIR/browser" "$ROOT/tests/browser/requirements.txt" --no-deps ;;
     mongod)
         command -v mongod >/dev/null ||
             tools_install_into "$ROOT/build/mongod" "$ROOT/tests/e2e/requirements.txt" --only-binary :all:

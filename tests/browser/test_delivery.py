@@ -6,7 +6,7 @@ import re
 
 from selenium.common.exceptions import StaleElementReferenceException
 
-LIMIT_BYTES = 40_000
+LIMIT_BYTES = 52_000  # with header fields, which are a third of it; what the first view needs: tests/assets
 
 RESOURCES = """
 return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
@@ -41,7 +41,7 @@ def hashed(site):
     return found
 
 
-def test_the_whole_page_weighs_at_most_40_kb(new_browser, site):
+def test_the_whole_page_weighs_at_most_52_kb(new_browser, site):
     for number in range(20):
         site.post(
             {

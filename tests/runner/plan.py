@@ -40,6 +40,7 @@ SECONDS = {
     "e2e/test_ten_thousand": 40, "e2e/test_upgrade": 40, "e2e/test_backup": 40, "faults/test_mutants": 35, "e2e/test_load": 35,
     "browser/test_page": 30, "e2e/test_limits": 30, "e2e/test_read_your_writes": 30, "e2e/test_tracing": 20, "e2e/test_conditions": 20,
     "e2e/test_freshness": 20, "lint": 15, "e2e/test_redis_errors": 15, "faults/test_store_faults": 15,
+    "browser/test_states": 45, "browser/test_care": 30, "browser/test_many": 30, "browser/test_watch": 25,
 }  # fmt: skip
 
 
@@ -54,6 +55,7 @@ class Plan:
         # By how much waits for them: the end-to-end tests take longest.
         self.sanitized, self.mongod = self.build("sanitized", 5), self.build("mongod", 4)
         self.failpoints, self.tools, self.programs = self.build("failpoints", 3), self.build("lint-tools", 2), self.build("tests", 1)
+        self.browser_tools = self.build("browser-tools", 2)
         self.simulator, self.fuzzers = self.build("sim", 2), self.build("fuzz", 2)
         self.package, self.machine = self.build("package", 2), self.build("machine", 2)
         start = ["/usr/bin/python3", "-B", TESTS / "e2e/mongod.py", "start", self.folder / "mongodb"]
@@ -181,8 +183,8 @@ class Plan:
 
     def needed_by(self, part):
         special = {
-            "faults": (self.failpoints, self.mongod), "e2e": (self.sanitized, self.mongod, self.mongodb), "browser": (self.sanitized,),
-            "sim": (self.simulator,), "package": (self.package, self.machine),
+            "faults": (self.failpoints, self.mongod), "e2e": (self.sanitized, self.mongod, self.mongodb),
+            "browser": (self.sanitized, self.browser_tools), "sim": (self.simulator,), "package": (self.package, self.machine),
         }  # fmt: skip
         return special.get(part, (self.tools,))
 

@@ -32,9 +32,9 @@ let loads = 0; // counts the loads begun: only the last one's answer is shown
 function showTrace(trace) {
     const source = badge(trace.source, sourceName(trace));
     source.title = sourceSentence(trace);
-    const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms of them in the service` : "";
-    const age = trace.isHit && trace.ageSeconds !== null ? `; ${trace.ageSeconds} s old` : "";
-    byId("list-trace").replaceChildren(source, ` in ${showMs(trace.tookMs)} ms${inside}${age} `, timeLeft(trace));
+    const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms inside` : "";
+    const age = trace.isHit && trace.ageSeconds !== null ? `, ${trace.ageSeconds} s old` : "";
+    byId("list-trace").replaceChildren(source, ` in ${showMs(trace.tookMs)} ms${inside}${age}${trace.endsAt === null ? "" : ", "}`, timeLeft(trace));
 }
 
 function showFilters(place) {
