@@ -22,7 +22,10 @@ axe.run(document).then(({ violations, passes }) => done([passes.length, violatio
 LONG = "It goes on for a while, and then for another one. " * 30
 OFFLINE = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
 # What is asked for in vain, and a person would be told of.
-NO_ANSWER = "const real = fetch; window.fetch = async (...all) => all[0].startsWith('/todos') ? new Response(arguments[0], { status: 502 }) : real(...all);"
+NO_ANSWER = """
+const real = fetch, text = arguments[0];
+window.fetch = async (...all) => all[0].startsWith("/todos") ? new Response(text, { status: 502 }) : real(...all);
+"""
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,8 @@ TODOS = [
     ("GET", "/todos?cursor=" + LONG, 414, {}, None),
     ("GET", "/todos", 421, {"Host": "elsewhere.example"}, None),
     ("GET", "/todos", 431, {"X-Long": LONG}, None),
+    ("GET", "/stats", 200, {}, None),
+    ("HEAD", "/stats", 200, {}, None),
 ]
 
 # The page has no date: its files' times say nothing (nginx/page.conf.in).
@@ -110,5 +112,5 @@ AWAY = [("GET", "/todos/judged", 502, {}, None), ("DELETE", "/todos/judged", 502
 
 # What redbot looks at, which asks several times each.
 PUBLIC_URLS = ["/todos", "/todos?limit=1&done=false", "/todos/judged", "/todos/nobody"]
-PUBLIC_URLS += [*PAGE, "/openapi.yaml", "/problems/invalid"]
+PUBLIC_URLS += [*PAGE, "/openapi.yaml", "/problems/invalid", "/stats"]
 INTERNAL_URLS = ["/healthz", "/readyz", "/metrics"]

@@ -2,9 +2,9 @@
 /*
  * Several todos at once: selected by their boxes or the key x, completed or deleted together, with one Undo for all.
  *
- * Each change carries the ETag of what the visitor saw. A todo that somebody else has changed or deleted meanwhile is left
- * as it is, stays selected, and is counted: for many todos at once there is no dialog. A few requests are under way at a
- * time.
+ * Each change carries the ETag of what the visitor saw. A todo that somebody else has changed or deleted meanwhile is
+ * left as it is, stays selected, and is counted: for many todos at once there is no dialog. A few requests are under
+ * way at a time.
  */
 import { Problem, deleteTodo, patchTodo, readTodo } from "./api.js";
 import { shownRows } from "./rows.js";
@@ -103,7 +103,8 @@ async function undoAll() {
     byId("bulk").ariaBusy = "true";
     try {
         const left = await each(todo, (undo) => undo());
-        finish(`${todo.length - left.length} as they were.${left.length > 0 ? ` ${left.length} had changed elsewhere.` : ""}`);
+        const rest = left.length > 0 ? ` ${left.length} had changed elsewhere.` : "";
+        finish(`${todo.length - left.length} as they were.${rest}`);
     } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         finish(problem.message);

@@ -2,11 +2,11 @@
 /*
  * Nothing dangerous is pressed by a pointer that meant something else.
  *
- * The second of two clicks may meet another control than the first: the page has changed in between, and a Delete button
- * lies where "Older" was. So a control marked data-care takes no click at a place where the pointer has just pressed
- * another control. It does as soon as the pointer has moved away and come back, or after a second click there: that one
- * is meant. A wheel moves the page as the visitor wants it, and so counts as a move. Keys are not watched: the focus
- * follows them.
+ * The second of two clicks may meet another control than the first: the page has changed in between, and a Delete
+ * button lies where "Older" was. So a control marked data-care takes no click at a place where the pointer has just
+ * pressed another control. It does as soon as the pointer has moved away and come back, or after a second click there:
+ * that one is meant. A wheel moves the page as the visitor wants it, and so counts as a move. Keys are not watched: the
+ * focus follows them.
  */
 import { hint } from "./view.js";
 

@@ -88,8 +88,8 @@ export function startAdding(added) {
 }
 
 /*
- * A form over an entry's todo, with the words of its draft if there is one. It calls save with the changed fields, which
- * resolves to whether they are saved; it calls close when the visitor cancels. Both end the draft.
+ * A form over an entry's todo, with the words of its draft if there is one. It calls save with the changed fields,
+ * which resolves to whether they are saved; it calls close when the visitor cancels. Both end the draft.
  */
 export function editorOf(entry, save, close) {
     const { todo } = entry;

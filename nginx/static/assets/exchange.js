@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * One exchange of the log, opened: what was asked, what came back, each field of the answer with a sentence on it, where
- * the time went, and the same request as a line for curl.
+ * One exchange of the log, opened: what was asked, what came back, each field of the answer with a sentence on it,
+ * where the time went, and the same request as a line for curl.
  *
  * Of exchanges before a reload only their trace is known. The visitor's token is never shown: the line for curl names a
  * variable in its place.

@@ -3,7 +3,8 @@
  * The list by keyboard: j and k (in the list the arrows, too) walk the rows, x selects, e edits, Enter shows one alone,
  * Escape ends selecting, ? tells all this. Keys typed into a field are text.
  *
- * Who speaks to the computer, or types blindly, can switch the single letters off (WCAG 2.1.4); this browser remembers it.
+ * Who speaks to the computer, or types blindly, can switch the single letters off (WCAG 2.1.4); this browser remembers
+ * it.
  */
 import { rowOf, shownRows } from "./rows.js";
 import { byId, part } from "./view.js";

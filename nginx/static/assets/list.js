@@ -34,7 +34,8 @@ function showTrace(trace) {
     source.title = sourceSentence(trace);
     const inside = "route" in trace.serverMs ? `, ${showMs(trace.serverMs.route)} ms inside` : "";
     const age = trace.isHit && trace.ageSeconds !== null ? `, ${trace.ageSeconds} s old` : "";
-    byId("list-trace").replaceChildren(source, ` in ${showMs(trace.tookMs)} ms${inside}${age}${trace.endsAt === null ? "" : ", "}`, timeLeft(trace));
+    const text = ` in ${showMs(trace.tookMs)} ms${inside}${age}${trace.endsAt === null ? "" : ", "}`;
+    byId("list-trace").replaceChildren(source, text, timeLeft(trace));
 }
 
 function showFilters(place) {

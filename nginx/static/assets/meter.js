@@ -2,8 +2,8 @@
 /*
  * The panel: this page's own requests, counted live from their answers' headers, beside the whole service (service.js).
  *
- * The hit rate is the share of reads that a cache answered (or confirmed, for a 304); a read that failed was answered by
- * none. A time is the visitor's: from the request to the last byte. Beside it is the time that the service reports.
+ * The hit rate is the share of reads that a cache answered (or confirmed, for a 304); a read that failed was answered
+ * by none. A time is the visitor's: from the request to the last byte. Beside it is the time that the service reports.
  * Percentiles are over the last KEPT requests, by nearest rank. The last of them stay through a reload. A press on a
  * line of the log opens the exchange (exchange.js). Screen readers don't announce the panel: it changes with each
  * request.

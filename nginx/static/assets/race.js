@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The protocol at work, on a todo that the page makes for it and deletes in the end: two writers change it under one ETag
- * while a reader reads it again and again. Each step is told as it comes, with what the cache did: what was filled, passed
- * by for a fence, refused, and filled anew.
+ * The protocol at work, on a todo that the page makes for it and deletes in the end: two writers change it under one
+ * ETag while a reader reads it again and again. Each step is told as it comes, with what the cache did: what was
+ * filled, passed by for a fence, refused, and filled anew.
  *
  * At the end the page checks the promise that the whole protocol is for: no read that began after the winner's answer
  * saw the state before it.
@@ -35,7 +35,7 @@ async function write(who, { todo, etag }) {
         return { who, atMs };
     } catch (problem) {
         if (problem.status !== 412) throw problem;
-        tell(who, "was refused (412): the other one was faster, and its ETag names a state that is gone.", problem.trace);
+        tell(who, "was refused (412): the other was faster, and its ETag names a state that is gone.", problem.trace);
         return null;
     }
 }
@@ -70,7 +70,8 @@ async function run() {
     const winner = won.find((one) => one !== null);
     const later = reads.filter((read) => read.beganMs > winner.atMs);
     const old = later.filter((read) => read.name !== winner.who);
-    tell("Page", `looked at ${reads.length} reads. ${later.length} began after ${winner.who} was answered, and ${old.length} of them saw the old state.`);
+    const told = `${later.length} began after ${winner.who} was answered, and ${old.length} of them saw the old state.`;
+    tell("Page", `looked at ${reads.length} reads. ${told}`);
     const last = await readTodo(id);
     await deleteTodo(id, last.etag);
     tell("Page", "deleted the todo.");

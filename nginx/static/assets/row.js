@@ -39,7 +39,8 @@ export class Row {
         this.on("delete", "click", () => this.remove());
         this.on("source", "click", () => this.reread());
         part(this.element, "more").addEventListener("click", () => toggleMore(this.element));
-        part(this.element, "watch").addEventListener("click", async () => (await import("./watch.js")).toggleWatch(this));
+        const watch = async () => (await import("./watch.js")).toggleWatch(this);
+        part(this.element, "watch").addEventListener("click", watch);
         this.draw();
         const draft = draftOf(entry.todo.id);
         if (draft) this.openEditor(draft.entry);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rows that are shown: put there whole for a place, one by one for what this page adds, and redrawn in their places for
- * what changes elsewhere.
+ * The rows that are shown: put there whole for a place, one by one for what this page adds, and redrawn in their places
+ * for what changes elsewhere.
  *
  * changeElsewhere() is for whoever learns of other clients' changes. It moves nothing under a person who reads: a shown
- * row is redrawn where it is, a row that is being edited stays as it is (saving will ask, change.js), a new todo is only
- * counted, on a button that shows it.
+ * row is redrawn where it is, a row that is being edited stays as it is (saving will ask, change.js), a new todo is
+ * only counted, on a button that shows it.
  */
 import { showDrafts } from "./drafts.js";
 import { offerMore } from "./more.js";

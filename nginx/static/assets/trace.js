@@ -64,7 +64,7 @@ function reasonOf(own) {
     if ("hit" in own) return HITS[own.detail?.toLowerCase()] ?? "";
     if (own.fwd !== "miss") return FORWARDS[own.fwd] ?? "";
     if ("collapsed" in own) return "the cache had none, and another request was on its way already";
-    return `the cache had none${"stored" in own ? ", and has it now" : "; a write came in between, so it was not stored"}`;
+    return "stored" in own ? "the cache had none, and has it now" : "the cache had none; a write kept it out";
 }
 
 function sourceOf(caches) {
