@@ -212,6 +212,7 @@ def test_add_after_a_lost_answer_makes_no_second_one(visitor, site, new_name):
     visitor.one("#add-name").send_keys(name, Keys.ENTER)
     visitor.wait(lambda: "may have been saved" in visitor.text('#add [role="alert"]'))
     assert visitor.one("#add-name").get_attribute("value") == name
+    assert visitor.text("#meter-errors") == "1 error" and "No answer came" in visitor.one("#meter-log li").get_attribute("title")
     visitor.one("#add .primary").click()
     visitor.wait(lambda: name in visitor.names())
     assert [todo["name"] for todo in site.get("/todos?limit=200").json["todos"]].count(name) == 1

@@ -98,19 +98,42 @@ def test_the_service_stands_beside_the_page(visitor, row, site):
 
 
 @pytest.fixture
-def quiet_site(tmp_path):
-    stack = page_stack(tmp_path / "stack", public_stats="off")
-    try:
-        stack.start()
-        yield stack.wait_answer()
-    finally:
-        assert not stack.close()
+def new_site(tmp_path):
+    """new_site(setting="value"): a stack of the test's own."""
+    stacks = []
+
+    def new(**settings):
+        stacks.append(page_stack(tmp_path / f"stack{len(stacks)}", **settings))
+        stacks[-1].start()
+        return stacks[-1].wait_answer()
+
+    yield new
+    complaints = [stack.close() for stack in stacks]
+    assert not any(complaints), complaints
 
 
-def test_a_service_that_keeps_its_numbers_has_no_place_for_them(new_browser, quiet_site):
-    browser = new_browser()
-    browser.origin = f"http://127.0.0.1:{quiet_site.port}"
-    browser.open()
+def open_on(browser, stack):
+    browser.origin = f"http://127.0.0.1:{stack.port}"
+    return browser.open()
+
+
+def test_a_redis_that_is_away_is_shown(new_browser, new_site, new_name):
+    stack = new_site(l1_mbytes=0)
+    name = new_name()
+    assert stack.post({"name": name}).status == 201
+    browser = open_on(new_browser(), stack)
+    assert not browser.one("#service-redis").is_displayed()
+    stack.stop("redis")
+    browser.part("source", browser.row(name)).click()
+    browser.wait_source(browser.row(name), "database")
+    assert "Redis is away" in browser.part("source", browser.row(name)).get_attribute("title")
+    browser.wait(lambda: "Redis is away" in browser.text("#service-redis"))
+    stack.start("redis")
+    browser.wait(lambda: not browser.one("#service-redis").is_displayed())
+
+
+def test_a_service_that_keeps_its_numbers_has_no_place_for_them(new_browser, new_site):
+    browser = open_on(new_browser(), new_site(public_stats="off"))
     browser.wait(lambda: not browser.one("#service").is_displayed())
 
 

@@ -10,7 +10,8 @@
  * one (token.js).
  *
  * Every answer but a success is thrown as a Problem: the service's problem+json (RFC 9457), or status 0 if no answer
- * came. Each answer also fires the event "answered" on the exported target, with its trace.
+ * came. Each answer also fires the event "answered" on the exported target, with its trace; one that was lost, too,
+ * with a trace of status 0.
  */
 import { askToken, keptToken } from "./token.js";
 import { traceOf } from "./trace.js";
@@ -65,6 +66,8 @@ async function send(method, path, headers, body) {
         response = await fetch(path, options);
         text = await response.text();
     } catch {
+        const lost = traceOf(method, path, Response.error(), performance.now() - began);
+        requests.dispatchEvent(new CustomEvent("answered", { detail: lost }));
         throw unanswered(method === "GET" ? UNREACHED : UNKNOWN);
     }
     const trace = traceOf(method, path, response, performance.now() - began);
@@ -85,12 +88,12 @@ function problemOf(response, text, trace) {
     return new Problem(response.status, body, trace, retryAfterSeconds);
 }
 
-// demand is a Cache-Control of the request: what the caches may answer. Then the answer is to be whole, and no 304.
+// demand is a Cache-Control of the request: what caches may answer. Such a read says nothing of what the page knows.
 async function read(path, demand) {
     const kept = demand ? undefined : answers.get(path);
     const headers = { Accept: "application/json", ...(demand && { "Cache-Control": demand }) };
     if (kept) headers["If-None-Match"] = kept.etag;
-    if (versions.has(path)) headers["Todo-Version"] = versions.get(path);
+    if (!demand && versions.has(path)) headers["Todo-Version"] = versions.get(path);
     const { response, text, trace } = await send("GET", path, headers);
     const known = response.status === 304 ? kept : { etag: response.headers.get("ETag"), data: JSON.parse(text) };
     answers.set(path, known);

@@ -64,7 +64,7 @@ function logLine(trace) {
     const name = trace.isError ? badge("error", "Error") : badge(trace.source, sourceName(trace));
     const request = trace.requestId ? `, request ${trace.requestId}` : "";
     line.title = `${trace.method} ${trace.path}: ${trace.status}. ${sourceSentence(trace)}${request}`;
-    button.append(element("code", `${trace.method} ${trace.path}`), name, element("span", `${trace.status}`));
+    button.append(element("code", `${trace.method} ${trace.path}`), name, element("span", trace.status || "–"));
     button.append(element("span", showMs(trace.tookMs), "ms"));
     button.addEventListener("click", async () => (await import("./exchange.js")).showExchange(trace));
     line.append(button);

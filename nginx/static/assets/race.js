@@ -4,6 +4,8 @@
  * ETag while a reader reads it again and again. Each step is told as it comes, with what the cache did: what was
  * filled, passed by for a fence, refused, and filled anew.
  *
+ * The reader is a client of its own: it sends neither an ETag nor a Todo-Version.
+ *
  * At the end the page checks the promise that the whole protocol is for: no read that began after the winner's answer
  * saw the state before it.
  */
@@ -14,7 +16,7 @@ import { sourceName } from "./trace.js";
 import { byId, element, showMs } from "./view.js";
 
 const READS_MOST = 40;
-const WHOLE = "no-transform"; // asks for nothing special, but for a body in place of a 304
+const WHOLE = "no-transform"; // nothing special
 
 let isRunning = false;
 
@@ -61,8 +63,19 @@ async function readOn(id, writers) {
 
 async function run() {
     const made = await addTodo({ name: "A race", description: "Made by the page; it goes by itself." }, newKey());
+    tell("Page", `made the todo ${made.todo.id}.`, made.trace);
+    try {
+        return await compete(made);
+    } finally {
+        const last = await readTodo(made.todo.id);
+        await deleteTodo(made.todo.id, last.etag);
+        tell("Page", "deleted the todo.");
+    }
+}
+
+// Resolves to whether the promise was kept.
+async function compete(made) {
     const { id } = made.todo;
-    tell("Page", `made the todo ${id}.`, made.trace);
     tell("Reader", "came first.", (await readTodo(id, WHOLE)).trace);
     tell("Reader", "came again.", (await readTodo(id, WHOLE)).trace);
     const writers = Promise.all(["Writer 1", "Writer 2"].map((who) => write(who, made)));
@@ -72,9 +85,6 @@ async function run() {
     const old = later.filter((read) => read.name !== winner.who);
     const told = `${later.length} began after ${winner.who} was answered, and ${old.length} of them saw the old state.`;
     tell("Page", `looked at ${reads.length} reads. ${told}`);
-    const last = await readTodo(id);
-    await deleteTodo(id, last.etag);
-    tell("Page", "deleted the todo.");
     return old.length === 0;
 }
 

@@ -77,6 +77,7 @@ function sourceOf(caches) {
 
 export function traceOf(method, path, response, tookMs) {
     const { headers, status } = response;
+    const isError = status === 0 || status >= 500;
     const caches = parseCacheStatus(headers.get("Cache-Status") ?? "");
     const via = sourceOf(caches);
     const own = caches.find((cache) => cache.name === "todo-fcgi");
@@ -91,8 +92,8 @@ export function traceOf(method, path, response, tookMs) {
         reason: reasonOf(own),
         endsAt: own?.ttl === undefined ? null : Date.now() + Number(own.ttl) * 1000,
         source: status === 304 ? "304" : via,
-        isRead: method === "GET" && (status >= 500 || via !== "none"),
-        isError: status >= 500,
+        isRead: method === "GET" && (isError || via !== "none"),
+        isError,
         isHit: ["l1", "redis", "front"].includes(via),
         ageSeconds: age === null ? null : Number(age),
         // route is all of it; redis and store are parts of that.
@@ -108,17 +109,17 @@ export function sourceName(trace) {
     return trace.source === "304" ? `304 · ${SOURCES[trace.via]}` : SOURCES[trace.source];
 }
 
+const SAID = { write: "Written to the database", news: "Changed by another client" };
+
+function beginOf({ status, source, via }) {
+    if (status === 0) return "No answer came";
+    if (source === "304") return `Kept here, confirmed by ${SOURCES[via]} (304)`;
+    return SAID[source] ?? `Answered by ${SOURCES[source]}`;
+}
+
 // The same as a sentence, with all known details.
 export function sourceSentence(trace) {
-    const words = [
-        trace.source === "304"
-            ? `Kept here, confirmed by ${SOURCES[trace.via]} (304)`
-            : trace.source === "write"
-              ? "Written to the database"
-              : trace.source === "news"
-                ? "Changed by another client"
-                : `Answered by ${SOURCES[trace.source]}`,
-    ];
+    const words = [beginOf(trace)];
     if (trace.reason) words[0] += ` (${trace.reason})`;
     if (trace.isHit && trace.ageSeconds !== null) words.push(`${trace.ageSeconds} s old`);
     if (trace.tookMs !== null) words.push(`${trace.tookMs.toFixed(1)} ms`);
