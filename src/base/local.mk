@@ -19,6 +19,7 @@ libbase_a_SOURCES = \
 	src/base/file_owner.c src/base/file_owner.h \
 	src/base/gzip.c src/base/gzip.h \
 	src/base/hash.c src/base/hash.h src/base/hex.h \
+	src/base/hot.c src/base/hot.h \
 	src/base/http_call.h \
 	src/base/json.c src/base/json.h \
 	src/base/log.c src/base/log.h \
@@ -32,6 +33,7 @@ libbase_a_SOURCES = \
 	src/base/todo.c src/base/todo.h \
 	src/base/todo_json.c src/base/todo_json.h \
 	src/base/todo_version.c src/base/todo_version.h \
+	src/base/trail.c src/base/trail.h \
 	src/base/word.h
 
 # In a build with failpoints only; their test has it always.

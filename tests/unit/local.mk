@@ -27,7 +27,8 @@ check_PROGRAMS += \
 	tests/unit/test_stats \
 	tests/unit/test_todo \
 	tests/unit/test_todo_json \
-	tests/unit/test_todo_version
+	tests/unit/test_todo_version \
+	tests/unit/test_trail
 else
 check-local:
 	@echo "make check: install libcmocka-dev, liblua5.1-0-dev and libssl-dev, and run configure again" >&2; exit 1
@@ -81,6 +82,8 @@ tests_unit_test_todo_json_CPPFLAGS = $(UNIT_GOLDEN)
 tests_unit_test_todo_json_LDADD = $(UNIT_LIBS)
 tests_unit_test_todo_version_SOURCES = tests/unit/test_todo_version.c tests/unit/testing.h
 tests_unit_test_todo_version_LDADD = $(UNIT_LIBS)
+tests_unit_test_trail_SOURCES = tests/unit/test_trail.c tests/unit/testing.h
+tests_unit_test_trail_LDADD = $(UNIT_LIBS)
 EXTRA_DIST += tests/unit/golden
 
 # The loader's room: its own library, over fakes of what lies below where a test needs them.
