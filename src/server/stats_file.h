@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A file of counters that all workers map, one slot each. It outlives its workers.
+ * A file that all workers map, a slot each: counters, hottest ids, the trail of events. It outlives its workers.
  *
  * A worker claims a slot by an open-file-description lock on its bytes. The kernel drops the lock when the worker ends
  * in any way. The next worker takes the slot over with its counts, so sums only grow. Without a file the counters are
@@ -11,7 +11,9 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/hot.h"
 #include "base/stats.h"
+#include "base/trail.h"
 
 struct stats_file;
 
@@ -23,17 +25,30 @@ enum status stats_file_open(struct stats_file **file, const char *path, size_t s
                             struct error *error) STATUS_MUST_CHECK;
 
 /*
- * Opens an existing file to print it: takes no slot, changes nothing. STATUS_NOT_FOUND; STATUS_INVALID: no such file.
+ * For a tool: takes a slot of an existing file, to note its trail there. STATUS_NOT_FOUND; STATUS_INVALID: no such
+ * file; STATUS_BUSY: no slot; STATUS_UNAVAILABLE.
  */
+enum status stats_file_join(struct stats_file **file, const char *path, struct error *error) STATUS_MUST_CHECK;
 
+/*
+ * Opens an existing file to print it: takes no slot, changes nothing. STATUS_NOT_FOUND; STATUS_INVALID: no such file;
+ * STATUS_UNAVAILABLE.
+ */
 enum status stats_file_view(struct stats_file **file, const char *path, struct error *error) STATUS_MUST_CHECK;
 void stats_file_close(struct stats_file *file);
 
-/* This worker's slot; NULL in a view. */
+/* This process' slot; NULL in a view. */
 struct stats *stats_file_own(struct stats_file *file);
+struct trail *stats_file_trail(struct stats_file *file);
 
 /* services_metrics_fn, services_sum_fn: ctx is the struct stats_file. */
 void stats_file_print(void *ctx, struct buf *out);
 void stats_file_sum(void *ctx, struct stats *sum);
+
+/* What the processes of this machine have noted of id, in the order of time; the caller ends it. ctx as above. */
+void stats_file_tell(void *ctx, const char *id, struct trail_story *story);
+
+/* The ids that are read most, the hottest first; count of them. The caller frees it. */
+struct hot_id *stats_file_hottest(const struct stats_file *file, size_t *count);
 
 #endif
