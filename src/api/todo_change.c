@@ -116,6 +116,7 @@ static struct todo_changing *changing_new(struct services *services, struct requ
     self->change.arena = &request->arena;
     self->change.done = on_changed;
     self->change.ctx = self;
+    self->change.request = request->id;
     return self;
 }
 

@@ -53,6 +53,7 @@ void todo_get(struct services *services, struct request *request, struct slice i
     self->get.demand = request_demand(request, self->get.id);
     self->get.done = on_got;
     self->get.ctx = self;
+    self->get.request = request->id;
     struct cache_near near;
     if (!request->waiter && cache_get_near(services->cache, &self->get, &near))
         on_got(self, &near.answer);

@@ -56,6 +56,7 @@ void todo_insert(struct services *services, struct request *request, struct slic
     *self = (struct todo_inserting){.services = services, .request = request};
     self->insert.done = on_inserted;
     self->insert.ctx = self;
+    self->insert.request = request->id;
     if (!body_read_todo(request, (struct slice){0}, &draft, &self->insert.todo))
         return;
     if (!request->idempotency_key.data) {

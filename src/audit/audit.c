@@ -34,6 +34,10 @@ static void check_look(struct audit_check *check, redis_reply_cb on_entry)
 
 static void check_end(struct audit_check *check, enum audit_result result)
 {
+    struct trail *trail = cache_options(check->cache)->trail;
+    if (result == AUDIT_CONSISTENT || result == AUDIT_INCONSISTENT)
+        trail_note(trail, result == AUDIT_CONSISTENT ? TRAIL_AUDITED : TRAIL_INCONSISTENT, check->id, NULL,
+                   check->entry.v);
     arena_fini(&check->arena);
     check->done(check, result);
 }

@@ -32,7 +32,8 @@ static void on_inserted(struct cache_write *write, enum status status, const str
 void cache_insert(struct cache *cache, struct cache_insert *insert)
 {
     insert->id = insert->todo.id;
-    insert->write = (struct cache_write){.ids = &insert->id, .id_count = 1, .work = insert_work, .done = on_inserted};
+    insert->write = (struct cache_write){
+        .ids = &insert->id, .id_count = 1, .work = insert_work, .done = on_inserted, .request = insert->request};
     cache_write_run(cache, &insert->write);
 }
 
@@ -53,6 +54,7 @@ static void on_changed(struct cache_write *write, enum status status, const stru
 void cache_change(struct cache *cache, struct cache_change *change)
 {
     change->id = change->change.todo->id;
-    change->write = (struct cache_write){.ids = &change->id, .id_count = 1, .work = change_work, .done = on_changed};
+    change->write = (struct cache_write){
+        .ids = &change->id, .id_count = 1, .work = change_work, .done = on_changed, .request = change->request};
     cache_write_run(cache, &change->write);
 }

@@ -17,14 +17,15 @@
 typedef void (*cache_insert_cb)(void *ctx, enum status status, const struct error *error);
 
 /*
- * The caller fills in todo (complete, its texts borrowed until done), answer, done and ctx. status and error are the
- * caller's own.
+ * The caller fills in todo (complete, its texts borrowed until done), answer, done, ctx and request. status and error
+ * are the caller's own.
  */
 struct cache_insert {
     struct todo todo;
     const struct store_answer *answer; /* of the request's key, borrowed until done; NULL: it has none */
     cache_insert_cb done;
     void *ctx;
+    const char *request; /* as in write.h */
     enum status status;
     struct error error;
     struct cache_write write; /* these two are the insert's own */
@@ -37,12 +38,13 @@ void cache_insert(struct cache *cache, struct cache_insert *insert);
 typedef void (*cache_change_cb)(void *ctx, enum status status, const struct store_changed *changed,
                                 const struct error *error);
 
-/* The caller fills in change (what it points to is borrowed until done), arena, done and ctx. */
+/* The caller fills in change (what it points to is borrowed until done), arena, done, ctx and request. */
 struct cache_change {
     struct store_change change;
     struct arena *arena;
     cache_change_cb done;
     void *ctx;
+    const char *request;          /* as in write.h */
     struct store_changed changed; /* these three are the change's own */
     struct cache_write write;
     const char *id;

@@ -87,8 +87,11 @@ static void clear_all(const struct doubt *doubt)
                               .store = doubt->options->store,
                               .epoch = trust_epoch(doubt->trust)};
     watermark_send(&call, on_cleared, NULL);
-    for (size_t i = 0; i < doubt->asked_count; i++)
+    for (size_t i = 0; i < doubt->asked_count; i++) {
         clear_send(doubt, &doubt->asked[i]);
+        if (doubt->asked[i].id[0])
+            trail_note(doubt->options->trail, TRAIL_CLEARED, doubt->asked[i].id, NULL, 0);
+    }
     stats_add(doubt->options->stats, STAT_MARKS_CLEARED, doubt->asked_count);
 }
 

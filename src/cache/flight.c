@@ -235,13 +235,16 @@ static void flight_fetch(struct flight *flight, enum cache_source source)
 static void on_filled(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
-    struct cache *cache = flight->cache;
-    bool is_stored = redis_reply_ok(reply) && redis_reply_integer(reply) == 1;
-    flight->state->filled = is_stored && flight_was_trusted(flight);
-    if (is_stored)
-        cache_count(cache, STAT_FILL);
-    else
-        cache_count(cache, redis_reply_ok(reply) ? STAT_FILL_REFUSED : STAT_FILL_FAILED);
+    static const enum stat_counter stats[] = {[FLIGHT_FILLED] = STAT_FILL,
+                                              [FLIGHT_FILL_REFUSED] = STAT_FILL_REFUSED,
+                                              [FLIGHT_FILL_FAILED] = STAT_FILL_FAILED};
+    enum flight_fill outcome = redis_reply_ok(reply) ? FLIGHT_FILL_REFUSED : FLIGHT_FILL_FAILED;
+    if (redis_reply_ok(reply) && redis_reply_integer(reply) == 1)
+        outcome = FLIGHT_FILLED;
+    flight->state->filled = outcome == FLIGHT_FILLED && flight_was_trusted(flight);
+    cache_count(flight->cache, stats[outcome]);
+    if (flight->kind->filled)
+        flight->kind->filled(flight, outcome);
     if (reply && !redis_reply_ok(reply) && flight->kind->release)
         flight->kind->release(flight); /* or other readers would wait for a fill that will not come */
     flight_finish(flight);

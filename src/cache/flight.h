@@ -31,6 +31,8 @@ enum flight_grant {
     GRANT_FOUND,  /* the value is in the cache after all; the kind has set status and at_ms, and holds it */
 };
 
+enum flight_fill { FLIGHT_FILLED, FLIGHT_FILL_REFUSED, FLIGHT_FILL_FAILED };
+
 struct flight_kind {
     struct flight *(*create)(const struct flight *last); /* a new one for the same thing */
     void (*acquire)(struct flight *flight, redis_reply_cb on_reply);
@@ -38,6 +40,7 @@ struct flight_kind {
     enum status (*fetch)(struct flight *flight, struct store *store, struct error *error); /* pool thread */
     bool (*fits)(const struct flight *flight);                    /* whether Redis is offered the value; NULL: always */
     void (*fill)(struct flight *flight, redis_reply_cb on_reply); /* the script answers 1 or 0 */
+    void (*filled)(const struct flight *flight, enum flight_fill outcome); /* what became of it; NULL: so what */
     void (*shared)(struct flight *flight);  /* Redis has the value, and was trusted all the time; NULL: so what */
     void (*release)(struct flight *flight); /* gives back what acquire granted, unused; NULL: nothing to give back */
     void (*deliver)(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace);

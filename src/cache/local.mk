@@ -26,6 +26,7 @@ libcache_a_SOURCES = \
 	src/cache/trust.c src/cache/trust.h \
 	src/cache/watermark.c src/cache/watermark.h \
 	src/cache/write.c src/cache/write.h \
+	src/cache/write_step.c src/cache/write_step.h \
 	src/cache/write_store.c src/cache/write_store.h
 if FAILPOINTS
 libcache_a_SOURCES += src/cache/mutant.c

@@ -11,6 +11,7 @@
 #include "base/http_call.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "base/trail.h"
 #include "l1/table.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -21,6 +22,7 @@ struct cache_options {
     struct store *store;
     struct pool *pool;
     struct stats *stats;
+    struct trail *trail;     /* NULL: nothing is noted */
     struct l1_table *l1;     /* that all processes of this machine share; NULL: there is none */
     bool has_peers;          /* other machines may have L1s on this Redis */
     struct peers *peers;     /* made by cache_new() then; else NULL */

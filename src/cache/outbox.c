@@ -175,6 +175,8 @@ static void outbox_tell(struct outbox *outbox)
     const char *ids[DRAIN_MAX];
     for (size_t i = 0; i < outbox->count; i++)
         ids[i] = outbox->fences[i].id;
+    for (size_t i = 0; i < outbox->count && !outbox->is_cut && !outbox->is_refused; i++)
+        trail_note(outbox->options->trail, TRAIL_DRAINED, ids[i], NULL, 0);
     const struct fence_call call = {
         .redis = outbox->redis, .epoch = outbox->epoch, .ids = ids, .id_count = outbox->count};
     if (!failpoint_is_on(FAILPOINT_L1_DRAIN_UNRAISED))

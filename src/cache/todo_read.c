@@ -48,6 +48,8 @@ struct todo_flight {
     struct arena arena; /* the value's texts */
     struct entry entry;
     struct l1_note note; /* taken before acquire was sent */
+    const char *request; /* of the reader that began it; NULL: none did */
+    bool awaits;         /* another reader's fill, and has noted it */
 };
 
 static void count_read(struct cache *cache, const struct cache_answer *answer)
@@ -60,6 +62,14 @@ static void count_read(struct cache *cache, const struct cache_answer *answer)
     cache_count(cache, is_negative_hit ? STAT_NEGATIVE_HIT : stats[answer->trace.source]);
 }
 
+/* What happens to this entry, in the trail. */
+static void todo_note(const struct flight *flight, enum trail_kind kind)
+{
+    const struct todo_flight *self = (const struct todo_flight *)flight;
+    int64_t v = flight->status == STATUS_OK ? self->entry.todo.v : 0;
+    trail_note(flight->cache->options.trail, kind, self->id, self->request, v);
+}
+
 static void get_answer(struct cache_get *get, const struct cache_answer *answer)
 {
     count_read(get->reader.cache, answer);
@@ -70,8 +80,8 @@ static void get_answer(struct cache_get *get, const struct cache_answer *answer)
 
 static const struct flight_kind todo_kind;
 
-/* Entries that were filled after after_ms will do. */
-static struct flight *todo_flight_new(struct cache *cache, const char *id, int64_t after_ms)
+/* Entries that were filled after after_ms will do. request: of the reader that begins it, or NULL. */
+static struct flight *todo_flight_new(struct cache *cache, const char *id, int64_t after_ms, const char *request)
 {
     struct todo_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &todo_kind;
@@ -80,6 +90,7 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id, int64
     todo_keys_init(&self->keys, trust_epoch(cache->trust), id);
     self->flight.name = self->keys.entry;
     self->flight.after_ms = after_ms;
+    self->request = request;
     self->flight.token = token_new();
     arena_init(&self->arena);
     return &self->flight;
@@ -87,7 +98,7 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id, int64
 
 static struct flight *todo_create(const struct flight *last)
 {
-    struct flight *flight = todo_flight_new(last->cache, ((const struct todo_flight *)last)->id, last->after_ms);
+    struct flight *flight = todo_flight_new(last->cache, ((const struct todo_flight *)last)->id, last->after_ms, NULL);
     return last->is_direct ? flight_make_direct(flight) : flight;
 }
 
@@ -132,15 +143,24 @@ static enum flight_grant todo_found(struct todo_flight *self, const struct redis
 
 static enum flight_grant todo_granted(struct flight *flight, const struct redis_reply *reply)
 {
+    static const enum trail_kind grants[] = {
+        [GRANT_FILL] = TRAIL_LEASE_GRANTED, [GRANT_WAIT] = TRAIL_LEASE_AWAITED, [GRANT_BYPASS] = TRAIL_LEASE_REFUSED};
+    struct todo_flight *self = (struct todo_flight *)flight;
     if (redis_reply_type(reply) == REDIS_TYPE_ARRAY)
-        return todo_found((struct todo_flight *)flight, reply);
+        return todo_found(self, reply);
     struct slice word = watermark_take(flight->cache->options.store, redis_reply_text(reply));
     int64_t doubted_at_ms;
+    enum flight_grant grant = GRANT_BYPASS;
     if (slice_equal(word, SLICE("FILL")))
-        return GRANT_FILL;
-    if (doubt_parse(word, &doubted_at_ms))
-        doubt_note(flight->cache->doubt, ((struct todo_flight *)flight)->id, doubted_at_ms);
-    return slice_equal(word, SLICE("WAIT")) ? GRANT_WAIT : GRANT_BYPASS;
+        grant = GRANT_FILL;
+    else if (slice_equal(word, SLICE("WAIT")))
+        grant = GRANT_WAIT;
+    else if (doubt_parse(word, &doubted_at_ms))
+        doubt_note(flight->cache->doubt, self->id, doubted_at_ms);
+    if (grant != GRANT_WAIT || !self->awaits)
+        todo_note(flight, grants[grant]);
+    self->awaits = grant == GRANT_WAIT;
+    return grant;
 }
 
 static enum status todo_fetch(struct flight *flight, struct store *store, struct error *error)
@@ -172,6 +192,14 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease)};
     mutant_steal_lease(flight->cache->redis, keys[1], slice_of(flight->token.text));
     script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
+}
+
+static void todo_filled(const struct flight *flight, enum flight_fill outcome)
+{
+    static const enum trail_kind kinds[] = {[FLIGHT_FILLED] = TRAIL_FILLED,
+                                            [FLIGHT_FILL_REFUSED] = TRAIL_FILL_REFUSED,
+                                            [FLIGHT_FILL_FAILED] = TRAIL_FILL_FAILED};
+    todo_note(flight, kinds[outcome]);
 }
 
 static void todo_shared(struct flight *flight)
@@ -221,6 +249,7 @@ static const struct flight_kind todo_kind = {
     .granted = todo_granted,
     .fetch = todo_fetch,
     .fill = todo_fill,
+    .filled = todo_filled,
     .shared = todo_shared,
     .release = todo_release,
     .deliver = todo_deliver,
@@ -281,7 +310,7 @@ static void get_direct(struct cache_get *get)
     key_of_entry(&name, trust_epoch(cache->trust), get->id);
     key_mark_direct(&name);
     if (!flight_join(cache, &name, &get->reader))
-        flight_start(flight_make_direct(todo_flight_new(cache, get->id, -1)), &get->reader);
+        flight_start(flight_make_direct(todo_flight_new(cache, get->id, -1, get->request)), &get->reader);
 }
 
 static void get_join(struct cache_get *get, int64_t after_ms)
@@ -290,7 +319,7 @@ static void get_join(struct cache_get *get, int64_t after_ms)
     struct key name;
     key_of_entry(&name, trust_epoch(cache->trust), get->id);
     if (!flight_join(cache, &name, &get->reader))
-        flight_start(todo_flight_new(cache, get->id, after_ms), &get->reader);
+        flight_start(todo_flight_new(cache, get->id, after_ms, get->request), &get->reader);
 }
 
 /* Redis has nothing that will do, and the store isn't asked. */
@@ -310,7 +339,7 @@ static void refresh_begin(struct cache *cache, const char *id, int64_t at_ms)
     key_of_entry(&name, trust_epoch(cache->trust), id);
     if (flight_is_under_way(cache, &name))
         return;
-    struct flight *flight = todo_flight_new(cache, id, at_ms);
+    struct flight *flight = todo_flight_new(cache, id, at_ms, NULL);
     flight->is_refresh = true;
     cache_count(cache, STAT_REFRESH);
     flight_start(flight, NULL);
@@ -318,8 +347,9 @@ static void refresh_begin(struct cache *cache, const char *id, int64_t at_ms)
 
 enum found { FOUND_HIT, FOUND_UNFIT, FOUND_OVER };
 
-/* The answer that an entry makes; anything but a hit makes none. */
-static enum found hit_make(struct cache_get *get, const struct entry *entry, struct cache_answer *answer)
+/* The answer that an entry makes; anything but a hit makes none. from: where the entry was. */
+static enum found hit_make(struct cache_get *get, const struct entry *entry, enum trail_kind from,
+                           struct cache_answer *answer)
 {
     struct cache *cache = get->reader.cache;
     const struct settings *settings = cache->options.settings;
@@ -336,6 +366,7 @@ static enum found hit_make(struct cache_get *get, const struct entry *entry, str
         refresh_begin(cache, get->id, entry->at_ms);
     if (cache->on_hit)
         cache->on_hit(cache->on_hit_ctx, get->id, entry->negative);
+    trail_hit(cache->options.trail, from, get->id, get->request, answer->todo);
     trace_time(&answer->trace, &get->reader, -1);
     return FOUND_HIT;
 }
@@ -343,7 +374,7 @@ static enum found hit_make(struct cache_get *get, const struct entry *entry, str
 static void get_found(struct cache_get *get, const struct entry *entry)
 {
     struct cache_answer answer;
-    enum found found = hit_make(get, entry, &answer);
+    enum found found = hit_make(get, entry, TRAIL_HIT, &answer);
     if (found != FOUND_OVER)
         l1_entry_keep(get->reader.cache, &get->note, get->id, entry);
     if (found == FOUND_HIT)
@@ -362,6 +393,7 @@ static void entry_discard(struct cache *cache, const char *id)
     struct key key;
     key_of_entry(&key, trust_epoch(cache->trust), id);
     log_warn(NULL, "entry_broken", "id=%s action=deleted", id);
+    trail_note(cache->options.trail, TRAIL_DISCARDED, id, NULL, 0);
     redis_call(cache->redis, (struct slice[]){SLICE("DEL"), key_slice(&key)}, 2, on_released, NULL);
 }
 
@@ -392,7 +424,7 @@ bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_nea
     reader_init(&get->reader, cache);
     get->note = l1_note(l1, get->id);
     if (!l1_entry_find(cache, &get->note, get->id, &near->entry, &near->copy) ||
-        hit_make(get, &near->entry, &near->answer) != FOUND_HIT)
+        hit_make(get, &near->entry, TRAIL_L1_HIT, &near->answer) != FOUND_HIT)
         return false;
     near->answer.trace.l1 = true;
     near->answer.trace.redis_us = -1;

@@ -22,14 +22,15 @@ struct cache_answer {
 typedef void (*cache_get_cb)(void *ctx, const struct cache_answer *answer);
 
 /*
- * The struct stands inside the caller's own, which must live until done; the caller fills in id (valid), demand, done
- * and ctx.
+ * The struct stands inside the caller's own, which must live until done; the caller fills in id (valid), demand, done,
+ * ctx, and request.
  */
 struct cache_get {
     char id[TODO_ID_MAX + 1];
     struct cache_demand demand;
     cache_get_cb done;
     void *ctx;
+    const char *request;        /* its id, for the trail; borrowed until done; NULL: there is none */
     struct cache_reader reader; /* these two are the cache's own */
     struct error error;
     struct l1_note note;

@@ -78,6 +78,8 @@ static void trust_drain(struct trust *trust);
 /* The one place where trust ends. */
 static void trust_withdraw(struct trust *trust, enum trust_state state)
 {
+    if (trust->state == TRUST_GIVEN)
+        trail_note(trust->options->trail, TRAIL_DISTRUSTED, "", NULL, trust->epoch);
     trust->state = state;
     trust->period++;
     outbox_cut(trust->outbox);
@@ -112,6 +114,7 @@ static void trust_give(struct trust *trust)
     trust->was_logged = false;
     trust->reason[0] = '\0';
     redis_accept(trust->redis);
+    trail_note(trust->options->trail, TRAIL_TRUSTED, "", NULL, trust->epoch);
     log_info(NULL, "redis_trusted", "run_id=%s epoch=%lld", trust->run_id, (long long)trust->epoch);
 }
 

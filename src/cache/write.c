@@ -50,18 +50,10 @@
 #include "cache/mutant.h"
 #include "cache/outbox.h"
 #include "cache/trust.h"
+#include "cache/write_step.h"
 #include "cache/write_store.h"
 
 enum { AWAIT_MAX_MS = 1000, AWAIT_LOOK_MS = 5 };
-
-enum write_step {
-    WRITE_AWAITING,  /* a Redis that is about to be trusted */
-    WRITE_FENCING,   /* Redis is setting the mark; then other machines apply what is told to them */
-    WRITE_STORING,   /* the caller's work, on a pool thread */
-    WRITE_UNFENCING, /* Redis is removing the mark */
-    WRITE_RECORDING, /* a closed record is on its way to the outbox */
-    WRITE_ANSWERING, /* caches in front, then the caller */
-};
 
 struct write_flow {
     struct cache *cache;
@@ -83,22 +75,6 @@ static void write_clear(struct write_flow *flow);
 static void write_unfence(struct write_flow *flow);
 static void write_record(struct write_flow *flow);
 static void write_answer(struct write_flow *flow);
-
-/* A step that the picture above does not have is a bug. */
-static void write_enter(struct write_flow *flow, enum write_step step)
-{
-    static const unsigned follows[] = {
-        [WRITE_AWAITING] = 1u << WRITE_FENCING,
-        [WRITE_FENCING] = 1u << WRITE_AWAITING,
-        [WRITE_STORING] = 1u << WRITE_AWAITING | 1u << WRITE_FENCING,
-        [WRITE_UNFENCING] = 1u << WRITE_STORING | 1u << WRITE_RECORDING,
-        [WRITE_RECORDING] = 1u << WRITE_STORING | 1u << WRITE_UNFENCING,
-        [WRITE_ANSWERING] = 1u << WRITE_AWAITING | 1u << WRITE_FENCING | 1u << WRITE_STORING | 1u << WRITE_UNFENCING |
-                            1u << WRITE_RECORDING,
-    };
-    bug_unless(follows[step] & 1u << flow->step, "a write takes a step that does not follow");
-    flow->step = step;
-}
 
 /* A mark in one Redis says nothing to the next: its entries have another epoch in their keys. */
 static bool is_same_redis(const struct write_flow *flow)
@@ -123,6 +99,25 @@ static struct fence_call call_of(const struct write_flow *flow)
 static void count_ids(const struct write_flow *flow, enum stat_counter stat)
 {
     stats_add(flow->cache->options.stats, stat, flow->write->id_count);
+}
+
+static void note_ids(const struct write_flow *flow, enum trail_kind kind)
+{
+    const struct cache_write *write = flow->write;
+    int64_t v = flow->status == STATUS_OK && write->written ? write->written->v : 0;
+    for (size_t i = 0; i < write->id_count; i++)
+        trail_note(flow->cache->options.trail, kind, write->ids[i], write->request, v);
+}
+
+static void note_marks(const struct write_flow *flow, enum fence_outcome outcome, enum trail_kind kind)
+{
+    note_ids(flow, outcome == FENCE_TAKEN ? kind : TRAIL_NOT_TAKEN);
+}
+
+static void note_recorded(const struct write_flow *flow)
+{
+    count_ids(flow, STAT_OUTBOX_ADDED);
+    note_ids(flow, TRAIL_RECORDED);
 }
 
 /* What the L1 has of these ids goes out of reach. */
@@ -176,6 +171,7 @@ static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
     (void)count;
     if (outcome == FENCE_TAKEN && !is_same_redis(flow))
         outcome = FENCE_UNANSWERED; /* the connection was lost while other machines were waited for */
+    note_marks(flow, outcome, TRAIL_FENCED);
     if (outcome == FENCE_TAKEN) {
         flow->store.fence = FENCE_IN_REDIS;
         flow->mark_epoch = flow->store.epoch;
@@ -183,7 +179,7 @@ static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
     if (outcome == FENCE_REFUSED && flow->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
         trust_report_refusal(flow->cache->trust, "it refuses a fence");
     if (outcome == FENCE_UNANSWERED && may_wait(flow)) {
-        write_enter(flow, WRITE_AWAITING);
+        write_step_take(&flow->step, WRITE_AWAITING);
         timer_set(flow, on_look, AWAIT_LOOK_MS); /* by then it is known that the connection is gone */
     } else {
         write_ask_store(flow);
@@ -203,7 +199,7 @@ static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
 
 static void write_fence(struct write_flow *flow)
 {
-    write_enter(flow, WRITE_FENCING);
+    write_step_take(&flow->step, WRITE_FENCING);
     flow->store.epoch = trust_epoch(flow->cache->trust);
     flow->store.begun_at_ms = clock_wall_ms();
     flow->store.fence = FENCE_NOWHERE;
@@ -229,6 +225,7 @@ static void note_outcome(struct write_flow *flow, enum status status, const stru
         trust_note_write(flow->cache->trust);
     flow->status = status;
     flow->error = *error;
+    note_ids(flow, status == STATUS_OK ? flow->write->kind : status == STATUS_UNKNOWN ? TRAIL_UNKNOWN : TRAIL_REFUSED);
 }
 
 /* Fenced in Redis. If the outcome is unknown, the mark stays; doubt.c removes it. */
@@ -237,7 +234,7 @@ static void on_fenced_stored(struct pool_job *job, enum status status, const str
     struct write_flow *flow = container_of(job, struct write_flow, store.job);
     note_outcome(flow, status, error);
     if (flow->store.fence == FENCE_IN_OUTBOX) {
-        count_ids(flow, STAT_OUTBOX_ADDED);
+        note_recorded(flow);
         outbox_note_closed(flow->cache->outbox);
     }
     if (status == STATUS_UNKNOWN)
@@ -278,13 +275,13 @@ static void write_ask_store(struct write_flow *flow)
         timer_set(flow, on_refuse, 0); /* an answer never comes before the write's starter has returned */
         return;
     }
-    write_enter(flow, WRITE_STORING);
+    write_step_take(&flow->step, WRITE_STORING);
     if (!failpoint_is_on(FAILPOINT_L1_RAISE_LATE))
         raise_generations(flow);
     if (is_fenced) {
         write_store_fenced(&flow->store, on_fenced_stored);
     } else {
-        count_ids(flow, STAT_OUTBOX_ADDED);
+        note_recorded(flow);
         write_store_by_record(&flow->store, on_recorded_stored);
     }
 }
@@ -347,6 +344,7 @@ static void on_published(void *ctx, enum fence_outcome outcome, int64_t answer)
 {
     struct write_flow *flow = ctx;
     cache_count(flow->cache, answer == 1 ? STAT_PUBLISHED : STAT_PUBLISH_REFUSED);
+    note_marks(flow, outcome, answer == 1 ? TRAIL_PUBLISHED : TRAIL_PUBLISH_REFUSED);
     if (answer == -1)
         note_lost_marks(flow, 1);
     write_unfenced(flow, outcome, answer != -1);
@@ -356,6 +354,7 @@ static void on_unfenced(void *ctx, enum fence_outcome outcome, int64_t lost_coun
 {
     struct write_flow *flow = ctx;
     bool had_mark = flow->mark_epoch == flow->store.epoch;
+    note_marks(flow, outcome, TRAIL_UNFENCED);
     if (had_mark && lost_count > 0)
         note_lost_marks(flow, lost_count);
     write_unfenced(flow, outcome, had_mark && lost_count == 0);
@@ -384,7 +383,7 @@ static void publish(struct write_flow *flow, const struct fence_call *call)
 
 static void write_unfence(struct write_flow *flow)
 {
-    write_enter(flow, WRITE_UNFENCING);
+    write_step_take(&flow->step, WRITE_UNFENCING);
     if (flow->store.fence == FENCE_IN_REDIS && !is_same_redis(flow))
         flow->store.fence = FENCE_NOWHERE;
     flow->store.epoch = trust_epoch(flow->cache->trust);
@@ -413,8 +412,8 @@ static void on_recorded(struct pool_job *job, enum status status, const struct e
 
 static void write_record(struct write_flow *flow)
 {
-    write_enter(flow, WRITE_RECORDING);
-    count_ids(flow, STAT_OUTBOX_ADDED);
+    write_step_take(&flow->step, WRITE_RECORDING);
+    note_recorded(flow);
     write_store_record(&flow->store, on_recorded);
 }
 
@@ -430,13 +429,21 @@ static void write_end(struct write_flow *flow)
     write->done(write, status, &error);
 }
 
+static void note_pending(const struct write_flow *flow)
+{
+    cache_count(flow->cache, STAT_PURGE_PENDING);
+    note_ids(flow, TRAIL_PENDING);
+}
+
 static void on_purged(void *ctx, bool acknowledged)
 {
     struct write_flow *flow = ctx;
-    if (acknowledged)
+    if (acknowledged) {
         flow->write->purge = CACHE_PURGE_DONE;
-    else
-        cache_count(flow->cache, STAT_PURGE_PENDING);
+        note_ids(flow, TRAIL_ACKNOWLEDGED);
+    } else {
+        note_pending(flow);
+    }
     write_end(flow);
 }
 
@@ -455,13 +462,13 @@ static void write_purge(struct write_flow *flow)
     if (purger_send(flow->cache->purger, &purges, outcome, on_purged, flow))
         return;
     if (outcome != PURGE_NOTHING)
-        cache_count(flow->cache, STAT_PURGE_PENDING);
+        note_pending(flow);
     write_end(flow);
 }
 
 static void write_answer(struct write_flow *flow)
 {
-    write_enter(flow, WRITE_ANSWERING);
+    write_step_take(&flow->step, WRITE_ANSWERING);
     if (!failpoint_is_on(FAILPOINT_L1_RAISE_ONCE))
         raise_generations(flow);
     if (flow->store.has_purges)

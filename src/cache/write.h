@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/todo.h"
+#include "base/trail.h"
 #include "store/store.h"
 
 struct cache;
@@ -31,12 +32,14 @@ typedef enum status (*cache_work_fn)(struct cache_write *write, struct store *st
 /* status is work's; or BUSY, UNAVAILABLE if the write was not begun. error is borrowed until it returns. */
 typedef void (*cache_write_cb)(struct cache_write *write, enum status status, const struct error *error);
 
-/* Stands inside the caller's struct, which must live until done; the caller fills in the first four. */
+/* Stands inside the caller's struct, which must live until done; the caller fills in what is above written. */
 struct cache_write {
     const char *const *ids; /* borrowed until done; valid ids, each once */
     size_t id_count;        /* 1 or more */
     cache_work_fn work;
     cache_write_cb done;
+    enum trail_kind kind;       /* what its success is in the trail; all zero: written */
+    const char *request;        /* its id, for the trail; borrowed until done; NULL: there is none */
     const struct todo *written; /* set by work: what the store holds now, if it may be published; else NULL */
     enum cache_purge purge;     /* set when done is called */
     struct write_flow *flow;    /* write.c's own */

@@ -55,8 +55,11 @@ static void on_written(struct cache_write *write, enum status status, const stru
 static void purge_go_on(struct purge *purge)
 {
     size_t count = purge->id_count - purge->next < CHUNK ? purge->id_count - purge->next : CHUNK;
-    purge->write = (struct cache_write){
-        .ids = purge->ids + purge->next, .id_count = count, .work = nothing_work, .done = on_written};
+    purge->write = (struct cache_write){.ids = purge->ids + purge->next,
+                                        .id_count = count,
+                                        .work = nothing_work,
+                                        .done = on_written,
+                                        .kind = TRAIL_PURGED};
     purge->next += count;
     cache_write_run(purge->control->options.cache, &purge->write);
 }

@@ -212,6 +212,8 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
     const struct fence_call call = {.epoch = follow->epoch, .ids = ids, .id_count = follow->changes.count};
     follow->kept_count = kept_count;
     l1_raise(follow->options.l1, ids, follow->changes.count);
+    for (size_t i = 0; i < follow->changes.count && outcome == FENCE_TAKEN; i++)
+        trail_note(follow->options.trail, TRAIL_FOLLOWED, ids[i], NULL, follow->changes.items[i].v);
     if (outcome == FENCE_TAKEN)
         fence_tell(follow->options.peers, &call, false, on_told, follow);
     else

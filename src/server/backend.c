@@ -134,6 +134,7 @@ static enum status backend_open_cache(struct backend *backend, const struct back
         .store = backend->store,
         .pool = backend->pool,
         .stats = options->stats,
+        .trail = options->trail,
         .l1 = backend->l1,
         .has_peers = store_has_machines(options->settings),
         .http = http_client_http(backend->http_client),

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "base/trail.h"
 #include "server/loop.h"
 
 struct backend {
@@ -30,8 +31,9 @@ struct backend_options {
     struct loop *loop; /* all borrowed for the backend's life */
     const struct settings *settings;
     struct stats *stats;
-    bool follow; /* what others write to the store */
-    bool audit;  /* a sample of the hits */
+    struct trail *trail; /* NULL: nothing is noted */
+    bool follow;         /* what others write to the store */
+    bool audit;          /* a sample of the hits */
 };
 
 /* The threads that its store calls need; loop_new() gets at least that many. */

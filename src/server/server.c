@@ -110,6 +110,7 @@ static enum status server_open_backend(struct server *server, struct error *erro
         .loop = server->loop,
         .settings = server->settings,
         .stats = server->services.stats,
+        .trail = stats_file_trail(server->stats_file),
         .follow = server->settings->follow,
         .audit = true,
     };
