@@ -10,9 +10,10 @@
  *   backup FILE    copies the store into a file
  *   restore FILE   puts such a copy in its place
  *   roll PID       replaces the workers of this supervisor, while they serve
+ *   why            tells what lately happened to a todo's entry
  *
- * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats
- * and roll need none of them; stats works when everything else is away.
+ * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats,
+ * roll and why need none of them; stats and why work when everything else is away.
  *
  * Ctrl-C ends it at once. Its fences then expire by themselves, as those of any killed writer.
  *
@@ -25,6 +26,7 @@
 
 #include "control/control.h"
 #include "control/roll.h"
+#include "control/why.h"
 #include "options.h"
 #include "program.h"
 #include "server/loop.h"
@@ -44,15 +46,25 @@ static const char USAGE[] =
     "       todoctl [-c FILE] [-o NAME=VALUE]... purge ID... | --all\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... roll PID\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... backup FILE | restore FILE\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... why ID\n"
     "Looks after the cache of todo-fcgi: prints the workers' counters (stats), compares every entry with the store\n"
-    "(audit), fills in the newest todos (warm), removes entries (purge). Replaces the workers of the supervisor PID "
-    "(roll).\n"
-    "Copies an SQLite store into a file (backup), and puts such a copy in its place (restore).\n";
+    "(audit), fills in the newest todos (warm), removes entries (purge). Replaces the workers of the supervisor PID\n"
+    "(roll). Copies an SQLite store into a file (backup), and puts such a copy in its place (restore). Tells what\n"
+    "lately happened to an entry (why).\n";
 
 static const char NOTES[] =
     "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
 
-enum action { ACTION_STATS, ACTION_AUDIT, ACTION_WARM, ACTION_PURGE, ACTION_ROLL, ACTION_BACKUP, ACTION_RESTORE };
+enum action {
+    ACTION_STATS,
+    ACTION_AUDIT,
+    ACTION_WARM,
+    ACTION_PURGE,
+    ACTION_ROLL,
+    ACTION_BACKUP,
+    ACTION_RESTORE,
+    ACTION_WHY
+};
 
 struct command_line {
     enum action action;
@@ -103,8 +115,10 @@ static bool words_check(struct command_line *line, const struct options_table *t
         line->file = line->id_count == 1 ? line->ids[0] : NULL;
         return line->file || options_refuse(table, "backup and restore need one file");
     }
-    if (line->action != ACTION_PURGE && line->id_count > 0)
-        return options_refuse(table, "only purge takes ids");
+    if (line->action != ACTION_PURGE && line->action != ACTION_WHY && line->id_count > 0)
+        return options_refuse(table, "only purge and why take ids");
+    if (line->action == ACTION_WHY && line->id_count != 1)
+        return options_refuse(table, "why needs one id");
     if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
         return options_refuse(table, "purge needs ids, or --all");
     return ids_check(line);
@@ -112,14 +126,14 @@ static bool words_check(struct command_line *line, const struct options_table *t
 
 static bool command_line_check(struct command_line *line, const struct options_table *table)
 {
-    static const char *const verbs[] = {"stats", "audit", "warm", "purge", "roll", "backup", "restore"};
+    static const char *const verbs[] = {"stats", "audit", "warm", "purge", "roll", "backup", "restore", "why"};
     size_t verb = 0;
     if (line->options.word_count == 0)
-        return options_refuse(table, "say what to do: stats, audit, warm, purge, roll, backup or restore");
+        return options_refuse(table, "say what to do: stats, audit, warm, purge, roll, backup, restore or why");
     while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
         verb++;
     if (verb == sizeof(verbs) / sizeof(*verbs))
-        return options_refuse(table, "the first word must be stats, audit, warm, purge, roll, backup or restore");
+        return options_refuse(table, "the first word must be stats, audit, warm, purge, roll, backup, restore or why");
     line->action = (enum action)verb;
     line->ids = (const char **)line->options.words + 1;
     line->id_count = line->options.word_count - 1;
@@ -253,7 +267,16 @@ static int control_cache(const struct command_line *line, const struct settings 
     return exit_status;
 }
 
-static int print_stats(const struct settings *settings)
+static void print_story(struct stats_file *file, const char *id, struct buf *text)
+{
+    struct trail_story story;
+    stats_file_tell(file, id, &story);
+    why_print(id, &story, text);
+    trail_story_fini(&story);
+}
+
+/* What needs nothing but the workers' file. */
+static int print_file(const struct command_line *line, const struct settings *settings)
 {
     struct stats_file *file;
     struct error error;
@@ -267,7 +290,10 @@ static int print_stats(const struct settings *settings)
         return EXIT_NOT_DONE;
     }
     buf_init(&text);
-    stats_file_print(file, &text);
+    if (line->action == ACTION_STATS)
+        stats_file_print(file, &text);
+    else
+        print_story(file, line->ids[0], &text);
     program_print(buf_slice(&text));
     buf_fini(&text);
     stats_file_close(file);
@@ -309,8 +335,8 @@ static int run_with_settings(const struct command_line *line)
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
-    if (line->action == ACTION_STATS)
-        return print_stats(&settings);
+    if (line->action == ACTION_STATS || line->action == ACTION_WHY)
+        return print_file(line, &settings);
     return line->action == ACTION_ROLL ? roll(line, &settings) : control_cache(line, &settings);
 }
 

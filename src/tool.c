@@ -18,6 +18,7 @@
 
 #include "program.h"
 #include "server/loop.h"
+#include "server/stats_file.h"
 
 enum { IDLE_LOOK_MS = 5, REDIS_TIMEOUT_MIN_MS = 2000 };
 
@@ -87,6 +88,9 @@ enum status tool_open_loop(struct tool *tool, unsigned thread_count, struct erro
 enum status tool_open_backend(struct tool *tool, const struct settings *settings, struct error *error)
 {
     struct backend_options options = {.loop = tool->loop, .settings = settings, .stats = &tool->stats};
+    struct error ignored; /* no worker has made the file yet, or another user has: that must not stop a tool */
+    if (settings->stats_file[0] && stats_file_join(&tool->stats_file, settings->stats_file, &ignored) == STATUS_OK)
+        options.trail = stats_file_trail(tool->stats_file);
     return backend_open(&tool->backend, &options, error);
 }
 
@@ -98,4 +102,5 @@ void tool_close(struct tool *tool)
         loop_events(tool->loop)->timer_free(tool->idle);
         loop_free(tool->loop);
     }
+    stats_file_close(tool->stats_file);
 }

@@ -19,6 +19,7 @@ struct tool {
     struct timer *idle;
     struct backend backend; /* all zero until tool_open_backend() */
     struct stats stats;
+    struct stats_file *stats_file; /* the workers', for the trail; NULL: nothing is noted */
 };
 
 /*

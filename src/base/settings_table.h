@@ -93,8 +93,8 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
         "An idle FastCGI connection is closed after this; longer than nginx' keepalive_timeout for the upstream.")     \
     INT(drain_timeout_ms, 4000, 100, 60000, "ms", "On SIGTERM: longest wait for requests under way.")                  \
     TEXT(stats_file, "", 0, 500, "file",                                                                               \
-         "File that the workers share for their counters; empty: each worker counts for itself.")                      \
-    INT(stats_slots, 64, 1, 1024, "slots", "Workers that the counters' file has room for.")                            \
+         "File that the workers share for counters and events; empty: each worker counts for itself.")                 \
+    INT(stats_slots, 64, 1, 1024, "slots", "Workers and tools that the counters' file has room for.")                  \
     CHOICE(log_level, LOG_LEVEL_INFO, 0, LOG_LEVEL_CHOICES, "error|warn|info|debug", "Least serious event to log.")    \
     TEXT(log_file, "", 0, 500, "file",                                                                                 \
          "File that the workers append their log to, opened again on SIGHUP or SIGUSR2; empty: standard error.")

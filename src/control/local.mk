@@ -7,5 +7,6 @@ libcontrol_a_SOURCES = \
 	src/control/purge.c \
 	src/control/roll.c src/control/roll.h \
 	src/control/twin.c src/control/twin.h \
-	src/control/warm.c
+	src/control/warm.c \
+	src/control/why.c src/control/why.h
 dist_man_MANS += doc/todoctl.8
