@@ -16,17 +16,22 @@
 typedef void (*handler_fn)(struct services *services, struct request *request, struct slice id);
 
 /* GET means HEAD too. */
-void todo_get(struct services *services, struct request *request, struct slice id);        /* GET /todos/{id} */
-void todo_replace(struct services *services, struct request *request, struct slice id);    /* PUT /todos/{id} */
-void todo_merge(struct services *services, struct request *request, struct slice id);      /* PATCH /todos/{id} */
-void todo_delete(struct services *services, struct request *request, struct slice id);     /* DELETE /todos/{id} */
-void todo_list(struct services *services, struct request *request, struct slice id);       /* GET /todos */
-void todo_list_moved(struct services *services, struct request *request, struct slice id); /* GET /todos/ */
-void todo_insert(struct services *services, struct request *request, struct slice id);     /* POST /todos, /todos/ */
-void health_get(struct services *services, struct request *request, struct slice id);      /* GET /healthz */
-void ready_get(struct services *services, struct request *request, struct slice id);       /* GET /readyz */
-void metrics_get(struct services *services, struct request *request, struct slice id);     /* GET /metrics */
-void summary_get(struct services *services, struct request *request, struct slice id);     /* GET /stats */
+void todo_get(struct services *services, struct request *request, struct slice id);         /* GET /todos/{id} */
+void todo_replace(struct services *services, struct request *request, struct slice id);     /* PUT /todos/{id} */
+void todo_merge(struct services *services, struct request *request, struct slice id);       /* PATCH /todos/{id} */
+void todo_delete(struct services *services, struct request *request, struct slice id);      /* DELETE /todos/{id} */
+void todo_list(struct services *services, struct request *request, struct slice id);        /* GET /todos */
+void todo_list_moved(struct services *services, struct request *request, struct slice id);  /* GET /todos/ */
+void todo_insert(struct services *services, struct request *request, struct slice id);      /* POST /todos, /todos/ */
+void health_get(struct services *services, struct request *request, struct slice id);       /* GET /healthz */
+void ready_get(struct services *services, struct request *request, struct slice id);        /* GET /readyz */
+void metrics_get(struct services *services, struct request *request, struct slice id);      /* GET /metrics */
+void cache_health_get(struct services *services, struct request *request, struct slice id); /* GET /healthz/cache */
+void why_get(struct services *services, struct request *request, struct slice id);          /* GET /why/{id} */
+void summary_get(struct services *services, struct request *request, struct slice id);      /* GET /stats */
+
+/* Answers an operator; nobody keeps it. */
+void health_answer(struct request *request, int status, const char *type, struct slice body);
 
 /*
  * Writes where an answer came from: Cache-Status (RFC 9211), Age on hits (RFC 9111 5.1). Keeps times for Server-Timing.

@@ -30,7 +30,7 @@ struct readying {
     struct store_survey survey;
 };
 
-static void answer_json(struct request *request, int status, const char *type, struct slice body)
+void health_answer(struct request *request, int status, const char *type, struct slice body)
 {
     response_begin(request, status);
     response_header(request, "Content-Type", type);
@@ -42,7 +42,7 @@ static void answer_json(struct request *request, int status, const char *type, s
 void health_get(struct services *services, struct request *request, struct slice id)
 {
     (void)services, (void)id;
-    answer_json(request, 200, "application/json", SLICE("{\"status\":\"alive\"}"));
+    health_answer(request, 200, "application/json", SLICE("{\"status\":\"alive\"}"));
 }
 
 /* pool thread */
@@ -116,7 +116,7 @@ static void ready_answer(struct readying *self, enum status status, const struct
     append_redis(body, services->cache);
     append_text(body, "reason", services->draining ? "the worker is stopping" : status != STATUS_OK ? error->text : "");
     buf_append_char(body, '}');
-    answer_json(self->request, is_ready ? 200 : 503, "application/json", buf_slice(body));
+    health_answer(self->request, is_ready ? 200 : 503, "application/json", buf_slice(body));
 }
 
 /* pool thread */
@@ -157,6 +157,6 @@ void metrics_get(struct services *services, struct request *request, struct slic
 {
     (void)id;
     buf_reset(&request->scratch);
-    services->metrics(services->metrics_ctx, &request->scratch);
-    answer_json(request, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(&request->scratch));
+    services->metrics(services->machine, &request->scratch);
+    health_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", buf_slice(&request->scratch));
 }

@@ -86,6 +86,8 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
 {
     struct idempotency *self = ctx;
     struct todo *todo = &self->insert->todo;
+    if (status == STATUS_OK || status == STATUS_EXISTS)
+        stats_add(self->services->stats, status == STATUS_OK ? STAT_KEPT_NEW : STAT_KEPT_AGAIN, 1);
     if (status == STATUS_OK) {
         if (!failpoint_is_on(FAILPOINT_KEY_FORGOTTEN))
             todo_set_id(todo, slice_of(self->kept.answer.id));

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api.h \
+	src/api/cache_health.c \
 	src/api/coding.c src/api/coding.h \
 	src/api/demand.c \
 	src/api/freshness.c src/api/freshness.h \

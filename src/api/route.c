@@ -46,6 +46,8 @@ enum {
     X(HEALTHZ, "healthz")                                                                                              \
     X(READYZ, "readyz")                                                                                                \
     X(METRICS, "metrics")                                                                                              \
+    X(CACHE_HEALTH, "healthz_cache")                                                                                   \
+    X(WHY, "why")                                                                                                      \
     X(OPTIONS, "options")                                                                                              \
     X(NONE, "none") /* no such path or method */
 
@@ -74,6 +76,8 @@ static const struct route_row rows[] = {
     {ROUTE_HEALTHZ,      GET,    "/healthz",    health_get},
     {ROUTE_READYZ,       GET,    "/readyz",     ready_get},
     {ROUTE_METRICS,      GET,    "/metrics",    metrics_get},
+    {ROUTE_CACHE_HEALTH, GET,    "/healthz/cache", cache_health_get},
+    {ROUTE_WHY,          GET,    "/why/{id}",   why_get},
 };
 /* clang-format on */
 
@@ -202,7 +206,7 @@ void api_handle(struct services *services, struct request *request)
             continue;
         request->route = row->route;
         request->row = row;
-        if (row->route == ROUTE_HEALTHZ || row->route == ROUTE_READYZ || row->route == ROUTE_METRICS)
+        if (row->route >= ROUTE_HEALTHZ && row->route <= ROUTE_WHY)
             row_run(services, request, id);
         else
             limit_pass(services, request, row_run, id);

@@ -8,15 +8,19 @@
 #include <stdbool.h>
 
 #include "api/coding.h"
+#include "base/figures.h"
 #include "base/settings.h"
 #include "base/stats.h"
+#include "base/trail.h"
 #include "cache/cache.h"
 #include "clients/limit.h"
 
-/* Appends all workers' metrics as Prometheus text (server/stats_file.c). */
+/* What the workers of this machine tell together (server/stats_file.c): metrics as Prometheus text, figures, trails. */
 typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
+typedef void (*services_figures_fn)(void *ctx, struct figures *figures);
+typedef void (*services_tell_fn)(void *ctx, const char *id, struct trail_story *story);
 
-/* Adds up all workers' counters; ctx as for metrics. */
+/* Adds up all workers' counters;. */
 typedef void (*services_sum_fn)(void *ctx, struct stats *sum);
 
 struct services {
@@ -29,7 +33,9 @@ struct services {
     struct stats *stats;  /* this worker's */
     services_metrics_fn metrics;
     services_sum_fn sum;
-    void *metrics_ctx;
+    services_figures_fn figures;
+    services_tell_fn tell;
+    void *machine;            /* for these four */
     struct slice write_token; /* that writes must show; absent: all clients may write */
     bool draining;            /* SIGTERM came: /readyz says so */
 };

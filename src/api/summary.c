@@ -69,7 +69,7 @@ void summary_get(struct services *services, struct request *request, struct slic
     const char *const *routes = api_route_names(&route_count);
     struct stats *sum = arena_alloc(&request->arena, sizeof(*sum));
     struct buf *body = &request->scratch;
-    services->sum(services->metrics_ctx, sum);
+    services->sum(services->machine, sum);
     buf_reset(body);
     append_reads(body, sum);
     const char *reason;

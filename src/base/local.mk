@@ -6,7 +6,7 @@ libbase_a_SOURCES = \
 	src/base/arena.c src/base/arena.h \
 	src/base/breaker.c src/base/breaker.h \
 	src/base/buf.c src/base/buf.h \
-	src/base/clock.h src/base/container.h \
+	src/base/census.h src/base/clock.h src/base/container.h \
 	src/base/condition.c src/base/condition.h \
 	src/base/cursor.c src/base/cursor.h \
 	src/base/date.c src/base/date.h \
@@ -17,6 +17,7 @@ libbase_a_SOURCES = \
 	src/base/failpoint.h \
 	src/base/file_lock.c src/base/file_lock.h \
 	src/base/file_owner.c src/base/file_owner.h \
+	src/base/figures.c src/base/figures.h \
 	src/base/gzip.c src/base/gzip.h \
 	src/base/hash.c src/base/hash.h src/base/hex.h \
 	src/base/hot.c src/base/hot.h \
@@ -29,7 +30,7 @@ libbase_a_SOURCES = \
 	src/base/random.c src/base/random.h \
 	src/base/settings.c src/base/settings.h src/base/settings_table.h src/base/settings_uri.c \
 	src/base/slice.c src/base/slice.h \
-	src/base/stats.c src/base/stats.h src/base/stats_table.h \
+	src/base/stats.c src/base/stats.h src/base/stats_history.c src/base/stats_history.h src/base/stats_table.h \
 	src/base/todo.c src/base/todo.h \
 	src/base/todo_json.c src/base/todo_json.h \
 	src/base/todo_version.c src/base/todo_version.h \

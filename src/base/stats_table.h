@@ -16,6 +16,8 @@
     X(MISS, "todo_cache_reads_total", "result=\"miss\"", "")                                                           \
     X(BYPASS, "todo_cache_reads_total", "result=\"bypass\"", "")                                                       \
     X(REQUEST, "todo_cache_reads_total", "result=\"request\"", "")                                                     \
+    X(ABSENT_READ, "todo_absent_reads_total", "",                                                                      \
+      "Reads of todos that do not exist, of those that the store answered.")                                           \
     X(LIST_HIT, "todo_list_reads_total", "result=\"hit\"", "Reads of a list page, by what the cache had.")             \
     X(LIST_MISS, "todo_list_reads_total", "result=\"miss\"", "")                                                       \
     X(LIST_BYPASS, "todo_list_reads_total", "result=\"bypass\"", "")                                                   \
@@ -33,7 +35,9 @@
       "Writes that waited for other machines' L1s, by how that ended.")                                                \
     X(TELL_OVER, "todo_l1_waits_total", "result=\"over\"", "")                                                         \
     X(FILL, "todo_fills_total", "result=\"stored\"", "Entries and pages offered to the cache after a miss.")           \
-    X(FILL_REFUSED, "todo_fills_total", "result=\"refused\"", "")                                                      \
+    X(FILL_REFUSED, "todo_fills_total", "result=\"refused\",kind=\"todo\"", "")                                        \
+    X(NEGATIVE_REFUSED, "todo_fills_total", "result=\"refused\",kind=\"negative\"", "")                                \
+    X(PAGE_REFUSED, "todo_fills_total", "result=\"refused\",kind=\"page\"", "")                                        \
     X(FILL_FAILED, "todo_fills_total", "result=\"failed\"", "")                                                        \
     X(FILL_TOO_LARGE, "todo_fills_total", "result=\"too_large\"", "")                                                  \
     X(REFRESH, "todo_refreshes_total", "", "Refreshes begun in the background, ahead of an entry's end.")              \
@@ -106,6 +110,9 @@
     X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
     X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \
     X(REDIS_OTHER, "todo_redis_errors_total", "kind=\"other\"", "")                                                    \
+    X(KEPT_AGAIN, "todo_kept_answers_total", "result=\"again\"",                                                       \
+      "Requests with an Idempotency-Key, by what was kept.")                                                           \
+    X(KEPT_NEW, "todo_kept_answers_total", "result=\"new\"", "")                                                       \
     X(LIMIT_ADMITTED, "todo_limit_total", "verdict=\"admitted\"", "Requests checked against rate_limit_per_minute.")   \
     X(LIMIT_REFUSED, "todo_limit_total", "verdict=\"refused\"", "")                                                    \
     X(LIMIT_UNKNOWN, "todo_limit_total", "verdict=\"unknown\"", "")                                                    \

@@ -232,17 +232,23 @@ static void flight_fetch(struct flight *flight, enum cache_source source)
     pool_run(flight->cache->options.pool, &flight->state->job);
 }
 
+static void count_fill(const struct flight *flight, enum flight_fill outcome)
+{
+    const struct flight_kind *kind = flight->kind;
+    enum stat_counter refused = flight->status == STATUS_NOT_FOUND ? kind->absent_refused : kind->refused;
+    const enum stat_counter stats[] = {
+        [FLIGHT_FILLED] = STAT_FILL, [FLIGHT_FILL_REFUSED] = refused, [FLIGHT_FILL_FAILED] = STAT_FILL_FAILED};
+    cache_count(flight->cache, stats[outcome]);
+}
+
 static void on_filled(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
-    static const enum stat_counter stats[] = {[FLIGHT_FILLED] = STAT_FILL,
-                                              [FLIGHT_FILL_REFUSED] = STAT_FILL_REFUSED,
-                                              [FLIGHT_FILL_FAILED] = STAT_FILL_FAILED};
     enum flight_fill outcome = redis_reply_ok(reply) ? FLIGHT_FILL_REFUSED : FLIGHT_FILL_FAILED;
     if (redis_reply_ok(reply) && redis_reply_integer(reply) == 1)
         outcome = FLIGHT_FILLED;
     flight->state->filled = outcome == FLIGHT_FILLED && flight_was_trusted(flight);
-    cache_count(flight->cache, stats[outcome]);
+    count_fill(flight, outcome);
     if (flight->kind->filled)
         flight->kind->filled(flight, outcome);
     if (reply && !redis_reply_ok(reply) && flight->kind->release)

@@ -47,6 +47,7 @@ struct flight_kind {
     void (*destroy)(struct flight *flight);
     int64_t (*ttl_ms)(const struct flight *flight); /* of what was filled or found, counted from at_ms */
     enum stat_counter ok, absent, failed;           /* where its store calls are counted */
+    enum stat_counter refused, absent_refused;      /* fills of what the store had, or had not */
 };
 
 struct flight {

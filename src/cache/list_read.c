@@ -201,6 +201,8 @@ static const struct flight_kind list_kind = {
     .ok = STAT_STORE_LIST_OK,
     .absent = STAT_STORE_LIST_OK, /* a list may be empty, never absent */
     .failed = STAT_STORE_LIST_FAILED,
+    .refused = STAT_PAGE_REFUSED,
+    .absent_refused = STAT_PAGE_REFUSED,
 };
 
 /* ---- The hit path ---- */

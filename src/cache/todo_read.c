@@ -60,6 +60,8 @@ static void count_read(struct cache *cache, const struct cache_answer *answer)
         [CACHE_HIT] = STAT_HIT, [CACHE_MISS] = STAT_MISS, [CACHE_REQUEST] = STAT_REQUEST, [CACHE_BYPASS] = STAT_BYPASS};
     bool is_negative_hit = answer->trace.source == CACHE_HIT && answer->status == STATUS_NOT_FOUND;
     cache_count(cache, is_negative_hit ? STAT_NEGATIVE_HIT : stats[answer->trace.source]);
+    if (answer->trace.source != CACHE_HIT && answer->status == STATUS_NOT_FOUND)
+        cache_count(cache, STAT_ABSENT_READ);
 }
 
 /* What happens to this entry, in the trail. */
@@ -258,6 +260,8 @@ static const struct flight_kind todo_kind = {
     .ok = STAT_STORE_GET_OK,
     .absent = STAT_STORE_GET_ABSENT,
     .failed = STAT_STORE_GET_FAILED,
+    .refused = STAT_FILL_REFUSED,
+    .absent_refused = STAT_NEGATIVE_REFUSED,
 };
 
 /* ---- The store is away: an entry past its end ---- */

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "audit/auditor.h"
+#include "audit/census.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "cache/cache.h"
@@ -142,6 +143,8 @@ static enum status backend_open_cache(struct backend *backend, const struct back
     enum status status = cache_new(&backend->cache, &cache_options, error);
     if (status == STATUS_OK && backend->follow_pool)
         backend->follow = follow_new(backend->cache, backend->follow_pool);
+    if (status == STATUS_OK && options->board)
+        backend->census = census_taker_new(backend->cache, options->board);
     if (status == STATUS_OK && options->audit)
         backend->auditor = auditor_new(backend->cache);
     return status;
@@ -163,6 +166,8 @@ void backend_tend(struct backend *backend)
     cache_tend(backend->cache);
     if (backend->follow)
         follow_tend(backend->follow);
+    if (backend->census)
+        census_taker_tend(backend->census);
     if (backend->auditor)
         auditor_tend(backend->auditor);
 }
@@ -189,8 +194,9 @@ void backend_close(struct backend *backend)
 {
     http_client_free(backend->http_client); /* ends the cache's calls, so it goes before the cache */
     cache_free(backend->cache);
-    follow_free(backend->follow); /* after the cache, whose last callbacks may be these two's */
+    follow_free(backend->follow); /* after the cache, whose last callbacks may be these three's */
     auditor_free(backend->auditor);
+    census_taker_free(backend->census);
     pool_free(backend->follow_pool);
     pool_free(backend->pool);
     l1_free(backend->l1);

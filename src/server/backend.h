@@ -22,8 +22,9 @@ struct backend {
     struct pool *pool;
     struct pool *follow_pool; /* these two NULL: the store's changes are not followed */
     struct follow *follow;
-    struct auditor *auditor; /* NULL: hits are not compared with the store */
-    struct l1_table *l1;     /* NULL: this process has none */
+    struct census_taker *census; /* NULL: nobody counts what Redis holds */
+    struct auditor *auditor;     /* NULL: hits are not compared with the store */
+    struct l1_table *l1;         /* NULL: this process has none */
     struct cache *cache;
 };
 
@@ -31,9 +32,10 @@ struct backend_options {
     struct loop *loop; /* all borrowed for the backend's life */
     const struct settings *settings;
     struct stats *stats;
-    struct trail *trail; /* NULL: nothing is noted */
-    bool follow;         /* what others write to the store */
-    bool audit;          /* a sample of the hits */
+    struct trail *trail;        /* NULL: nothing is noted */
+    struct census_board *board; /* NULL: what Redis holds isn't counted */
+    bool follow;                /* what others write to the store */
+    bool audit;                 /* a sample of the hits */
 };
 
 /* The threads that its store calls need; loop_new() gets at least that many. */

@@ -30,6 +30,7 @@
 #include "cache/cache.h"
 #include "server/gauges.h"
 #include "server/ready.h"
+#include "server/stats_file.h"
 #include "store/foreign.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -48,6 +49,7 @@ struct janitor {
     struct services *services;
     struct backend *backend;
     struct listener *listener;
+    struct stats_file *stats_file;
     struct timer *timer;
     unsigned turn_count;
     int ready_fd; /* -1: not ready yet */
@@ -140,6 +142,7 @@ static void on_time(void *ctx)
     janitor_tend_backend(janitor);
     janitor_say_ready(janitor);
     janitor_expire_idle(janitor);
+    stats_file_remember(janitor->stats_file);
     log_flush();
     janitor_set_gauges(janitor);
     bool is_first = janitor->turn_count++ == 0;
@@ -147,7 +150,7 @@ static void on_time(void *ctx)
 }
 
 struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,
-                            struct listener *listener)
+                            struct listener *listener, struct stats_file *stats_file)
 {
     struct janitor *janitor = mem_zalloc(sizeof(*janitor));
     janitor->events = events;
@@ -155,6 +158,7 @@ struct janitor *janitor_new(const struct events *events, struct services *servic
     janitor->services = services;
     janitor->backend = backend;
     janitor->listener = listener;
+    janitor->stats_file = stats_file;
     janitor->timer = events->timer_new(events->loop, on_time, janitor);
     events->timer_start(janitor->timer, 0); /* the first time in the loop's first turn */
     return janitor;

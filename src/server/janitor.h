@@ -12,10 +12,11 @@
 #include "server/listener.h"
 
 struct janitor;
+struct stats_file;
 
 /* Starts at once; everything is borrowed. */
 struct janitor *janitor_new(const struct events *events, struct services *services, struct backend *backend,
-                            struct listener *listener);
+                            struct listener *listener, struct stats_file *stats_file);
 
 /* Ends the periodic work; a store call may still be under way in the pool. */
 void janitor_stop(struct janitor *janitor);

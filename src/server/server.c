@@ -111,6 +111,7 @@ static enum status server_open_backend(struct server *server, struct error *erro
         .settings = server->settings,
         .stats = server->services.stats,
         .trail = stats_file_trail(server->stats_file),
+        .board = stats_file_board(server->stats_file),
         .follow = server->settings->follow,
         .audit = true,
     };
@@ -149,7 +150,9 @@ static enum status server_open(struct server *server, struct error *error)
     services->stats = stats_file_own(server->stats_file);
     services->metrics = stats_file_print;
     services->sum = stats_file_sum;
-    services->metrics_ctx = server->stats_file;
+    services->figures = stats_file_figures;
+    services->tell = stats_file_tell;
+    services->machine = server->stats_file;
 
     return server_open_backend(server, error);
 }
@@ -207,7 +210,8 @@ enum status server_new(struct server **out, const struct server_options *options
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
     server->listener =
         listener_new(server->events, options->listen_fd, connections_max, &server->services, server->deadline);
-    server->janitor = janitor_new(server->events, &server->services, &server->backend, server->listener);
+    server->janitor =
+        janitor_new(server->events, &server->services, &server->backend, server->listener, server->stats_file);
     loop_on_signal(server->loop, on_signal, server);
     *out = server;
     return STATUS_OK;

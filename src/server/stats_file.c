@@ -2,7 +2,8 @@
 /*
  * The file of counters that all workers map, with a slot for each.
  *
- *   header | slot 0 | slot 1 | ...      each at a multiple of 64 bytes, so that workers share no cache line
+ *   header | machine | slot 0 | slot 1 | ...   each at a multiple of 64 bytes, so that workers share no cache line
+ *   machine = the counters of the last hour, what Redis holds (base/stats_history.h, base/census.h)
  *   slot = counters, hottest ids (base/hot.h), trail (base/trail.h)
  *
  * Why a file: any worker can answer /metrics for all of them, and a worker's counts stay when it dies. The owner of a
@@ -42,7 +43,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-enum { ALIGN_BYTES = 64, OPEN_TRIES = 100 };
+enum { ALIGN_BYTES = 64, OPEN_TRIES = 100, CENSUS_TRIES = 100 };
 
 static const char MAGIC[8] = "todostat";
 
@@ -51,6 +52,12 @@ struct header {
     uint64_t layout; /* a hash over the names and order of all that a slot counts */
     uint64_t slot_count;
     uint64_t used_count; /* slots below this one have been in use */
+};
+
+/* What no slot has: any worker writes to it. */
+struct machine {
+    struct census_board board;
+    struct stats_history history;
 };
 
 /* Behind it lies the trail's memory. */
@@ -65,6 +72,7 @@ struct stats_file {
     size_t map_bytes;
     size_t slot_count; /* as many as the map has room for, whatever the header says later */
     struct header *header;
+    struct machine *machine;
     struct slot *own; /* NULL in a view */
     struct trail trail;
 };
@@ -81,7 +89,7 @@ static size_t slot_bytes(void)
 
 static size_t slot_offset(size_t index)
 {
-    return align_up(sizeof(struct header)) + index * slot_bytes();
+    return align_up(sizeof(struct header)) + align_up(sizeof(struct machine)) + index * slot_bytes();
 }
 
 static struct slot *file_slot(const struct stats_file *file, size_t index)
@@ -117,7 +125,7 @@ static uint64_t layout_hash(void)
                                TEXT(STATS_BOUNDS_US) TEXT(STATS_STATUSES));
     for (size_t i = 0; i < route_count; i++)
         buf_printf(&text, " %s", routes[i]);
-    buf_printf(&text, " %zu %zu", sizeof(struct slot), trail_memory_bytes());
+    buf_printf(&text, " %zu %zu %zu", sizeof(struct machine), sizeof(struct slot), trail_memory_bytes());
     uint64_t hash = hash_bytes(buf_slice(&text));
     buf_fini(&text);
     return hash;
@@ -128,8 +136,10 @@ static uint64_t layout_hash(void)
 
 static enum status file_fill(int fd, const struct header *header, size_t size_bytes, struct error *error)
 {
-    if (ftruncate(fd, (off_t)size_bytes) != 0 || pwrite(fd, header, sizeof(*header), 0) != (ssize_t)sizeof(*header))
-        return error_set(error, STATUS_UNAVAILABLE, "no room: %s", strerror(errno));
+    int failed = posix_fallocate(fd, 0, (off_t)slot_offset(0));
+    if (failed || ftruncate(fd, (off_t)size_bytes) != 0 ||
+        pwrite(fd, header, sizeof(*header), 0) != (ssize_t)sizeof(*header))
+        return error_set(error, STATUS_UNAVAILABLE, "no room: %s", strerror(failed ? failed : errno));
     return STATUS_OK;
 }
 
@@ -219,6 +229,7 @@ static enum status file_map(struct stats_file *file, const char *path, int prote
         return error_set(error, STATUS_UNAVAILABLE, "%s: %s", path, strerror(errno));
     }
     file->header = file->map;
+    file->machine = (struct machine *)((char *)file->map + align_up(sizeof(struct header)));
     return STATUS_OK;
 }
 
@@ -259,6 +270,7 @@ enum status stats_file_open(struct stats_file **out, const char *path, size_t sl
     struct stats_file *file = file_new();
     if (path[0] == '\0') {
         file->own = mem_zalloc(slot_bytes());
+        file->machine = mem_zalloc(sizeof(*file->machine));
         return file_give(out, file, STATUS_OK, false);
     }
     enum status status = file_make(file, path, slot_count, error);
@@ -301,10 +313,12 @@ void stats_file_close(struct stats_file *file)
 {
     if (!file)
         return;
-    if (file->map)
+    if (file->map) {
         munmap(file->map, file->map_bytes);
-    else
+    } else {
         free(file->own);
+        free(file->machine);
+    }
     if (file->fd >= 0)
         close(file->fd); /* releases the locks too */
     free(file);
@@ -366,6 +380,39 @@ void stats_file_tell(void *ctx, const char *id, struct trail_story *story)
     for (size_t i = 0; i < file_used_count(file); i++)
         trail_story_add(story, slot_trail(file_slot(file, i)), id);
     trail_story_sort(story);
+}
+
+static void file_sum(const struct stats_file *file, uint64_t sums[STAT_COUNT])
+{
+    memset(sums, 0, STAT_COUNT * sizeof(*sums));
+    for (size_t i = 0; i < file_used_count(file); i++)
+        for (size_t stat = 0; stat < STAT_COUNT; stat++)
+            sums[stat] += file_slot(file, i)->stats.counter[stat];
+}
+
+void stats_file_remember(struct stats_file *file)
+{
+    uint64_t sums[STAT_COUNT];
+    int64_t now_s = clock_wall_ms() / 1000;
+    if (!stats_history_claim(&file->machine->history, now_s))
+        return;
+    file_sum(file, sums);
+    stats_history_put(&file->machine->history, now_s, sums);
+}
+
+void stats_file_figures(void *ctx, struct figures *figures)
+{
+    const struct stats_file *file = ctx;
+    uint64_t sums[STAT_COUNT];
+    file_sum(file, sums);
+    figures_make(figures, sums, &file->machine->history, clock_wall_ms() / 1000);
+    for (int i = 0; i < CENSUS_TRIES && !census_get(&file->machine->board, &figures->census); i++)
+        figures->census = (struct census){.at_ms = 0};
+}
+
+struct census_board *stats_file_board(struct stats_file *file)
+{
+    return &file->machine->board;
 }
 
 struct hot_id *stats_file_hottest(const struct stats_file *file, size_t *count)

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/figures.h"
 #include "base/hot.h"
 #include "base/stats.h"
 #include "base/trail.h"
@@ -47,6 +48,15 @@ void stats_file_sum(void *ctx, struct stats *sum);
 
 /* What the processes of this machine have noted of id, in the order of time; the caller ends it. ctx as above. */
 void stats_file_tell(void *ctx, const char *id, struct trail_story *story);
+
+/* Once a second: keeps the sums of now for later figures, if no other worker has. */
+void stats_file_remember(struct stats_file *file);
+
+/* Hit rates of the last hour, and what Redis holds as far as it was counted. ctx as above. */
+void stats_file_figures(void *ctx, struct figures *figures);
+
+/* Where what Redis holds is to be put. */
+struct census_board *stats_file_board(struct stats_file *file);
 
 /* The ids that are read most, the hottest first; count of them. The caller frees it. */
 struct hot_id *stats_file_hottest(const struct stats_file *file, size_t *count);

@@ -19,6 +19,7 @@
 #include "server/gauges.h"
 #include "server/janitor.h"
 #include "server/listener.h"
+#include "server/stats_file.h"
 #include "world.h"
 
 enum { DRAIN_TICK_MS = 10 };
@@ -61,6 +62,11 @@ void gauges_set_process(const struct services *services)
     (void)services;
 }
 
+void stats_file_remember(struct stats_file *file)
+{
+    (void)file;
+}
+
 static void print_nothing(void *ctx, struct buf *out)
 {
     (void)ctx;
@@ -94,7 +100,7 @@ void worker_start(struct worker *worker, const struct settings *settings, int64_
                                           .metrics = print_nothing};
     worker->services->limiter =
         (struct limiter){.redis = cache_redis(worker->backend->cache), .settings = settings, .stats = &worker->stats};
-    worker->janitor = janitor_new(&process->events, worker->services, worker->backend, NULL);
+    worker->janitor = janitor_new(&process->events, worker->services, worker->backend, NULL, NULL);
     process_enter(before);
     worker->state = WORKER_UP;
     world_note('b', process->number, 0);

@@ -23,6 +23,20 @@ static void sum_workers(void *ctx, struct stats *sum)
     stats_sum(slots, 1, sum);
 }
 
+static void make_figures(void *ctx, struct figures *figures)
+{
+    static const struct stats_history none;
+    (void)ctx;
+    *figures = (struct figures){.census = {.at_ms = 0}};
+    figures_make(figures, bed->workers[0].stats.counter, &none, 0);
+}
+
+static void tell_story(void *ctx, const char *id, struct trail_story *story)
+{
+    (void)ctx, (void)id;
+    *story = (struct trail_story){.count = 0};
+}
+
 int api_begin(void **state)
 {
     bed_begin(state);
@@ -37,7 +51,9 @@ int api_begin(void **state)
                                                  .settings = &bed->settings,
                                                  .stats = &bed->workers[0].stats},
                                      .metrics = print_metrics,
-                                     .sum = sum_workers};
+                                     .sum = sum_workers,
+                                     .figures = make_figures,
+                                     .tell = tell_story};
     return 0;
 }
 

@@ -163,7 +163,7 @@ static void a_page_read_before_a_write_is_not_filled(void **state)
     bed_let_go(bed);
     assert_int_equal(slow.answers, 1);
     assert_false(slow.trace.stored);
-    assert_int_equal(bed_counter(&bed->workers[0], STAT_FILL_REFUSED), 1);
+    assert_int_equal(bed_counter(&bed->workers[0], STAT_PAGE_REFUSED), 1);
     list(bed, &bed->workers[0], &after);
     assert_non_null(strstr(after.body, "\"id\":\"d\""));
 }
