@@ -3,9 +3,9 @@
  * todoctl: options, settings, start, stop. It operates on the cache of a todo-fcgi service, which may be running
  * meanwhile.
  *
- *   stats          prints the counters' page, from the file that the workers share
+ *   stats          prints hit rates, or the counters' page, from the file that the workers share
  *   audit --all    compares every entry with the store
- *   warm           fills the cache with the newest todos
+ *   warm           fills the cache with the todos that were read most, and the newest
  *   purge          removes entries, or all of them
  *   backup FILE    copies the store into a file
  *   restore FILE   puts such a copy in its place
@@ -21,10 +21,15 @@
  * (an entry differs from the store, a todo couldn't be warmed); 2 it could not be done, or not to the end.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "control/bar.h"
 #include "control/control.h"
+#include "control/figures_table.h"
 #include "control/roll.h"
 #include "control/why.h"
 #include "options.h"
@@ -35,22 +40,22 @@
 #include "tool.h"
 
 enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2 };
-enum { WARM_DEFAULT = 1000, WARM_MAX = 100000000 };
+enum { WARM_DEFAULT = 1000, WARM_MAX = 100000000, BAR_PAUSE_MS = 100, WATCH_PAUSE_S = 2 };
 
 static const char PROGRAM[] = "todoctl";
 
 static const char USAGE[] =
-    "Usage: todoctl [-c FILE] [-o NAME=VALUE]... stats\n"
+    "Usage: todoctl [-c FILE] [-o NAME=VALUE]... stats [--watch | --metrics]\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... audit --all\n"
-    "       todoctl [-c FILE] [-o NAME=VALUE]... warm [-n N]\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... warm [-n N] [--rate N]\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... purge ID... | --all\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... roll PID\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... backup FILE | restore FILE\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... why ID\n"
-    "Looks after the cache of todo-fcgi: prints the workers' counters (stats), compares every entry with the store\n"
-    "(audit), fills in the newest todos (warm), removes entries (purge). Replaces the workers of the supervisor PID\n"
-    "(roll). Copies an SQLite store into a file (backup), and puts such a copy in its place (restore). Tells what\n"
-    "lately happened to an entry (why).\n";
+    "Looks after the cache of todo-fcgi: shows hit rates (stats), compares every entry with the store (audit),\n"
+    "fills in the hottest and the newest todos (warm), removes entries (purge). Replaces the workers of the\n"
+    "supervisor PID (roll). Copies an SQLite store into a file (backup), and puts such a copy in its place\n"
+    "(restore). Tells what lately happened to an entry (why).\n";
 
 static const char NOTES[] =
     "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
@@ -70,8 +75,9 @@ struct command_line {
     enum action action;
     struct options options;
     bool all;
-    int64_t count;    /* 0: not given */
-    const char **ids; /* argv's */
+    bool watch, metrics;
+    int64_t count, rate; /* 0: not given */
+    const char **ids;    /* argv's */
     size_t id_count;
     int64_t supervisor;
     const char *file;
@@ -87,6 +93,9 @@ struct run {
     struct error error;
     struct audit_counts audited;
     struct warm_counts warmed;
+    struct hot_id *hottest;
+    uint64_t warm_count;
+    int64_t warm_begun_ms, shown_ms; /* monotonic */
     int64_t epoch;
     struct restored restored;
 };
@@ -137,8 +146,10 @@ static bool command_line_check(struct command_line *line, const struct options_t
     line->action = (enum action)verb;
     line->ids = (const char **)line->options.words + 1;
     line->id_count = line->options.word_count - 1;
-    if (line->action != ACTION_WARM && line->count > 0)
-        return options_refuse(table, "only warm takes a count");
+    if (line->action != ACTION_WARM && (line->count > 0 || line->rate > 0))
+        return options_refuse(table, "only warm takes a count or a rate");
+    if ((line->action != ACTION_STATS && (line->watch || line->metrics)) || (line->watch && line->metrics))
+        return options_refuse(table, "only stats takes --watch or --metrics, and one of them");
     if (line->action == ACTION_AUDIT && !line->all)
         return options_refuse(table, "audit needs --all; a sample is audited by the workers all the time");
     if (line->all && line->action != ACTION_AUDIT && line->action != ACTION_PURGE)
@@ -173,6 +184,39 @@ static void on_done(void *ctx, enum status status, const struct error *error)
     tool_end(&run->tool);
 }
 
+/* ---- Warming ---- */
+
+/* On a terminal only, and not more often than a person can see. */
+static void on_progress(void *ctx, uint64_t read_count)
+{
+    struct run *run = ctx;
+    int64_t now_ms = clock_monotonic_ms();
+    struct buf text;
+    if (!isatty(STDERR_FILENO) || (now_ms - run->shown_ms < BAR_PAUSE_MS && read_count < run->warm_count))
+        return;
+    run->shown_ms = now_ms;
+    buf_init(&text);
+    bar_print(read_count, run->warm_count, now_ms - run->warm_begun_ms, &text);
+    fprintf(stderr, "\r%s\033[K%s", text.data, read_count == run->warm_count ? "\n" : "");
+    buf_fini(&text);
+}
+
+static void run_warm(struct run *run)
+{
+    const struct command_line *line = run->line;
+    struct warm_options options = {.count = line->count ? (uint64_t)line->count : WARM_DEFAULT,
+                                   .rate_per_s = (uint64_t)line->rate,
+                                   .on_progress = on_progress};
+    if (run->tool.stats_file)
+        run->hottest = stats_file_hottest(run->tool.stats_file, &options.hot_count);
+    if (options.hot_count > options.count)
+        options.hot_count = (size_t)options.count;
+    options.hottest = run->hottest;
+    run->warm_count = options.count;
+    run->warm_begun_ms = clock_monotonic_ms();
+    control_warm(run->control, &options, &run->warmed, on_done, run);
+}
+
 /* These two work without it: --all and a restore change a record in the store, and ids go to the store's outbox. */
 static bool needs_redis(enum action action)
 {
@@ -188,7 +232,7 @@ static void on_started(void *ctx, enum status status, const struct error *error)
     else if (line->action == ACTION_AUDIT)
         control_audit(run->control, &run->audited, on_done, run);
     else if (line->action == ACTION_WARM)
-        control_warm(run->control, line->count ? (uint64_t)line->count : WARM_DEFAULT, &run->warmed, on_done, run);
+        run_warm(run);
     else if (line->action == ACTION_RESTORE)
         control_restore(run->control, line->file, &run->restored, on_done, run);
     else if (line->all)
@@ -262,9 +306,17 @@ static int control_cache(const struct command_line *line, const struct settings 
     } else {
         program_complain(PROGRAM, run.error.text);
     }
+    free(run.hottest);
     control_free(run.control);
     tool_close(&run.tool);
     return exit_status;
+}
+
+static void print_figures(struct stats_file *file, struct buf *text)
+{
+    struct figures figures;
+    stats_file_figures(file, &figures);
+    figures_print(&figures, clock_wall_ms(), text);
 }
 
 static void print_story(struct stats_file *file, const char *id, struct buf *text)
@@ -275,7 +327,7 @@ static void print_story(struct stats_file *file, const char *id, struct buf *tex
     trail_story_fini(&story);
 }
 
-/* What needs nothing but the workers' file. */
+/* What needs nothing but the workers' file, which is opened anew each time: new workers may have replaced it. */
 static int print_file(const struct command_line *line, const struct settings *settings)
 {
     struct stats_file *file;
@@ -290,10 +342,12 @@ static int print_file(const struct command_line *line, const struct settings *se
         return EXIT_NOT_DONE;
     }
     buf_init(&text);
-    if (line->action == ACTION_STATS)
+    if (line->action == ACTION_WHY)
+        print_story(file, line->ids[0], &text);
+    else if (line->metrics)
         stats_file_print(file, &text);
     else
-        print_story(file, line->ids[0], &text);
+        print_figures(file, &text);
     program_print(buf_slice(&text));
     buf_fini(&text);
     stats_file_close(file);
@@ -326,6 +380,20 @@ static int roll(const struct command_line *line, struct settings *settings)
     return EXIT_NOT_DONE;
 }
 
+/* Until it is interrupted, or its reader is gone. */
+static int watch_file(const struct command_line *line, const struct settings *settings)
+{
+    signal(SIGPIPE, SIG_DFL);
+    for (;;) {
+        if (isatty(STDOUT_FILENO))
+            program_print(SLICE("\033[H\033[J"));
+        int exit_status = print_file(line, settings);
+        if (exit_status != EXIT_WELL)
+            return exit_status;
+        sleep(WATCH_PAUSE_S);
+    }
+}
+
 static int run_with_settings(const struct command_line *line)
 {
     struct settings settings;
@@ -335,6 +403,8 @@ static int run_with_settings(const struct command_line *line)
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
+    if (line->watch)
+        return watch_file(line, &settings);
     if (line->action == ACTION_STATS || line->action == ACTION_WHY)
         return print_file(line, &settings);
     return line->action == ACTION_ROLL ? roll(line, &settings) : control_cache(line, &settings);
@@ -346,6 +416,9 @@ int main(int argc, char **argv)
     const struct option_row rows[] = {
         {"all", 0, NULL, "audit, purge: every entry", .flag = &line.all},
         {"count", 'n', "N", "warm: how many todos (1000)", .number = &line.count, 1, WARM_MAX},
+        {"rate", 0, "N", "warm: todos a second at most (no limit)", .number = &line.rate, 1, WARM_MAX},
+        {"watch", 'w', NULL, "stats: again every 2 s", .flag = &line.watch},
+        {"metrics", 0, NULL, "stats: the counters, as /metrics prints them", .flag = &line.metrics},
     };
     const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};
     int exit_status = EXIT_NOT_DONE;

@@ -20,7 +20,7 @@ typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
 typedef void (*services_figures_fn)(void *ctx, struct figures *figures);
 typedef void (*services_tell_fn)(void *ctx, const char *id, struct trail_story *story);
 
-/* Adds up all workers' counters;. */
+/* Adds up all workers' counters. */
 typedef void (*services_sum_fn)(void *ctx, struct stats *sum);
 
 struct services {

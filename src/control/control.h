@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/events.h"
+#include "base/hot.h"
 #include "cache/cache.h"
 #include "store/pool.h"
 #include "store/store.h"
@@ -72,11 +73,20 @@ struct warm_counts {
     uint64_t missed; /* read, but not filled: a write was under way, or Redis took no entry */
 };
 
+struct warm_options {
+    uint64_t count;                                      /* todos in all, 1 or more */
+    const struct hot_id *hottest;                        /* those to read first, each once; borrowed until done */
+    size_t hot_count;                                    /* count at most */
+    uint64_t rate_per_s;                                 /* reads that begin; 0: as fast as they go */
+    void (*on_progress)(void *ctx, uint64_t read_count); /* after each read; NULL: nobody looks */
+};
+
 /*
- * Reads the newest count todos through the cache, as clients would.
+ * Reads todos through the cache, as clients would: the hottest, then the newest. ctx is on_progress' as well.
  * errors  the store's
  */
-void control_warm(struct control *control, uint64_t count, struct warm_counts *counts, control_done_cb done, void *ctx);
+void control_warm(struct control *control, const struct warm_options *options, struct warm_counts *counts,
+                  control_done_cb done, void *ctx);
 
 /*
  * Removes entries, and all pages of the list, by fenced writes that change nothing in the store. So a fill that is

@@ -4,6 +4,8 @@ libcontrol_a_SOURCES = \
 	src/control/audit_all.c \
 	src/control/backup.c \
 	src/control/control.c src/control/control.h \
+	src/control/bar.c src/control/bar.h \
+	src/control/figures_table.c src/control/figures_table.h \
 	src/control/purge.c \
 	src/control/roll.c src/control/roll.h \
 	src/control/twin.c src/control/twin.h \

@@ -258,9 +258,8 @@ static enum status file_give(struct stats_file **out, struct stats_file *file, e
         stats_file_close(file);
         return status;
     }
-    if (file->own) {
+    if (file->own)
         trail_init(&file->trail, slot_trail(file->own), &file->own->hot, is_tool);
-    }
     *out = file;
     return STATUS_OK;
 }

@@ -126,14 +126,14 @@ def test_audit_runs_beside_writes_and_blames_none(own_stack):
     assert number > 0
 
 
-def test_stats_are_the_metrics(own_stack):
+def test_stats_can_be_the_metrics(own_stack):
     own_stack.get("/todos/not-there")
     own_stack.internal.get("/metrics")
-    names = {line.split("{")[0].split(" ")[0] for line in ctl(own_stack, "stats").stdout.splitlines() if line[0] != "#"}
+    names = {line.split("{")[0].split(" ")[0] for line in ctl(own_stack, "stats", "--metrics").stdout.splitlines() if line[0] != "#"}
     page = own_stack.internal.get("/metrics").body.decode()
     assert names == {line.split("{")[0].split(" ")[0] for line in page.splitlines() if line[0] != "#"}
     own_stack.stop("workers", "redis")
-    assert 'todo_cache_reads_total{result="miss"} 1' in ctl(own_stack, "stats").stdout
+    assert 'todo_cache_reads_total{result="miss"} 1' in ctl(own_stack, "stats", "--metrics").stdout
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,12 @@ def test_stats_are_the_metrics(own_stack):
         ["warm", "-n", "0"],
         ["warm", "--all"],
         ["stats", "-n", "3"],
+        ["stats", "--rate", "3"],
+        ["stats", "--watch", "--metrics"],
+        ["warm", "--watch"],
+        ["why"],
+        ["why", "1", "2"],
+        ["why", "a/b"],
         ["--what", "stats"],
         ["-o", "nothing=1", "stats"],
         ["-o", "stats_file=", "stats"],

@@ -81,3 +81,14 @@ def test_why_tells_the_true_story_of_an_id_under_load(new_stack, policy):
     seen = [event for event in told if event[0] in HITS]
     assert seen and {event[1] for event in seen} == {5}, "a sample of 300 hits"
     assert {event[2] for event in seen} <= {request_id(hit) for hit in hits}
+
+
+def test_the_internal_listener_tells_the_same(stack, new_id):
+    todo = new_id()
+    made(stack, todo)
+    stack.get(f"/todos/{todo}")
+    answer = stack.internal.get(f"/why/{todo}")
+    assert answer.status == 200 and answer.headers["Cache-Control"] == "no-store"
+    events = [(event["event"], event.get("v"), event.get("request"), event["pid"]) for event in answer.json["events"]]
+    assert without_hits([event for event in events if event[0] != "trusted"]) == without_hits(story(stack, todo))
+    assert stack.internal.get("/why/a/b").status == 404

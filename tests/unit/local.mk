@@ -14,6 +14,7 @@ check_PROGRAMS += \
 	tests/unit/test_directive \
 	tests/unit/test_error \
 	tests/unit/test_etag \
+	tests/unit/test_figures \
 	tests/unit/test_json_read \
 	tests/unit/test_json_write \
 	tests/unit/test_l1 \
@@ -52,6 +53,8 @@ tests_unit_test_error_SOURCES = tests/unit/test_error.c tests/unit/testing.h
 tests_unit_test_error_LDADD = $(UNIT_LIBS)
 tests_unit_test_etag_SOURCES = tests/unit/test_etag.c tests/unit/testing.h
 tests_unit_test_etag_LDADD = $(UNIT_LIBS)
+tests_unit_test_figures_SOURCES = tests/unit/test_figures.c tests/unit/testing.h
+tests_unit_test_figures_LDADD = libcontrol.a $(UNIT_LIBS)
 tests_unit_test_json_read_SOURCES = tests/unit/test_json_read.c tests/unit/testing.h
 tests_unit_test_json_read_LDADD = $(UNIT_LIBS)
 tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/testing.h
