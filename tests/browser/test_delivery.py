@@ -142,7 +142,7 @@ def test_offline_is_said_and_the_page_comes_back_by_itself(visitor, todo, new_na
         visitor.command("Network.emulateNetworkConditions", offline=False, **offline)
     visitor.wait(lambda: not visitor.text("#notice"))
     assert name in visitor.names()
-    assert not visitor.complaints(), "nothing was asked for in vain"
+    assert not [words for words in visitor.complaints() if "/todos" in words], "nothing was asked for in vain"
 
 
 def test_a_service_that_does_not_answer_is_said_and_can_be_asked_again(visitor, site, todo, new_name):
