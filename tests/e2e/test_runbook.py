@@ -33,7 +33,7 @@ def places(stack):
         "/var/log/nginx/error.log": f"{folder}/logs/nginx-error.log",
         " /etc/prometheus": f" {folder}/etc",
         "/etc/logrotate.d": f"{folder}/etc",
-        "/run/redis/redis-server.sock": f"{folder}/redis.sock",
+        "/run/redis-todo/redis-server.sock": f"{folder}/redis.sock",
         "127.0.0.1:8081": f"127.0.0.1:{stack.internal_port}",
         " -o todo -g todo": "",
         "logrotate --force": f"logrotate --state {folder}/etc/state --force",
