@@ -13,7 +13,9 @@
  * Guarantees. A token is saved after Redis has answered for all changes before it, under the epoch that still stands in
  * the store after that. So if a worker is killed at any moment, the next one repeats changes and skips none. Without a
  * saved token, or when the history behind it is lost, nothing is known of earlier changes: the new stream is opened,
- * then the epoch moves on, and every earlier entry is out of reach. Without a trusted Redis the lease is given back.
+ * then the epoch moves on, and every earlier entry is out of reach. The feed (store/feed.h) gets each batch before its
+ * token is saved, and a row that begins a history where the stream does. Without a trusted Redis the lease is given
+ * back.
  *
  * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers
  * that may have read before it. So an entry that a change meets is not older than the change before. If it has the v
@@ -38,6 +40,7 @@
 #include "cache/fence.h"
 #include "cdn/purger.h"
 #include "l1/table.h"
+#include "store/feed.h"
 #include "store/follow.h"
 
 enum {
@@ -45,6 +48,8 @@ enum {
     RENEW_MS = LEASE_MS / 3,
     READ_WAIT_MS = 500, /* a stop waits for it */
     PAUSE_MS = 50,
+    FEED_SEQ_BITS =
+        20, /* of the feed's numbers: so many rows each millisecond are fewer than a history's start is on */
 };
 
 enum follow_state {
@@ -182,6 +187,14 @@ static void follow_fail_by(struct follow *follow, enum status status, const stru
 
 /* ---- Changes ---- */
 
+/* All changes that were read are in Redis. */
+static void resume_move(struct follow *follow)
+{
+    int64_t seq = follow->resume_after.seq + (int64_t)follow->changes.count;
+    follow->resume_after = follow->changes.resume_after;
+    follow->resume_after.seq = seq;
+}
+
 static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct follow *follow = ctx;
@@ -197,7 +210,7 @@ static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
         follow_end(follow);
         return;
     }
-    follow->resume_after = follow->changes.resume_after;
+    resume_move(follow);
     follow->is_unsaved = true;
     follow_read(follow);
 }
@@ -258,6 +271,20 @@ static enum status purge_work(const struct follow *follow, struct error *error)
     return purger_record(follow->purger, &write, error);
 }
 
+/* pool thread. Rows come after the invalidation: a client that is told of a change reads the todo, perhaps in Redis. */
+static enum status feed_work(const struct follow *follow, struct error *error)
+{
+    int64_t before_seq = follow->resume_after.seq - (int64_t)follow->changes.count;
+    return store_feed_add(follow->options.store, before_seq, &follow->changes, error);
+}
+
+/* pool thread. Of what changed before this place nothing is known. */
+static enum status feed_begin_work(struct follow *follow, struct error *error)
+{
+    follow->resume_after.seq = clock_wall_ms() << FEED_SEQ_BITS;
+    return store_feed_add(follow->options.store, follow->resume_after.seq - 1, NULL, error);
+}
+
 /*
  * pool thread. If this worker was late to learn of a newer epoch, it invalidated keys that no worker reads: not done.
  */
@@ -269,7 +296,9 @@ static enum status finish_work(const struct follow *follow, struct error *error)
         return status;
     if (meta.epoch != follow->epoch && !failpoint_is_on(FAILPOINT_FOLLOW_EPOCH_UNLOOKED))
         return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
-    return follow->purger ? purge_work(follow, error) : STATUS_OK;
+    if (follow->purger)
+        status = purge_work(follow, error);
+    return status == STATUS_OK ? feed_work(follow, error) : status;
 }
 
 /* pool thread */
@@ -304,7 +333,7 @@ static void on_read(struct pool_job *job, enum status status, const struct error
     if (!follow_may_go_on(follow)) {
         follow_end(follow);
     } else if (follow->changes.count == 0) {
-        follow->resume_after = follow->changes.resume_after;
+        resume_move(follow);
         follow_read(follow);
     } else if (follow->changes.full) {
         follow_invalidate(follow);
@@ -341,6 +370,8 @@ static enum status anew_work(struct follow *follow, struct error *error)
     if (status == STATUS_OK)
         status = cache_move_epoch(follow->cache, &epoch, error);
     follow->resume_after = follow->changes.resume_after;
+    if (status == STATUS_OK)
+        status = feed_begin_work(follow, error);
     return status == STATUS_OK ? store_follow_keep(store, &follow->owner, LEASE_MS, &follow->resume_after, error)
                                : status;
 }
@@ -358,6 +389,8 @@ static enum status begin_work(struct pool_job *job, struct error *error)
     if (follow->resume_after.len_bytes == 0)
         return anew_work(follow, error);
     status = store_stream_open(store, &follow->resume_after, &follow->stream, error);
+    if (status == STATUS_OK && follow->resume_after.seq == 0)
+        return feed_begin_work(follow, error); /* the token was saved by an older version */
     if (status != STATUS_NOT_FOUND)
         return status;
     log_history_lost(error);

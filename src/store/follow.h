@@ -18,6 +18,7 @@ enum { RESUME_TOKEN_MAX_BYTES = 2048, STORE_CHANGES_MAX = 512 };
 
 struct resume_token {
     size_t len_bytes; /* 0: none */
+    int64_t seq;      /* of the feed's last row before it (feed.h); 0: the feed has not begun */
     uint8_t bytes[RESUME_TOKEN_MAX_BYTES];
 };
 
@@ -27,7 +28,8 @@ struct resume_token {
  */
 struct change_event {
     char id[TODO_ID_MAX + 1];
-    bool deleted;
+    bool created, deleted;
+    uint32_t mark; /* for the feed: the same whenever the event is read again */
     int64_t v;
     int64_t updated_at_ms;
     int64_t life;

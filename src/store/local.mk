@@ -6,6 +6,7 @@ libstore_a_SOURCES = \
 	src/store/answer.c src/store/answer.h \
 	src/store/backup.h \
 	src/store/condition.c \
+	src/store/feed.h \
 	src/store/follow.h \
 	src/store/foreign.h \
 	src/store/mongo.c \
@@ -14,6 +15,7 @@ libstore_a_SOURCES = \
 	src/store/mongo_change.c \
 	src/store/mongo_document.c src/store/mongo_document.h \
 	src/store/mongo_driver.c src/store/mongo_driver.h \
+	src/store/mongo_feed.c \
 	src/store/mongo_follow.c \
 	src/store/mongo_foreign.c \
 	src/store/mongo_indexes.c src/store/mongo_indexes.h \
@@ -34,6 +36,7 @@ libstore_a_SOURCES = \
 	src/store/sqlite_backup.c \
 	src/store/sqlite_change.c \
 	src/store/sqlite_copy.c src/store/sqlite_copy.h \
+	src/store/sqlite_feed.c \
 	src/store/sqlite_lock.c src/store/sqlite_lock.h \
 	src/store/sqlite_meta.c \
 	src/store/sqlite_outbox.c \

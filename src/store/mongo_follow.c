@@ -2,11 +2,11 @@
 /*
  * Which worker follows the changes, and up to where: one document of the collection meta, beside the epoch's.
  *
- *   {_id: "follow", owner: TOKEN, expires_at: DATE, place: {_data: ...}}
+ *   {_id: "follow", owner: TOKEN, expires_at: DATE, place: {_data: ...}, seq: 17}
  *
- * place is the resume token. Lease and token are one document, so one operation decides both: a worker that has lost
- * the lease can't save a token any more, because its filter asks for itself as the owner. A lease in Redis would be
- * lost with Redis, and would not protect a token that is saved here.
+ * place is the resume token, seq the feed's number there (mongo_feed.c). Lease and token are one document, so one
+ * operation decides both: a worker that has lost the lease can't save a token any more, because its filter asks for
+ * itself as the owner. A lease in Redis would be lost with Redis, and would not protect a token that is saved here.
  *
  * Taking the lease asks for a record whose time is up, and may insert one. If another worker has the lease, nothing
  * matches and the insert finds the _id taken. That duplicate is the answer "busy", and no error.
@@ -67,6 +67,9 @@ static void resume_token_read(const bson_t *reply, struct resume_token *resume_a
         BSON_ITER_HOLDS_DOCUMENT(&value))
         bson_iter_document(&value, &len, &bytes);
     resume_after->len_bytes = len <= sizeof(resume_after->bytes) ? len : 0;
+    resume_after->seq = 0;
+    if (bson_iter_init(&reader, reply) && bson_iter_find_descendant(&reader, "value.seq", &value))
+        resume_after->seq = bson_iter_as_int64(&value);
     if (resume_after->len_bytes > 0)
         memcpy(resume_after->bytes, bytes, resume_after->len_bytes);
 }
@@ -100,7 +103,8 @@ enum status mongo_follow_keep(struct store *store, const struct token *owner, ui
     int64_t until_ms = clock_wall_ms() + (int64_t)lease_ms;
     bson_t *update;
     if (resume_after->len_bytes > 0 && bson_init_static(&token, resume_after->bytes, resume_after->len_bytes)) {
-        update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "place", BCON_DOCUMENT(&token), "}");
+        update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "place", BCON_DOCUMENT(&token), "seq",
+                          BCON_INT64(resume_after->seq), "}");
     } else {
         update = BCON_NEW("$set", "{", "expires_at", BCON_DATE_TIME(until_ms), "}", "$unset", "{", "place",
                           BCON_INT32(1), "}");

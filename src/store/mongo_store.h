@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The MongoDB store's own struct, and its operations by the file that has them. Their types and contracts are those of
- * store_NAME() in store.h and follow.h. Private to store/mongo*.c.
+ * store_NAME() in store.h, feed.h and follow.h. Private to store/mongo*.c.
  */
 #ifndef STORE_MONGO_STORE_H
 #define STORE_MONGO_STORE_H
@@ -64,6 +64,11 @@ enum status mongo_count_foreign(struct store *store, uint32_t most, uint32_t *co
 
 /* mongo_adopt.c */
 __typeof__(store_adopt) mongo_adopt;
+
+/* mongo_feed.c */
+__typeof__(store_feed_last) mongo_feed_last;
+__typeof__(store_feed_read) mongo_feed_read;
+__typeof__(store_feed_add) mongo_feed_add;
 
 /* mongo_follow.c */
 __typeof__(store_follow_claim) mongo_follow_claim;

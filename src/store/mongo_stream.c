@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "store/mongo_store.h"
 
@@ -144,9 +145,20 @@ static void version_find(const bson_t *event, const char *v_path, const char *up
 static void insert_find(const bson_t *event, struct change_event *change)
 {
     bson_iter_t life;
+    change->created = true;
     version_find(event, "fullDocument.v", "fullDocument.updated_at", change);
     if (find(event, "fullDocument.life", &life) && BSON_ITER_HOLDS_INT64(&life) && bson_iter_int64(&life) > 0)
         change->life = bson_iter_int64(&life);
+}
+
+/* Each operation has a time of its own, but those of one transaction. */
+static uint32_t mark_of(const bson_t *event)
+{
+    bson_iter_t time;
+    uint32_t parts[2] = {0};
+    if (find(event, "clusterTime", &time) && BSON_ITER_HOLDS_TIMESTAMP(&time))
+        bson_iter_timestamp(&time, &parts[0], &parts[1]);
+    return (uint32_t)hash_bytes((struct slice){(const char *)parts, sizeof(parts)});
 }
 
 /* Adds the event to changes; false if it isn't about one document. */
@@ -164,6 +176,7 @@ static bool event_read(const bson_t *event, struct store_changes *changes)
         version_find(event, "updateDescription.updatedFields.v", "updateDescription.updatedFields.updated_at", &change);
     else if (!change.deleted && strcmp(type, "replace") != 0)
         return false;
+    change.mark = mark_of(event);
     if (id_find(event, change.id))
         changes->items[changes->count++] = change;
     return true;

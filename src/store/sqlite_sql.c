@@ -133,9 +133,39 @@ static const char LIVES[] =
     "ALTER TABLE answers ADD COLUMN life INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE answers ADD COLUMN made INTEGER NOT NULL DEFAULT 0;"
     "PRAGMA user_version = 5;";
+
+/*
+ * The feed (feed.h). Triggers write it, so each change is there in its own transaction, whoever makes it: a worker, the
+ * loader, a shell. A row has the largest number so far plus one; a rolled back one leaves no gap. The oldest rows go a
+ * thousand at a time, so that most changes write to one page more.
+ */
+#define FEED_ADD(kind, row, v, life)                                                                                   \
+    "INSERT INTO changes (mark, kind, id, v, life)"                                                                    \
+    " VALUES (random() & 4294967295, " kind ", " row ".id, " v ", " life ");"
+#define NEW_LIFE "iif(new.life = 0, new.created_at, new.life)"
+
+static const char FEED[] =
+    "CREATE TABLE changes ("
+    " seq INTEGER PRIMARY KEY,"
+    " mark INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL," /* enum feed_kind */
+    " id TEXT NOT NULL,"
+    " v INTEGER NOT NULL,"
+    " life INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO changes VALUES (1, random() & 4294967295, 0, '', 0, 0);"
+    "CREATE TRIGGER changes_by_insert AFTER INSERT ON todos BEGIN " FEED_ADD("1", "new", "new.v", NEW_LIFE) " END;"
+    "CREATE TRIGGER changes_by_update AFTER UPDATE ON todos WHEN new.id = old.id BEGIN "
+    FEED_ADD("2", "new", "new.v", NEW_LIFE) " END;"
+    "CREATE TRIGGER changes_by_renaming AFTER UPDATE ON todos WHEN new.id <> old.id BEGIN "
+    FEED_ADD("3", "old", "0", "0") FEED_ADD("1", "new", "new.v", NEW_LIFE) " END;"
+    "CREATE TRIGGER changes_by_delete AFTER DELETE ON todos BEGIN " FEED_ADD("3", "old", "0", "0") " END;"
+    "CREATE TRIGGER changes_trimmed AFTER INSERT ON changes WHEN new.seq % 1000 = 0 BEGIN"
+    " DELETE FROM changes WHERE seq <= new.seq - 100000; END;"
+    "PRAGMA user_version = 6;";
 /* clang-format on */
 
-const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES, BEAT, LIVES};
+const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES, BEAT, LIVES, FEED};
 const int SQLITE_SCHEMA_VERSION = sizeof(SQLITE_STEPS) / sizeof(SQLITE_STEPS[0]);
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
@@ -194,6 +224,8 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_RESTORE_CLEAR_TODOS] = "DELETE FROM main.todos",
     [SQL_RESTORE_TODOS] = "INSERT INTO main.todos (" TODO_COLUMNS ") SELECT " TODO_COLUMNS " FROM staged.todos",
     [SQL_RESTORE_DETACH] = "DETACH staged",
+    [SQL_FEED_LAST] = "SELECT seq, mark FROM changes ORDER BY seq DESC LIMIT 1",
+    [SQL_FEED_READ] = "SELECT seq, mark, kind, id, v, life FROM changes WHERE seq >= ?1 ORDER BY seq",
     [SQL_META_GET] = "SELECT epoch, beat, cache_run_id FROM meta",
     /* Without a record epoch and beat are 0. */
     [SQL_META_SWAP] = "INSERT INTO meta (one, epoch, beat, cache_run_id)"

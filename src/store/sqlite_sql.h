@@ -47,6 +47,8 @@ enum sqlite_sql {
     SQL_RESTORE_CLEAR_TODOS,
     SQL_RESTORE_TODOS,
     SQL_RESTORE_DETACH,
+    SQL_FEED_LAST,
+    SQL_FEED_READ, /* from which seq on */
     SQL_META_GET,
     SQL_META_SWAP, /* expected epoch and beat; epoch, beat, run id */
     SQL_COUNT,

@@ -58,6 +58,10 @@ __typeof__(store_purge_put) sqlite_purge_put;
 __typeof__(store_purge_list) sqlite_purge_list;
 __typeof__(store_purge_remove) sqlite_purge_remove;
 
+/* sqlite_feed.c */
+__typeof__(store_feed_last) sqlite_feed_last;
+__typeof__(store_feed_read) sqlite_feed_read;
+
 /* sqlite_meta.c */
 __typeof__(store_barrier) sqlite_barrier;
 __typeof__(store_meta_get) sqlite_meta_get;

@@ -16,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
@@ -300,6 +301,48 @@ enum status store_adopt(struct store *store, const struct todo *todos, const str
                         enum status *results, struct error *error)
 {
     return count == 0 ? STATUS_OK : store->ops->adopt(store, todos, documents, count, results, error);
+}
+
+/* ---- feed.h ---- */
+
+enum status store_feed_last(struct store *store, struct feed_place *last, struct error *error)
+{
+    *last = (struct feed_place){0};
+    return store->ops->feed_last(store, last, error);
+}
+
+/* The rows that follow one another without a gap, up to the next beginning. */
+static size_t feed_run_count(const struct feed_rows *rows)
+{
+    size_t count = 1;
+    while (count < rows->count && rows->items[count].kind != FEED_START &&
+           rows->items[count].place.seq == rows->items[count - 1].place.seq + 1)
+        count++;
+    return count;
+}
+
+enum status store_feed_read(struct store *store, const struct feed_place *after, struct feed_rows *rows,
+                            struct error *error)
+{
+    *rows = (struct feed_rows){0};
+    enum status status = store->ops->feed_read(store, after, rows, error);
+    if (status != STATUS_OK)
+        return status;
+    bool has_place =
+        rows->count > 0 && rows->items[0].place.seq == after->seq && rows->items[0].place.mark == after->mark;
+    size_t run_count = has_place ? feed_run_count(rows) : 0;
+    if (!has_place || (run_count == 1 && rows->count > 1))
+        return error_set(error, STATUS_NOT_FOUND, "the feed does not go on behind %lld", (long long)after->seq);
+    rows->more |= run_count < rows->count;
+    rows->count = run_count - 1;
+    memmove(rows->items, rows->items + 1, rows->count * sizeof(*rows->items));
+    return STATUS_OK;
+}
+
+enum status store_feed_add(struct store *store, int64_t after_seq, const struct store_changes *changes,
+                           struct error *error)
+{
+    return store->ops->feed_add ? store->ops->feed_add(store, after_seq, changes, error) : STATUS_OK;
 }
 
 /* ---- follow.h ---- */

@@ -3,7 +3,8 @@ STORE_TEST_LDADD = libstore.a libbase.a $(STORE_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS
 STORE_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(MONGOC_CFLAGS) $(BSON_CFLAGS) $(SQLITE_CFLAGS) $(UV_CFLAGS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite tests/store/test_sqlite_changes tests/store/test_sqlite_groups
+check_PROGRAMS += tests/store/test_pool tests/store/test_sqlite tests/store/test_sqlite_changes tests/store/test_sqlite_feed \
+	tests/store/test_sqlite_groups
 
 # These two need a MongoDB, which run.sh looks for.
 EXTRA_PROGRAMS += tests/store/test_store tests/store/test_mongo
@@ -25,6 +26,10 @@ tests_store_test_sqlite_changes_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_sqlite_changes_CPPFLAGS = $(AM_CPPFLAGS) -DSTORE_TEST_DIR='"$(abs_srcdir)/tests/store"'
 tests_store_test_sqlite_changes_LDADD = $(STORE_TEST_LDADD)
 
+tests_store_test_sqlite_feed_SOURCES = tests/store/test_sqlite_feed.c tests/store/fixture.c tests/store/fixture.h
+tests_store_test_sqlite_feed_CFLAGS = $(STORE_TEST_CFLAGS)
+tests_store_test_sqlite_feed_LDADD = $(STORE_TEST_LDADD)
+
 tests_store_test_sqlite_groups_SOURCES = tests/store/test_sqlite_groups.c tests/store/power_cut.c tests/store/power_cut.h \
 	tests/store/fixture.c tests/store/fixture.h
 tests_store_test_sqlite_groups_CFLAGS = $(STORE_TEST_CFLAGS)
@@ -42,7 +47,7 @@ tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_mongo_SOURCES = tests/store/test_mongo.c \
 	tests/store/test_mongo_changes.c tests/store/test_mongo_changes.h tests/store/test_mongo_documents.c \
-	tests/store/test_mongo_documents.h tests/store/test_mongo_foreign.c tests/store/test_mongo_foreign.h \
+	tests/store/test_mongo_documents.h tests/store/test_mongo_feed.c tests/store/test_mongo_feed.h tests/store/test_mongo_foreign.c tests/store/test_mongo_foreign.h \
 	tests/store/fixture.c tests/store/fixture.h
 tests_store_test_mongo_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_mongo_LDADD = $(STORE_TEST_LDADD)

@@ -29,6 +29,7 @@
 #include "store/mongo_uri.h"
 #include "test_mongo_changes.h"
 #include "test_mongo_documents.h"
+#include "test_mongo_feed.h"
 #include "test_mongo_foreign.h"
 
 /* A port of 127.0.0.1 on which something listens and nobody accepts. */
@@ -453,6 +454,10 @@ int main(void)
         ON_EMPTY_STORE(test_an_adoption_goes_on_where_an_earlier_one_ended),
         ON_EMPTY_STORE(test_a_taken_id_leaves_the_document_as_it_was),
         ON_EMPTY_STORE(test_a_document_that_changed_meanwhile_stays),
+        ON_EMPTY_STORE(test_a_row_that_is_added_twice_is_one),
+        ON_EMPTY_STORE(test_a_feed_that_has_not_begun_says_so),
+        ON_EMPTY_STORE(test_a_new_history_is_beyond_what_a_late_follower_adds),
+        ON_EMPTY_STORE(test_the_feed_is_a_capped_collection),
         cmocka_unit_test(test_a_server_that_is_gone_is_told_in_time),
         cmocka_unit_test(test_a_server_that_hangs_is_told_in_time),
         cmocka_unit_test(test_an_error_of_the_server_says_its_cause),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of changes, of which the first may be lost, and a record. Calls are noted in the journal. */
+/* A list of changes, of which the first may be lost, a record, and a feed. Calls are noted in the journal, but for the feed's. */
 #include "fake_follow.h"
 
 #include <stdio.h>
@@ -25,6 +25,11 @@ static struct {
     struct resume_token resume_after;
 } record;
 
+static struct feed_row feed_rows[CHANGES_MAX];
+static size_t feed_count;
+static unsigned feed_calls;
+static enum status feed_status;
+
 static bool claims_unsupported, streams_unsupported;
 static const char *failing_call;
 static enum status failing_status;
@@ -39,6 +44,8 @@ void fake_follow_reset(void)
     claims_unsupported = streams_unsupported = false;
     failing_call = NULL;
     stream_count = 0;
+    feed_count = feed_calls = 0;
+    feed_status = STATUS_OK;
 }
 
 static struct change_event *history_add(const char *id)
@@ -217,4 +224,100 @@ void store_stream_close(struct store_stream *stream)
     fake_journal_add("stream_close");
     stream_count--;
     free(stream);
+}
+
+/* ---- feed.h ---- */
+
+/* One that is there stays. The older half makes room. */
+static void row_put(int64_t seq, enum feed_kind kind, const char *id)
+{
+    for (size_t i = 0; i < feed_count; i++)
+        if (feed_rows[i].place.seq == seq)
+            return;
+    if (feed_count == CHANGES_MAX) {
+        feed_count /= 2;
+        memmove(feed_rows, &feed_rows[feed_count], feed_count * sizeof(*feed_rows));
+    }
+    struct feed_row *row = &feed_rows[feed_count++];
+    *row = (struct feed_row){.place = {seq, (uint32_t)seq}, .kind = kind};
+    snprintf(row->id, sizeof(row->id), "%s", id);
+}
+
+void fake_feed_begin(int64_t seq)
+{
+    row_put(seq, FEED_START, "");
+}
+
+void fake_feed_add(const char *id, enum feed_kind kind)
+{
+    row_put(feed_rows[feed_count - 1].place.seq + 1, kind, id);
+}
+
+size_t fake_feed_count(void)
+{
+    return feed_count;
+}
+
+const struct feed_row *fake_feed_row(size_t at)
+{
+    return &feed_rows[at];
+}
+
+unsigned fake_feed_calls(void)
+{
+    return feed_calls;
+}
+
+void fake_feed_fail(enum status status)
+{
+    feed_status = status;
+}
+
+static enum status feed_call_begin(struct error *error)
+{
+    feed_calls++;
+    if (feed_status == STATUS_OK && feed_count > 0)
+        return STATUS_OK;
+    return error_set(error, feed_status ? feed_status : STATUS_UNAVAILABLE, "the fake feed was to fail, or is empty");
+}
+
+enum status store_feed_last(struct store *store, struct feed_place *last, struct error *error)
+{
+    (void)store;
+    enum status status = feed_call_begin(error);
+    if (status == STATUS_OK)
+        *last = feed_rows[feed_count - 1].place;
+    return status;
+}
+
+enum status store_feed_read(struct store *store, const struct feed_place *after, struct feed_rows *rows,
+                            struct error *error)
+{
+    (void)store;
+    size_t at = 0;
+    rows->count = 0;
+    enum status status = feed_call_begin(error);
+    if (status != STATUS_OK)
+        return status;
+    while (at < feed_count && feed_rows[at].place.seq != after->seq)
+        at++;
+    if (at == feed_count || feed_rows[at].place.mark != after->mark ||
+        (at + 1 < feed_count && feed_rows[at + 1].kind == FEED_START))
+        return error_set(error, STATUS_NOT_FOUND, "the fake feed does not have this place");
+    for (at++; at < feed_count && feed_rows[at].kind != FEED_START && rows->count < STORE_FEED_MAX; at++)
+        rows->items[rows->count++] = feed_rows[at];
+    rows->more = at < feed_count;
+    return STATUS_OK;
+}
+
+enum status store_feed_add(struct store *store, int64_t after_seq, const struct store_changes *changes,
+                           struct error *error)
+{
+    (void)store, (void)error;
+    if (!changes)
+        fake_feed_begin(after_seq + 1);
+    for (size_t i = 0; changes && i < changes->count; i++)
+        row_put(after_seq + 1 + (int64_t)i, changes->items[i].deleted ? FEED_DELETED : FEED_UPDATED,
+                changes->items[i].id);
+    return STATUS_OK;
 }

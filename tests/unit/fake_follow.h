@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store/follow.h in memory, linked beside fake_store.h: one history of changes and one record, for all stores.
+ * store/follow.h and store/feed.h in memory, linked beside fake_store.h: one history of changes and one record, for all stores.
  *
  * A place is a number: how many changes lie before it. Reads never wait.
  */
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/feed.h"
 #include "store/follow.h"
 
 /* Nothing has happened, and nobody follows. */
@@ -37,5 +38,15 @@ void fake_follow_take_lease(void);
 bool fake_follow_is_leased(void);
 int64_t fake_follow_resume_token(void); /* the saved one; -1: none */
 unsigned fake_follow_stream_count(void);
+
+/* The feed: what store_feed_add() has added, or a test. A row's mark is its number. */
+void fake_feed_begin(int64_t seq);
+void fake_feed_add(const char *id, enum feed_kind kind);
+size_t fake_feed_count(void);
+const struct feed_row *fake_feed_row(size_t at);
+unsigned fake_feed_calls(void); /* reads, and questions for the last place */
+
+/* From now on reads end so; STATUS_OK ends that. */
+void fake_feed_fail(enum status status);
 
 #endif
