@@ -2,7 +2,7 @@
 PROGRAM_SOURCES = src/options.c src/options.h src/program.c src/program.h
 TOOL_SOURCES = $(PROGRAM_SOURCES) src/tool.c src/tool.h
 # The rooms that all programs stand on, each before those below it.
-PROGRAM_LIBS = libserver.a libapi.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a \
+PROGRAM_LIBS = libserver.a libapi.a libfeed.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a \
 	libbase.a $(SERVER_LIBS) $(CACHE_LIBS) $(REDIS_LIBS) $(STORE_LIBS) $(BASE_LIBS)
 
 bin_PROGRAMS += todo-load

@@ -23,6 +23,7 @@ void todo_delete(struct services *services, struct request *request, struct slic
 void todo_list(struct services *services, struct request *request, struct slice id);        /* GET /todos */
 void todo_list_moved(struct services *services, struct request *request, struct slice id);  /* GET /todos/ */
 void todo_insert(struct services *services, struct request *request, struct slice id);      /* POST /todos, /todos/ */
+void changes_get(struct services *services, struct request *request, struct slice id);      /* GET /changes */
 void health_get(struct services *services, struct request *request, struct slice id);       /* GET /healthz */
 void ready_get(struct services *services, struct request *request, struct slice id);        /* GET /readyz */
 void metrics_get(struct services *services, struct request *request, struct slice id);      /* GET /metrics */

@@ -58,8 +58,10 @@ static void on_verdict(void *ctx, const struct limit_verdict *verdict)
 /* A read without demands of its own asks Redis right behind the limit's script, on the same connection. */
 static bool asks_redis_next(const struct request *request)
 {
+    static const struct slice todos = SLICE("/todos");
     bool is_read = request->method == METHOD_GET || request->method == METHOD_HEAD;
-    return is_read && !request->cache_control.data && !request->todo_version.data;
+    bool is_of_todos = request->path.len >= todos.len && memcmp(request->path.data, todos.data, todos.len) == 0;
+    return is_read && is_of_todos && !request->cache_control.data && !request->todo_version.data;
 }
 
 void limit_pass(struct services *services, struct request *request, handler_fn handler, struct slice id)

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	src/api/api.h \
 	src/api/cache_health.c \
+	src/api/changes.c \
+	src/api/changes_text.c src/api/changes_text.h \
 	src/api/coding.c src/api/coding.h \
 	src/api/demand.c \
 	src/api/freshness.c src/api/freshness.h \

@@ -25,6 +25,7 @@
     X(NOT_ACCEPTABLE, 406, "not-acceptable", "There is no representation that the client accepts")                     \
     X(EXISTS, 409, "exists", "The id is taken")                                                                        \
     X(STILL_RUNNING, 409, "still-running", "The first request with this key is not finished")                          \
+    X(START_OVER, 410, "start-over", "The history of changes does not reach back to this place")                       \
     X(CONDITION_FAILED, 412, "condition-failed", "The todo is not in the state that the request asks for")             \
     X(TOO_LARGE, 413, "too-large", "The request body is too large")                                                    \
     X(UNSUPPORTED_TYPE, 415, "unsupported-type", "The body's media type is not supported")                             \
@@ -33,6 +34,7 @@
     X(CONDITION_REQUIRED, 428, "condition-required", "The change must name the version it is made to")                 \
     X(TOO_MANY_REQUESTS, 429, "too-many-requests", "Too many requests from this client")                               \
     X(UNREADABLE, 500, "unreadable", "What is stored under this id is no todo")                                        \
+    X(UNSUPPORTED, 501, "unsupported", "The service's database can't do this")                                         \
     X(UNAVAILABLE, 503, "unavailable", "The service can't do this now")                                                \
     X(UNKNOWN_OUTCOME, 503, "unknown-outcome", "It is not known whether the write was applied")                        \
     X(NOT_CACHED, 504, "not-cached", "The cache has no answer that fits")

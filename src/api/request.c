@@ -117,6 +117,7 @@ static const char *reason_of(int status)
         [405] = " Method Not Allowed\r\n",
         [406] = " Not Acceptable\r\n",
         [409] = " Conflict\r\n",
+        [410] = " Gone\r\n",
         [412] = " Precondition Failed\r\n",
         [413] = " Content Too Large\r\n",
         [415] = " Unsupported Media Type\r\n",
@@ -124,6 +125,7 @@ static const char *reason_of(int status)
         [428] = " Precondition Required\r\n",
         [429] = " Too Many Requests\r\n",
         [500] = " Internal Server Error\r\n",
+        [501] = " Not Implemented\r\n",
         [503] = " Service Unavailable\r\n",
         [504] = " Gateway Timeout\r\n",
     };
@@ -219,6 +221,24 @@ void response_body(struct request *request, struct slice body)
     buf_append(&request->out, "\r\n", 2);
     if (has_content && request->method != METHOD_HEAD)
         buf_append_slice(&request->out, body);
+}
+
+void response_endless(struct request *request)
+{
+    response_limit(request);
+    buf_append(&request->out, "\r\n", 2);
+}
+
+bool request_hold(struct request *request, request_answer_fn gone, void *held)
+{
+    request->gone = gone;
+    request->held = held;
+    return request->hold(request);
+}
+
+void request_send(struct request *request)
+{
+    request->send(request);
 }
 
 static void request_log(const struct request *request, int64_t took_us)

@@ -54,6 +54,8 @@ enum method {
     X(content_range, "HTTP_CONTENT_RANGE")                                                                             \
     X(idempotency_key, "HTTP_IDEMPOTENCY_KEY")                                                                         \
     X(todo_version, "HTTP_TODO_VERSION")                                                                               \
+    X(prefer, "HTTP_PREFER")                                                                                           \
+    X(last_event_id, "HTTP_LAST_EVENT_ID")                                                                             \
     X(traceparent, "HTTP_TRACEPARENT")
 
 enum body_state {
@@ -65,6 +67,7 @@ enum body_state {
 struct request;
 struct route_row;
 typedef void (*request_answer_fn)(struct request *request);
+typedef bool (*request_hold_fn)(struct request *request);
 
 struct request {
 #define REQUEST_PARAM_MEMBER(member, param) struct slice member; /* absent if the peer didn't send it */
@@ -84,12 +87,25 @@ struct request {
     struct buf scratch;              /* the handler's, for a body */
     struct buf out;                  /* header block and body, one run of bytes, as a FastCGI responder sends them */
     request_answer_fn answer;        /* the owner's: sends it */
+    request_hold_fn hold;            /* these two the owner's: request_hold(), request_send() */
+    request_answer_fn send;
+    request_answer_fn gone; /* the handler's, of a held request: its client has gone, and it ends without an answer */
+    void *held;             /* the handler's */
     bool answered;
     struct limit_verdict limit; /* how much of its limit the client has used, as far as known */
     bool is_shared; /* a shared cache may give this answer to others: it must not tell this client's limit */
     int64_t redis_us, store_us; /* how long each took, for Server-Timing; -1: it wasn't asked */
     struct request **waiter;    /* in a struct that may outlive the request; the answer sets it to NULL */
 };
+
+/*
+ * A request that waits for long. It is held with little memory: all slices and what the arena has are gone then. It is
+ * answered as ever, or gone() ends it. False: as many wait as may; the request is as it was.
+ */
+bool request_hold(struct request *request, request_answer_fn gone, void *held);
+
+/* Sends what out has by now, of an answer without an announced length; more follows, until request_answer(). */
+void request_send(struct request *request);
 
 /* Parses method and id, and prepares the rest for an answer. The owner calls it when the parameters are filled in. */
 void request_begin(struct request *request, int64_t now_us);
@@ -105,6 +121,7 @@ void request_begin(struct request *request, int64_t now_us);
 void response_begin(struct request *request, int status);
 void response_header_put(struct request *request, struct slice name, struct slice value);
 void response_body(struct request *request, struct slice body);
+void response_endless(struct request *request); /* in its place: what is appended to out, and sent, is the body */
 void request_answer(struct request *request);
 
 /* Inline, so that the compiler counts the letters of names and of fixed values. */

@@ -43,6 +43,7 @@ enum {
     X(TODO_MERGE, "todo_merge")                                                                                        \
     X(TODO_DELETE, "todo_delete")                                                                                      \
     X(STATS, "stats")                                                                                                  \
+    X(CHANGES, "changes")                                                                                              \
     X(HEALTHZ, "healthz")                                                                                              \
     X(READYZ, "readyz")                                                                                                \
     X(METRICS, "metrics")                                                                                              \
@@ -73,6 +74,7 @@ static const struct route_row rows[] = {
     {ROUTE_TODO_MERGE,   PATCH,  "/todos/{id}", todo_merge},
     {ROUTE_TODO_DELETE,  DELETE, "/todos/{id}", todo_delete},
     {ROUTE_STATS,        GET,    "/stats",      summary_get},
+    {ROUTE_CHANGES,      GET,    "/changes",    changes_get},
     {ROUTE_HEALTHZ,      GET,    "/healthz",    health_get},
     {ROUTE_READYZ,       GET,    "/readyz",     ready_get},
     {ROUTE_METRICS,      GET,    "/metrics",    metrics_get},

@@ -28,6 +28,7 @@ struct services {
     struct cache *cache;
     struct store *store; /* for /readyz and kept answers; handlers reach todos through the cache */
     struct pool *pool;
+    struct feed *feed; /* of changes; NULL: nobody adds to the store's */
     struct limiter limiter;
     struct coding coding; /* this worker's */
     struct stats *stats;  /* this worker's */

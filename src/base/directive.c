@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cache-Control directives: those of a request, and those that an operator writes into a setting.
+ * Cache-Control directives: those of a request, and those that an operator writes into a setting. Prefer has nearly the
+ * same form.
  *
  * Names are compared without case. Arguments may be tokens or quoted strings, and a cache takes both (RFC 9111 5.2). A
  * number that is too large counts as 2^31 (RFC 9111 1.2.2), so that arithmetic with it can't overflow. An argument that
@@ -89,6 +90,17 @@ struct directives directives_parse(struct slice field)
     if (all.max_age_s == 0)
         all.no_cache = true;
     return all;
+}
+
+int64_t directive_seconds(struct slice field, struct slice wanted)
+{
+    struct slice item, name, argument, parameters;
+    while (take_item(&field, &item)) {
+        cut_argument(slice_trim(slice_split(item, ';', &parameters), " \t"), &name, &argument);
+        if (is_named(name, wanted))
+            return seconds_or(argument, -1);
+    }
+    return -1;
 }
 
 /* With an argument, private and no-cache name fields, and say nothing about the rest of the answer. */

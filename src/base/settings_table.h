@@ -89,6 +89,7 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(rate_limit_burst, 60, 1, 100000, "requests", "Requests that a client may make at once within that limit.")     \
     INT(body_max_bytes, 65536, 1024, 1048576, "bytes", "Largest request body; nginx' client_max_body_size equals it.") \
     INT(connections_max, 1024, 1, 65536, "connections", "FastCGI connections that one worker keeps open.")             \
+    INT(changes_max, 10000, 0, 65536, "clients", "Clients that may wait for changes, per worker; 0: none may.")        \
     INT(idle_timeout_s, 75, 1, 3600, "s",                                                                              \
         "An idle FastCGI connection is closed after this; longer than nginx' keepalive_timeout for the upstream.")     \
     INT(drain_timeout_ms, 4000, 100, 60000, "ms", "On SIGTERM: longest wait for requests under way.")                  \

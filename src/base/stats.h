@@ -36,8 +36,8 @@ enum { STATS_BOUND_COUNT = 15 };
 
 /* Answers are counted by route and status; the statuses in use are a list, so that the table stays small. */
 #define STATS_STATUSES                                                                                                 \
-    200, 201, 204, 304, 400, 401, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422, 428, 429, 500, 503, 504
-enum { STATS_STATUS_COUNT = 21, STATS_ROUTE_MAX = 24 };
+    200, 201, 204, 304, 400, 401, 404, 405, 406, 408, 409, 410, 412, 413, 414, 415, 422, 428, 429, 500, 501, 503, 504
+enum { STATS_STATUS_COUNT = 23, STATS_ROUTE_MAX = 24 };
 
 struct stats_histogram {
     uint64_t bucket[STATS_BOUND_COUNT + 1]; /* not cumulative */

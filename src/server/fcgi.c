@@ -6,6 +6,10 @@
  *   IDLE --readable--> params, body --> HANDLING --answer later--> WAITING --answer--> IDLE or closed
  *                                          `-----answer at once--> ANSWERED ----------^
  *
+ * A request that waits for long is held (HELD, from HANDLING or WAITING). Then libfcgi's memory and descriptor of it
+ * are given back. Its answer is records of our own (fcgi_record.c), which are sent without waiting: a peer that does
+ * not take them is cut off. If the peer closes, the request is gone. Its connection ends with the answer.
+ *
  * Why libfcgi may block the loop: nginx sends a request only when it has all of it, and reads an answer as fast as it
  * comes. A peer that does otherwise blocks the loop for 2 s, once while it sends a request and once while it takes the
  * answer; then its connection is shut down (deadline.c). libfcgi itself does not survive every peer: lengths of
@@ -46,6 +50,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/deadline.h"
+#include "server/fcgi_params.h"
+#include "server/fcgi_record.h"
 
 enum {
     ASK_GRACE_MS = 1000,        /* for a peer that was asked to close */
@@ -59,6 +65,7 @@ enum connection_state {
     CONNECTION_HANDLING, /* api_handle() is on the stack */
     CONNECTION_ANSWERED, /* it is, and has answered */
     CONNECTION_WAITING,  /* it has returned, the answer comes later */
+    CONNECTION_HELD,     /* the answer comes much later, and without libfcgi */
 };
 
 struct fcgi_connection {
@@ -87,6 +94,7 @@ static void connection_close(struct fcgi_connection *connection)
 
     DL_DELETE(fcgi->connections, connection);
     fcgi->connection_count--;
+    fcgi->held_count -= connection->state == CONNECTION_HELD ? 1 : 0;
     fcgi->wants_room = false;
 
     arena_fini(&connection->request.arena);
@@ -120,10 +128,7 @@ static void connection_reset(struct fcgi_connection *connection)
     arena_reset(&request->arena);
     buf_reset(&request->out);
     buf_reset(&connection->body);
-#define REQUEST_PARAM_RESET(member, param) request->member = (struct slice){0};
-    REQUEST_PARAMS(REQUEST_PARAM_RESET)
-#undef REQUEST_PARAM_RESET
-    request->body = (struct slice){0};
+    fcgi_params_forget(request);
     request->status = 0;
     request->answered = false;
 }
@@ -183,6 +188,71 @@ static void connection_finish(struct fcgi_connection *connection)
         connection_close(connection);
 }
 
+/* ---- Held requests ---- */
+
+/* request_hold_fn. A peer that has closed meanwhile is noticed at the next turn, as one that closes later. */
+static bool on_hold(struct request *request)
+{
+    struct fcgi_connection *connection = container_of(request, struct fcgi_connection, request);
+    struct fcgi *fcgi = connection->fcgi;
+    if (fcgi->draining || fcgi->held_count >= fcgi->held_max || !connection->body_at_eof)
+        return false;
+    FCGX_Free(&connection->codec, 0);
+    close(connection->codec.ipcFd);
+    connection->codec.ipcFd = -1;
+    fcgi_params_forget(request);
+    arena_fini(&request->arena);
+    buf_fini(&request->scratch);
+    buf_fini(&connection->body);
+    connection->state = CONNECTION_HELD;
+    fcgi->busy_count--;
+    fcgi->held_count++;
+    fcgi->events->watch_want(connection->watch, true, false);
+    fcgi->on_closed(fcgi->ctx);
+    return true;
+}
+
+/* Its peer has gone, or does not take the answer. */
+static void connection_drop(struct fcgi_connection *connection)
+{
+    struct request *request = &connection->request;
+    stats_add(connection->fcgi->services->stats, STAT_CONNECTION_BROKEN, 1);
+    if (request->waiter)
+        *request->waiter = NULL;
+    request->gone(request);
+    connection_close(connection);
+}
+
+/* Sends what out has. False: the peer did not take all of it. */
+static bool held_send(struct fcgi_connection *connection, bool is_end)
+{
+    struct buf *records = &connection->body;
+    uint16_t request_id = (uint16_t)connection->codec.requestId;
+    fcgi_record_output(records, request_id, buf_slice(&connection->request.out));
+    if (is_end)
+        fcgi_record_end(records, request_id);
+    ssize_t sent = send(connection->fd, records->data, records->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    bool is_taken = sent == (ssize_t)records->len;
+    buf_fini(records);
+    buf_fini(&connection->request.out);
+    return is_taken;
+}
+
+/* request_answer_fn, of the rest of an answer that goes on. */
+static void on_send(struct request *request)
+{
+    struct fcgi_connection *connection = container_of(request, struct fcgi_connection, request);
+    if (!held_send(connection, false))
+        connection_drop(connection);
+}
+
+static void held_finish(struct fcgi_connection *connection)
+{
+    if (!held_send(connection, true))
+        stats_add(connection->fcgi->services->stats, STAT_CONNECTION_BROKEN, 1);
+    connection_close(connection);
+}
+
 /* request_answer_fn. Inside api_handle() the request ends only after its return: the handler still uses the request. */
 static void on_answer(struct request *request)
 {
@@ -191,72 +261,12 @@ static void on_answer(struct request *request)
         connection->state = CONNECTION_ANSWERED;
         return;
     }
+    if (connection->state == CONNECTION_HELD) {
+        held_finish(connection);
+        return;
+    }
     bug_unless(connection->state == CONNECTION_WAITING, "a request is answered once, while it is under way");
     connection_finish(connection);
-}
-
-/* One row of REQUEST_PARAMS. */
-struct wanted_param {
-    const char *prefix; /* "NAME=" */
-    size_t len;
-    size_t offset; /* of the member of struct request */
-};
-
-static bool param_is(const char *param, const struct wanted_param *wanted)
-{
-    return param[0] == wanted->prefix[0] && strncmp(param, wanted->prefix, wanted->len) == 0;
-}
-
-/* A header field of several lines is one list (RFC 9110 5.3): all its values, with commas between them. */
-static struct slice params_joined(char **params, const struct wanted_param *wanted, struct arena *arena)
-{
-    size_t len = 0;
-    for (char **param = params; *param; param++)
-        if (param_is(*param, wanted))
-            len += strlen(*param) - wanted->len + 2;
-    char *text = arena_alloc(arena, len + 1), *at = text;
-    const char *between = "";
-    for (char **param = params; *param; param++) {
-        if (!param_is(*param, wanted))
-            continue;
-        at = stpcpy(stpcpy(at, between), *param + wanted->len);
-        between = ", ";
-    }
-    return (struct slice){text, (size_t)(at - text)};
-}
-
-/*
- * Fills in the parameters in one pass. The slices point into libfcgi's own strings, which live until FCGX_Finish_r().
- * That is called after the answer, so nothing is copied. Only lines of one header field are: they are joined, once per
- * field, however many there are. Of any other parameter that is sent twice the first one counts.
- */
-static void request_read_params(struct request *request, char **params)
-{
-    static const struct wanted_param wanted[] = {
-#define REQUEST_PARAM_ROW(member, param) {param "=", sizeof(param), offsetof(struct request, member)},
-        REQUEST_PARAMS(REQUEST_PARAM_ROW)
-#undef REQUEST_PARAM_ROW
-    };
-    enum { WANTED_COUNT = sizeof(wanted) / sizeof(wanted[0]) };
-    uint32_t joined = 0;
-    _Static_assert(WANTED_COUNT <= 32, "a bit for each");
-    size_t at = 0;
-    for (char **param = params; *param; param++) {
-        size_t tried = 0;
-        while (tried < WANTED_COUNT && !param_is(*param, &wanted[at])) {
-            tried++;
-            at = at + 1 == WANTED_COUNT ? 0 : at + 1;
-        }
-        if (tried == WANTED_COUNT)
-            continue;
-        struct slice *slice = (struct slice *)((char *)request + wanted[at].offset);
-        if (!slice->data) {
-            *slice = slice_of(*param + wanted[at].len);
-        } else if (!(joined & 1u << at) && strncmp(*param, "HTTP_", 5) == 0) {
-            *slice = params_joined(params, &wanted[at], &request->arena);
-            joined |= 1u << at;
-        }
-    }
 }
 
 /*
@@ -333,14 +343,14 @@ static void connection_serve(struct fcgi_connection *connection)
     fcgi->busy_count++;
 
     struct request *request = &connection->request;
-    request_read_params(request, connection->codec.envp);
+    fcgi_params_read(request, connection->codec.envp);
     request_begin(request, now_us);
     connection_read_body(connection);
     connection_io_end(connection, "body");
     api_handle(fcgi->services, request);
     if (connection->state == CONNECTION_ANSWERED)
         connection_finish(connection);
-    else
+    else if (connection->state == CONNECTION_HANDLING)
         connection->state = CONNECTION_WAITING;
 }
 
@@ -351,6 +361,10 @@ static void on_ready(void *ctx, bool readable, bool writable)
     (void)writable;
     if (connection->state == CONNECTION_IDLE) {
         connection_serve(connection);
+        return;
+    }
+    if (connection->state == CONNECTION_HELD) {
+        connection_drop(connection);
         return;
     }
     connection->paused = true;
@@ -378,7 +392,10 @@ void fcgi_fini(struct fcgi *fcgi)
 {
     bug_unless(fcgi->busy_count == 0, "the connections end after the last answer");
     while (fcgi->connections)
-        connection_close(fcgi->connections);
+        if (fcgi->connections->state == CONNECTION_HELD)
+            connection_drop(fcgi->connections);
+        else
+            connection_close(fcgi->connections);
 }
 
 enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
@@ -394,6 +411,8 @@ enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error)
     connection->fd = fd;
     connection->codec.ipcFd = codec_fd;
     connection->request.answer = on_answer;
+    connection->request.hold = on_hold;
+    connection->request.send = on_send;
     arena_init(&connection->request.arena);
     buf_init(&connection->request.scratch);
     buf_init(&connection->request.out);

@@ -28,12 +28,14 @@ typedef void (*fcgi_closed_cb)(void *ctx);
 struct fcgi {
     const struct events *events;
     struct services *services;
-    fcgi_closed_cb on_closed; /* one connection fewer; never from inside fcgi_adopt() */
+    fcgi_closed_cb on_closed; /* one connection fewer, or one more is held; never from inside fcgi_adopt() */
     void *ctx;
     struct deadline *deadline;           /* of what blocks the loop */
     struct fcgi_connection *connections; /* newest first */
     size_t connection_count;
-    size_t busy_count; /* those with a request under way */
+    size_t busy_count; /* those with a request under way that isn't held */
+    size_t held_count; /* those with one that is (api/request.h) */
+    size_t held_max;
     bool draining;
     bool wants_room; /* until a connection ends */
 };
@@ -45,6 +47,12 @@ void fcgi_setup(void);
 
 void fcgi_init(struct fcgi *fcgi, const struct events *events, struct services *services, struct deadline *deadline,
                fcgi_closed_cb on_closed, void *ctx);
+
+/* Connections that count against a limit: a held request's does not, and has a limit of its own. */
+static inline size_t fcgi_open_count(const struct fcgi *fcgi)
+{
+    return fcgi->connection_count - fcgi->held_count;
+}
 
 /* Closes all connections; no request may be under way. */
 void fcgi_fini(struct fcgi *fcgi);

@@ -84,7 +84,7 @@ static void on_connection(void *ctx, bool readable, bool writable)
     struct error error;
     (void)readable;
     (void)writable;
-    if (listener->fcgi.connection_count >= listener->connections_max) {
+    if (fcgi_open_count(&listener->fcgi) >= listener->connections_max) {
         listener_enter(listener, LISTENER_FULL);
         fcgi_make_room(&listener->fcgi);
         return;
@@ -104,7 +104,7 @@ static void on_connection(void *ctx, bool readable, bool writable)
     listener->short_of_descriptors = false;
 }
 
-struct listener *listener_new(const struct events *events, int listen_fd, size_t connections_max,
+struct listener *listener_new(const struct events *events, int listen_fd, size_t connections_max, size_t held_max,
                               struct services *services, struct deadline *deadline)
 {
     struct listener *listener = mem_zalloc(sizeof(*listener));
@@ -113,6 +113,7 @@ struct listener *listener_new(const struct events *events, int listen_fd, size_t
     listener->fd = listen_fd;
     listener->connections_max = connections_max;
     fcgi_init(&listener->fcgi, events, services, deadline, on_connection_closed, listener);
+    listener->fcgi.held_max = held_max;
     listener->retry = events->timer_new(events->loop, on_retry, listener);
     listener->watch = events->watch_new(events->loop, listen_fd, on_connection, listener);
     listener_enter(listener, LISTENER_ACCEPTING);

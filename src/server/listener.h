@@ -19,10 +19,10 @@ struct deadline;
 struct listener;
 
 /*
- * Accepts on listen_fd (fd 0 under spawn-fcgi), which stays the caller's, up to connections_max connections. All else
- * is borrowed.
+ * Accepts on listen_fd (fd 0 under spawn-fcgi), which stays the caller's, up to connections_max connections, and held
+ * ones up to held_max besides. All else is borrowed.
  */
-struct listener *listener_new(const struct events *events, int listen_fd, size_t connections_max,
+struct listener *listener_new(const struct events *events, int listen_fd, size_t connections_max, size_t held_max,
                               struct services *services, struct deadline *deadline);
 
 /* Requests being answered now; connections, these included. */

@@ -9,6 +9,8 @@ libserver_a_SOURCES = \
 	src/server/deadline.c src/server/deadline.h \
 	src/server/fcgi.c src/server/fcgi.h \
 	src/server/gauges.c src/server/gauges.h \
+	src/server/fcgi_params.c src/server/fcgi_params.h \
+	src/server/fcgi_record.c src/server/fcgi_record.h \
 	src/server/http_client.c src/server/http_client.h \
 	src/server/janitor.c src/server/janitor.h \
 	src/server/listen_socket.c src/server/listen_socket.h \

@@ -6,7 +6,8 @@
  *   1. /readyz reports it, and no more connections are accepted: those in the backlog are for the other workers;
  *   2. the peer is asked to close its idle connections, and every other one after its answer (fcgi.c explains how, and
  *      why a plain close() would lose a request that is on its way);
- *   3. requests under way are answered, and so are those that still come on open connections;
+ *   3. requests under way are answered, and so are those that still come on open connections; who waits for changes is
+ *      answered at once, and asks another worker;
  *   4. when there is no connection, store call, refresh or purge, the loop stops. If the peer doesn't close a
  *      connection, it is closed after a second without a request; at drain_timeout_ms all are closed.
  * Behind nginx that takes as long as the longest request.
@@ -36,6 +37,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cache/cache.h"
+#include "feed/feed.h"
 #include "server/backend.h"
 #include "server/deadline.h"
 #include "server/fcgi.h"
@@ -45,6 +47,7 @@
 #include "server/stats_file.h"
 #include "server/write_token.h"
 #include "store/pool.h"
+#include "store/store.h"
 
 enum {
     DRAIN_TICK_MS = 10,
@@ -63,35 +66,46 @@ struct server {
     char write_token[WRITE_TOKEN_MAX + 2];
     struct services services;
     struct backend backend;
+    size_t connections_max, held_max;
     struct listener *listener;
     struct janitor *janitor;
     struct timer *drain_timer;
     int64_t drain_end_at_ms;
 };
 
-/*
- * connections_max needs more descriptors than the default soft limit allows; the hard limit usually is high enough.
- * Returns how many connections there may be: the store and Redis must find descriptors when clients hold all others.
- */
-static size_t descriptors_raise(const struct settings *settings)
+static size_t smaller(size_t a, size_t b)
 {
-    size_t connections_max = (size_t)settings->connections_max;
-    rlim_t needed = connections_max * CONNECTION_DESCRIPTORS + OTHER_DESCRIPTORS;
+    return a < b ? a : b;
+}
+
+/*
+ * connections_max and changes_max need more descriptors than the default soft limit allows; the hard limit usually is
+ * high enough. Decides how many connections there may be: the store and Redis must find descriptors when clients hold
+ * all others.
+ */
+static void descriptors_raise(struct server *server)
+{
+    const struct settings *settings = server->settings;
+    server->connections_max = (size_t)settings->connections_max;
+    server->held_max = (size_t)settings->changes_max;
+    rlim_t needed = server->connections_max * CONNECTION_DESCRIPTORS + server->held_max + OTHER_DESCRIPTORS;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-        return connections_max;
+        return;
     limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= needed)
-        return connections_max;
+        return;
     rlim_t others = limit.rlim_cur / 2 < OTHER_DESCRIPTORS ? limit.rlim_cur / 2 : OTHER_DESCRIPTORS;
     if (others < OTHER_DESCRIPTORS_MIN && limit.rlim_cur > OTHER_DESCRIPTORS_MIN)
         others = OTHER_DESCRIPTORS_MIN;
-    size_t possible = (size_t)(limit.rlim_cur - others) / CONNECTION_DESCRIPTORS;
-    connections_max = possible < connections_max ? possible : connections_max;
+    size_t possible = (size_t)(limit.rlim_cur - others);
+    server->connections_max = smaller(possible / CONNECTION_DESCRIPTORS, server->connections_max);
+    server->held_max = smaller(possible - server->connections_max * CONNECTION_DESCRIPTORS, server->held_max);
+    server->connections_max += server->connections_max == 0;
     log_warn(NULL, "descriptors_short",
-             "needed=%llu limit=%llu connections_max=%zu action=\"raise LimitNOFILE or lower connections_max\"",
-             (unsigned long long)needed, (unsigned long long)limit.rlim_cur, connections_max);
-    return connections_max > 0 ? connections_max : 1;
+             "needed=%llu limit=%llu connections_max=%zu changes_max=%zu "
+             "action=\"raise LimitNOFILE or lower connections_max or changes_max\"",
+             (unsigned long long)needed, (unsigned long long)limit.rlim_cur, server->connections_max, server->held_max);
 }
 
 static enum status server_open_stats(struct server *server, struct error *error)
@@ -121,6 +135,9 @@ static enum status server_open_backend(struct server *server, struct error *erro
     server->services.cache = server->backend.cache;
     if (status != STATUS_OK)
         return status;
+    if (server->settings->follow || strcmp(store_kind(server->backend.store), "sqlite") == 0)
+        server->services.feed = feed_new(&(struct feed_options){
+            .events = server->events, .store = server->backend.store, .pool = server->backend.pool});
     server->services.limiter = (struct limiter){
         .redis = cache_redis(server->backend.cache), .settings = server->settings, .stats = server->services.stats};
     return STATUS_OK;
@@ -182,6 +199,8 @@ static void server_drain(struct server *server, int signal_number)
     janitor_stop(server->janitor);
     backend_stop_following(&server->backend);
     listener_drain(server->listener);
+    if (server->services.feed)
+        feed_stop(server->services.feed);
     server->drain_end_at_ms = events_now_ms(server->events) + server->settings->drain_timeout_ms;
     server->events->timer_start(server->drain_timer, 0);
 }
@@ -201,15 +220,15 @@ enum status server_new(struct server **out, const struct server_options *options
     server->settings = options->settings;
     server->reopen_log = options->reopen_log;
     fcgi_setup();
-    size_t connections_max = descriptors_raise(server->settings);
+    descriptors_raise(server);
     enum status status = server_open(server, error);
     if (status != STATUS_OK) {
         server_free(server);
         return status;
     }
     server->drain_timer = server->events->timer_new(server->events->loop, on_drain_tick, server);
-    server->listener =
-        listener_new(server->events, options->listen_fd, connections_max, &server->services, server->deadline);
+    server->listener = listener_new(server->events, options->listen_fd, server->connections_max, server->held_max,
+                                    &server->services, server->deadline);
     server->janitor =
         janitor_new(server->events, &server->services, &server->backend, server->listener, server->stats_file);
     loop_on_signal(server->loop, on_signal, server);
@@ -255,6 +274,7 @@ void server_free(struct server *server)
         server_leave_if_busy(server);
     janitor_free(server->janitor);
     listener_free(server->listener);
+    feed_free(server->services.feed);
     deadline_free(server->deadline);
     if (server->drain_timer)
         server->events->timer_free(server->drain_timer);

@@ -10,8 +10,9 @@ from source import files, macro_rows, text
 yaml = pytest.importorskip("yaml")
 
 SPEC = yaml.safe_load(text("data/openapi.yaml"))
-# Not described by OpenAPI as header fields: they belong to the body, or to the security scheme.
-ELSEWHERE = {"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Accept", "Accept-Encoding", "Authorization"}
+# Not described by OpenAPI as header fields: they belong to the body, to the security scheme, or to nginx alone.
+ELSEWHERE = {"Content-Type", "Content-Length", "Content-Encoding", "Content-Range", "Accept", "Accept-Encoding", "Authorization",
+             "X-Accel-Buffering"}  # fmt: skip
 OPERATIONS = {
     (path, method): operation
     for path, item in SPEC["paths"].items()
@@ -73,7 +74,7 @@ def test_every_request_field_that_the_worker_reads_is_described():
     params = [param.strip('"') for _, param in macro_rows("src/api/request.h", "REQUEST_PARAMS")]
     read = {param.removeprefix("HTTP_").replace("_", "-").lower() for param in params if param.startswith("HTTP_")}
     described = {parameter["name"].lower() for parameter in SPEC["components"]["parameters"].values()}
-    in_urls = {"id", "limit", "order", "done", "cursor"}
+    in_urls = {"id", "limit", "order", "done", "cursor", "after"}
     assert read - {name.lower() for name in ELSEWHERE} == described - in_urls
 
 

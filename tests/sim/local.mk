@@ -93,7 +93,7 @@ tests_sim_sim_SOURCES = \
 	tests/unit/fake_store.c tests/unit/fake_store.h
 tests_sim_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests/unit
 tests_sim_sim_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(HIREDIS_CFLAGS)
-tests_sim_sim_LDADD = libserver.a libcontrol.a libapi.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a \
+tests_sim_sim_LDADD = libserver.a libcontrol.a libapi.a libfeed.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a \
 	libl1.a libstore.a $(SIM_LIBS) libbase.a -l:libhiredis.a $(BASE_LIBS) -lm
 tests_sim_sim_LDFLAGS = $(AM_LDFLAGS) $(SIM_WRAPPED)
 EXTRA_DIST += tests/sim/seeds tests/sim/test_sim.py tests/sim/coverage.py

@@ -2,12 +2,27 @@
 /* A request needs little: its parameters as slices, memory of its own, and somebody who is told that it is answered. */
 #include "api_bed.h"
 
+#include "feed/feed.h"
+
 struct services api_services;
 static struct bed *bed;
 
 static void on_answer(struct request *request)
 {
     ((struct exchange *)request)->answers++;
+}
+
+static bool on_hold(struct request *request)
+{
+    struct exchange *exchange = (struct exchange *)request;
+    exchange->held = api_services.settings->changes_max > 0;
+    return exchange->held;
+}
+
+static void on_send(struct request *request)
+{
+    buf_append_slice(&((struct exchange *)request)->sent, buf_slice(&request->out));
+    buf_reset(&request->out);
 }
 
 static void print_metrics(void *ctx, struct buf *out)
@@ -42,10 +57,15 @@ int api_begin(void **state)
     bed_begin(state);
     bed = *state;
     coding_fini(&api_services.coding); /* the last test's */
+    fake_follow_reset();
+    fake_feed_begin(1);
+    bed->feed =
+        feed_new(&(struct feed_options){.events = bed->events, .store = bed->store, .pool = bed->workers[0].pool});
     api_services = (struct services){.settings = &bed->settings,
                                      .cache = bed->workers[0].cache,
                                      .store = bed->store,
                                      .pool = bed->workers[0].pool,
+                                     .feed = bed->feed,
                                      .stats = &bed->workers[0].stats,
                                      .limiter = {.redis = cache_redis(bed->workers[0].cache),
                                                  .settings = &bed->settings,
@@ -62,6 +82,9 @@ void exchange_init(struct exchange *exchange, const char *method, const char *pa
     *exchange = (struct exchange){.request = {.method_text = slice_of(method), .path = slice_of(path)}};
     exchange->request.traceparent = SLICE("00-5eed0123456789abcdef0123456789ab-0123456789abcdef-01");
     exchange->request.answer = on_answer;
+    exchange->request.hold = on_hold;
+    exchange->request.send = on_send;
+    buf_init(&exchange->sent);
     arena_init(&exchange->request.arena);
     buf_init(&exchange->request.scratch);
     buf_init(&exchange->request.out);
@@ -72,6 +95,7 @@ void exchange_fini(struct exchange *exchange)
     arena_fini(&exchange->request.arena);
     buf_fini(&exchange->request.scratch);
     buf_fini(&exchange->request.out);
+    buf_fini(&exchange->sent);
 }
 
 void exchange_run(struct exchange *exchange)
@@ -82,6 +106,19 @@ void exchange_run(struct exchange *exchange)
     if (exchange->answers == 0) /* a write waits for a Redis that is coming back */
         bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_int_equal(exchange->answers, 1);
+}
+
+void exchange_wait(struct exchange *exchange)
+{
+    request_begin(&exchange->request, 0);
+    api_handle(&api_services, &exchange->request);
+    bed_settle(bed);
+    assert_int_equal(exchange->answers, 0);
+}
+
+void exchange_leave(struct exchange *exchange)
+{
+    exchange->request.gone(&exchange->request);
 }
 
 struct slice exchange_header(const struct exchange *exchange, const char *name)

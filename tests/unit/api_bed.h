@@ -15,6 +15,8 @@ extern struct services api_services;
 struct exchange {
     struct request request;
     unsigned answers;
+    bool held;       /* request_hold() */
+    struct buf sent; /* what request_send() has taken */
 };
 
 /* method and path may be NULL: not sent. More is set in exchange->request before exchange_run(). */
@@ -25,6 +27,12 @@ void exchange_fini(struct exchange *exchange);
 void exchange_run(struct exchange *exchange);
 
 /* A field's value; absent if there is no such field. */
+/* The same without an answer: to be held. */
+void exchange_wait(struct exchange *exchange);
+
+/* Of a held request: its client goes. */
+void exchange_leave(struct exchange *exchange);
+
 struct slice exchange_header(const struct exchange *exchange, const char *name);
 struct slice exchange_body(const struct exchange *exchange);
 bool exchange_body_has(const struct exchange *exchange, const char *text);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cache/cache_state.h"
 #include "cache/flight.h"
+#include "feed/feed.h"
 #include "follow/follow.h"
 #include "l1/file.h"
 
@@ -94,6 +95,8 @@ void bed_stop_workers(struct bed *bed)
     fake_http_always(-1);
     while (fake_http_count() > 0)
         fake_http_answer(0); /* as the client does at its end */
+    feed_free(bed->feed);
+    bed->feed = NULL;
     for (int i = 0; i < BED_WORKERS; i++) {
         cache_free(bed->workers[i].cache);
         auditor_free(bed->workers[i].auditor);

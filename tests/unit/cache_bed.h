@@ -36,6 +36,7 @@ struct worker {
 
 struct bed {
     const struct events *events;
+    struct feed *feed; /* of the API's tests; NULL: none */
     struct settings settings;
     struct fake_server *server;
     struct store *store;

@@ -24,7 +24,7 @@ enum { EXIT_MAX_MS = 5000 };
 static struct loop *child_loop;
 static struct listener *child_listener;
 static struct timer *child_timer;
-static unsigned child_requests;
+static unsigned child_requests, child_gone;
 static bool in_child;
 
 struct later {
@@ -43,6 +43,8 @@ static void respond(struct request *request)
     buf_append_text(&request->out, "Status: 200\r\n\r\n");
     if (slice_equal(request->path, SLICE("/count"))) {
         buf_append_int(&request->out, child_requests);
+    } else if (slice_equal(request->path, SLICE("/gone"))) {
+        buf_append_int(&request->out, child_gone);
     } else if (slice_equal(request->path, SLICE("/big"))) {
         memset(buf_reserve(&request->out, BIG_BYTES), 'x', BIG_BYTES);
         buf_advance(&request->out, BIG_BYTES);
@@ -64,11 +66,51 @@ static void on_later(void *ctx)
     free(later);
 }
 
+static void on_gone(struct request *request)
+{
+    child_gone++;
+    loop_events(child_loop)->timer_free(request->held);
+}
+
+/* Of a held request: begun, and no end before another LATER_MS. */
+static void on_held_later(void *ctx)
+{
+    struct request *request = ctx;
+    const struct events *events = loop_events(child_loop);
+    if (request->status == 0) {
+        request->status = 200;
+        buf_append_text(&request->out, "Status: 200\r\n\r\nbegun");
+        events->timer_start(request->held, LATER_MS);
+        request->send(request);
+        return;
+    }
+    events->timer_free(request->held);
+    buf_append_text(&request->out, " ended");
+    request->answer(request);
+}
+
+static void hold(struct request *request)
+{
+    const struct events *events = loop_events(child_loop);
+    request->status = 0;
+    request->gone = on_gone;
+    if (!request->hold(request)) {
+        respond(request);
+        return;
+    }
+    request->held = events->timer_new(events->loop, on_held_later, request);
+    events->timer_start(request->held, LATER_MS);
+}
+
 void api_handle(struct services *services, struct request *request)
 {
     const struct events *events = loop_events(child_loop);
     (void)services;
     child_requests++;
+    if (slice_equal(request->path, SLICE("/held"))) {
+        hold(request);
+        return;
+    }
     if (!slice_equal(request->path, SLICE("/later"))) {
         respond(request);
         return;
@@ -120,7 +162,8 @@ static int child_run(int listen_fd, struct settings *settings)
     if (loop_new(&child_loop, 1, &error) != STATUS_OK || deadline_new(&deadline, &error) != STATUS_OK)
         return 1;
     const struct events *events = loop_events(child_loop);
-    child_listener = listener_new(events, listen_fd, (size_t)settings->connections_max, &services, deadline);
+    child_listener = listener_new(events, listen_fd, (size_t)settings->connections_max, (size_t)settings->changes_max,
+                                  &services, deadline);
     child_timer = events->timer_new(events->loop, on_tick, &services);
     events->timer_start(child_timer, 0);
     loop_on_signal(child_loop, on_signal, &services);
@@ -154,8 +197,10 @@ struct worker worker_start(int64_t connections_max, int64_t idle_timeout_s)
     assert_true(worker.pid >= 0);
     if (worker.pid == 0) {
         child_leave_tests();
-        struct settings settings = {
-            .connections_max = connections_max, .idle_timeout_s = idle_timeout_s, .body_max_bytes = BODY_MAX};
+        struct settings settings = {.connections_max = connections_max,
+                                    .idle_timeout_s = idle_timeout_s,
+                                    .body_max_bytes = BODY_MAX,
+                                    .changes_max = HELD_MAX};
         exit(child_run(listen_fd, &settings));
     }
     close(listen_fd);

@@ -4,7 +4,9 @@
  *
  * It runs in a child process, listens on a socket of its own, and ends by SIGTERM as a worker does.
  *
- * Paths: /later answers after LATER_MS, /big with BIG_BYTES bytes, /count with the number of requests so far; all others
+ * Paths: /later answers after LATER_MS, /big with BIG_BYTES bytes, /count with the number of requests so far,
+ * /held with "begun" after LATER_MS and " ended" after another LATER_MS, being held (up to HELD_MAX), /gone with the number of held
+ * requests whose peer went; all others
  * with "METHOD PATH BODY_LENGTH BODY_STATE".
  */
 #ifndef TESTS_UNIT_FCGI_WORKER_H
@@ -13,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { BODY_MAX = 65536, LATER_MS = 100, BIG_BYTES = 4 << 20 };
+enum { BODY_MAX = 65536, LATER_MS = 100, BIG_BYTES = 4 << 20, HELD_MAX = 2 };
 
 struct worker {
     pid_t pid;

@@ -142,7 +142,7 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
+UNIT_CACHE_LIBS = libfeed.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
 	$(REDIS_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=life_new
 
@@ -154,10 +154,12 @@ check_PROGRAMS += \
 	tests/unit/test_api_limit \
 	tests/unit/test_api_causes \
 	tests/unit/test_api_rules \
+	tests/unit/test_changes \
 	tests/unit/test_entry \
 	tests/unit/test_errors \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
+	tests/unit/test_follow_feed \
 	tests/unit/test_history \
 	tests/unit/test_beat \
 	tests/unit/test_trust \
@@ -183,6 +185,9 @@ tests_unit_test_flight_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_follow_SOURCES = tests/unit/test_follow.c $(FAKES)
 tests_unit_test_follow_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_follow_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_follow_feed_SOURCES = tests/unit/test_follow_feed.c $(FAKES)
+tests_unit_test_follow_feed_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_follow_feed_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_errors_SOURCES = tests/unit/test_errors.c $(FAKES)
 tests_unit_test_errors_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_errors_LDFLAGS = $(FAKE_CLOCK)
@@ -237,6 +242,9 @@ tests_unit_test_api_causes_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_rules_SOURCES = tests/unit/test_api_rules.c $(FAKE_API)
 tests_unit_test_api_rules_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_rules_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c $(FAKE_API)
+tests_unit_test_changes_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_changes_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
 tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)

@@ -437,6 +437,62 @@ static void who_waits_for_a_place_gets_that_of_an_idle_connection(void **state)
     worker_stop(&worker);
 }
 
+/* Sends the request, and no more. */
+static int send_alone(const struct worker *worker, const char *path)
+{
+    int fd = client_connect(worker->path);
+    send_request(fd, "GET", path, "", 0);
+    return fd;
+}
+
+static void a_held_request_is_answered_bit_by_bit_and_its_connection_ends(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = send_alone(&worker, "/held");
+    expect_answer(fd, "begun ended");
+    assert_int_equal(client_peek(fd, 1000), 0);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void held_requests_take_nobodys_place_and_have_a_limit_of_their_own(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(1, 60);
+    int held[] = {send_alone(&worker, "/held"), send_alone(&worker, "/held"), send_alone(&worker, "/held")};
+    expect_answer(held[2], "GET /held 0 whole"); /* it was not held */
+    close(held[2]);
+    int fd = client_connect(worker.path);
+    expect_exchange(fd, "GET", "/x", "GET /x 0 whole");
+    expect_answer(held[0], "begun ended");
+    expect_answer(held[1], "begun ended");
+    for (size_t i = 0; i < 2; i++)
+        close(held[i]);
+    close(fd);
+    worker_stop(&worker);
+}
+
+static void a_held_request_whose_peer_goes_is_gone(void **state)
+{
+    (void)state;
+    struct worker worker = worker_start(8, 60);
+    int fd = client_connect(worker.path);
+    close(send_alone(&worker, "/held"));
+    char want[2] = "0";
+    int64_t begun = now_ms();
+    while (want[0] == '0' && now_ms() - begun < 5000) {
+        struct client_answer answer = {0};
+        send_request(fd, "GET", "/gone", "", 0);
+        client_read(fd, &answer);
+        want[0] = answer.out.data[answer.out.len - 1];
+        answer_fini(&answer);
+    }
+    assert_string_equal(want, "1");
+    close(fd);
+    worker_stop(&worker);
+}
+
 static void an_idle_connection_is_first_asked_and_then_closed(void **state)
 {
     (void)state;
@@ -518,6 +574,9 @@ int main(void)
         cmocka_unit_test(garbage_closes_the_connection),
         cmocka_unit_test(connections_beyond_the_limit_wait_for_a_place),
         cmocka_unit_test(who_waits_for_a_place_gets_that_of_an_idle_connection),
+        cmocka_unit_test(a_held_request_is_answered_bit_by_bit_and_its_connection_ends),
+        cmocka_unit_test(held_requests_take_nobodys_place_and_have_a_limit_of_their_own),
+        cmocka_unit_test(a_held_request_whose_peer_goes_is_gone),
         cmocka_unit_test(an_idle_connection_is_first_asked_and_then_closed),
         cmocka_unit_test(a_request_that_crosses_the_question_is_answered),
         cmocka_unit_test(sigterm_waits_for_the_answer_and_a_second_one_changes_nothing),
