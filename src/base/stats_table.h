@@ -135,6 +135,7 @@
     X(OUTBOX_WAITING, "todo_outbox_waiting_seconds", "", MAX,                                                          \
       "How long the outbox has not been empty, as far as the workers know.")                                           \
     X(PURGES_WAITING, "todo_purges_waiting", "", SUM, "Purges in memory that a cache in front has not acknowledged.")  \
+    X(HELD, "todo_clients_waiting", "", SUM, "Clients that wait for changes.")                                         \
     X(DISK_FREE, "todo_store_disk_bytes", "kind=\"free\"", MAX, "The file system of SQLite's file; 0 with MongoDB.")   \
     X(DISK_SIZE, "todo_store_disk_bytes", "kind=\"size\"", MAX, "")                                                    \
     X(STARTED, "todo_worker_start_time_seconds", "", EACH, "When the worker started, in Unix time.")                   \

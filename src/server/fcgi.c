@@ -83,6 +83,12 @@ struct fcgi_connection {
     int64_t asked_at_ms; /* 0: not asked to close */
 };
 
+static void held_count_add(struct fcgi *fcgi, int count)
+{
+    fcgi->held_count += (size_t)count;
+    stats_set(fcgi->services->stats, STAT_NOW_HELD, fcgi->held_count);
+}
+
 /* Uses close() for libfcgi's descriptor too: libfcgi's own function shuts the socket down and polls it. */
 static void connection_close(struct fcgi_connection *connection)
 {
@@ -94,7 +100,8 @@ static void connection_close(struct fcgi_connection *connection)
 
     DL_DELETE(fcgi->connections, connection);
     fcgi->connection_count--;
-    fcgi->held_count -= connection->state == CONNECTION_HELD ? 1 : 0;
+    if (connection->state == CONNECTION_HELD)
+        held_count_add(fcgi, -1);
     fcgi->wants_room = false;
 
     arena_fini(&connection->request.arena);
@@ -206,7 +213,7 @@ static bool on_hold(struct request *request)
     buf_fini(&connection->body);
     connection->state = CONNECTION_HELD;
     fcgi->busy_count--;
-    fcgi->held_count++;
+    held_count_add(fcgi, 1);
     fcgi->events->watch_want(connection->watch, true, false);
     fcgi->on_closed(fcgi->ctx);
     return true;
