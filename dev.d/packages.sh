@@ -5,7 +5,7 @@
 # by the person who reads the one line that is printed.
 
 PACKAGES_BUILD=(
-    autoconf automake gcc libc6-dev make pkg-config python3
+    autoconf automake gcc libc6-dev make pkg-config python3 python3-yaml
     libbson-dev libcurl4-openssl-dev libfcgi-dev libhiredis-dev libjansson-dev libmongoc-dev libsqlite3-dev libssl-dev libuv1-dev
     libxxhash-dev uthash-dev zlib1g-dev
 )
@@ -13,7 +13,7 @@ PACKAGES_RUN=(curl multiwatch nginx procps redis-server spawn-fcgi)
 PACKAGES_TEST=(
     brotli chromium chromium-driver clang clang-format-14 libclang-rt-14-dev libcmocka-dev libeatmydata1 libfcgi-bin
     liblua5.1-0-dev libnginx-mod-http-brotli-static libssl-dev logrotate openssl prometheus python3-hpack python3-pytest python3-selenium
-    python3-venv python3-yaml shellcheck spin universal-ctags varnish varnish-modules
+    python3-venv shellcheck spin universal-ctags varnish varnish-modules
 )
 # What builds the Debian package, and looks at it.
 PACKAGES_PACKAGE=(brotli debhelper dpkg-dev faketime lintian)

@@ -12,6 +12,8 @@ PAGE_FILES = \
 	nginx/static/assets/chart.js \
 	nginx/static/assets/choices.js \
 	nginx/static/assets/conflict.js \
+	nginx/static/assets/docs.css \
+	nginx/static/assets/docs.js \
 	nginx/static/assets/drafts.js \
 	nginx/static/assets/editor.js \
 	nginx/static/assets/exchange.js \
@@ -41,18 +43,20 @@ PAGE_FILES = \
 	nginx/static/assets/watch.js
 
 EXTRA_DIST += tests/assets tests/browser
-# What nginx serves beside the page: the API's description, and what its problems mean (texts.py).
+# What nginx serves beside the page: the API's description, what its problems mean (texts.py), and the API as a page (docs.py).
 TEXT_FILES = data/openapi.yaml doc/problems.md
 
 noinst_DATA = static/.published
-static/.published: $(PAGE_FILES) $(TEXT_FILES) nginx/assets.py nginx/texts.py
+static/.published: $(PAGE_FILES) $(TEXT_FILES) nginx/assets.py nginx/texts.py nginx/docs.py
 	$(AM_V_GEN)$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static static && \
-		$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) static && touch $@
+		$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) static && \
+		$(PYTHON3) $(srcdir)/nginx/docs.py $(srcdir)/data/openapi.yaml $(srcdir)/nginx/static static && touch $@
 
 install-data-local: install-etc
 	$(MKDIR_P) "$(DESTDIR)$(pkgdatadir)"
 	$(PYTHON3) $(srcdir)/nginx/assets.py $(srcdir)/nginx/static "$(DESTDIR)$(pkgdatadir)/static"
 	$(PYTHON3) $(srcdir)/nginx/texts.py $(TEXT_FILES:%=$(srcdir)/%) "$(DESTDIR)$(pkgdatadir)/static"
+	$(PYTHON3) $(srcdir)/nginx/docs.py $(srcdir)/data/openapi.yaml $(srcdir)/nginx/static "$(DESTDIR)$(pkgdatadir)/static"
 
 uninstall-local: uninstall-etc
 

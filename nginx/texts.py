@@ -4,6 +4,7 @@
 Publishes what nginx serves beside the page: texts.py OPENAPI PROBLEMS DESTINATION
 
   openapi.yaml           the API's description, and compressed beside it
+  openapi.txt            the same, for browsers, which would save a YAML
   problems/invalid.html  for each type of problem a page of its own, made from the table in PROBLEMS (doc/problems.md)
 
 A page is plain HTML without a style, so that the policy of errors (nginx/headers.conf) holds for it too. As with the page's files
@@ -30,7 +31,7 @@ PAGE = """<!doctype html>
 <p>This explains errors with the status {status} and the type <code>/problems/{slug}</code>. <code>detail</code> in such an error
 says what was wrong with the one request, <code>pointer</code>, if there is one, with which member of its body. The operators of this
 service find the request in their logs by its <code>Request-Id</code>.</p>
-<p>All of the API is in <a href="/openapi.yaml">openapi.yaml</a>.</p>
+<p>All of the API is in <a href="/docs">its documentation</a>.</p>
 </html>
 """
 
@@ -53,7 +54,7 @@ def main():
         sys.exit(__doc__.split("\n")[1])
     openapi, problems, destination = map(Path, sys.argv[1:])
     COMPRESSED.add(".yaml")
-    write_site({"openapi.yaml": openapi.read_bytes()}, destination, shutil.which("brotli"))
+    write_site({name: openapi.read_bytes() for name in ("openapi.yaml", "openapi.txt")}, destination, shutil.which("brotli"))
     COMPRESSED.clear()  # the pages are shorter than a packet
     write_site(pages(problems.read_text(encoding="utf-8")), destination, None)
 

@@ -81,8 +81,36 @@ def test_description_is_compressed_under_a_tag_of_its_own(stack):
     plain, packed = stack.get("/openapi.yaml"), stack.get("/openapi.yaml", Accept_Encoding="gzip")
     assert gzip.decompress(packed.body) == plain.body and len(packed.body) < len(plain.body) / 4
     assert packed.headers["ETag"].startswith('"') and packed.headers["ETag"] != plain.headers["ETag"]
-    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+    assert packed.headers["Vary"] == plain.headers["Vary"] == "Accept, Accept-Encoding"
     assert stack.get("/openapi.yaml", Accept_Encoding="gzip", If_None_Match=packed.headers["ETag"]).status == 304
+
+
+def test_description_is_shown_by_browsers_and_is_there_as_json(stack):
+    shown = stack.get("/openapi.yaml", Accept="text/html,application/xhtml+xml,*/*;q=0.8", Accept_Encoding="gzip")
+    assert shown.headers["Content-Type"] == "text/plain; charset=utf-8" and gzip.decompress(shown.body) == WORDS
+    plain, packed = stack.get("/openapi.json"), stack.get("/openapi.json", Accept_Encoding="gzip")
+    assert plain.headers["Content-Type"] == "application/json"
+    assert plain.json == json.loads(json.dumps(SPEC)) and gzip.decompress(packed.body) == plain.body
+    assert shown.headers["Vary"] == plain.headers["Vary"] == packed.headers["Vary"] == "Accept, Accept-Encoding"
+
+
+def test_docs_show_each_operation_within_the_policy(stack):
+    answer = stack.get("/docs")
+    words = answer.body.decode()
+    assert answer.status == 200 and "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    for path, item in SPEC["paths"].items():
+        for method, operation in item.items():
+            if isinstance(operation, dict):
+                assert f'<h3 id="{operation["operationId"]}"><span class="method {method}">' in words and path in words
+    for schema in SPEC["components"]["schemas"]:
+        assert f'id="schema-{schema}"' in words
+    for kind in SPEC["components"]["schemas"]["Problem"]["properties"]["type"]["enum"]:
+        assert f'<a href="{kind}">' in words or kind not in {problem["type"] for problem in PROBLEMS.values()}
+    references = re.findall(r'(?:href|src)="(/[^"#]*)"', words)
+    assert any(name.startswith("/assets/docs.") and name.endswith(".js") for name in references)
+    for reference in set(references):
+        assert stack.get(reference).status == 200, reference
+    assert not re.search(r"<script(?! type=\"module\" src=)|<style| style=| on[a-z]+=|https?://(?!127\.0\.0\.1)[^\s<]*\.js", words)
 
 
 def test_type_of_each_problem_leads_to_a_page_about_it(stack):
