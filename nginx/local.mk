@@ -24,6 +24,7 @@ PAGE_FILES = \
 	nginx/static/assets/list.css \
 	nginx/static/assets/keys.js \
 	nginx/static/assets/list.js \
+	nginx/static/assets/live.js \
 	nginx/static/assets/main.js \
 	nginx/static/assets/meter.css \
 	nginx/static/assets/meter.js \

@@ -36,8 +36,11 @@ FLAGS = [
 
 
 class Browser:
-    def __init__(self, profile, origin, width=1280, height=900, dark=False, scale=1):
-        """profile is an empty folder; origin is the start of every URL, http://127.0.0.1:PORT."""
+    def __init__(self, profile, origin, width=1280, height=900, dark=False, scale=1, live=False):
+        """
+        profile is an empty folder; origin is the start of every URL, http://127.0.0.1:PORT. Unless it is live, the page is not told
+        what others change: tests make conflicts, and count requests.
+        """
         options = Options()
         options.binary_location = CHROMIUM
         for flag in [*FLAGS, f"--user-data-dir={profile}"]:
@@ -47,6 +50,8 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service(DRIVER), options=options)
         self.origin = origin
+        if not live:
+            self.command("Page.addScriptToEvaluateOnNewDocument", source="delete window.EventSource")
         # A window has a least width; a phone's has to be put on.
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
         self.command("Emulation.setDeviceMetricsOverride", **metrics)

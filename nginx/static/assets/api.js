@@ -125,6 +125,16 @@ async function write(method, path, headers, body) {
     return { todo, etag, trace };
 }
 
+// Whether this page's last write to the todo made this version.
+export function knowsVersion(id, version) {
+    return versions.get(pathOf(id)) === version;
+}
+
+// From now on reads of the todo show this version or a later one.
+export function expectVersion(id, version) {
+    versions.set(pathOf(id), version);
+}
+
 // {todos, next} with its trace.
 export async function readPage(query) {
     const { data, trace } = await read(`/todos?${query}`);

@@ -6,8 +6,8 @@
  * ones are there, so nothing flickers. An answer that comes after the visitor has moved on is dropped. Paging uses the
  * service's cursors; place.js explains the way back.
  *
- * The page changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the next load,
- * and the page reads nothing in the background.
+ * The list changes only when the visitor asks for it: a ticked todo stays in the list of open ones until the next load.
+ * What others change in its rows is live.js's business.
  */
 import { Problem, readPage, readTodo } from "./api.js";
 import { badge, timeLeft } from "./badge.js";

@@ -9,6 +9,7 @@
  * change                a change, until the service accepts it or the visitor drops it
  * editor, gone          what may stand in a todo's place
  * row, rows, list       one todo, those that are shown, a page of them
+ * live                  what others change
  * choices, keys         how the visitor wants the list; the list by keyboard
  *
  * conflict, exchange, watch, race, bulk       come when they are needed first
@@ -35,10 +36,11 @@ startChoices();
 
 // What the first view does without, once that is there.
 async function startRest() {
-    const modules = [import("./keys.js"), import("./service.js"), import("./change.js")];
-    const [{ startKeys }, { startService }] = await Promise.all(modules);
+    const modules = [import("./keys.js"), import("./service.js"), import("./live.js"), import("./change.js")];
+    const [{ startKeys }, { startService }, { startLive }] = await Promise.all(modules);
     startKeys();
     startService();
+    startLive();
 }
 
 load().finally(startRest);

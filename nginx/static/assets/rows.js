@@ -48,11 +48,16 @@ export function addRow(entry) {
     offerMore(row.element);
 }
 
+export function newElsewhere(id) {
+    news.add(id);
+    showNews();
+}
+
 // todo is as it is now, or null if it was deleted. What this page knows already changes nothing.
 export function changeElsewhere(id, todo) {
     const row = shown.find((one) => one.entry.todo.id === id);
     if (row) row.changeElsewhere(todo && { todo, etag: null, trace: NEWS });
-    else if (todo && todo.created_at === todo.updated_at) news.add(id);
+    else if (todo && todo.created_at === todo.updated_at) newElsewhere(id);
     else news.delete(id);
     showNews();
 }
