@@ -37,7 +37,7 @@ command_shots() {
 # Each script says what it measures, beside which yardstick, and fails if a goal is missed.
 command_bench() {
     local name status=0
-    [ $# -gt 0 ] || set -- ladder posts load frozen
+    [ $# -gt 0 ] || set -- ladder posts load waiting frozen
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" python3-venv valgrind wrk
     test_clean_environment
     build_default
