@@ -78,6 +78,14 @@ static void answer_unsupported(struct request *request)
                    "A feed of changes needs SQLite, or a replica set of MongoDB and the setting \"follow\".");
 }
 
+/* Its follower is about to begin it; the store itself is well. */
+static void answer_not_begun(struct request *request)
+{
+    problem_begin(request, PROBLEM_UNAVAILABLE);
+    response_header(request, "Retry-After", "1");
+    problem_finish(request, PROBLEM_UNAVAILABLE, "The feed has not begun. Try again in a moment.");
+}
+
 static void answer_failed(struct changes *self, const struct feed_answer *answer)
 {
     struct services *services = self->services;
@@ -88,6 +96,8 @@ static void answer_failed(struct changes *self, const struct feed_answer *answer
                        "what you show, then go on from the new place.");
     else if (answer->status == STATUS_UNSUPPORTED)
         answer_unsupported(request);
+    else if (answer->status == STATUS_MISMATCH)
+        answer_not_begun(request);
     else
         problem_answer_unavailable(services, request, answer->status, answer->error);
 }

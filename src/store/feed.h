@@ -39,7 +39,7 @@ struct feed_rows {
     struct feed_row items[STORE_FEED_MAX];
 };
 
-/* The place of the latest row. STATUS_UNAVAILABLE also if there is none yet. */
+/* The place of the latest row. STATUS_MISMATCH: there is none yet. */
 enum status store_feed_last(struct store *store, struct feed_place *last, struct error *error) STATUS_MUST_CHECK;
 
 /*

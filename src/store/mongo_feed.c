@@ -166,7 +166,7 @@ enum status mongo_feed_last(struct store *store, struct feed_place *last, struct
     struct feed_rows rows = {0};
     enum status status = rows_find(store, 0, true, 1, &rows, error);
     if (status == STATUS_OK && rows.count == 0)
-        return error_set(error, STATUS_UNAVAILABLE, "mongodb: the feed has not begun: no worker has followed yet");
+        return error_set(error, STATUS_MISMATCH, "mongodb: the feed has not begun: no worker has followed yet");
     *last = rows.items[0].place;
     return status;
 }

@@ -26,7 +26,7 @@ enum status sqlite_feed_last(struct store *store, struct feed_place *last, struc
     else if (step == STEP_FAILED)
         status = sqlite_failed(connection, "read the feed", error);
     else
-        status = error_set(error, STATUS_UNAVAILABLE, "sqlite: the feed is empty: somebody has deleted its rows");
+        status = error_set(error, STATUS_MISMATCH, "sqlite: the feed is empty: somebody has deleted its rows");
     sqlite_give_back(connection);
     return status;
 }

@@ -77,7 +77,7 @@ void test_a_feed_that_has_not_begun_says_so(void **state)
     struct fixture *fixture = *state;
     struct feed_place last;
     struct error error;
-    assert_int_equal(store_feed_last(fixture->store, &last, &error), STATUS_UNAVAILABLE);
+    assert_int_equal(store_feed_last(fixture->store, &last, &error), STATUS_MISMATCH);
     assert_int_equal(read_after(fixture, (struct feed_place){1, 1}), STATUS_NOT_FOUND);
 }
 

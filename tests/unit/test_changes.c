@@ -215,6 +215,22 @@ static void a_store_without_a_feed_is_a_501(void **state)
     }
 }
 
+static void a_feed_that_has_not_begun_is_a_503_and_no_fault_of_the_store(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    uint32_t retry_after_ms;
+    fake_feed_fail(STATUS_MISMATCH);
+    for (int i = 0; i < 20; i++) {
+        ask(&exchange, NULL, 0);
+        exchange_run(&exchange);
+        assert_problem("not begun", &exchange, 503, "unavailable");
+        assert_text("retry", exchange_header(&exchange, "Retry-After"), SLICE("1"));
+        exchange_fini(&exchange);
+    }
+    assert_true(pool_is_open(api_services.pool, POOL_READ, &retry_after_ms));
+}
+
 static void a_client_that_goes_is_forgotten(void **state)
 {
     (void)state;
@@ -368,6 +384,7 @@ int main(void)
         BED(a_new_history_ends_the_waits_with_a_410),
         BED(while_the_store_is_away_waits_go_on),
         BED(a_store_without_a_feed_is_a_501),
+        BED(a_feed_that_has_not_begun_is_a_503_and_no_fault_of_the_store),
         BED(a_client_that_goes_is_forgotten),
         BED(a_worker_that_stops_ends_all_waits),
         BED(more_than_may_wait_are_a_503),
