@@ -8,10 +8,10 @@
 
 #include "api/services.h"
 
-/* Costs next to nothing. */
-void gauges_set_work(const struct services *services);
-
 /* Reads some files of /proc. */
 void gauges_set_process(const struct services *services);
+
+/* Costs next to nothing. After its first time /metrics shows this worker's gauges. */
+void gauges_set_work(const struct services *services);
 
 #endif

@@ -73,9 +73,9 @@ static void janitor_expire_idle(struct janitor *janitor)
 
 static void janitor_set_gauges(struct janitor *janitor)
 {
-    gauges_set_work(janitor->services);
     if (janitor->turn_count % PROCESS_TURNS == 0)
         gauges_set_process(janitor->services);
+    gauges_set_work(janitor->services);
 }
 
 /* Pool thread. */
