@@ -67,7 +67,9 @@ def test_gauges_tell_of_each_worker_and_of_one_that_hangs_or_ends(new_stack):
     ):
         values = per_worker(name)
         assert low <= values[0] and values[1] <= high, (name, values)
-    assert 0 < stack.counters()['todo_store_disk_bytes{kind="free"}'] < stack.counters()['todo_store_disk_bytes{kind="size"}']
+    # The file may not be there at the workers' first look; the next one is 10 s later.
+    free = wait_until(lambda: stack.counters()['todo_store_disk_bytes{kind="free"}'], 20, "the disk of the store")
+    assert free < stack.counters()['todo_store_disk_bytes{kind="size"}']
     os.kill(pids[0], signal.SIGSTOP)
     try:
         wait_until(lambda: (turned := per_worker("todo_worker_turn_time_seconds"))[1] - turned[0] >= 2, 15, "a worker behind")
