@@ -21,10 +21,13 @@ def reload_command():
 
 
 class Documented:
-    """run() does what a command does on a real machine. `handled` has functions for those that need another hand: {start: function}."""
+    """
+    run() does what a command does on a real machine. `handled` has functions for those that need another hand: {start: function};
+    `places` has more pairs of a pattern and what takes its place here.
+    """
 
-    def __init__(self, stack, handled=None):
-        self.stack = stack
+    def __init__(self, stack, handled=None, places=()):
+        self.stack, self.places = stack, places
         self.handled = {
             f"systemctl stop {UNITS}": lambda _: stack.stop("workers"),
             f"systemctl start {UNITS}": lambda _: (stack.start("workers"), stack.wait_answer()),
@@ -43,7 +46,8 @@ class Documented:
         for old, new in (
             (r"^setpriv \S+ \S+ \S+ \S+ --init-groups ", ""),
             (r"\$\(pgrep -u todo -x multiwatch\)", str(self.stack.supervisor.running("workers"))),
-            (r"(/usr/local/bin/|\b)todoctl ", f"{WORKER_BUILD}/todoctl "),
+            *self.places,
+            (r"(/usr/local/bin/|(?<![\w/-]))(todoctl|todo-load|todo-fcgi) ", rf"{WORKER_BUILD}/\2 "),
             (r"/etc/todo-fcgi/todo\.conf", "todo.conf"),
             (r"/var/lib/todo-fcgi/todo\.db", f"{folder}todos.db"),
             (r"/var/(lib/todo-fcgi|backups/todo)/", folder),

@@ -1,55 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""
-The operators' documents: each command in them works, in the order in which they stand.
+"""The runbook and its neighbours: each command in them works, in the order in which they stand."""
 
-The commands are the lines of the indented blocks. They name the places of a real installation; here these are a stack's folder,
-its ports, its workers, and the user who runs the tests.
-"""
-
-import os
 import re
-import subprocess
 
 import pytest
-from stack import ROOT, WORKER_BUILD, wait_until
+from documented import Documented, commands_of
+from stack import ROOT, wait_until
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
 REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def commands(document):
-    """Lines that a shell takes: a line of a log, which begins with its time, is none."""
-    return [line[4:] for line in (ROOT / document).read_text().splitlines() if re.match(r"    (?!\d{4}-)\S", line)]
-
-
-def places(stack):
-    folder, pids = stack.folder, stack.worker_pids()
-    return {
-        "/etc/todo-fcgi/": f"{folder}/",
-        "/var/lib/todo-fcgi": f"{folder}",
-        "/var/log/todo-fcgi/todo.log": f"{folder}/logs/todo.log",
-        "/var/log/todo-fcgi": f"{folder}/logs",
-        "/var/log/nginx/todo.log": f"{folder}/logs/nginx-access.log",
-        "/var/log/nginx/error.log": f"{folder}/logs/nginx-error.log",
-        " /etc/prometheus": f" {folder}/etc",
-        "/etc/logrotate.d": f"{folder}/etc",
-        "/run/redis-todo/redis-server.sock": f"{folder}/redis.sock",
-        "127.0.0.1:8081": f"127.0.0.1:{stack.internal_port}",
-        " -o todo -g todo": "",
-        "logrotate --force": f"logrotate --state {folder}/etc/state --force",
-        "REQUEST-ID": REQUEST_ID,
-        "-n 10000": "-n 300",
-        "PID": str(pids[0]),
-    }
-
-
-def run(stack, command):
-    for name, place in places(stack).items():
-        command = command.replace(name, place)
-    environment = {**stack.environment, "PATH": f"{WORKER_BUILD}:{os.environ['PATH']}"}
-    ended = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0 and not ended.stderr, (command, ended)
-    return ended.stdout
+def documented(stack):
+    folder = stack.folder
+    places = [
+        (r"(?<!/)etc/(prometheus|logrotate)/", rf"{ROOT}/etc/\1/"),
+        (r" /etc/(prometheus|logrotate\.d)/", f" {folder}/etc/"),
+        (r"/var/lib/todo-fcgi$", str(folder)),
+        (r"/var/log/todo-fcgi", f"{folder}/logs"),
+        (r"/var/log/nginx/todo\.log", f"{folder}/logs/nginx-access.log"),
+        (r"/var/log/nginx/error\.log", f"{folder}/logs/nginx-error.log"),
+        (r"/run/redis-todo/redis-server\.sock", f"{folder}/redis.sock"),
+        (r"127\.0\.0\.1:8081", f"127.0.0.1:{stack.internal_port}"),
+        (r" -o todo -g todo", ""),
+        (r"logrotate --force", f"logrotate --state {folder}/etc/state --force"),
+        (r"REQUEST-ID", REQUEST_ID),
+        (r"-n 10000", "-n 300"),
+    ]
+    return Documented(stack, {}, places)
 
 
 def fitted(path, *changes):
@@ -69,14 +47,18 @@ def test_the_commands_of_the_runbook_work(new_stack):
     stack = new_stack()
     stack.post({"id": "1", "name": "n"})
     before = stack.worker_pids()
-    told = {command: (run(stack, command), wait_until(lambda: whole(stack), 15, "workers")) for command in commands("doc/runbook.md")}
+    machine, told = documented(stack), {}
+    for command in commands_of("doc/runbook.md"):
+        told[command] = machine.run(command.replace("PID", str(stack.worker_pids()[0])))
+        wait_until(lambda: whole(stack), 15, "workers")
     assert len(told) > 12 and before[0] not in stack.worker_pids() and before[1] in stack.worker_pids()
-    assert all(said for command, (said, _) in told.items() if not re.match("install|kill|.* sed ", command)), told
+    assert all(said for command, said in told.items() if not re.match("install|kill|.* sed ", command)), told
 
 
 def test_the_commands_of_sizing_work(new_stack):
     stack = new_stack()
-    told = {command: run(stack, command) for command in commands("doc/sizing.md")}
+    machine = documented(stack)
+    told = {command: machine.run(command) for command in commands_of("doc/sizing.md")}
     assert len(told) > 6 and all(told.values()), told
 
 
@@ -87,14 +69,16 @@ def test_the_commands_of_logging_work_and_the_log_is_rotated(new_stack):
     stack.stop("workers")
     assert stack.get("/todos/1").status == 502
     stack.start("redis", "workers")
+    log = stack.folder / "logs/todo.log"
+    wait_until(lambda: log.read_text().count("event=redis_trusted") >= 4, 30, "workers that take signals, as their loops run")
     wait_until(lambda: REQUEST_ID in stack.log("nginx-access") and '"status":502' in stack.log("nginx-access"), 10, "nginx' log")
     (stack.folder / "etc").mkdir()
-    told, log = {}, stack.folder / "logs/todo.log"
-    for command in commands("doc/logging.md"):
+    machine, told = documented(stack), {}
+    for command in commands_of("doc/logging.md"):
         if command.startswith("logrotate"):
             fitted(stack.folder / "etc/todo-fcgi", ("su todo todo", ""), ("/var/log/todo-fcgi/*.log", str(log)),
                    ("pkill -USR2 -u todo -x todo-fcgi", f"kill -USR2 {' '.join(map(str, stack.worker_pids()))}"))  # fmt: skip
-        told[command] = run(stack, command)
+        told[command] = machine.run(command)
     found = next(said for command, said in told.items() if "REQUEST-ID" in command)
     assert found.count(REQUEST_ID) >= 2 and "event=request" in found and '"request":"GET /todos/1 ' in found
     assert all(said for command, said in told.items() if not re.match("install|echo|logrotate", command)), told
