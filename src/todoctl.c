@@ -60,27 +60,17 @@ static const char USAGE[] =
 static const char NOTES[] =
     "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
 
-enum action {
-    ACTION_STATS,
-    ACTION_AUDIT,
-    ACTION_WARM,
-    ACTION_PURGE,
-    ACTION_ROLL,
-    ACTION_BACKUP,
-    ACTION_RESTORE,
-    ACTION_WHY
-};
+struct verb;
 
 struct command_line {
-    enum action action;
+    const struct verb *verb;
     struct options options;
     bool all;
     bool watch, metrics;
     int64_t count, rate; /* 0: not given */
-    const char **ids;    /* argv's */
-    size_t id_count;
+    const char **words;  /* argv's, behind the verb */
+    size_t word_count;
     int64_t supervisor;
-    const char *file;
 };
 
 /* The parts of a run, and how it ended. */
@@ -100,62 +90,24 @@ struct run {
     struct restored restored;
 };
 
-/* ---- Command line ---- */
+/* Options that some verbs take, and others must not be given. */
+enum { TAKES_ALL = 1, TAKES_PACE = 2, TAKES_VIEW = 4 };
 
-static bool ids_check(const struct command_line *line)
-{
-    for (size_t i = 0; i < line->id_count; i++)
-        if (!todo_id_valid(slice_of(line->ids[i]))) {
-            fprintf(stderr, "%s: '%s' can't be the id of a todo\n", PROGRAM, line->ids[i]);
-            return false;
-        }
-    return true;
-}
+/* What must be there before start is called. */
+enum need { NEEDS_NOTHING, NEEDS_STORE, NEEDS_REDIS };
 
-/* The words behind the verb. */
-static bool words_check(struct command_line *line, const struct options_table *table)
-{
-    if (line->action == ACTION_ROLL) {
-        bool is_pid = line->id_count == 1 && slice_to_int64(slice_of(line->ids[0]), &line->supervisor) &&
-                      line->supervisor > 0 && line->supervisor <= INT32_MAX;
-        return is_pid || options_refuse(table, "roll needs the pid of the workers' supervisor, multiwatch");
-    }
-    if (line->action == ACTION_BACKUP || line->action == ACTION_RESTORE) {
-        line->file = line->id_count == 1 ? line->ids[0] : NULL;
-        return line->file || options_refuse(table, "backup and restore need one file");
-    }
-    if (line->action != ACTION_PURGE && line->action != ACTION_WHY && line->id_count > 0)
-        return options_refuse(table, "only purge and why take ids");
-    if (line->action == ACTION_WHY && line->id_count != 1)
-        return options_refuse(table, "why needs one id");
-    if (line->action == ACTION_PURGE && line->all == (line->id_count > 0))
-        return options_refuse(table, "purge needs ids, or --all");
-    return ids_check(line);
-}
-
-static bool command_line_check(struct command_line *line, const struct options_table *table)
-{
-    static const char *const verbs[] = {"stats", "audit", "warm", "purge", "roll", "backup", "restore", "why"};
-    size_t verb = 0;
-    if (line->options.word_count == 0)
-        return options_refuse(table, "say what to do: stats, audit, warm, purge, roll, backup, restore or why");
-    while (verb < sizeof(verbs) / sizeof(*verbs) && strcmp(line->options.words[0], verbs[verb]) != 0)
-        verb++;
-    if (verb == sizeof(verbs) / sizeof(*verbs))
-        return options_refuse(table, "the first word must be stats, audit, warm, purge, roll, backup, restore or why");
-    line->action = (enum action)verb;
-    line->ids = (const char **)line->options.words + 1;
-    line->id_count = line->options.word_count - 1;
-    if (line->action != ACTION_WARM && (line->count > 0 || line->rate > 0))
-        return options_refuse(table, "only warm takes a count or a rate");
-    if ((line->action != ACTION_STATS && (line->watch || line->metrics)) || (line->watch && line->metrics))
-        return options_refuse(table, "only stats takes --watch or --metrics, and one of them");
-    if (line->action == ACTION_AUDIT && !line->all)
-        return options_refuse(table, "audit needs --all; a sample is audited by the workers all the time");
-    if (line->all && line->action != ACTION_AUDIT && line->action != ACTION_PURGE)
-        return options_refuse(table, "only audit and purge take --all");
-    return words_check(line, table);
-}
+struct verb {
+    const char *word;
+    size_t words_least, words_most; /* behind it */
+    unsigned options;
+    bool (*fits)(struct command_line *line); /* what else must hold; NULL: nothing */
+    const char *complaint;                   /* if any of that is not so */
+    bool has_ids;                            /* its words are ids */
+    int (*run)(const struct command_line *line, struct settings *settings);
+    enum need need; /* these three: of verbs that control_cache() runs */
+    void (*start)(struct run *run);
+    int (*report)(const struct run *run);
+};
 
 /* ---- The run ---- */
 
@@ -201,7 +153,7 @@ static void on_progress(void *ctx, uint64_t read_count)
     buf_fini(&text);
 }
 
-static void run_warm(struct run *run)
+static void start_warm(struct run *run)
 {
     const struct command_line *line = run->line;
     struct warm_options options = {.count = line->count ? (uint64_t)line->count : WARM_DEFAULT,
@@ -217,28 +169,38 @@ static void run_warm(struct run *run)
     control_warm(run->control, &options, &run->warmed, on_done, run);
 }
 
-/* These two work without it: --all and a restore change a record in the store, and ids go to the store's outbox. */
-static bool needs_redis(enum action action)
+static void start_audit(struct run *run)
 {
-    return action != ACTION_PURGE && action != ACTION_RESTORE;
+    control_audit(run->control, &run->audited, on_done, run);
+}
+
+static void start_purge(struct run *run)
+{
+    const struct command_line *line = run->line;
+    if (line->all)
+        control_purge_all(run->control, &run->epoch, on_done, run);
+    else
+        control_purge(run->control, line->words, line->word_count, on_done, run);
+}
+
+static void start_backup(struct run *run)
+{
+    control_backup(run->control, run->line->words[0], on_done, run);
+}
+
+static void start_restore(struct run *run)
+{
+    control_restore(run->control, run->line->words[0], &run->restored, on_done, run);
 }
 
 static void on_started(void *ctx, enum status status, const struct error *error)
 {
     struct run *run = ctx;
-    const struct command_line *line = run->line;
-    if (status != STATUS_OK && (status != STATUS_UNAVAILABLE || needs_redis(line->action)))
+    const struct verb *verb = run->line->verb;
+    if (status != STATUS_OK && (status != STATUS_UNAVAILABLE || verb->need == NEEDS_REDIS))
         on_done(run, status, error);
-    else if (line->action == ACTION_AUDIT)
-        control_audit(run->control, &run->audited, on_done, run);
-    else if (line->action == ACTION_WARM)
-        run_warm(run);
-    else if (line->action == ACTION_RESTORE)
-        control_restore(run->control, line->file, &run->restored, on_done, run);
-    else if (line->all)
-        control_purge_all(run->control, &run->epoch, on_done, run);
     else
-        control_purge(run->control, line->ids, line->id_count, on_done, run);
+        verb->start(run);
 }
 
 static void on_signal(void *ctx, int signal_number)
@@ -249,8 +211,9 @@ static void on_signal(void *ctx, int signal_number)
 
 /* ---- The result ---- */
 
-static int report_audit(const struct audit_counts *counts)
+static int report_audit(const struct run *run)
 {
+    const struct audit_counts *counts = &run->audited;
     printf("%" PRIu64 " entries compared with the store: %" PRIu64 " consistent, %" PRIu64 " inconsistent, %" PRIu64
            " changed meanwhile, %" PRIu64 " unanswered\n",
            counts->consistent + counts->inconsistent + counts->changed + counts->unanswered, counts->consistent,
@@ -260,52 +223,53 @@ static int report_audit(const struct audit_counts *counts)
     return counts->unanswered > 0 ? EXIT_NOT_DONE : EXIT_WELL;
 }
 
-static int report_warm(const struct warm_counts *counts)
+static int report_warm(const struct run *run)
 {
+    const struct warm_counts *counts = &run->warmed;
     printf("%" PRIu64 " todos read: %" PRIu64 " filled in, %" PRIu64 " were cached already, %" PRIu64 " not filled\n",
            counts->filled + counts->cached + counts->missed, counts->filled, counts->cached, counts->missed);
     return counts->missed > 0 ? EXIT_AMISS : EXIT_WELL;
 }
 
-static int report(const struct run *run)
+static int report_purge(const struct run *run)
 {
-    const struct command_line *line = run->line;
-    if (run->status != STATUS_OK) {
-        program_complain(PROGRAM, run->error.text);
-        return EXIT_NOT_DONE;
-    }
-    if (line->action == ACTION_AUDIT)
-        return report_audit(&run->audited);
-    if (line->action == ACTION_WARM)
-        return report_warm(&run->warmed);
-    if (line->action == ACTION_BACKUP)
-        printf("%s is the backup\n", line->file);
-    else if (line->action == ACTION_RESTORE)
-        printf("%" PRId64 " todos are restored; the epoch is %" PRId64 " now: older entries can no longer be read\n",
-               run->restored.count, run->restored.epoch);
-    else if (line->all)
+    if (run->line->all)
         printf("the epoch is %" PRId64 " now: older entries can no longer be read\n", run->epoch);
     else
         printf("purged\n");
     return EXIT_WELL;
 }
 
-static int control_cache(const struct command_line *line, const struct settings *settings)
+static int report_backup(const struct run *run)
+{
+    printf("%s is the backup\n", run->line->words[0]);
+    return EXIT_WELL;
+}
+
+static int report_restore(const struct run *run)
+{
+    printf("%" PRId64 " todos are restored; the epoch is %" PRId64 " now: older entries can no longer be read\n",
+           run->restored.count, run->restored.epoch);
+    return EXIT_WELL;
+}
+
+static int control_cache(const struct command_line *line, struct settings *settings)
 {
     struct run run = {.line = line, .settings = settings};
     int exit_status = EXIT_NOT_DONE;
     run.status = run_open(&run, &run.error);
     if (run.status == STATUS_OK) {
         loop_on_signal(run.tool.loop, on_signal, &run);
-        if (line->action == ACTION_BACKUP)
-            control_backup(run.control, line->file, on_done, &run);
+        if (line->verb->need == NEEDS_NOTHING)
+            line->verb->start(&run);
         else
             control_start(run.control, on_started, &run);
         tool_run(&run.tool);
-        exit_status = report(&run);
-    } else {
-        program_complain(PROGRAM, run.error.text);
     }
+    if (run.status == STATUS_OK)
+        exit_status = line->verb->report(&run);
+    else
+        program_complain(PROGRAM, run.error.text);
     free(run.hottest);
     control_free(run.control);
     tool_close(&run.tool);
@@ -328,7 +292,7 @@ static void print_story(struct stats_file *file, const char *id, struct buf *tex
 }
 
 /* What needs nothing but the workers' file, which is opened anew each time: new workers may have replaced it. */
-static int print_file(const struct command_line *line, const struct settings *settings)
+static int print_file(const struct command_line *line, struct settings *settings)
 {
     struct stats_file *file;
     struct error error;
@@ -342,8 +306,8 @@ static int print_file(const struct command_line *line, const struct settings *se
         return EXIT_NOT_DONE;
     }
     buf_init(&text);
-    if (line->action == ACTION_WHY)
-        print_story(file, line->ids[0], &text);
+    if (line->verb->has_ids)
+        print_story(file, line->words[0], &text);
     else if (line->metrics)
         stats_file_print(file, &text);
     else
@@ -380,18 +344,109 @@ static int roll(const struct command_line *line, struct settings *settings)
     return EXIT_NOT_DONE;
 }
 
-/* Until it is interrupted, or its reader is gone. */
-static int watch_file(const struct command_line *line, const struct settings *settings)
+/* --watch goes on until it is interrupted, or its reader is gone. */
+static int stats(const struct command_line *line, struct settings *settings)
 {
+    int exit_status = EXIT_WELL;
+    if (!line->watch)
+        return print_file(line, settings);
     signal(SIGPIPE, SIG_DFL);
-    for (;;) {
+    while (exit_status == EXIT_WELL) {
         if (isatty(STDOUT_FILENO))
             program_print(SLICE("\033[H\033[J"));
-        int exit_status = print_file(line, settings);
-        if (exit_status != EXIT_WELL)
-            return exit_status;
-        sleep(WATCH_PAUSE_S);
+        exit_status = print_file(line, settings);
+        sleep(exit_status == EXIT_WELL ? WATCH_PAUSE_S : 0);
     }
+    return exit_status;
+}
+
+/* ---- Command line ---- */
+
+static bool stats_fits(struct command_line *line)
+{
+    return !(line->watch && line->metrics);
+}
+
+static bool audit_fits(struct command_line *line)
+{
+    return line->all;
+}
+
+static bool purge_fits(struct command_line *line)
+{
+    return line->all == (line->word_count == 0);
+}
+
+static bool roll_fits(struct command_line *line)
+{
+    return slice_to_int64(slice_of(line->words[0]), &line->supervisor) && line->supervisor > 0 &&
+           line->supervisor <= INT32_MAX;
+}
+
+/* clang-format off */
+static const struct verb verbs[] = {
+    {"stats", 0, 0, TAKES_VIEW, stats_fits, "stats takes --watch or --metrics, and nothing else", .run = stats},
+    {"audit", 0, 0, TAKES_ALL, audit_fits, "audit needs --all; a sample is audited by the workers all the time",
+     false, control_cache, NEEDS_REDIS, start_audit, report_audit},
+    {"warm", 0, 0, TAKES_PACE, NULL, "warm takes -n and --rate, and nothing else",
+     false, control_cache, NEEDS_REDIS, start_warm, report_warm},
+    {"purge", 0, SIZE_MAX, TAKES_ALL, purge_fits, "purge needs ids, or --all",
+     true, control_cache, NEEDS_STORE, start_purge, report_purge},
+    {"roll", 1, 1, 0, roll_fits, "roll needs the pid of the workers' supervisor, multiwatch", .run = roll},
+    {"backup", 1, 1, 0, NULL, "backup needs one file",
+     false, control_cache, NEEDS_NOTHING, start_backup, report_backup},
+    {"restore", 1, 1, 0, NULL, "restore needs one file",
+     false, control_cache, NEEDS_STORE, start_restore, report_restore},
+    {"why", 1, 1, 0, NULL, "why needs one id", .has_ids = true, .run = print_file},
+};
+/* clang-format on */
+
+enum { VERB_COUNT = sizeof(verbs) / sizeof(*verbs) };
+
+static const struct verb *verb_find(const char *word)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(word, verbs[i].word) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static bool verbs_refuse(const struct options_table *table)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_append_text(&text, "say what to do: ");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        buf_printf(&text, "%s%s", i == 0 ? "" : i + 1 < VERB_COUNT ? ", " : " or ", verbs[i].word);
+    options_refuse(table, text.data);
+    buf_fini(&text);
+    return false;
+}
+
+static bool ids_check(const struct command_line *line)
+{
+    for (size_t i = 0; i < line->word_count; i++)
+        if (!todo_id_valid(slice_of(line->words[i]))) {
+            fprintf(stderr, "%s: '%s' can't be the id of a todo\n", PROGRAM, line->words[i]);
+            return false;
+        }
+    return true;
+}
+
+static bool command_line_check(struct command_line *line, const struct options_table *table)
+{
+    unsigned given = (line->all ? TAKES_ALL : 0u) | (line->count > 0 || line->rate > 0 ? TAKES_PACE : 0u) |
+                     (line->watch || line->metrics ? TAKES_VIEW : 0u);
+    const struct verb *verb = line->options.word_count > 0 ? verb_find(line->options.words[0]) : NULL;
+    if (!verb)
+        return verbs_refuse(table);
+    line->verb = verb;
+    line->words = (const char **)line->options.words + 1;
+    line->word_count = line->options.word_count - 1;
+    if ((given & ~verb->options) != 0 || line->word_count < verb->words_least || line->word_count > verb->words_most ||
+        (verb->fits && !verb->fits(line)))
+        return options_refuse(table, verb->complaint);
+    return !verb->has_ids || ids_check(line);
 }
 
 static int run_with_settings(const struct command_line *line)
@@ -403,11 +458,7 @@ static int run_with_settings(const struct command_line *line)
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
-    if (line->watch)
-        return watch_file(line, &settings);
-    if (line->action == ACTION_STATS || line->action == ACTION_WHY)
-        return print_file(line, &settings);
-    return line->action == ACTION_ROLL ? roll(line, &settings) : control_cache(line, &settings);
+    return line->verb->run(line, &settings);
 }
 
 int main(int argc, char **argv)
