@@ -20,7 +20,7 @@ def documented(stack):
         (r"/var/log/todo-fcgi", f"{folder}/logs"),
         (r"/var/log/nginx/todo\.log", f"{folder}/logs/nginx-access.log"),
         (r"/var/log/nginx/error\.log", f"{folder}/logs/nginx-error.log"),
-        (r"/run/redis-todo/redis-server\.sock", f"{folder}/redis.sock"),
+        (r"/run/redis(-todo)?/redis-server\.sock", f"{folder}/redis.sock"),
         (r"127\.0\.0\.1:8081", f"127.0.0.1:{stack.internal_port}"),
         (r" -o todo -g todo", ""),
         (r"logrotate --force", f"logrotate --state {folder}/etc/state --force"),

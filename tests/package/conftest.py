@@ -40,6 +40,13 @@ def package_before(package, tmp_path_factory):
     return path
 
 
+def unpack_source(package, folder):
+    """What "make dist" packed, beside the package."""
+    folder.mkdir()
+    archive = next(package.parent.glob("todo-fcgi_*.tar.xz"))
+    subprocess.run(["tar", "-xf", archive, "-C", folder, "--strip-components=1"], check=True)
+
+
 def change(path, pattern, words):
     path.write_text(re.sub(pattern, words, path.read_text(), count=1, flags=re.M))
 
