@@ -150,6 +150,13 @@ def create_indexes(member, command):
     return {}
 
 
+def create(member, command):
+    place = namespace(command, "create")
+    if any(document for document in member.latest.get(place, {}).values()):
+        raise CommandError(48, "NamespaceExists", f"Collection {'.'.join(place)} already exists.")
+    return {}
+
+
 def drop(member, command):
     member.append(namespace(command, "drop"), None, None, "drop")
     return {}
@@ -226,6 +233,6 @@ def kill_cursors(member, command):
 READS = {"find": find, "count": count, "listindexes": list_indexes, "aggregate": aggregate, "getmore": get_more}
 WRITES = {
     "insert": insert, "update": update, "delete": delete, "findandmodify": find_and_modify, "createindexes": create_indexes,
-    "drop": drop, "dropdatabase": drop_database,
+    "create": create, "drop": drop, "dropdatabase": drop_database,
 }  # fmt: skip
 OTHERS = {"ping": lambda *_: {}, "endsessions": lambda *_: {}, "killcursors": kill_cursors}

@@ -147,6 +147,9 @@ def test_an_older_backup_is_restored_without_redis_and_workers(filled_stack):
     stack = filled_stack()
     ctl(stack, "backup", "copy.db")
     with contextlib.closing(sqlite3.connect(stack.folder / "copy.db", isolation_level=None)) as file:
+        for trigger in [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
+            file.execute(f"DROP TRIGGER {trigger}")
+        file.execute("DROP TABLE changes")
         for table, column in (("todos", "life"), ("answers", "life"), ("answers", "made")):
             file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         file.execute("PRAGMA user_version = 4")

@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import re
 import resource
 import signal
 import sqlite3
@@ -12,7 +11,7 @@ import time
 
 import pytest
 from load import load
-from stack import ROOT, WORKER_BUILD, wait_until
+from stack import WORKER_BUILD, wait_until
 
 PROGRAMS = {
     "todo-fcgi": ["todo-fcgi", "-s", "worker.sock"],
@@ -172,27 +171,6 @@ def test_a_worker_that_can_not_start_takes_no_request_from_those_that_can(new_st
     while time.monotonic() < deadline:
         assert stack.get("/todos/1").status == 200
         assert stack.post({"name": "n"}).status == 201
-
-
-@pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
-def test_a_reload_of_all_workers_at_once_loses_no_request(new_stack):
-    """As ExecReload of the unit does it."""
-    stack = new_stack(workers=2)
-    unit = (ROOT / "etc/systemd/todo-fcgi.service").read_text()
-    command = re.findall(r"^ExecReload=(.*)$", unit, re.M)[-1].replace("$MAINPID", str(stack.pid("workers")))
-
-    def ask(client, number, turn):
-        answer = client.post({"name": "n"}) if number else client.get("/todos?limit=1")
-        return None if answer.status == (201 if number else 200) else repr(answer)
-
-    with load(stack, ask, threads=2) as running_load:
-        for _ in range(2):
-            before = stack.worker_pids()
-            running_load.wait(20)
-            subprocess.run(command.split(), check=True, timeout=10)
-            wait_until(lambda: not set(before) & set(stack.worker_pids()), 10, "new workers")
-        running_load.wait(20)
-    assert running_load.failures == []
 
 
 @pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
