@@ -61,10 +61,13 @@ def test_nothing_is_old_on_the_same_redis(make_stack, new_ids, seconds, policy, 
 
 @under_policies(faults.connections_cut)
 def test_nothing_is_old_wherever_workers_die(make_stack, new_ids, seconds, policy, fault):
-    """After the fence, after the commit, before the unfence, in a fill, in a drain; cut connections fill the outbox."""
+    """
+    After the fence, after the commit, before the unfence, in a fill, in a drain; cut connections fill the outbox. More todos than
+    there are marks of the dead at a time, or nothing would be a hit.
+    """
     stack = make_stack(failpoints=KILL, settings=SHORT_MARKS | policy)
     has_died = lambda run: run.killed_workers() > 0 and run.load.statuses.get(502)
-    run = Experiment(stack, new_ids(4)).run(seconds(4), fault, every_s=1.0, has_bitten=has_died)
+    run = Experiment(stack, new_ids(20)).run(seconds(4), fault, every_s=1.0, has_bitten=has_died)
     run.assert_worth_it().assert_clean()
     run.assert_healed()
 
