@@ -45,6 +45,7 @@ STEPS = [
     Step("304", "hit in Redis, 304", "service", "tagged", {}, 'todo_cache_reads_total{result="hit"}'),
     Step("page", "hit: a page of 50 todos", "service", "page", {}, 'todo_list_reads_total{result="hit"}'),
     Step("miss", "miss: Redis, SQLite, Redis", "service", "misses", {}, 'todo_cache_reads_total{result="miss"}'),
+    Step("alone", "the same read of SQLite, without Redis", "alone", "misses", {}, 'todo_cache_reads_total{result="bypass"}'),
     Step("post", "POST, SQLite", "service", "list", {}, method="POST"),
     Step("lua", "nginx' Lua and Redis", "lua", "todos", {}),
     Step("plain lua", "nginx' Lua and Redis, behind a bare nginx", "plain lua", "todos", {"redis": "lua"}),

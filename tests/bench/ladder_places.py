@@ -3,6 +3,7 @@
 What the ladder measures: places that answer, each an nginx with what is behind it, in a folder of its own.
 
     service   the workers, their Redis and SQLite, behind this project's nginx configuration
+    alone     the same without a Redis
     bare      the bare responder (bare_fcgi.c) behind the same configuration; plain and silent, two other nginx, ask it too
     lua       nginx' Lua and a Redis: the same configuration with Lua in the place of the workers
     plain     a bare nginx: one location, the same FastCGI parameters, and its defaults for all else, a log of its own too
@@ -171,6 +172,8 @@ def all_places(folder, rows, with_l1):
         places["service"] = service(folder / "service", rows, {"TODO_L1_MBYTES": "0"} if with_l1 else None)
         if with_l1:
             places["l1"] = service(folder / "l1", rows, {"TODO_L1_MBYTES": os.environ.get("L1_MBYTES", "256")})
+        places["alone"] = service(folder / "alone", rows, {"TODO_L1_MBYTES": "0"} if with_l1 else None)
+        places["alone"].stop("redis")
         places["bare"] = bare(folder / "bare")
         places["lua"] = lua(folder / "lua", rows)
         places["plain lua"] = lua(folder / "plain-lua", rows, redis_of=places["lua"])
