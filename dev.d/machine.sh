@@ -22,7 +22,7 @@ build_machine() {
     mmdebstrap --variant=apt --skip=cleanup/apt,cleanup/reproducible --aptopt='APT::Sandbox::User "root"' \
         --include="$(IFS=, && echo "${MACHINE_PACKAGES[*]}")" \
         --chrooted-customize-hook="apt-get install -y --download-only --no-install-recommends ${build[*]}" \
-        --chrooted-customize-hook="apt-get install -y --download-only ${MACHINE_ARCHIVES[*]}" \
+        --chrooted-customize-hook="apt-get install -y --download-only --install-recommends ${MACHINE_ARCHIVES[*]}" \
         bookworm "$dir/root" "deb $MACHINE_MIRROR bookworm main" "deb $MACHINE_MIRROR bookworm-updates main" \
         "deb ${MACHINE_MIRROR}-security bookworm-security main" >"$dir/build.log" 2>&1 || build_failed "$dir/build.log"
     printf '%s\n' "$wanted" >"$dir/wanted"
