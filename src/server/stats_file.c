@@ -381,30 +381,22 @@ void stats_file_tell(void *ctx, const char *id, struct trail_story *story)
     trail_story_sort(story);
 }
 
-static void file_sum(const struct stats_file *file, uint64_t sums[STAT_COUNT])
-{
-    memset(sums, 0, STAT_COUNT * sizeof(*sums));
-    for (size_t i = 0; i < file_used_count(file); i++)
-        for (size_t stat = 0; stat < STAT_COUNT; stat++)
-            sums[stat] += file_slot(file, i)->stats.counter[stat];
-}
-
 void stats_file_remember(struct stats_file *file)
 {
-    uint64_t sums[STAT_COUNT];
+    struct stats sum;
     int64_t now_s = clock_wall_ms() / 1000;
     if (!stats_history_claim(&file->machine->history, now_s))
         return;
-    file_sum(file, sums);
-    stats_history_put(&file->machine->history, now_s, sums);
+    stats_file_sum(file, &sum);
+    stats_history_put(&file->machine->history, now_s, sum.counter);
 }
 
 void stats_file_figures(void *ctx, struct figures *figures)
 {
     const struct stats_file *file = ctx;
-    uint64_t sums[STAT_COUNT];
-    file_sum(file, sums);
-    figures_make(figures, sums, &file->machine->history, clock_wall_ms() / 1000);
+    struct stats sum;
+    stats_file_sum(ctx, &sum);
+    figures_make(figures, sum.counter, &file->machine->history, clock_wall_ms() / 1000);
     for (int i = 0; i < CENSUS_TRIES && !census_get(&file->machine->board, &figures->census); i++)
         figures->census = (struct census){.at_ms = 0};
 }
