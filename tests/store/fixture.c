@@ -39,6 +39,21 @@ void fixture_use(const char *uri)
     base_uri = uri;
 }
 
+int fixture_run_on_sqlite(const char *group_name, const struct CMUnitTest *tests, size_t test_count)
+{
+    char folder[] = "/tmp/test_sqlite.XXXXXX";
+    char base[64], command[64];
+    if (!mkdtemp(folder)) {
+        perror(folder);
+        return 1;
+    }
+    snprintf(base, sizeof(base), "sqlite:%s/todo", folder);
+    fixture_use(base);
+    int failed_count = _cmocka_run_group_tests(group_name, tests, test_count, NULL, NULL);
+    snprintf(command, sizeof(command), "rm -r %s", folder);
+    return system(command) != 0 || failed_count > 0;
+}
+
 static void next_uri(char *uri, size_t size_bytes)
 {
     store_number++;

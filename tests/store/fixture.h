@@ -8,6 +8,8 @@
 #include "base/arena.h"
 #include "store/store.h"
 
+struct CMUnitTest;
+
 enum { FIXTURE_CONCURRENCY = 16, FIXTURE_TIMEOUT_MS = 30000 };
 
 struct fixture {
@@ -18,6 +20,9 @@ struct fixture {
 
 /* The stores that tests run on: a prefix ("sqlite:/tmp/x") or a URI whose database's name gets a number. */
 void fixture_use(const char *base_uri);
+
+/* main()'s end for tests on SQLite alone: runs them in a folder of their own, which goes; returns the exit status. */
+int fixture_run_on_sqlite(const char *group_name, const struct CMUnitTest *tests, size_t test_count);
 
 /* cmocka's: *state is a struct fixture over a store that nobody else has. */
 int fixture_setup(void **state);

@@ -564,16 +564,5 @@ int main(int argument_count, char **arguments)
         ON_EMPTY_STORE(test_a_full_disk_is_told_by_each_write_and_by_the_heartbeat),
         ON_EMPTY_STORE(test_processes_may_make_and_fill_one_file_at_once),
     };
-    char folder[] = "/tmp/test_sqlite.XXXXXX";
-    char base[64];
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        return 1;
-    }
-    snprintf(base, sizeof(base), "sqlite:%s/todo", folder);
-    fixture_use(base);
-    int failed_count = cmocka_run_group_tests_name("store, SQLite alone", tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    return system(command) != 0 || failed_count > 0;
+    return fixture_run_on_sqlite("store, SQLite alone", tests, sizeof(tests) / sizeof(tests[0]));
 }

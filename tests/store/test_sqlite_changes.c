@@ -363,16 +363,5 @@ int main(void)
         ON_EMPTY_STORE(test_a_row_that_can_not_be_read_is_not_changed),
         ON_EMPTY_STORE(test_a_change_that_breaks_a_rule_leaves_the_row),
     };
-    char folder[] = "/tmp/test_sqlite_changes.XXXXXX";
-    char base[64];
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        return 1;
-    }
-    snprintf(base, sizeof(base), "sqlite:%s/todo", folder);
-    fixture_use(base);
-    int failed_count = cmocka_run_group_tests_name("store, changes on SQLite alone", tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    return system(command) != 0 || failed_count > 0;
+    return fixture_run_on_sqlite("store, changes on SQLite alone", tests, sizeof(tests) / sizeof(tests[0]));
 }

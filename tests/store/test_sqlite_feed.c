@@ -211,16 +211,5 @@ int main(void)
         ON_EMPTY_STORE(test_a_page_is_bounded_and_goes_on),
         ON_EMPTY_STORE(test_the_oldest_rows_go),
     };
-    char folder[] = "/tmp/test_sqlite_feed.XXXXXX";
-    char base[64];
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        return 1;
-    }
-    snprintf(base, sizeof(base), "sqlite:%s/todo", folder);
-    fixture_use(base);
-    int failed_count = cmocka_run_group_tests_name("store, the feed of SQLite", tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    return system(command) != 0 || failed_count > 0;
+    return fixture_run_on_sqlite("store, the feed of SQLite", tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -426,16 +426,5 @@ int main(int argument_count, char **arguments)
         ON_EMPTY_STORE(test_a_turn_file_that_nobody_uses_is_made_anew),
         ON_EMPTY_STORE(test_what_was_committed_is_there_after_a_power_cut),
     };
-    char folder[] = "/tmp/test_sqlite_groups.XXXXXX";
-    char base[64];
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        return 1;
-    }
-    snprintf(base, sizeof(base), "sqlite:%s/todo", folder);
-    fixture_use(base);
-    int failed_count = cmocka_run_group_tests_name("store, groups in SQLite", tests, NULL, NULL);
-    char command[64];
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    return system(command) != 0 || failed_count > 0;
+    return fixture_run_on_sqlite("store, groups in SQLite", tests, sizeof(tests) / sizeof(tests[0]));
 }
