@@ -37,13 +37,13 @@ command_shots() {
 # Each script says what it measures, beside which yardstick, and fails if a goal is missed.
 command_bench() {
     local name status=0
-    [ $# -gt 0 ] || set -- ladder posts load waiting frozen
+    [ $# -gt 0 ] || set -- ladder posts load waiting frozen hop machines
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}" python3-venv valgrind wrk
     test_clean_environment
     build_default
-    [[ " $* " != *" load "* ]] || tools_install mongod
+    [[ ! " $* " =~ " load "|" machines "|" queue "|" units " ]] || tools_install mongod
     [[ " $* " != *" ladder "* ]] || packages_install "${PACKAGES_LADDER[@]}"
-    build_into "$BUILD_DIR" "--enable-werror" tests/bench/bare_fcgi tests/bench/bench_mongo_load
+    build_into "$BUILD_DIR" "--enable-werror" tests/bench/bare_fcgi tests/bench/bench_mongo_load tests/bench/slow_hop
     for name in "$@"; do
         [ -x "$ROOT/tests/bench/$name.sh" ] || die "no benchmark is called $name"
         "$ROOT/tests/bench/$name.sh" "$BUILD_DIR" || status=1

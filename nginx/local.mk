@@ -31,6 +31,7 @@ PAGE_FILES = \
 	nginx/static/assets/more.js \
 	nginx/static/assets/notice.js \
 	nginx/static/assets/place.js \
+	nginx/static/assets/queue.js \
 	nginx/static/assets/race.js \
 	nginx/static/assets/row.js \
 	nginx/static/assets/rows.js \

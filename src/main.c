@@ -59,7 +59,7 @@ static int refuse_start(const char *text, int exit_status)
 static int serve(const struct settings *settings, const char *socket_path)
 {
     struct error error;
-    struct server *server;
+    struct server *server = NULL;
     int listen_fd = STDIN_FILENO;
     enum status status =
         socket_path ? listen_socket_open(socket_path, &listen_fd, &error) : listen_socket_check(listen_fd, &error);
@@ -68,15 +68,13 @@ static int serve(const struct settings *settings, const char *socket_path)
 
     struct server_options options = {.settings = settings, .listen_fd = listen_fd, .reopen_log = program_reopen_log};
     status = server_new(&server, &options, &error);
-    if (status == STATUS_OK) {
-        server_run(server);
-        if (socket_path)
-            unlink(socket_path);
-        server_free(server);
-        return EXIT_SUCCESS;
-    }
+    if (status == STATUS_OK)
+        status = server_run(server, &error);
     if (socket_path)
         unlink(socket_path);
+    server_free(server);
+    if (status == STATUS_OK)
+        return EXIT_SUCCESS;
     return refuse_start(error.text, status == STATUS_INVALID ? EXIT_WRONG : EXIT_NOT_NOW);
 }
 

@@ -11,9 +11,10 @@
  *   restore FILE   puts such a copy in its place
  *   roll PID       replaces the workers of this supervisor, while they serve
  *   why            tells what lately happened to a todo's entry
+ *   queue          shows the write queue; shows, retries and drops its dead letters (todoctl_queue.c)
  *
  * The parts are those of a worker without its connections (loop, store, pool, cache), and control/ uses them. stats,
- * roll and why need none of them; stats and why work when everything else is away.
+ * roll, why and queue need none of them; stats and why work when everything else is away.
  *
  * Ctrl-C ends it at once. Its fences then expire by themselves, as those of any killed writer.
  *
@@ -37,9 +38,9 @@
 #include "server/loop.h"
 #include "server/ready.h"
 #include "server/stats_file.h"
+#include "todoctl_queue.h"
 #include "tool.h"
 
-enum { EXIT_WELL = 0, EXIT_AMISS = 1, EXIT_NOT_DONE = 2 };
 enum { WARM_DEFAULT = 1000, WARM_MAX = 100000000, BAR_PAUSE_MS = 100, WATCH_PAUSE_S = 2 };
 
 static const char PROGRAM[] = "todoctl";
@@ -52,13 +53,13 @@ static const char USAGE[] =
     "       todoctl [-c FILE] [-o NAME=VALUE]... roll PID\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... backup FILE | restore FILE\n"
     "       todoctl [-c FILE] [-o NAME=VALUE]... why ID\n"
+    "       todoctl [-c FILE] [-o NAME=VALUE]... queue [--watch] | dead [--json] | retry|drop TICKET|--all\n"
     "Looks after the cache of todo-fcgi: shows hit rates (stats), compares every entry with the store (audit),\n"
     "fills in the hottest and the newest todos (warm), removes entries (purge). Replaces the workers of the\n"
     "supervisor PID (roll). Copies an SQLite store into a file (backup), and puts such a copy in its place\n"
-    "(restore). Tells what lately happened to an entry (why).\n";
+    "(restore). Tells what lately happened to an entry (why). Shows the queue of writes (queue).\n";
 
-static const char NOTES[] =
-    "Exit status: 0 all is well; 1 an entry differs from the store, or a todo couldn't be warmed; 2 it wasn't done.\n";
+static const char NOTES[] = "Exit status: 0 all is well; 1 it ran, and something is wrong; 2 it wasn't done.\n";
 
 struct verb;
 
@@ -66,11 +67,12 @@ struct command_line {
     const struct verb *verb;
     struct options options;
     bool all;
-    bool watch, metrics;
+    bool watch, metrics, as_json;
     int64_t count, rate; /* 0: not given */
     const char **words;  /* argv's, behind the verb */
     size_t word_count;
     int64_t supervisor;
+    struct todoctl_queue queue;
 };
 
 /* The parts of a run, and how it ended. */
@@ -91,7 +93,7 @@ struct run {
 };
 
 /* Options that some verbs take, and others must not be given. */
-enum { TAKES_ALL = 1, TAKES_PACE = 2, TAKES_VIEW = 4 };
+enum { TAKES_ALL = 1, TAKES_PACE = 2, TAKES_WATCH = 4, TAKES_METRICS = 8, TAKES_JSON = 16 };
 
 /* What must be there before start is called. */
 enum need { NEEDS_NOTHING, NEEDS_STORE, NEEDS_REDIS };
@@ -297,11 +299,11 @@ static int print_file(const struct command_line *line, struct settings *settings
     struct stats_file *file;
     struct error error;
     struct buf text;
-    if (!settings->stats_file[0]) {
-        program_complain(PROGRAM, "stats_file isn't set: each worker counts for itself, ask /metrics");
-        return EXIT_NOT_DONE;
-    }
-    if (stats_file_view(&file, settings->stats_file, &error) != STATUS_OK) {
+    enum status status =
+        settings->stats_file[0]
+            ? stats_file_view(&file, settings->stats_file, &error)
+            : error_set(&error, STATUS_INVALID, "stats_file isn't set: each worker counts for itself, ask /metrics");
+    if (status != STATUS_OK) {
         program_complain(PROGRAM, error.text);
         return EXIT_NOT_DONE;
     }
@@ -360,6 +362,11 @@ static int stats(const struct command_line *line, struct settings *settings)
     return exit_status;
 }
 
+static int queue(const struct command_line *line, struct settings *settings)
+{
+    return todoctl_queue_run(&line->queue, settings);
+}
+
 /* ---- Command line ---- */
 
 static bool stats_fits(struct command_line *line)
@@ -377,6 +384,12 @@ static bool purge_fits(struct command_line *line)
     return line->all == (line->word_count == 0);
 }
 
+static bool queue_fits(struct command_line *line)
+{
+    line->queue = (struct todoctl_queue){line->words, line->word_count, line->all, line->watch, line->as_json};
+    return todoctl_queue_fits(&line->queue);
+}
+
 static bool roll_fits(struct command_line *line)
 {
     return slice_to_int64(slice_of(line->words[0]), &line->supervisor) && line->supervisor > 0 &&
@@ -385,7 +398,7 @@ static bool roll_fits(struct command_line *line)
 
 /* clang-format off */
 static const struct verb verbs[] = {
-    {"stats", 0, 0, TAKES_VIEW, stats_fits, "stats takes --watch or --metrics, and nothing else", .run = stats},
+    {"stats", 0, 0, TAKES_WATCH | TAKES_METRICS, stats_fits, "stats takes --watch or --metrics alone", .run = stats},
     {"audit", 0, 0, TAKES_ALL, audit_fits, "audit needs --all; a sample is audited by the workers all the time",
      false, control_cache, NEEDS_REDIS, start_audit, report_audit},
     {"warm", 0, 0, TAKES_PACE, NULL, "warm takes -n and --rate, and nothing else",
@@ -398,6 +411,8 @@ static const struct verb verbs[] = {
     {"restore", 1, 1, 0, NULL, "restore needs one file",
      false, control_cache, NEEDS_STORE, start_restore, report_restore},
     {"why", 1, 1, 0, NULL, "why needs one id", .has_ids = true, .run = print_file},
+    {"queue", 0, 2, TAKES_ALL | TAKES_WATCH | TAKES_JSON, queue_fits,
+     "queue takes --watch; or dead [--json]; or retry or drop, and a ticket or --all", .run = queue},
 };
 /* clang-format on */
 
@@ -436,7 +451,8 @@ static bool ids_check(const struct command_line *line)
 static bool command_line_check(struct command_line *line, const struct options_table *table)
 {
     unsigned given = (line->all ? TAKES_ALL : 0u) | (line->count > 0 || line->rate > 0 ? TAKES_PACE : 0u) |
-                     (line->watch || line->metrics ? TAKES_VIEW : 0u);
+                     (line->watch ? TAKES_WATCH : 0u) | (line->metrics ? TAKES_METRICS : 0u) |
+                     (line->as_json ? TAKES_JSON : 0u);
     const struct verb *verb = line->options.word_count > 0 ? verb_find(line->options.words[0]) : NULL;
     if (!verb)
         return verbs_refuse(table);
@@ -465,11 +481,12 @@ int main(int argc, char **argv)
 {
     struct command_line line = {.count = 0};
     const struct option_row rows[] = {
-        {"all", 0, NULL, "audit, purge: every entry", .flag = &line.all},
+        {"all", 0, NULL, "audit, purge: every entry; queue: every dead letter", .flag = &line.all},
         {"count", 'n', "N", "warm: how many todos (1000)", .number = &line.count, 1, WARM_MAX},
         {"rate", 0, "N", "warm: todos a second at most (no limit)", .number = &line.rate, 1, WARM_MAX},
-        {"watch", 'w', NULL, "stats: again every 2 s", .flag = &line.watch},
+        {"watch", 'w', NULL, "stats, queue: again every 2 s", .flag = &line.watch},
         {"metrics", 0, NULL, "stats: the counters, as /metrics prints them", .flag = &line.metrics},
+        {"json", 0, NULL, "queue dead: a line of JSON for each", .flag = &line.as_json},
     };
     const struct options_table table = {PROGRAM, USAGE, NOTES, false, rows, sizeof(rows) / sizeof(rows[0])};
     int exit_status = EXIT_NOT_DONE;

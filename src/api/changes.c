@@ -7,8 +7,8 @@
  * their order; or a 410, if the store does not know what came behind it: then the client starts over. Any change that a
  * client is told of is committed.
  *
- * JSON: with a preference of wait=25 (RFC 7240 4.3) an answer without a change waits for one, WAIT_MAX_S at most.
- * Without it the answer is what was committed when the request came.
+ * JSON: with a preference of wait=25 (RFC 7240 4.3) an answer without a change waits for one, PREFER_WAIT_MAX_S at
+ * most. Without it the answer is what was committed when the request came.
  *
  * Events: an answer that never ends by itself. Its first event is "reset" if the client named no place, or one that the
  * history does not reach: it reads again what it shows, and stays. A client that goes on by Last-Event-ID (which
@@ -18,7 +18,6 @@
  * Requests that wait are held (request_hold()), and cost a worker little. A worker that stops answers them all: JSON
  * without a change, a stream by its end. Either way the client asks again, and another worker goes on.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/changes_text.h"
@@ -26,14 +25,12 @@
 #include "api/problem.h"
 #include "base/clock.h"
 #include "base/container.h"
-#include "base/directive.h"
 #include "base/media.h"
 #include "base/mem.h"
 #include "base/query.h"
 #include "feed/feed.h"
 
 enum {
-    WAIT_MAX_S = 30,
     BEAT_MS = 15000,
     FIRST_BEAT_MS = 100, /* so long the head of a stream waits for an error that it could still tell */
     RETRY_MS = 1000,     /* EventSource's pause before it comes again */
@@ -43,7 +40,6 @@ struct changes {
     struct feed_reader reader;
     struct services *services;
     struct request *request;
-    int64_t wait_s; /* of Prefer; 0: it doesn't wait */
     bool is_stream;
     bool has_head; /* the stream's, which is sent */
 };
@@ -78,14 +74,6 @@ static void answer_unsupported(struct request *request)
                    "A feed of changes needs SQLite, or a replica set of MongoDB and the setting \"follow\".");
 }
 
-/* Its follower is about to begin it; the store itself is well. */
-static void answer_not_begun(struct request *request)
-{
-    problem_begin(request, PROBLEM_UNAVAILABLE);
-    response_header(request, "Retry-After", "1");
-    problem_finish(request, PROBLEM_UNAVAILABLE, "The feed has not begun. Try again in a moment.");
-}
-
 static void answer_failed(struct changes *self, const struct feed_answer *answer)
 {
     struct services *services = self->services;
@@ -97,24 +85,21 @@ static void answer_failed(struct changes *self, const struct feed_answer *answer
     else if (answer->status == STATUS_UNSUPPORTED)
         answer_unsupported(request);
     else if (answer->status == STATUS_MISMATCH)
-        answer_not_begun(request);
+        /* Its follower is about to begin it; the store itself is well. */
+        problem_answer_later(request, PROBLEM_UNAVAILABLE, "The feed has not begun. Try again in a moment.");
     else
         problem_answer_unavailable(services, request, answer->status, answer->error);
 }
 
 static void answer_json(struct changes *self, const struct feed_answer *answer)
 {
-    char applied[24];
-    snprintf(applied, sizeof(applied), "wait=%lld", (long long)self->wait_s);
-    bool has_waited = self->wait_s > 0;
     struct request *request = changes_end(self);
     buf_reset(&request->scratch);
     changes_write_json(&request->scratch, answer->rows, answer->count, &answer->next);
     response_begin(request, 200);
     response_header(request, "Content-Type", "application/json");
     response_header(request, "Cache-Control", "no-store");
-    if (has_waited)
-        response_header(request, "Preference-Applied", applied);
+    response_preferences(request);
     response_body(request, buf_slice(&request->scratch));
     request_answer(request);
 }
@@ -189,22 +174,25 @@ static enum status on_pair(void *ctx, struct slice name, struct slice value, str
     return error_set(error, STATUS_INVALID, "\"after\" is no place: take it whole from \"next\" or \"seq\".");
 }
 
-/* What the client wants; all of it is read before the request is held. */
-static enum status changes_take(struct changes *self, struct error *error)
+/* What the client wants; all of it is read before the request is held. False: it has answered. */
+static bool changes_take(struct changes *self)
 {
     struct request *request = self->request;
+    struct error error;
     struct feed_place last;
-    enum status status = query_read(request->query, &request->arena, on_pair, self, error);
-    if (status != STATUS_OK)
-        return status;
+    if (query_read(request->query, &request->arena, on_pair, self, &error) != STATUS_OK) {
+        problem_answer_error(request, PROBLEM_BAD_REQUEST, &error);
+        return false;
+    }
     if (self->is_stream && request->last_event_id.len > 0)
         self->reader.after = feed_place_parse(request->last_event_id, &last) ? last : (struct feed_place){0};
-    int64_t wait_s = directive_seconds(request->prefer, SLICE("wait"));
-    bool may_wait = !self->is_stream && wait_s > 0 && self->reader.after.seq > 0 && request->method == METHOD_GET;
-    self->wait_s = !may_wait ? 0 : wait_s < WAIT_MAX_S ? wait_s : WAIT_MAX_S;
-    self->reader.wait_ms = self->is_stream ? FIRST_BEAT_MS : (uint32_t)self->wait_s * 1000;
+    bool may_wait = !self->is_stream && self->reader.after.seq > 0 && request->method == METHOD_GET;
+    request_prefer(request);
+    if (!request_applies(request, may_wait ? PREFER_WAIT : 0))
+        return false;
+    self->reader.wait_ms = self->is_stream ? FIRST_BEAT_MS : request_wait_ms(request);
     self->reader.done = self->is_stream ? on_events : on_json;
-    return STATUS_OK;
+    return true;
 }
 
 static void changes_begin(struct services *services, struct request *request, bool is_stream)
@@ -212,12 +200,11 @@ static void changes_begin(struct services *services, struct request *request, bo
     struct error error;
     struct changes *self = mem_zalloc(sizeof(*self));
     *self = (struct changes){.services = services, .request = request, .is_stream = is_stream};
-    if (changes_take(self, &error) != STATUS_OK) {
+    if (!changes_take(self)) {
         free(self);
-        problem_answer_error(request, PROBLEM_BAD_REQUEST, &error);
-    } else if ((is_stream || self->wait_s > 0) && !request_hold(request, on_gone, self)) {
+    } else if (self->reader.wait_ms > 0 && !request_hold(request, on_gone, self)) {
         free(self);
-        error_set(&error, STATUS_BUSY, "as many clients wait for changes as may (changes_max)");
+        error_set(&error, STATUS_BUSY, "as many clients wait as may (changes_max)");
         problem_answer_unavailable(services, request, STATUS_BUSY, &error);
     } else {
         feed_read(services->feed, &self->reader);

@@ -8,7 +8,8 @@
  *
  * Todo-Version, which every write returns, asks for that state or a newer one. While Redis stays the same server, reads
  * after a write see that write even without the header. With the header they do so through outages as well, because an
- * older entry is not used. A value that can't be parsed, or names another todo, has no effect.
+ * older entry is not used. A value that can't be parsed, or names another todo, has no effect. The ticket of a queued
+ * write has none here: todo_get.c asks the queue.
  *
  * A client that is beyond its limit demands nothing: limit_pass() may learn that while the cache asks Redis.
  *

@@ -24,6 +24,7 @@ void todo_list(struct services *services, struct request *request, struct slice 
 void todo_list_moved(struct services *services, struct request *request, struct slice id);  /* GET /todos/ */
 void todo_insert(struct services *services, struct request *request, struct slice id);      /* POST /todos, /todos/ */
 void changes_get(struct services *services, struct request *request, struct slice id);      /* GET /changes */
+void queue_get(struct services *services, struct request *request, struct slice id);        /* GET /queue/{ticket} */
 void health_get(struct services *services, struct request *request, struct slice id);       /* GET /healthz */
 void ready_get(struct services *services, struct request *request, struct slice id);        /* GET /readyz */
 void metrics_get(struct services *services, struct request *request, struct slice id);      /* GET /metrics */
@@ -49,6 +50,18 @@ enum condition_outcome request_condition(const struct request *request, struct s
  * The demands in the request's Cache-Control and Todo-Version. id NULL: a list, for which Todo-Version has no meaning.
  */
 struct cache_demand request_demand(const struct request *request, const char *id);
+
+/*
+ * Prefer (preference.c): reads the field; says which of its preferences the request may have, a set of enum preference.
+ * False: the client wants all of them or nothing, and it has answered 400. Then the answer's Preference-Applied.
+ */
+void request_prefer(struct request *request);
+bool request_applies(struct request *request, unsigned possible);
+void response_preferences(struct request *request);
+
+/* For how long an answer may be waited for, as the request applies it: at most PREFER_WAIT_MAX_S. */
+enum { PREFER_WAIT_MAX_S = 30 };
+uint32_t request_wait_ms(const struct request *request);
 
 /* These answer and return false if the resource takes no query and there is one, or if the client accepts no JSON. */
 bool request_has_no_query(struct request *request);

@@ -8,9 +8,9 @@
  * not answer, if the worker is about to stop, or if the heartbeat fails for a cause that only a person can end: a full
  * disk, a missing right. The body says what is missing and why, in the store's own words, also while a breaker refuses.
  * Without Redis the worker still serves reads and writes, so the body tells it but the status stays 200. The same holds
- * if the store answers but writes fail for another cause (another process holds a lock), or if a lane of the pool is
- * being refused: hits go on, and so does the other lane. A store that is empty, or has documents of others, gets a
- * notice: its name in the settings may be wrong.
+ * for the write queue's journal, for a store that answers but fails writes for another cause (another process holds a
+ * lock), and for a lane of the pool that is being refused: hits go on, and so does the other lane. A store that is
+ * empty, or has documents of others, gets a notice: its name in the settings may be wrong.
  *
  * /metrics is the sum of the counters of all workers on this machine, whichever worker is asked.
  *
@@ -92,9 +92,26 @@ static void append_redis(struct buf *body, const struct cache *cache)
         [TRUST_LACKS_STORE] = "waits for the store",
     };
     const char *reason;
-    enum trust_lack lack = trust_lack(cache_trust(cache), &reason);
-    buf_printf(body, ",\"redis\":{\"status\":\"%s\"", names[lack]);
+    enum trust_lack lack = cache_lack(cache, &reason);
+    size_t trusted_count = cache_trusted_count(cache);
+    buf_append_text(body, ",\"redis\":{\"status\":\"");
+    if (lack != TRUST_LACKS_NOTHING && trusted_count > 0)
+        buf_printf(body, "trusted %zu of %zu\"", trusted_count, cache_shard_count(cache));
+    else
+        buf_printf(body, "%s\"", names[lack]);
+    append_text(body, "primary", cache_lacking_primary(cache));
     append_text(body, "reason", reason);
+    buf_append_char(body, '}');
+}
+
+/* Without the queue all but queued writes goes on. */
+static void append_queue(struct buf *body, const struct queue *queue)
+{
+    const char *lack = queue_lack(queue);
+    if (!queue)
+        return;
+    buf_printf(body, ",\"queue\":{\"status\":\"%s\"", lack ? "not ready" : "ready");
+    append_text(body, "reason", lack ? lack : "");
     buf_append_char(body, '}');
 }
 
@@ -114,6 +131,7 @@ static void ready_answer(struct readying *self, enum status status, const struct
     append_text(body, "notice", self->survey.text);
     buf_append_char(body, '}');
     append_redis(body, services->cache);
+    append_queue(body, services->queue);
     append_text(body, "reason", services->draining ? "the worker is stopping" : status != STATUS_OK ? error->text : "");
     buf_append_char(body, '}');
     health_answer(self->request, is_ready ? 200 : 503, "application/json", buf_slice(body));

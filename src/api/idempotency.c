@@ -101,8 +101,7 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
     } else if (status == STATUS_EXISTS) {
         answer_again(self);
     } else if (status == STATUS_MISMATCH) {
-        problem_answer(self->request, PROBLEM_KEY_REUSED,
-                       "This Idempotency-Key came with another body before; use a new key.");
+        problem_answer(self->request, PROBLEM_KEY_REUSED, PROBLEM_KEY_REUSED_DETAIL);
     } else if (status == STATUS_BUSY && self->kept.worked) {
         problem_answer(self->request, PROBLEM_STILL_RUNNING,
                        "Ask again in a moment: the first request is being worked on.");
@@ -111,7 +110,7 @@ static void on_key_taken(void *ctx, enum status status, const struct error *erro
     }
 }
 
-void idempotency_begin(struct idempotency *self)
+bool idempotency_read(struct idempotency *self)
 {
     const struct settings *settings = self->services->settings;
     struct request *request = self->request;
@@ -119,7 +118,7 @@ void idempotency_begin(struct idempotency *self)
     if (!key_parse(request->idempotency_key, answer->key)) {
         problem_answer(request, PROBLEM_BAD_REQUEST,
                        "Idempotency-Key must be one string of 1 to 255 printable characters, in quotes.");
-        return;
+        return false;
     }
     key_scope(answer->key, request);
     hash_fingerprint(answer->fingerprint, request->body);
@@ -128,10 +127,15 @@ void idempotency_begin(struct idempotency *self)
     answer->created_at_ms = self->insert->todo.created_at_ms;
     answer->deadline_at_ms = answer->created_at_ms + 2 * settings->write_deadline_ms;
     answer->expires_at_ms = answer->created_at_ms + settings->idempotency_ttl_s * 1000;
-    self->insert->answer = answer;
+    return true;
+}
+
+void idempotency_begin(struct idempotency *self)
+{
+    self->insert->answer = &self->kept.answer;
     self->kept.store = self->services->store;
     self->kept.pool = self->services->pool;
-    self->kept.arena = &request->arena;
+    self->kept.arena = &self->request->arena;
     self->kept.done = on_key_taken;
     self->kept.ctx = self;
     kept_answer_begin(&self->kept);
@@ -150,7 +154,7 @@ static void on_kept(void *ctx, enum status status, const struct error *error)
     self->answer(self->ctx);
 }
 
-static void keep_answer(struct idempotency *self, int http_status)
+const struct store_answer *idempotency_answer(struct idempotency *self, int http_status)
 {
     const struct todo *todo = &self->insert->todo;
     struct store_answer *answer = &self->kept.answer;
@@ -161,6 +165,12 @@ static void keep_answer(struct idempotency *self, int http_status)
     answer->body = arena_copy(&self->request->arena, buf_slice(body));
     etag_of_todo(self->etag, todo->v, todo->life, answer->body);
     answer->etag = slice_of(self->etag);
+    return answer;
+}
+
+static void keep_answer(struct idempotency *self, int http_status)
+{
+    (void)idempotency_answer(self, http_status);
     kept_answer_end(&self->kept);
 }
 

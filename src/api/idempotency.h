@@ -23,8 +23,14 @@ struct idempotency {
     char etag[ETAG_MAX + 1]; /* of the kept body */
 };
 
-/* Takes the request's key and runs the insert, or answers: the first answer again, 400, 409, 422 or 503. */
+/* Reads the request's key, and what is kept with it but the answer itself. False: it has answered 400. */
+bool idempotency_read(struct idempotency *self);
+
+/* Takes the key and runs the insert, or answers: the first answer again, 409, 422 or 503. */
 void idempotency_begin(struct idempotency *self);
+
+/* The whole answer to keep, for the insert's todo as it is now; it lives as long as the request. */
+const struct store_answer *idempotency_answer(struct idempotency *self, int http_status);
 
 /* For insert->done: keeps the outcome in insert, then calls answer. */
 void idempotency_end(struct idempotency *self);

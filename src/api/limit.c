@@ -8,7 +8,8 @@
  * and the store nothing. All other requests, writes above all, wait for the verdict first.
  *
  * Without Redis no request is refused: the limit protects the service and must not take it down with the cache. nginx'
- * own limit_req stands in front and needs no Redis.
+ * own limit_req stands in front and needs no Redis. In a cluster the verdict comes from another connection than the
+ * read's answer, so there reads wait for it as well: for redis_timeout_ms at most if its server hangs.
  */
 #include "api/limit.h"
 
@@ -56,19 +57,19 @@ static void on_verdict(void *ctx, const struct limit_verdict *verdict)
 }
 
 /* A read without demands of its own asks Redis right behind the limit's script, on the same connection. */
-static bool asks_redis_next(const struct request *request)
+static bool asks_redis_next(const struct limiter *limiter, const struct request *request)
 {
     static const struct slice todos = SLICE("/todos");
     bool is_read = request->method == METHOD_GET || request->method == METHOD_HEAD;
     bool is_of_todos = request->path.len >= todos.len && memcmp(request->path.data, todos.data, todos.len) == 0;
-    return is_read && is_of_todos && !request->cache_control.data && !request->todo_version.data;
+    return !limiter->cluster && is_read && is_of_todos && !request->cache_control.data && !request->todo_version.data;
 }
 
 void limit_pass(struct services *services, struct request *request, handler_fn handler, struct slice id)
 {
     bool is_limited = services->settings->rate_limit_per_minute > 0 && request->remote_address.len > 0;
     request->limit = (struct limit_verdict){0};
-    if (!is_limited || !cache_is_trusted(services->cache)) {
+    if (!is_limited || (!services->limiter.cluster && !cache_is_trusted(services->cache))) {
         if (is_limited)
             stats_add(services->stats, STAT_LIMIT_UNKNOWN, 1);
         handler(services, request, id);
@@ -78,7 +79,7 @@ void limit_pass(struct services *services, struct request *request, handler_fn h
     request->waiter = &waiting->request;
     *waiting = (struct limit_waiting){.services = services, .request = request, .handler = handler, .id = id};
     limit_ask(&services->limiter, request->remote_address, on_verdict, waiting);
-    if (asks_redis_next(request)) {
+    if (asks_redis_next(&services->limiter, request)) {
         waiting->handler = NULL; /* before the call: the request may be answered in it */
         handler(services, request, id);
     }

@@ -12,7 +12,11 @@ libapi_a_SOURCES = \
 	src/api/health.c \
 	src/api/idempotency.c src/api/idempotency.h \
 	src/api/limit.c src/api/limit.h \
+	src/api/preference.c \
 	src/api/problem.c src/api/problem.h \
+	src/api/queue_answer.c src/api/queue_answer.h \
+	src/api/queue_get.c \
+	src/api/queued_write.c src/api/queued_write.h \
 	src/api/request.c src/api/request.h \
 	src/api/route.c \
 	src/api/services.h \

@@ -48,6 +48,11 @@ static void write_body(struct buf *body, const struct problem_row *row, const ch
     buf_append_char(body, '}');
 }
 
+void problem_write(struct buf *body, enum problem problem, const char *detail)
+{
+    write_body(body, &rows[problem], detail, NULL);
+}
+
 struct problem_text {
     const char *detail;
     const char *pointer; /* NULL or "": none */
@@ -85,6 +90,13 @@ void problem_finish_cached(struct request *request, enum problem problem, const 
 void problem_answer(struct request *request, enum problem problem, const char *detail)
 {
     problem_begin(request, problem);
+    problem_finish(request, problem, detail);
+}
+
+void problem_answer_later(struct request *request, enum problem problem, const char *detail)
+{
+    problem_begin(request, problem);
+    response_header(request, "Retry-After", "1");
     problem_finish(request, problem, detail);
 }
 

@@ -33,8 +33,11 @@
     X(KEY_REUSED, 422, "key-reused", "The idempotency key was used for another request")                               \
     X(CONDITION_REQUIRED, 428, "condition-required", "The change must name the version it is made to")                 \
     X(TOO_MANY_REQUESTS, 429, "too-many-requests", "Too many requests from this client")                               \
+    X(REFUSED_BY_STORE, 500, "refused-by-store", "The service's database refuses this write for good")                 \
     X(UNREADABLE, 500, "unreadable", "What is stored under this id is no todo")                                        \
     X(UNSUPPORTED, 501, "unsupported", "The service's database can't do this")                                         \
+    X(QUEUE_FULL, 503, "queue-full", "The queue of writes is full")                                                    \
+    X(STILL_QUEUED, 503, "still-queued", "The write that this read asks for is still queued")                          \
     X(UNAVAILABLE, 503, "unavailable", "The service can't do this now")                                                \
     X(UNKNOWN_OUTCOME, 503, "unknown-outcome", "It is not known whether the write was applied")                        \
     X(NOT_CACHED, 504, "not-cached", "The cache has no answer that fits")
@@ -43,8 +46,16 @@
 enum problem { PROBLEMS(PROBLEM_ENUM) PROBLEM_COUNT };
 #undef PROBLEM_ENUM
 
+#define PROBLEM_KEY_REUSED_DETAIL "This Idempotency-Key came with another body before; use a new key."
+
+/* Writes a problem's object into another answer. */
+void problem_write(struct buf *body, enum problem problem, const char *detail);
+
 /* Answers with a problem. detail may hold any text. */
 void problem_answer(struct request *request, enum problem problem, const char *detail);
+
+/* The same for what will be well in a moment: with Retry-After. */
+void problem_answer_later(struct request *request, enum problem problem, const char *detail);
 
 /* The same in two steps, for answers that need more headers: they go in between. */
 void problem_begin(struct request *request, enum problem problem);

@@ -108,6 +108,7 @@ static const char *reason_of(int status)
     static const char *const reasons[] = {
         [200] = " OK\r\n",
         [201] = " Created\r\n",
+        [202] = " Accepted\r\n",
         [204] = " No Content\r\n",
         [304] = " Not Modified\r\n",
         [308] = " Permanent Redirect\r\n",

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/prefer.h"
 #include "base/settings.h"
 #include "base/slice.h"
 #include "base/stats.h"
@@ -94,8 +95,10 @@ struct request {
     bool answered;
     struct limit_verdict limit; /* how much of its limit the client has used, as far as known */
     bool is_shared; /* a shared cache may give this answer to others: it must not tell this client's limit */
-    int64_t redis_us, store_us; /* how long each took, for Server-Timing; -1: it wasn't asked */
-    struct request **waiter;    /* in a struct that may outlive the request; the answer sets it to NULL */
+    struct preferences preferences; /* request_prefer(): of a write, or of what can be waited for */
+    unsigned applied;               /* request_applies(): those of them that the answer names */
+    int64_t redis_us, store_us;     /* how long each took, for Server-Timing; -1: it wasn't asked */
+    struct request **waiter;        /* in a struct that may outlive the request; the answer sets it to NULL */
 };
 
 /*

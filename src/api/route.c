@@ -3,8 +3,9 @@
  * From path and method to a handler.
  *
  * nginx has decoded and merged the path, and the grammar is small. A row's pattern is either the whole path or, with
- * "{id}" at its end, a prefix followed by a valid id. A path that fits no pattern is answered 404. A path that fits,
- * with a method that no row of it has, is answered 405 with Allow, or as OPTIONS. The order of the rows doesn't matter.
+ * "{id}" at its end, a prefix followed by a valid id; a ticket looks like one. A path that fits no pattern is answered
+ * 404. A path that fits, with a method that no row of it has, is answered 405 with Allow, or as OPTIONS. The order of
+ * the rows doesn't matter.
  *
  * The checks for all routes are here, in this order: the client's limit (429), the token for writes (401), the body's
  * size (413). So who guesses tokens is limited too. The routes for operators have no limit: a supervisor that gets a
@@ -44,6 +45,7 @@ enum {
     X(TODO_DELETE, "todo_delete")                                                                                      \
     X(STATS, "stats")                                                                                                  \
     X(CHANGES, "changes")                                                                                              \
+    X(QUEUE, "queue")                                                                                                  \
     X(HEALTHZ, "healthz")                                                                                              \
     X(READYZ, "readyz")                                                                                                \
     X(METRICS, "metrics")                                                                                              \
@@ -75,6 +77,7 @@ static const struct route_row rows[] = {
     {ROUTE_TODO_DELETE,  DELETE, "/todos/{id}", todo_delete},
     {ROUTE_STATS,        GET,    "/stats",      summary_get},
     {ROUTE_CHANGES,      GET,    "/changes",    changes_get},
+    {ROUTE_QUEUE,        GET,    "/queue/{ticket}", queue_get},
     {ROUTE_HEALTHZ,      GET,    "/healthz",    health_get},
     {ROUTE_READYZ,       GET,    "/readyz",     ready_get},
     {ROUTE_METRICS,      GET,    "/metrics",    metrics_get},
@@ -85,7 +88,7 @@ static const struct route_row rows[] = {
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(*rows) };
 
-/* Whether path fits pattern; id is the part in the place of {id}. */
+/* Whether path fits pattern; id is the part in the place of the braces. */
 static bool path_matches(const char *pattern, struct slice path, struct slice *id)
 {
     const char *brace = strchr(pattern, '{');
@@ -187,6 +190,8 @@ static bool body_is_whole(const struct services *services, struct request *reque
 static void row_run(struct services *services, struct request *request, struct slice id)
 {
     const struct route_row *row = request->row;
+    if (row->methods & WRITES)
+        request_prefer(request);
     bool may_go_on = !(row->methods & WRITES) || may_write(services, request);
     if (may_go_on && body_is_whole(services, request))
         row->handler(services, request, id);

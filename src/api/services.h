@@ -14,6 +14,7 @@
 #include "base/trail.h"
 #include "cache/cache.h"
 #include "clients/limit.h"
+#include "queue/queue.h"
 
 /* What the workers of this machine tell together (server/stats_file.c): metrics as Prometheus text, figures, trails. */
 typedef void (*services_metrics_fn)(void *ctx, struct buf *out);
@@ -28,7 +29,8 @@ struct services {
     struct cache *cache;
     struct store *store; /* for /readyz and kept answers; handlers reach todos through the cache */
     struct pool *pool;
-    struct feed *feed; /* of changes; NULL: nobody adds to the store's */
+    struct feed *feed;   /* of changes; NULL: nobody adds to the store's */
+    struct queue *queue; /* NULL: writes are not queued */
     struct limiter limiter;
     struct coding coding; /* this worker's */
     struct stats *stats;  /* this worker's */

@@ -2,13 +2,14 @@
 /*
  * GET /stats: what the cache does for everybody, in a few numbers, for the page and for whoever is curious.
  *
- *   {"reads":{"l1":9,"redis":40,"database":3},"writes":2,"errors":0,"redis":"trusted",
+ *   {"reads":{"l1":9,"redis":40,"database":3},"writes":2,"errors":0,"redis":"trusted","queue":true,
  *    "times":{"up_to_ms":[0.05,...,null],"count":[7,...]}}
  *
  * The numbers are sums since the counters' file was made, of all workers of this machine: who asks twice subtracts.
  * reads counts reads of todos and pages by who answered them, errors the answers with status 500 and 503, times how
  * long reads took, the last count those that took longer than all bounds. redis is "away" if the worker that was asked
- * does not read from Redis at present.
+ * does not read from Redis at present, "trusted 9 of 10" if it reads from so many primaries of a cluster. queue says
+ * whether writes may be queued (queued_write.c).
  *
  * It holds nothing that tells of one todo, one client or the machines behind; public_stats takes even this away. Any
  * cache may keep it for a second, so that many pages that watch cost as much as one.
@@ -56,6 +57,18 @@ static void append_reads(struct buf *body, const struct stats *sum)
     buf_printf(body, ",\"database\":%" PRIu64 "},\"writes\":%" PRIu64, database, writes);
 }
 
+static void append_redis(struct buf *body, const struct cache *cache)
+{
+    const char *reason;
+    size_t trusted_count = cache_trusted_count(cache);
+    if (cache_lack(cache, &reason) == TRUST_LACKS_NOTHING)
+        buf_append_text(body, ",\"redis\":\"trusted\"");
+    else if (trusted_count > 0)
+        buf_printf(body, ",\"redis\":\"trusted %zu of %zu\"", trusted_count, cache_shard_count(cache));
+    else
+        buf_append_text(body, ",\"redis\":\"away\"");
+}
+
 void summary_get(struct services *services, struct request *request, struct slice id)
 {
     (void)id;
@@ -72,10 +85,9 @@ void summary_get(struct services *services, struct request *request, struct slic
     services->sum(services->machine, sum);
     buf_reset(body);
     append_reads(body, sum);
-    const char *reason;
-    bool is_trusted = trust_lack(cache_trust(services->cache), &reason) == TRUST_LACKS_NOTHING;
-    buf_printf(body, ",\"errors\":%" PRIu64 ",\"redis\":\"%s\"", errors_of(sum, routes, route_count),
-               is_trusted ? "trusted" : "away");
+    buf_printf(body, ",\"errors\":%" PRIu64, errors_of(sum, routes, route_count));
+    append_redis(body, services->cache);
+    buf_printf(body, ",\"queue\":%s", queue_is_on(services->queue) ? "true" : "false");
     append_times(body, sum, routes, route_count);
     response_begin(request, 200);
     response_header(request, "Content-Type", "application/json");

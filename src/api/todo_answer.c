@@ -8,7 +8,8 @@
  * A 201 and a 200 to a write show the todo with its new ETag, so that a client can edit it again without a read.
  * Content-Location says that a GET of this URL would show the same (RFC 9110 8.7). It also makes caches drop what they
  * keep for that URL, such as a 404 (RFC 9111 4.4). Location and Content-Location are paths, because the worker doesn't
- * know which host name the client used.
+ * know which host name the client used. With return=minimal (RFC 7240 4.2) there is nothing that Content-Location could
+ * be about: a 200 is a 204 then, a 201 has no body, and both keep the validators of what they don't show.
  *
  * Todo-Version names the state that a write made. A delete makes one as well, the version after the last of its life: a
  * GET that sends it back gets no older state that still shows the todo.
@@ -71,24 +72,28 @@ void todo_answer_read(const struct services *services, struct request *request, 
     request_answer(request);
 }
 
-/* Writes the headers of a 201 or 200 to a write that come before its validators. */
+/* Writes the headers of an answer to a write that come before its validators; status is 201 or 200. */
 static void written_begin(struct request *request, int status, const char *id)
 {
     char location[sizeof("/todos/") + TODO_ID_MAX];
+    bool is_minimal = request->applied & PREFER_MINIMAL;
     snprintf(location, sizeof(location), "/todos/%s", id);
-    response_begin(request, status);
-    response_header(request, "Content-Type", "application/json");
+    response_begin(request, is_minimal && status == 200 ? 204 : status);
+    if (!is_minimal)
+        response_header(request, "Content-Type", "application/json");
     if (status == 201)
         response_header(request, "Location", location);
-    response_header(request, "Content-Location", location);
+    if (!is_minimal)
+        response_header(request, "Content-Location", location);
 }
 
 static void written_finish(const struct services *services, struct request *request, const char *id,
                            enum cache_purge purge, struct slice body)
 {
     freshness_of_write(services, request, id, purge);
+    response_preferences(request);
     response_trace_write(request);
-    response_body(request, body);
+    response_body(request, request->applied & PREFER_MINIMAL ? SLICE("") : body);
     request_answer(request);
 }
 
@@ -121,8 +126,5 @@ void todo_answer_deleted(const struct services *services, struct request *reques
     int64_t next_v = todo->v < INT64_MAX ? todo->v + 1 : todo->v;
     response_begin(request, 204);
     response_todo_version(request, todo->id, (struct todo_version){.v = next_v, .life = todo->life});
-    freshness_of_write(services, request, todo->id, purge);
-    response_trace_write(request);
-    response_body(request, SLICE(""));
-    request_answer(request);
+    written_finish(services, request, todo->id, purge, SLICE(""));
 }

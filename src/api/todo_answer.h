@@ -14,7 +14,7 @@
 void todo_answer_read(const struct services *services, struct request *request, const struct todo *todo,
                       const struct cache_trace *trace);
 
-/* Answers a write that left todo behind: 200 or 201. */
+/* Answers a write that left todo behind: status is 200 or 201, but 204 for a 200 that the client wants minimal. */
 void todo_answer_written(const struct services *services, struct request *request, int status, const struct todo *todo,
                          enum cache_purge purge);
 

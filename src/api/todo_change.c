@@ -3,7 +3,7 @@
  * PUT, PATCH and DELETE /todos/{id}.
  *
  *   coding, media type (415) -> body (400, 422) -> condition? (400, 428) -> one fenced operation
- *     -> 200, 201, 204, 404, 412, 503
+ *     -> 200, 201, 204, 404, 412, 503;  or the queue, if the client prefers it -> 202 (queued_write.c)
  *
  * The conditions go to the store as versions and lives, which the entity tags contain. The store decides them inside
  * its one operation: of two clients with the same If-Match one wins, and no other write fits between check and
@@ -19,6 +19,7 @@
 #include "api/handlers.h"
 #include "api/limit.h"
 #include "api/problem.h"
+#include "api/queued_write.h"
 #include "api/todo_answer.h"
 #include "api/todo_body.h"
 #include "base/date.h"
@@ -145,6 +146,21 @@ static bool take_shown(struct todo_changing *self)
     return false;
 }
 
+/*
+ * The request is sound as far as can be told without the store. possible: what it may prefer. Members that were shown
+ * are a condition, too: the store compares them.
+ */
+static void changing_begin(struct todo_changing *self, unsigned possible)
+{
+    bool is_queued = queued_write_may(self->services, self->request) && !self->change.change.shown_fields;
+    if (!request_applies(self->request, is_queued ? QUEUED_WRITE_POSSIBLE : possible))
+        return;
+    if (is_queued)
+        queued_write_begin(self->services, self->request, &(struct store_queued){.change = self->change.change});
+    else
+        cache_change(self->services->cache, &self->change);
+}
+
 void todo_replace(struct services *services, struct request *request, struct slice id)
 {
     if (!request_has_no_query(request) || !request_accepts_json(request) || !body_has_type(request, "application/json"))
@@ -157,7 +173,7 @@ void todo_replace(struct services *services, struct request *request, struct sli
     if (!body_read_todo(request, id, &self->draft, &self->todo) || !has_condition_enough(services, request) ||
         !take_shown(self))
         return;
-    cache_change(services->cache, &self->change);
+    changing_begin(self, PREFER_MINIMAL | PREFER_REPRESENTATION);
 }
 
 void todo_merge(struct services *services, struct request *request, struct slice id)
@@ -170,7 +186,7 @@ void todo_merge(struct services *services, struct request *request, struct slice
         return;
     self->todo = self->draft.todo;
     self->change.change.fields = self->draft.present & ~(1u << TODO_ID);
-    cache_change(services->cache, &self->change);
+    changing_begin(self, PREFER_MINIMAL | PREFER_REPRESENTATION);
 }
 
 void todo_delete(struct services *services, struct request *request, struct slice id)
@@ -179,5 +195,5 @@ void todo_delete(struct services *services, struct request *request, struct slic
         return;
     struct todo_changing *self = changing_new(services, request, STORE_DELETE);
     todo_set_id(&self->todo, id);
-    cache_change(services->cache, &self->change);
+    changing_begin(self, PREFER_MINIMAL);
 }

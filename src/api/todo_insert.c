@@ -2,7 +2,7 @@
 /*
  * POST /todos: a new todo.
  *
- *   media type (415) -> body (400, 422) -> fenced insert -> 201, 409, 503
+ *   media type (415) -> body (400, 422) -> fenced insert -> 201, 409, 503;  or the queue -> 202 (queued_write.c)
  *
  * With an Idempotency-Key, idempotency.c takes the key before the insert and keeps the answer after it.
  *
@@ -12,6 +12,7 @@
 #include "api/handlers.h"
 #include "api/idempotency.h"
 #include "api/problem.h"
+#include "api/queued_write.h"
 #include "api/todo_answer.h"
 #include "api/todo_body.h"
 
@@ -46,6 +47,16 @@ static void on_inserted(void *ctx, enum status status, const struct error *error
         answer_outcome(self);
 }
 
+/* A repeated request is known by its key. Without one the id is the client's, and a repeated request finds it taken. */
+static void inserting_queue(struct todo_inserting *self)
+{
+    struct store_queued queued = {.is_insert = true, .change = {.kind = STORE_REPLACE, .todo = &self->insert.todo}};
+    queued.change.condition.unmodified_since_s = -1;
+    if (self->idempotency.insert)
+        queued.answer = idempotency_answer(&self->idempotency, 201);
+    queued_write_begin(self->services, self->request, &queued);
+}
+
 void todo_insert(struct services *services, struct request *request, struct slice id)
 {
     (void)id;
@@ -59,11 +70,20 @@ void todo_insert(struct services *services, struct request *request, struct slic
     self->insert.request = request->id;
     if (!body_read_todo(request, (struct slice){0}, &draft, &self->insert.todo))
         return;
-    if (!request->idempotency_key.data) {
-        cache_insert(services->cache, &self->insert);
+    bool has_key = request->idempotency_key.data, has_name = has_key || draft.present & 1u << TODO_ID;
+    bool is_queued = has_name && queued_write_may(services, request);
+    if (!request_applies(request, is_queued ? QUEUED_WRITE_POSSIBLE : PREFER_MINIMAL | PREFER_REPRESENTATION))
         return;
+    if (has_key) {
+        self->idempotency = (struct idempotency){
+            .services = services, .request = request, .insert = &self->insert, .answer = answer_outcome, .ctx = self};
+        if (!idempotency_read(&self->idempotency))
+            return;
     }
-    self->idempotency = (struct idempotency){
-        .services = services, .request = request, .insert = &self->insert, .answer = answer_outcome, .ctx = self};
-    idempotency_begin(&self->idempotency);
+    if (is_queued)
+        inserting_queue(self);
+    else if (has_key)
+        idempotency_begin(&self->idempotency);
+    else
+        cache_insert(services->cache, &self->insert);
 }

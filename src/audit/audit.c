@@ -27,9 +27,10 @@
 
 static void check_look(struct audit_check *check, redis_reply_cb on_entry)
 {
+    const struct home home = home_of(check->cache, check->id);
     struct key key;
-    key_of_entry(&key, trust_epoch(cache_trust(check->cache)), check->id);
-    redis_call(cache_redis(check->cache), (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_entry, check);
+    key_of_entry(&key, home.epoch, check->id);
+    redis_call(home.redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_entry, check);
 }
 
 static void check_end(struct audit_check *check, enum audit_result result)
@@ -45,7 +46,7 @@ static void check_end(struct audit_check *check, enum audit_result result)
 /* Without trust the epoch may have changed, and with it the key. */
 static bool check_is_current(const struct audit_check *check)
 {
-    return trust_holds(cache_trust(check->cache), check->hold);
+    return home_holds(&check->home);
 }
 
 static struct audit_version version_of(const struct todo *todo)
@@ -115,7 +116,7 @@ static void on_first_look(void *ctx, const struct redis_reply *reply)
 void audit_check_run(struct cache *cache, struct audit_check *check)
 {
     check->cache = cache;
-    check->hold = trust_take(cache_trust(cache));
+    check->home = home_of(cache, check->id);
     check->entry = check->store = (struct audit_version){0};
     check->at_ms = 0;
     check->negative = false;

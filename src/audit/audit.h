@@ -40,7 +40,7 @@ struct audit_check {
     int64_t at_ms;                     /* when the entry was read from the store */
     bool negative;                     /* the entry says that there is no such todo */
     struct cache *cache;               /* the rest is the check's own */
-    struct trust_hold hold;
+    struct home home;
     struct arena arena;
     struct todo entry_todo, store_todo;
     struct pool_job job;

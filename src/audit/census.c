@@ -4,6 +4,8 @@
  *
  *   DBSIZE -> SCAN --names--> the first PROBES of each kind: MEMORY USAGE, PTTL, HMGET -> SCAN -> ... -> the board
  *
+ * In a cluster all of that is done for one primary after the other, and added up.
+ *
  * SCAN goes through the keys in the order of a hash, so its first part is a sample of all. After BATCHES_MAX calls the
  * count is scaled up by DBSIZE. A small Redis is counted as a whole. Sizes, ages and lifetimes are those of the keys
  * that were probed. All of that is some hundred small commands every ten seconds for a machine, however large Redis is.
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/scan.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -50,7 +53,7 @@ struct probe {
 struct census_taker {
     struct cache *cache;
     struct census_board *board;
-    struct trust_hold hold;
+    struct home home;
     bool runs;
     char prefixes[KEY_CLASSES][PREFIX_MAX + 1]; /* of this epoch's keys */
     char cursor[CURSOR_MAX + 1];
@@ -62,6 +65,7 @@ struct census_taker {
 };
 
 static void census_scan(struct census_taker *taker);
+static void census_next(struct census_taker *taker);
 
 /* ---- The result ---- */
 
@@ -151,7 +155,7 @@ static void on_fields(void *ctx, const struct redis_reply *reply)
 
 static void probe_send(struct census_taker *taker, enum key_class class, struct slice key)
 {
-    struct redis *redis = cache_redis(taker->cache);
+    struct redis *redis = taker->home.redis;
     taker->probes[taker->probe_count++] = (struct probe){.class = class};
     redis_call(redis, (struct slice[]){SLICE("MEMORY"), SLICE("USAGE"), key}, 3, on_bytes, taker);
     redis_call(redis, (struct slice[]){SLICE("PTTL"), key}, 2, on_ttl, taker);
@@ -169,7 +173,7 @@ static bool begins_with(struct slice text, const char *prefix)
 /* keys.c and clients/limit.c make them. An entry's key ends with its id, a page's with a hash. */
 static void prefixes_make(struct census_taker *taker, int64_t epoch)
 {
-    snprintf(taker->prefixes[KEY_ENTRY], PREFIX_MAX, "todo:%" PRId64 ":{", epoch);
+    snprintf(taker->prefixes[KEY_ENTRY], PREFIX_MAX, "todo:");
     snprintf(taker->prefixes[KEY_PAGE], PREFIX_MAX, "todos:%" PRId64 ":{list}:", epoch);
     snprintf(taker->prefixes[KEY_LIMIT], PREFIX_MAX, "limit:{");
 }
@@ -179,7 +183,8 @@ static enum key_class class_of(const struct census_taker *taker, struct slice ke
     enum key_class class = KEY_ENTRY;
     while (class < KEY_CLASSES && !begins_with(key, taker->prefixes[class]))
         class ++;
-    bool is_other = (class == KEY_ENTRY && key.data[key.len - 1] != '}') ||
+    char id[TODO_ID_MAX + 1];
+    bool is_other = (class == KEY_ENTRY && !scan_take_id(taker->cache, key, id)) ||
                     (class == KEY_PAGE && key.len != strlen(taker->prefixes[KEY_PAGE]) + PAGE_HASH_DIGITS);
     return is_other ? KEY_CLASSES : class;
 }
@@ -206,7 +211,7 @@ static void on_scanned(void *ctx, const struct redis_reply *reply)
 {
     struct census_taker *taker = ctx;
     bool is_scan = redis_reply_ok(reply) && redis_reply_type(reply) == REDIS_TYPE_ARRAY &&
-                   redis_reply_count(reply) == 2 && trust_holds(cache_trust(taker->cache), taker->hold);
+                   redis_reply_count(reply) == 2 && home_holds(&taker->home);
     if (!is_scan) {
         taker->runs = false;
         return;
@@ -221,11 +226,11 @@ static void census_scan(struct census_taker *taker)
     char count[INT64_TEXT_MAX + 1];
     bool is_over = taker->batch_count > 0 && strcmp(taker->cursor, "0") == 0;
     if (is_over || taker->batch_count == BATCHES_MAX) {
-        census_end(taker);
+        census_next(taker);
         return;
     }
     redis_call(
-        cache_redis(taker->cache),
+        taker->home.redis,
         (struct slice[]){SLICE("SCAN"), slice_of(taker->cursor), SLICE("COUNT"), slice_of_int64(count, SCAN_COUNT)}, 4,
         on_scanned, taker);
 }
@@ -233,8 +238,22 @@ static void census_scan(struct census_taker *taker)
 static void on_size(void *ctx, const struct redis_reply *reply)
 {
     struct census_taker *taker = ctx;
-    taker->keys = (uint64_t)integer_of(reply);
+    taker->keys += (uint64_t)integer_of(reply);
     census_scan(taker);
+}
+
+/* The primaries of a cluster are counted one after the other. */
+static void census_next(struct census_taker *taker)
+{
+    do {
+        if (!home_after(taker->cache, taker->home.trust, &taker->home)) {
+            census_end(taker);
+            return;
+        }
+    } while (!home_holds(&taker->home));
+    memcpy(taker->cursor, "0", sizeof("0"));
+    taker->batch_count = 0;
+    redis_call(taker->home.redis, (struct slice[]){SLICE("DBSIZE")}, 1, on_size, taker);
 }
 
 void census_taker_tend(struct census_taker *taker)
@@ -242,9 +261,8 @@ void census_taker_tend(struct census_taker *taker)
     if (taker->runs || !cache_is_trusted(taker->cache) || !census_claim(taker->board, clock_wall_ms() / 1000, PERIOD_S))
         return;
     *taker = (struct census_taker){.cache = taker->cache, .board = taker->board, .runs = true, .cursor = "0"};
-    taker->hold = trust_take(cache_trust(taker->cache));
-    prefixes_make(taker, trust_epoch(cache_trust(taker->cache)));
-    redis_call(cache_redis(taker->cache), (struct slice[]){SLICE("DBSIZE")}, 1, on_size, taker);
+    prefixes_make(taker, home_of_list(taker->cache).epoch);
+    census_next(taker);
 }
 
 struct census_taker *census_taker_new(struct cache *cache, struct census_board *board)

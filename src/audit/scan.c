@@ -3,9 +3,9 @@
  * Walking over all entries with SCAN: each call costs Redis a little, however many keys there are, and never blocks it
  * as KEYS would.
  *
- * The pattern takes this epoch's entries alone: their keys end with the brace, while the keys of leases and writers go
- * on behind it. The promise is SCAN's own: an entry that is there all the while is told once or more, one that comes or
- * goes may be.
+ * The pattern takes entries alone: their keys end with the brace, while the keys of leases and writers go on behind it.
+ * Those of earlier epochs are left out. The primaries of a cluster are walked one by one. The promise is SCAN's
+ * own: an entry that is there all the while is told once or more, one that comes or goes may be.
  *
  * The caller asks for the next batch when it is through with one, so there is never more than one in memory. A batch is
  * about SCAN_COUNT keys; how many exactly is up to Redis' table.
@@ -19,17 +19,23 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cache/keys.h"
 
 enum { SCAN_COUNT = 500 };
 
-/* The id in "todo:EPOCH:{ID}"; absent if there is no valid one. */
-static struct slice id_in_key(struct slice key)
+bool scan_take_id(const struct cache *cache, struct slice name, char id[TODO_ID_MAX + 1])
 {
-    const char *open = memchr(key.data, '{', key.len);
-    if (!open || key.data[key.len - 1] != '}')
-        return (struct slice){0};
-    struct slice id = {.data = open + 1, .len = (size_t)(key.data + key.len - 1 - (open + 1))};
-    return todo_id_valid(id) ? id : (struct slice){0};
+    struct key key;
+    const char *open = memchr(name.data, '{', name.len);
+    if (!open || name.data[name.len - 1] != '}')
+        return false;
+    struct slice found = {.data = open + 1, .len = (size_t)(name.data + name.len - 1 - (open + 1))};
+    if (!todo_id_valid(found))
+        return false;
+    memcpy(id, found.data, found.len);
+    id[found.len] = '\0';
+    key_of_entry(&key, home_of(cache, id).epoch, id);
+    return slice_equal(name, key_slice(&key));
 }
 
 static void scan_give(struct cache_scan *scan, const struct redis_reply *keys)
@@ -38,11 +44,8 @@ static void scan_give(struct cache_scan *scan, const struct redis_reply *keys)
     char(*texts)[TODO_ID_MAX + 1] = mem_alloc((key_count + 1) * sizeof(*texts));
     const char **ids = mem_alloc((key_count + 1) * sizeof(*ids));
     for (size_t i = 0; i < key_count; i++) {
-        struct slice id = id_in_key(redis_reply_text(redis_reply_item(keys, i)));
-        if (!id.data)
+        if (!scan_take_id(scan->cache, redis_reply_text(redis_reply_item(keys, i)), texts[count]))
             continue;
-        memcpy(texts[count], id.data, id.len);
-        texts[count][id.len] = '\0';
         ids[count] = texts[count];
         count++;
     }
@@ -60,14 +63,15 @@ static bool cursor_take(struct cache_scan *scan, const struct redis_reply *reply
         return false;
     memcpy(scan->cursor, cursor.data, cursor.len);
     scan->cursor[cursor.len] = '\0';
-    scan->is_over = slice_equal(cursor, SLICE("0"));
+    if (slice_equal(cursor, SLICE("0")))
+        scan->is_over = !home_after(scan->cache, scan->home.trust, &scan->home);
     return redis_reply_type(redis_reply_item(reply, 1)) == REDIS_TYPE_ARRAY;
 }
 
 static void on_scanned(void *ctx, const struct redis_reply *reply)
 {
     struct cache_scan *scan = ctx;
-    bool is_current = trust_holds(cache_trust(scan->cache), scan->hold);
+    bool is_current = home_holds(&scan->home);
     if (is_current && cursor_take(scan, reply))
         scan_give(scan, redis_reply_item(reply, 1));
     else
@@ -76,20 +80,26 @@ static void on_scanned(void *ctx, const struct redis_reply *reply)
 
 void cache_scan_next(struct cache_scan *scan)
 {
+    const struct home list = home_of_list(scan->cache);
+    struct redis *redis = home_holds(&scan->home) ? scan->home.redis : list.redis;
     char pattern[INT64_TEXT_MAX + 16];
     bug_unless(!scan->is_over, "a scan went on after its end");
-    snprintf(pattern, sizeof(pattern), "todo:%" PRId64 ":{*}", trust_epoch(cache_trust(scan->cache)));
+    if (list.slot == HOME_SLOT_NONE)
+        snprintf(pattern, sizeof(pattern), "todo:%" PRId64 ":{*}", list.epoch);
+    else
+        snprintf(pattern, sizeof(pattern), "todo:*:{*}"); /* each slot has an epoch of its own */
     char count[INT64_TEXT_MAX + 1];
     const struct slice args[] = {SLICE("SCAN"),     slice_of(scan->cursor), SLICE("MATCH"),
                                  slice_of(pattern), SLICE("COUNT"),         slice_of_int64(count, SCAN_COUNT)};
-    redis_call(cache_redis(scan->cache), args, 6, on_scanned, scan);
+    redis_call(redis, args, 6, on_scanned, scan);
 }
 
 void cache_scan_start(struct cache *cache, struct cache_scan *scan)
 {
     scan->cache = cache;
     scan->is_over = false;
-    scan->hold = trust_take(cache_trust(cache));
+    if (!home_after(cache, NULL, &scan->home))
+        scan->home = home_of_list(cache); /* a cluster of which no primary is known yet: no answer */
     memcpy(scan->cursor, "0", sizeof("0"));
     cache_scan_next(scan);
 }

@@ -28,11 +28,14 @@ struct cache_scan {
     bool is_over;
     struct cache *cache; /* the rest is the scan's own */
     char cursor[SCAN_CURSOR_MAX + 1];
-    struct trust_hold hold;
+    struct home home;
 };
 
 /* Begins, and asks for the first batch. An entry that is there from beginning to end is told once or more. */
 void cache_scan_start(struct cache *cache, struct cache_scan *scan);
+
+/* Whether this is the name of an entry, under the epoch of now. Then id is whose. */
+bool scan_take_id(const struct cache *cache, struct slice name, char id[TODO_ID_MAX + 1]);
 
 /* Asks for the next batch; not after the last one. */
 void cache_scan_next(struct cache_scan *scan);

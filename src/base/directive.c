@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cache-Control directives: those of a request, and those that an operator writes into a setting. Prefer has nearly the
- * same form.
+ * Cache-Control directives: those of a request, and those that an operator writes into a setting.
  *
  * Names are compared without case. Arguments may be tokens or quoted strings, and a cache takes both (RFC 9111 5.2). A
  * number that is too large counts as 2^31 (RFC 9111 1.2.2), so that arithmetic with it can't overflow. An argument that
@@ -46,19 +45,18 @@ static bool is_named(struct slice name, struct slice wanted)
     return name.len == wanted.len && strncasecmp(name.data, wanted.data, name.len) == 0;
 }
 
-/* Any number of digits (RFC 9111 1.2.2); otherwise, if the argument is something else. */
-static int64_t seconds_or(struct slice argument, int64_t otherwise)
+int64_t directive_seconds(struct slice text, int64_t otherwise)
 {
     int64_t seconds = 0;
-    for (size_t i = 0; i < argument.len; i++) {
-        char c = argument.data[i];
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
         if (c < '0' || c > '9')
             return otherwise;
         seconds = seconds * 10 + (c - '0');
         if (seconds > DIRECTIVE_SECONDS_MAX)
             seconds = DIRECTIVE_SECONDS_MAX;
     }
-    return argument.len > 0 ? seconds : otherwise;
+    return text.len > 0 ? seconds : otherwise;
 }
 
 /* -1 is no limit at all. */
@@ -83,24 +81,13 @@ struct directives directives_parse(struct slice field)
         else if (is_named(name, SLICE("only-if-cached")))
             all.only_if_cached = true;
         else if (is_named(name, SLICE("max-age")))
-            all.max_age_s = stricter_age(all.max_age_s, seconds_or(argument, 0));
+            all.max_age_s = stricter_age(all.max_age_s, directive_seconds(argument, 0));
         else if (is_named(name, SLICE("min-fresh")))
-            all.min_fresh_s = larger(all.min_fresh_s, seconds_or(argument, DIRECTIVE_SECONDS_MAX));
+            all.min_fresh_s = larger(all.min_fresh_s, directive_seconds(argument, DIRECTIVE_SECONDS_MAX));
     }
     if (all.max_age_s == 0)
         all.no_cache = true;
     return all;
-}
-
-int64_t directive_seconds(struct slice field, struct slice wanted)
-{
-    struct slice item, name, argument, parameters;
-    while (take_item(&field, &item)) {
-        cut_argument(slice_trim(slice_split(item, ';', &parameters), " \t"), &name, &argument);
-        if (is_named(name, wanted))
-            return seconds_or(argument, -1);
-    }
-    return -1;
 }
 
 /* With an argument, private and no-cache name fields, and say nothing about the rest of the answer. */

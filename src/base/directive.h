@@ -24,8 +24,8 @@ struct directives {
 /* Reads a field value. Unknown directives are ignored, as caches must do. An absent field asks for nothing. */
 struct directives directives_parse(struct slice field);
 
-/* The seconds of a preference, as in Prefer: wait=25 (RFC 7240); -1: it isn't there, or is no number. */
-int64_t directive_seconds(struct slice field, struct slice wanted);
+/* Seconds as any number of digits (RFC 9111 1.2.2); otherwise, if text is something else. */
+int64_t directive_seconds(struct slice text, int64_t otherwise);
 
 /*
  * Whether an answer with this field may go to other clients from a shared cache that does not ask (RFC 9111 3, 5.2.2).

@@ -32,6 +32,11 @@
     X(WRITE_BEFORE_UNFENCE, "write_before_unfence", LOOP, "the unfence is about to be sent")                           \
     X(FILL_BEFORE, "fill_before", POOL, "the store has answered a read, the fill hasn't been sent")                    \
     X(DRAIN_BEFORE_REMOVE, "drain_before_remove", POOL, "Redis has the outbox's records, the store still holds them")  \
+    X(QUEUE_BEFORE_APPLY, "queue_before_apply", POOL,                                                                  \
+      "a batch of queued writes is fenced, the store hasn't been asked")                                               \
+    X(QUEUE_AFTER_COMMIT, "queue_after_commit", POOL,                                                                  \
+      "the store has answered a batch, nobody knows of it; one of a group isn't committed")                            \
+    X(QUEUE_BEFORE_SETTLE, "queue_before_settle", LOOP, "a batch is committed and unfenced, the journal isn't told")   \
     X(FILL_WITHOUT_LEASE, "fill_without_lease", SWITCH, "a fill needs no lease")                                       \
     X(ACQUIRE_IGNORE_WRITERS, "acquire_ignore_writers", SWITCH, "leases are given while writes are under way")         \
     X(JOINERS_TAKE_REFUSED, "joiners_take_refused", SWITCH,                                                            \
@@ -64,7 +69,15 @@
     X(TELL_AGAIN_UNAWAITED, "tell_again_unawaited", SWITCH, "a write tells other machines again and doesn't wait")     \
     X(APPLIED_UNNUMBERED, "applied_unnumbered", SWITCH, "a writer takes any acknowledgement for its own")              \
     X(EXPEL_RENEWED, "expel_renewed", SWITCH, "a writer expels a machine that has renewed since")                      \
-    X(KEY_FORGOTTEN, "key_forgotten", SWITCH, "a request that takes over a key makes a todo of its own")
+    X(BOOKMARK_UNLOOKED, "bookmark_unlooked", SWITCH, "an applier begins with writes that are applied")                \
+    X(OWNER_UNLOOKED, "owner_unlooked", SWITCH, "a batch of an applier that was replaced is applied")                  \
+    X(JOURNAL_UNLOOKED, "journal_unlooked", SWITCH, "a queue's journal is used whosever store it is for")              \
+    X(SETTLE_EARLY, "settle_early", SWITCH, "a queued write is settled before the store has committed it")             \
+    X(KEY_FORGOTTEN, "key_forgotten", SWITCH, "a request that takes over a key makes a todo of its own")               \
+    X(SLOT_EPOCH_KEPT, "slot_epoch_kept", SWITCH, "a slot keeps its epoch under another owner")                        \
+    X(SLOT_EPOCH_OF_OWNER, "slot_epoch_of_owner", SWITCH, "a slot gets the epoch that its owner's other slots have")   \
+    X(SLOT_LIST_UNHEARD, "slot_list_unheard", SWITCH, "a drain removes a record that the list's shard has not taken")  \
+    X(SLOT_KEYS_LEFT, "slot_keys_left", SWITCH, "keys on their way to another server are left, and count as met")
 
 #define FAILPOINT_ENUM(upper, name, kind, where) FAILPOINT_##upper,
 enum failpoint { FAILPOINTS(FAILPOINT_ENUM) FAILPOINT_COUNT };

@@ -40,6 +40,15 @@ int file_owner_make(const char *path, mode_t mode)
     return code;
 }
 
+int file_owner_make_folder(const char *path, mode_t mode)
+{
+    struct stat info;
+    if (mkdir(path, mode) != 0)
+        return errno == EEXIST ? 0 : errno;
+    int failed = geteuid() == 0 && stat_folder(path, &info) == 0 ? chown(path, info.st_uid, info.st_gid) : 0;
+    return failed ? errno : 0;
+}
+
 void file_owner_copy(int fd, const char *path)
 {
     struct stat info;

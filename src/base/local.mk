@@ -26,11 +26,14 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/media.c src/base/media.h \
 	src/base/mem.c src/base/mem.h \
+	src/base/prefer.c src/base/prefer.h \
 	src/base/query.c src/base/query.h \
 	src/base/random.c src/base/random.h \
 	src/base/settings.c src/base/settings.h src/base/settings_table.h src/base/settings_uri.c \
 	src/base/slice.c src/base/slice.h \
+	src/base/slot.c src/base/slot.h \
 	src/base/stats.c src/base/stats.h src/base/stats_history.c src/base/stats_history.h src/base/stats_table.h \
+	src/base/texts.c src/base/texts.h \
 	src/base/todo.c src/base/todo.h \
 	src/base/todo_json.c src/base/todo_json.h \
 	src/base/todo_version.c src/base/todo_version.h \

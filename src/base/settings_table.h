@@ -21,8 +21,8 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
          "The database behind the cache: sqlite:FILE, or a mongodb:// or mongodb+srv:// URI whose path names the "     \
          "database.")                                                                                                  \
     TEXT(redis, "unix:/run/redis/redis-server.sock", 1, 500, "address",                                                \
-         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, or "                                          \
-         "sentinel://HOST:PORT,HOST:PORT/NAME[/DB].")                                                                  \
+         "The cache: unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, "                                             \
+         "sentinel://HOST:PORT,HOST:PORT/NAME[/DB], or cluster://HOST:PORT,HOST:PORT.")                                \
     TEXT(redis_user, "", 0, 100, "name", "ACL user for AUTH; empty: the default user.")                                \
     TEXT(redis_password_file, "", 0, 500, "file", "File whose first line is the password for AUTH; empty: no AUTH.")   \
     TEXT(sentinel_user, "", 0, 100, "name", "ACL user for AUTH at the sentinels; empty: the default user.")            \
@@ -55,6 +55,15 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(store_timeout_ms, 2000, 50, 60000, "ms", "Longest time that one store call may take.")                         \
     INT(store_concurrency, 8, 1, 128, "calls", "Store reads under way at once, per worker, and as many writes.")       \
     INT(store_queue, 1000, 0, 100000, "calls", "Store calls that may wait, per worker; beyond that readers get 503.")  \
+    TEXT(write_queue, "", 0, 500, "address",                                                                           \
+         "The write queue's journal: redis://HOST:PORT[/DB] or redis://unix:PATH, a durable Redis of its own; "        \
+         "file:DIR; empty: no queue.")                                                                                 \
+    TEXT(queue_user, "", 0, 100, "name", "ACL user for AUTH at the queue's Redis; empty: the default user.")           \
+    TEXT(queue_password_file, "", 0, 500, "file",                                                                      \
+         "File whose first line is the password of the queue's Redis; empty: no AUTH.")                                \
+    INT(queue_depth_max, 200000, 1, 100000000, "writes", "Queued writes that may wait; beyond that clients get 503.")  \
+    INT(queue_age_max_s, 300, 1, 604800, "s",                                                                          \
+        "While a shard's oldest queued write waits longer than this, it takes no more: clients get 503.")              \
     BOOL(follow, false, 0, 1, "on|off",                                                                                \
          "Follow the store's change stream, so that others' writes to it are invalidated too; needs a replica set.")   \
     INT(audit_rate, 1000, 0, 1000000, "hits",                                                                          \
@@ -89,7 +98,8 @@ enum cache_down_choice { CACHE_DOWN_ALLOW, CACHE_DOWN_REFUSE, CACHE_DOWN_CHOICES
     INT(rate_limit_burst, 60, 1, 100000, "requests", "Requests that a client may make at once within that limit.")     \
     INT(body_max_bytes, 65536, 1024, 1048576, "bytes", "Largest request body; nginx' client_max_body_size equals it.") \
     INT(connections_max, 1024, 1, 65536, "connections", "FastCGI connections that one worker keeps open.")             \
-    INT(changes_max, 10000, 0, 65536, "clients", "Clients that may wait for changes, per worker; 0: none may.")        \
+    INT(changes_max, 10000, 0, 65536, "clients",                                                                       \
+        "Clients that may wait for changes and queued writes, per worker; 0: none may.")                               \
     INT(idle_timeout_s, 75, 1, 3600, "s",                                                                              \
         "An idle FastCGI connection is closed after this; longer than nginx' keepalive_timeout for the upstream.")     \
     INT(drain_timeout_ms, 4000, 100, 60000, "ms", "On SIGTERM: longest wait for requests under way.")                  \

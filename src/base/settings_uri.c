@@ -11,7 +11,7 @@
  * have been percent-encoded, and must not show even then. So everything from the first ':' to the last '@' is masked.
  * The price: in a URI without a password but with an '@' in an option, too much is masked.
  *
- * Does not: check, decode or normalise. A file (sqlite:FILE, unix:PATH) has no secrets and stays as it is.
+ * Does not: check, decode or normalise. A file (sqlite:FILE, unix:PATH, file:DIR) has no secrets and stays as it is.
  */
 #include "base/settings.h"
 
@@ -48,7 +48,7 @@ static void append_uri_query(struct buf *out, const char *query)
 
 void settings_mask_uri(struct buf *out, const char *uri)
 {
-    if (strncmp(uri, "sqlite:", 7) == 0 || strncmp(uri, "unix:", 5) == 0) {
+    if (strncmp(uri, "sqlite:", 7) == 0 || strncmp(uri, "unix:", 5) == 0 || strncmp(uri, "file:", 5) == 0) {
         buf_append_text(out, uri);
         return;
     }

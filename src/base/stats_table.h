@@ -5,7 +5,7 @@
  *
  * To add one: a row here, and stats_add() or stats_time() where it happens. A gauge has one word more: how the values
  * of the workers that run make one (the sum, the largest), or that each has a line of its own, with its slot's number.
- * It is set in server/gauges.c.
+ * It is set in server/gauges.c, or where it is known.
  */
 #ifndef BASE_STATS_TABLE_H
 #define BASE_STATS_TABLE_H
@@ -110,9 +110,20 @@
     X(REDIS_BUSY, "todo_redis_errors_total", "kind=\"busy\"", "")                                                      \
     X(REDIS_WRONGTYPE, "todo_redis_errors_total", "kind=\"wrongtype\"", "")                                            \
     X(REDIS_OTHER, "todo_redis_errors_total", "kind=\"other\"", "")                                                    \
+    X(REDIRECT_MOVED, "todo_redis_redirects_total", "kind=\"moved\"",                                                  \
+      "Answers of a Redis Cluster's servers that they do not have all of a command's keys, by kind.")                  \
+    X(REDIRECT_ASK, "todo_redis_redirects_total", "kind=\"ask\"", "")                                                  \
+    X(REDIRECT_AGAIN, "todo_redis_redirects_total", "kind=\"tryagain\"", "")                                           \
+    X(REDIRECT_DOWN, "todo_redis_redirects_total", "kind=\"clusterdown\"", "")                                         \
     X(KEPT_AGAIN, "todo_kept_answers_total", "result=\"again\"",                                                       \
       "Requests with an Idempotency-Key, by what was kept.")                                                           \
     X(KEPT_NEW, "todo_kept_answers_total", "result=\"new\"", "")                                                       \
+    X(QUEUE_ACCEPTED, "todo_queue_writes_total", "event=\"accepted\"", "Queued writes, by what became of them.")       \
+    X(QUEUE_REFUSED, "todo_queue_writes_total", "event=\"refused\"", "")                                               \
+    X(QUEUE_APPLIED, "todo_queue_writes_total", "event=\"applied\"", "")                                               \
+    X(QUEUE_REJECTED, "todo_queue_writes_total", "event=\"rejected\"", "")                                             \
+    X(QUEUE_DEAD, "todo_queue_writes_total", "event=\"dead\"", "")                                                     \
+    X(QUEUE_BATCHES, "todo_queue_batches_total", "", "Batches of queued writes that the store has taken.")             \
     X(LIMIT_ADMITTED, "todo_limit_total", "verdict=\"admitted\"", "Requests checked against rate_limit_per_minute.")   \
     X(LIMIT_REFUSED, "todo_limit_total", "verdict=\"refused\"", "")                                                    \
     X(LIMIT_UNKNOWN, "todo_limit_total", "verdict=\"unknown\"", "")                                                    \
@@ -132,9 +143,20 @@
       "Of these, workers that refuse a lane's store calls, as several in a row have failed.")                          \
     X(WITHOUT_STORE_WRITE, "todo_workers_without_store", "lane=\"write\"", SUM, "")                                    \
     X(WITHOUT_STORE_CARE, "todo_workers_without_store", "lane=\"care\"", SUM, "")                                      \
+    X(CLUSTER_NODES_UNTRUSTED, "todo_cluster_nodes_untrusted", "", MAX,                                                \
+      "Primaries of a Redis Cluster that a worker does not trust; 0 with one Redis.")                                  \
+    X(CLUSTER_NODES, "todo_cluster_nodes", "", MAX,                                                                    \
+      "Primaries of a Redis Cluster that serve slots, as far as a worker is connected; 0 with one Redis.")             \
+    X(CLUSTER_UNSERVED, "todo_cluster_slots", "kind=\"unserved\"", MAX,                                                \
+      "Slots of a Redis Cluster without a primary, without a trusted one, or whose keys are on their way.")            \
+    X(CLUSTER_MOVING, "todo_cluster_slots", "kind=\"moving\"", MAX, "")                                                \
+    X(CLUSTER_UNTRUSTED, "todo_cluster_slots", "kind=\"untrusted\"", MAX, "")                                          \
     X(OUTBOX_WAITING, "todo_outbox_waiting_seconds", "", MAX,                                                          \
       "How long the outbox has not been empty, as far as the workers know.")                                           \
     X(PURGES_WAITING, "todo_purges_waiting", "", SUM, "Purges in memory that a cache in front has not acknowledged.")  \
+    X(QUEUE_DEPTH, "todo_queue_depth", "", MAX, "Queued writes that wait in the journal.")                             \
+    X(QUEUE_OLDEST, "todo_queue_oldest_seconds", "", MAX, "How long the oldest of them has waited.")                   \
+    X(QUEUE_DEAD, "todo_queue_dead_letters", "", MAX, "Queued writes that the store refuses for good.")                \
     X(HELD, "todo_clients_waiting", "", SUM, "Clients that wait for changes.")                                         \
     X(DISK_FREE, "todo_store_disk_bytes", "kind=\"free\"", MAX, "The file system of SQLite's file; 0 with MongoDB.")   \
     X(DISK_SIZE, "todo_store_disk_bytes", "kind=\"size\"", MAX, "")                                                    \

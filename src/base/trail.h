@@ -32,6 +32,8 @@
     X(DRAINED, "drained", "Redis got an invalidation that waited in the store")                                        \
     X(CLEARED, "cleared", "marks of a lost write go, for the store has shown where it stands")                         \
     X(FOLLOWED, "followed", "the store told of a change: an entry that is not its outcome goes")                       \
+    X(QUEUED, "queued", "the journal has a write of it, which waits to be applied")                                    \
+    X(DEAD_LETTER, "dead letter", "the store refuses a queued write for good")                                         \
     X(HIT, "hit", "Redis had it")                                                                                      \
     X(L1_HIT, "hit in L1", "this machine's memory had it")                                                             \
     X(LEASE_GRANTED, "lease granted", "no entry: a reader asks the store, and may fill")                               \
@@ -45,8 +47,8 @@
     X(PENDING, "pending", "not all caches in front have dropped it yet")                                               \
     X(AUDITED, "audited", "the entry equals the store")                                                                \
     X(INCONSISTENT, "inconsistent", "the entry stood beside another state in the store")                               \
-    X(TRUSTED, "trusted", "this process trusts Redis from now on")                                                     \
-    X(DISTRUSTED, "not trusted", "this process passes Redis by from now on")
+    X(TRUSTED, "trusted", "from now on this process trusts Redis; of a cluster, one more primary")                     \
+    X(DISTRUSTED, "not trusted", "from now on this process passes Redis by; of a cluster, a primary")
 
 #define TRAIL_KIND_ENUM(upper, name, meaning) TRAIL_##upper,
 enum trail_kind { TRAIL_KINDS(TRAIL_KIND_ENUM) TRAIL_KIND_COUNT };

@@ -17,9 +17,12 @@
  * An epoch that was left (a purge, another Redis) may come back with a restored store too, and no beat may have
  * followed the last writes in it. So each worker that leaves an epoch tells Redis a beat for it that is later than all.
  *
+ * In a cluster each shard has a beat of its own, under the oldest of its epochs, for entries of that one have the most
+ * to lose. A slot that was claimed anew has no beat under its epoch yet, and no entries either.
+ *
  * Races. A beat moves on only from the beat that Redis has been compared with, in one operation of the store; so no
  * beat hides that the store went back. In Redis an earlier beat never replaces a later one. A later beat in Redis may
- * also be news from a faster worker: so the store is read once more before it counts as gone back (trust.c). If a
+ * also be news from a faster worker: so the store is read once more before it counts as gone back (record.c). If a
  * worker dies between store and Redis, the next look of any worker tells Redis.
  *
  * What remains: writes that no beat has followed, because all their workers were killed within a second. And a store
@@ -52,15 +55,15 @@ bool beat_is_lost(const struct beat *known, const struct store_meta *meta)
     return meta->epoch < known->epoch || (meta->epoch == known->epoch && meta->beat < known->number);
 }
 
-void beat_tell(struct redis *redis, const struct settings *settings, const struct beat *beat, redis_reply_cb on_reply,
+void beat_tell(const struct home *home, const struct settings *settings, int64_t number, redis_reply_cb on_reply,
                void *ctx)
 {
     struct key key;
-    char number[INT64_TEXT_MAX + 1], ttl_ms[INT64_TEXT_MAX + 1];
-    key_of_beat(&key, beat->epoch);
-    const struct slice args[] = {slice_of_int64(number, beat->number), slice_of_int64(ttl_ms, beat_ttl_ms(settings))};
+    char text[INT64_TEXT_MAX + 1], ttl_ms[INT64_TEXT_MAX + 1];
+    key_of_beat(&key, home->epoch, home->slot);
+    const struct slice args[] = {slice_of_int64(text, number), slice_of_int64(ttl_ms, beat_ttl_ms(settings))};
     const struct slice keys[] = {key_slice(&key)};
-    script_run(redis, SCRIPT_BEAT, keys, 1, args, 2, on_reply, ctx);
+    script_run(home->redis, SCRIPT_BEAT, keys, 1, args, 2, on_reply, ctx);
 }
 
 static void on_left(void *ctx, const struct redis_reply *reply)
@@ -68,9 +71,9 @@ static void on_left(void *ctx, const struct redis_reply *reply)
     (void)ctx, (void)reply; /* another worker tells it as well, or nothing is known of that epoch */
 }
 
-void beat_leave(struct redis *redis, const struct settings *settings, int64_t epoch)
+void beat_leave(const struct home *home, const struct settings *settings)
 {
-    beat_tell(redis, settings, &(struct beat){.epoch = epoch, .number = INT64_MAX}, on_left, NULL);
+    beat_tell(home, settings, INT64_MAX, on_left, NULL);
 }
 
 /* A number too large for a beat is no worker's: later than all, so the epoch moves on to a key of its own. */

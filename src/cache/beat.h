@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/settings.h"
+#include "cache/home.h"
 #include "redis/redis.h"
 #include "store/store.h"
 
@@ -20,12 +21,15 @@ struct beat {
 /* Whether the store had a later epoch or beat than meta before, so that it has gone back. any thread */
 bool beat_is_lost(const struct beat *known, const struct store_meta *meta);
 
-/* Tells Redis the store's beat and asks for the latest one. on_reply as in redis.h */
-void beat_tell(struct redis *redis, const struct settings *settings, const struct beat *beat, redis_reply_cb on_reply,
+/*
+ * Tells Redis the store's beat and asks for the latest one. Of home, where, in which slot and under which epoch are
+ * used. on_reply as in redis.h
+ */
+void beat_tell(const struct home *home, const struct settings *settings, int64_t number, redis_reply_cb on_reply,
                void *ctx);
 
 /* Tells Redis that this epoch was left: if the store brings it back, no worker trusts it while its entries may live. */
-void beat_leave(struct redis *redis, const struct settings *settings, int64_t epoch);
+void beat_leave(const struct home *home, const struct settings *settings);
 
 /* The latest beat by Redis' answer to beat_tell(); false: it was an error. */
 bool beat_take(const struct redis_reply *reply, int64_t *latest);

@@ -3,9 +3,10 @@
  * The cache as a whole: what it is made of, its start, its periodic duties and its end.
  *
  *   todo_read.c, list_read.c -- flight.c -- pool --> store    a read: how it hits, misses and fills
- *   change.c -- write.c -- fence.c, outbox.c                  a write: how it deletes entries, twice
+ *   change.c -- write.c -- fence, parted, outbox, drain.c     a write: how it deletes entries, twice
  *   doubt.c                                                   marks past their deadline, until the store tells
- *   trust.c, record.c, beat.c, epoch.c, identity.c            trust: which Redis and store these are, which epoch
+ *   shards.c, trust.c, record.c, beat.c, epoch.c, identity.c  trust: which Redis and store these are, which epoch
+ *   claim.c, slots.c, grants.c                                which Redis of a cluster has which slots
  *   keys.c, entry.c, page.c, scripts.c, lifetime.c            what Redis holds, by which steps, and for how long
  *   cdn/, peers/                                              below this room: caches in front, other machines
  *   follow/, audit/                                           above this room: foreign writes, audits
@@ -28,13 +29,21 @@
 #include "cache/doubt.h"
 #include "cache/epoch.h"
 #include "cache/flight.h"
+#include "cache/home.h"
 #include "cache/outbox.h"
 #include "cache/scripts.h"
+#include "cache/shards.h"
 #include "peers/peers.h"
 
 static int64_t trusted_epoch(const void *ctx)
 {
-    return trust_is_given(ctx) ? trust_epoch(ctx) : 0;
+    const struct home home = home_of_list(ctx);
+    return home_holds(&home) ? home.epoch : 0;
+}
+
+static struct redis *list_redis(const void *ctx)
+{
+    return home_of_list(ctx).redis;
 }
 
 static void peers_begin(struct cache *cache)
@@ -42,11 +51,12 @@ static void peers_begin(struct cache *cache)
     cache->options.peers = peers_new(&(struct peers_options){.events = cache->options.events,
                                                              .settings = cache->options.settings,
                                                              .stats = cache->options.stats,
-                                                             .redis = cache->redis,
+                                                             .redis = list_redis,
+                                                             .cluster = shards_cluster(cache->shards),
                                                              .l1 = cache->options.l1,
                                                              .discard = script_discard(),
                                                              .epoch = trusted_epoch,
-                                                             .ctx = cache->trust});
+                                                             .ctx = cache});
 }
 
 enum status cache_new(struct cache **out, const struct cache_options *options, struct error *error)
@@ -64,15 +74,14 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     enum status status = purger_new(&cache->purger, &purger_options, error);
     cache->outbox = outbox_new(&cache->options);
     if (status == STATUS_OK)
-        status = trust_new(&cache->trust, &cache->options, cache->outbox, error);
+        status = shards_new(&cache->shards, &cache->options, cache->outbox, error);
     if (status != STATUS_OK) {
         cache_free(cache);
         return status;
     }
-    cache->redis = trust_redis(cache->trust);
     if (options->has_peers)
         peers_begin(cache);
-    cache->doubt = doubt_new(&cache->options, cache->trust);
+    cache->doubt = doubt_new(&cache->options);
     *out = cache;
     return STATUS_OK;
 }
@@ -82,7 +91,7 @@ void cache_free(struct cache *cache)
     if (!cache)
         return;
     bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
-    trust_free(cache->trust);
+    shards_free(cache->shards);
     peers_free(cache->options.peers);
     doubt_free(cache->doubt);
     outbox_free(cache->outbox);
@@ -97,7 +106,22 @@ bool cache_is_reading(const struct cache *cache)
 
 bool cache_is_trusted(const struct cache *cache)
 {
-    return trust_is_given(cache->trust);
+    return shards_trusted_count(cache->shards) > 0;
+}
+
+size_t cache_shard_count(const struct cache *cache)
+{
+    return shards_count(cache->shards);
+}
+
+size_t cache_trusted_count(const struct cache *cache)
+{
+    return shards_trusted_count(cache->shards);
+}
+
+size_t cache_missing_slots(const struct cache *cache)
+{
+    return shards_missing_slots(cache->shards);
 }
 
 bool cache_is_purging(const struct cache *cache)
@@ -115,7 +139,7 @@ void cache_tend(struct cache *cache)
     if (cache->purger)
         purger_tend(cache->purger);
     outbox_tend(cache->outbox);
-    trust_tend(cache->trust);
+    shards_tend(cache->shards);
 }
 
 uint32_t cache_outbox_waiting_s(const struct cache *cache)
@@ -130,14 +154,14 @@ size_t cache_purges_waiting(const struct cache *cache)
 
 void cache_note_write(struct cache *cache)
 {
-    trust_note_write(cache->trust);
+    home_note_write(cache);
 }
 
 bool cache_settle(struct cache *cache)
 {
     struct peers *peers = cache->options.peers;
     bool has_left = !peers || peers_settle(peers);
-    return trust_settle(cache->trust) && has_left;
+    return shards_settle(cache->shards) && has_left;
 }
 
 void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx)
@@ -151,14 +175,24 @@ const struct cache_options *cache_options(const struct cache *cache)
     return &cache->options;
 }
 
-const struct trust *cache_trust(const struct cache *cache)
+enum trust_lack cache_lack(const struct cache *cache, const char **reason)
 {
-    return cache->trust;
+    return shards_lack(cache->shards, reason);
+}
+
+const char *cache_lacking_primary(const struct cache *cache)
+{
+    return shards_lacking_primary(cache->shards);
+}
+
+struct cluster *cache_cluster(const struct cache *cache)
+{
+    return shards_cluster(cache->shards);
 }
 
 struct redis *cache_redis(const struct cache *cache)
 {
-    return cache->redis;
+    return home_of_list(cache).redis;
 }
 
 const struct purger *cache_purger(const struct cache *cache)

@@ -20,10 +20,10 @@
 
 #include "base/error.h"
 #include "cache/change.h"
+#include "cache/home.h"
 #include "cache/list_read.h"
 #include "cache/options.h"
 #include "cache/todo_read.h"
-#include "cache/trust.h"
 #include "cache/write.h"
 #include "cdn/purger.h"
 
@@ -38,8 +38,21 @@ void cache_free(struct cache *cache);
 /* Whether a read is under way; a refresh is a read that goes on after its reader has its answer. */
 bool cache_is_reading(const struct cache *cache);
 
-/* Whether Redis answers and is known to hold this epoch's entries, so that reads may believe it. */
+/* Whether Redis answers and is known to hold this epoch's entries, so that reads may believe it; of a cluster, any. */
 bool cache_is_trusted(const struct cache *cache);
+
+/* Why not: trust_lack() of this cache. */
+enum trust_lack cache_lack(const struct cache *cache, const char **reason);
+
+/* In a cluster: the address of the primary that is meant; "": none, or there is one Redis. */
+const char *cache_lacking_primary(const struct cache *cache);
+
+/* Redises that hold entries: one, or the known primaries of a cluster. And how many of them are trusted. */
+size_t cache_shard_count(const struct cache *cache);
+size_t cache_trusted_count(const struct cache *cache);
+
+/* Of a cluster: slots for which none is. */
+size_t cache_missing_slots(const struct cache *cache);
 
 /* Whether caches in front that answer have still to be told of a write. */
 bool cache_is_purging(const struct cache *cache);
@@ -65,11 +78,11 @@ void cache_watch_hits(struct cache *cache, cache_hit_fn on_hit, void *ctx);
 
 /*
  * What others work with that stand on the cache (audit/, follow/) or share its Redis (clients/); borrowed for the
- * cache's life.
+ * cache's life. Where entries are: home.h.
  */
 const struct cache_options *cache_options(const struct cache *cache);
-const struct trust *cache_trust(const struct cache *cache);
-struct redis *cache_redis(const struct cache *cache);
+struct redis *cache_redis(const struct cache *cache);         /* unused in a cluster */
+struct cluster *cache_cluster(const struct cache *cache);     /* NULL: there is one Redis */
 const struct purger *cache_purger(const struct cache *cache); /* NULL: there are no caches in front */
 
 #endif

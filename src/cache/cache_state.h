@@ -15,13 +15,11 @@ struct doubt;
 struct flight_state;
 struct outbox;
 struct purger;
-struct redis;
-struct trust;
+struct shards;
 
 struct cache {
     struct cache_options options;
-    struct trust *trust;          /* trust.c: which Redis, which epoch, may it be believed */
-    struct redis *redis;          /* the trust's connection */
+    struct shards *shards;        /* shards.c: the Redises that hold entries */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis could not take */
     struct doubt *doubt;          /* doubt.c: marks past their deadline */
     struct purger *purger;        /* cdn/: caches in front; NULL: there are none */

@@ -27,26 +27,24 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/todo.h"
-#include "cache/fence.h"
 #include "cache/keys.h"
 #include "cache/scripts.h"
+#include "cache/watermark.h"
 
 enum { NOTES_MAX = 64, RETRY_MS = 250 };
 
 struct note {
     char id[TODO_ID_MAX + 1]; /* empty: the list */
-    int64_t at_ms;            /* Redis' time when the mark was past its deadline */
+    struct home home;
+    int64_t at_ms; /* Redis' time when the mark was past its deadline */
 };
 
 struct doubt {
     const struct cache_options *options;
-    const struct trust *trust;
-    struct trust_hold hold; /* taken when the first of the notes was made */
     struct note notes[NOTES_MAX];
     size_t note_count;
     struct note asked[NOTES_MAX]; /* what the barrier under way is for */
     size_t asked_count;
-    struct trust_hold asked_hold;
     struct pool_job job;
     bool job_runs;
     bool was_logged;     /* this failure is in the log */
@@ -60,10 +58,10 @@ static void on_cleared(void *ctx, const struct redis_reply *reply)
     (void)ctx, (void)reply; /* if it failed, the next reader meets the same marks */
 }
 
-static void clear_send(const struct doubt *doubt, const struct note *note)
+static void clear_send(const struct note *note)
 {
-    struct redis *redis = trust_redis(doubt->trust);
-    int64_t epoch = trust_epoch(doubt->trust);
+    struct redis *redis = note->home.redis;
+    int64_t epoch = note->home.epoch;
     char at_text[INT64_TEXT_MAX + 1];
     const struct slice at = slice_of_int64(at_text, note->at_ms);
     if (note->id[0]) {
@@ -79,20 +77,30 @@ static void clear_send(const struct doubt *doubt, const struct note *note)
     }
 }
 
-/* The barrier's own watermark goes first: a reader that acquires then must see what it has shown. */
-static void clear_all(const struct doubt *doubt)
+/* Notes of an earlier period of trust are about keys that may have another epoch by now. */
+static size_t notes_drop_old(struct note *notes, size_t count)
 {
-    struct fence_call call = {.redis = trust_redis(doubt->trust),
-                              .settings = doubt->options->settings,
-                              .store = doubt->options->store,
-                              .epoch = trust_epoch(doubt->trust)};
-    watermark_send(&call, on_cleared, NULL);
+    size_t kept_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (home_holds(&notes[i].home))
+            notes[kept_count++] = notes[i];
+    return kept_count;
+}
+
+/* The barrier's own watermark goes first: a reader that acquires then must see what it has shown. */
+static void clear_all(struct doubt *doubt)
+{
+    const struct cache_options *options = doubt->options;
+    doubt->asked_count = notes_drop_old(doubt->asked, doubt->asked_count);
     for (size_t i = 0; i < doubt->asked_count; i++) {
-        clear_send(doubt, &doubt->asked[i]);
+        const struct home *home = &doubt->asked[i].home;
+        if (i == 0 || home->slot != doubt->asked[i - 1].home.slot)
+            watermark_tell(home, options->settings, options->store, on_cleared, NULL);
+        clear_send(&doubt->asked[i]);
         if (doubt->asked[i].id[0])
-            trail_note(doubt->options->trail, TRAIL_CLEARED, doubt->asked[i].id, NULL, 0);
+            trail_note(options->trail, TRAIL_CLEARED, doubt->asked[i].id, NULL, 0);
     }
-    stats_add(doubt->options->stats, STAT_MARKS_CLEARED, doubt->asked_count);
+    stats_add(options->stats, STAT_MARKS_CLEARED, doubt->asked_count);
 }
 
 /* pool thread */
@@ -119,8 +127,7 @@ static void on_barrier(struct pool_job *job, enum status status, const struct er
         return;
     }
     doubt->was_logged = false;
-    if (trust_holds(doubt->trust, doubt->asked_hold))
-        clear_all(doubt);
+    clear_all(doubt);
     if (doubt->note_count > 0)
         doubt_ask(doubt);
 }
@@ -130,40 +137,36 @@ static void doubt_ask(struct doubt *doubt)
 {
     memcpy(doubt->asked, doubt->notes, doubt->note_count * sizeof(*doubt->notes));
     doubt->asked_count = doubt->note_count;
-    doubt->asked_hold = doubt->hold;
     doubt->note_count = 0;
     doubt->job_runs = true;
     doubt->job = (struct pool_job){.lane = POOL_CARE, .work = barrier_work, .done = on_barrier};
     pool_run(doubt->options->pool, &doubt->job);
 }
 
-/* Notes of an earlier period of trust are about keys that may have another epoch by now. */
 static struct note *note_of(struct doubt *doubt, const char *id)
 {
-    if (!trust_holds(doubt->trust, doubt->hold)) {
-        doubt->note_count = 0;
-        doubt->hold = trust_take(doubt->trust);
-    }
+    doubt->note_count = notes_drop_old(doubt->notes, doubt->note_count);
     for (size_t i = 0; i < doubt->note_count; i++)
         if (strcmp(doubt->notes[i].id, id) == 0)
             return &doubt->notes[i];
     return doubt->note_count < NOTES_MAX ? &doubt->notes[doubt->note_count++] : NULL;
 }
 
-void doubt_note(struct doubt *doubt, const char *id, int64_t at_ms)
+void doubt_note(struct doubt *doubt, const struct home *home, const char *id, int64_t at_ms)
 {
     struct note *note = note_of(doubt, id);
     if (!note)
         return;
     memcpy(note->id, id, strlen(id) + 1);
+    note->home = *home;
     note->at_ms = at_ms;
     if (!doubt->job_runs && events_now_ms(doubt->options->events) >= doubt->retry_at_ms)
         doubt_ask(doubt);
 }
 
-void doubt_note_list(struct doubt *doubt, int64_t at_ms)
+void doubt_note_list(struct doubt *doubt, const struct home *home, int64_t at_ms)
 {
-    doubt_note(doubt, "", at_ms);
+    doubt_note(doubt, home, "", at_ms);
 }
 
 bool doubt_parse(struct slice answer, int64_t *at_ms)
@@ -174,11 +177,10 @@ bool doubt_parse(struct slice answer, int64_t *at_ms)
            slice_to_int64((struct slice){answer.data + len, answer.len - len}, at_ms);
 }
 
-struct doubt *doubt_new(const struct cache_options *options, const struct trust *trust)
+struct doubt *doubt_new(const struct cache_options *options)
 {
     struct doubt *doubt = mem_zalloc(sizeof(*doubt));
     doubt->options = options;
-    doubt->trust = trust;
     return doubt;
 }
 

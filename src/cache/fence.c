@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending fences and unfences: one script call for all todos of a write, one for the list.
+ * Sending fences and unfences: one script call for all todos of a slot, one for the list.
  *
- * The two are separate calls because a todo's keys and the list's lie in different slots. They are pipelined, so both
- * together cost one round trip; the caller gets one outcome, the worse of the two. The window is a duration, not a
+ * A script touches one slot. If one Redis has all slots, the todos of a write make one call; the list's keys would lie
+ * in another slot of a cluster, so they have a call of their own. All are sent at once, so together they cost one round
+ * trip; the caller gets one outcome, the worst of all, and the sum of what was counted. The window is a duration, not a
  * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark is past its deadline.
  *
- * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
- * Before an unfence Redis is told how far the store has come (watermark.c).
+ * If the slot is on its way to another server, single commands take the place of its script (parted.c).
  *
- * When a fence is sent: write.c (a write's own) and outbox.c (fences that Redis could not take in time).
+ * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
+ * Before an unfence each slot is told how far the store has come (watermark.c).
+ *
+ * When a fence is sent: write.c (a write's own) and drain.c (fences that Redis could not take in time).
  *
  * Writes of others are known only once they are made, too late for a fence: follow.c invalidates their entries.
  */
@@ -18,160 +21,266 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/failpoint.h"
 #include "base/mem.h"
 #include "cache/keys.h"
-#include "cache/lifetime.h"
 #include "cache/mutant.h"
+#include "cache/parted.h"
 #include "cache/scripts.h"
+#include "cache/watermark.h"
+#include "redis/slot_map.h"
 
-/* ---- Two replies, one outcome ---- */
+/* ---- Many replies, one outcome ---- */
 
-struct fence_pair {
-    fence_done_cb done;
-    void *ctx;
-    unsigned replies_left; /* one more if there is a watermark to tell */
-    enum fence_outcome outcome;
-    int64_t count;
+struct fence_part {
+    struct fence_sum *sum;
+    struct trust *trust; /* these two: of its home */
+    int slot;
+    bool is_counted, is_publish;
+    struct parted *parted; /* what it is if the slot is on its way; NULL: no other way */
 };
 
-static struct fence_pair *pair_new(fence_done_cb done, void *ctx)
-{
-    struct fence_pair *pair = mem_alloc(sizeof(*pair));
-    *pair = (struct fence_pair){.done = done, .ctx = ctx, .replies_left = 2, .outcome = FENCE_TAKEN};
-    return pair;
-}
+struct fence_sum {
+    fence_done_cb done;
+    void *ctx;
+    const char *refusal;
+    size_t part_count, replies_left;
+    enum fence_outcome outcome;
+    int64_t count;
+    struct fence_part parts[];
+};
 
-static void on_list_reply(void *ctx, const struct redis_reply *reply)
+/* Of a cluster: a slot that moves, or has moved, is no refusal. Its Redis keeps the trust in its other slots. */
+static enum fence_outcome outcome_of(const struct fence_part *part, const struct redis_reply *reply)
 {
-    struct fence_pair *pair = ctx;
+    const struct redis_peer nowhere = {0};
     if (!reply)
-        pair->outcome = FENCE_UNANSWERED;
-    else if (!redis_reply_ok(reply) && pair->outcome == FENCE_TAKEN)
-        pair->outcome = FENCE_REFUSED;
-    if (--pair->replies_left > 0)
-        return;
-    pair->done(pair->ctx, pair->outcome, pair->count);
-    free(pair);
-}
-
-static void on_todos_reply(void *ctx, const struct redis_reply *reply)
-{
-    struct fence_pair *pair = ctx;
+        return FENCE_UNANSWERED;
     if (redis_reply_ok(reply))
-        pair->count = redis_reply_integer(reply);
-    on_list_reply(pair, reply);
+        return FENCE_TAKEN;
+    bool is_elsewhere = part->slot >= 0 && redirect_of(redis_reply_text(reply), &nowhere).kind != REDIRECT_NONE;
+    return is_elsewhere ? FENCE_ELSEWHERE : FENCE_REFUSED;
 }
 
-bool watermark_send(const struct fence_call *call, redis_reply_cb on_reply, void *ctx)
+static void part_end(struct fence_part *part, const struct redis_reply *reply, int64_t count)
 {
-    struct store_watermark mark;
-    struct key key;
-    char ttl_ms[INT64_TEXT_MAX + 1];
-    store_watermark(call->store, &mark);
-    if (!mark.text[0] || failpoint_is_on(FAILPOINT_WATERMARK_UNTOLD))
-        return false;
-    key_of_watermark(&key, call->epoch);
-    const struct slice args[] = {slice_of(mark.text), slice_of_int64(ttl_ms, lifetime_generation_ms(call->settings))};
-    const struct slice keys[] = {key_slice(&key)};
-    script_run_text(call->redis, SCRIPT_WATERMARK, keys, 1, args, 2, on_reply, ctx);
-    return true;
+    struct fence_sum *sum = part->sum;
+    enum fence_outcome outcome = outcome_of(part, reply);
+    parted_free(part->parted);
+    if (outcome == FENCE_TAKEN && part->is_counted)
+        sum->count += count;
+    if (outcome == FENCE_REFUSED && sum->refusal)
+        trust_report_refusal(part->trust, sum->refusal);
+    if (outcome > sum->outcome)
+        sum->outcome = outcome;
+    if (--sum->replies_left > 0)
+        return;
+    sum->done(sum->ctx, sum->outcome, sum->count);
+    free(sum);
 }
 
-/* For unfences: a reader that gets a lease after them must be told how far the store has come, so this goes first. */
-static struct fence_pair *pair_new_told(const struct fence_call *call, fence_done_cb done, void *ctx)
+static void on_parted(void *ctx, const struct redis_reply *reply, int64_t lost_count)
 {
-    struct fence_pair *pair = pair_new(done, ctx);
-    if (watermark_send(call, on_list_reply, pair))
-        pair->replies_left++;
-    return pair;
+    struct fence_part *part = ctx;
+    part_end(part, reply, part->is_publish ? -lost_count : lost_count);
+}
+
+static void on_part(void *ctx, const struct redis_reply *reply)
+{
+    struct fence_part *part = ctx;
+    if (parted_is_needed(part->parted, reply))
+        parted_run(part->parted, on_parted, part);
+    else
+        part_end(part, reply, redis_reply_ok(reply) ? redis_reply_integer(reply) : 0);
+}
+
+static struct fence_part *part_add(struct fence_sum *sum, const struct home *home, bool is_counted)
+{
+    struct fence_part *part = &sum->parts[sum->part_count++];
+    *part = (struct fence_part){.sum = sum, .trust = home->trust, .slot = home->slot, .is_counted = is_counted};
+    sum->replies_left++;
+    return part;
+}
+
+/* ---- Ids of one slot ---- */
+
+struct place {
+    int slot;
+    size_t at; /* in the call's ids */
+};
+
+static int by_slot(const void *a, const void *b)
+{
+    const struct place *one = a, *two = b;
+    if (one->slot != two->slot)
+        return one->slot < two->slot ? -1 : 1;
+    return one->at < two->at ? -1 : 1;
+}
+
+static struct place *places_sorted(const struct fence_call *call)
+{
+    struct place *places = mem_alloc((call->id_count + 1) * sizeof(*places));
+    bool is_one = true;
+    for (size_t i = 0; i < call->id_count; i++) {
+        places[i] = (struct place){.slot = call->homes[i].slot, .at = i};
+        is_one = is_one && places[i].slot == places[0].slot;
+    }
+    if (!is_one)
+        qsort(places, call->id_count, sizeof(*places), by_slot);
+    return places;
+}
+
+static size_t slot_length(const struct place *places, size_t count)
+{
+    size_t length = 1;
+    while (length < count && places[length].slot == places[0].slot)
+        length++;
+    return length;
+}
+
+/* ---- The scripts of a call ---- */
+
+/* Before an unfence goes the watermark: a reader that gets a lease after it must know how far the store has come. */
+struct fence_scripts {
+    enum script todos, list;
+    enum parted_kind parted; /* what the todos' script does */
+    bool is_told;
+    bool is_arg_per_id;
+    const struct slice *args, *list_args;
+    size_t arg_count, list_arg_count;
+};
+
+static void part_tell(const struct fence_call *call, struct fence_sum *sum, const struct home *home)
+{
+    if (watermark_tell(home, call->settings, call->store, on_part, &sum->parts[sum->part_count]))
+        part_add(sum, home, false);
+}
+
+/* NULL: there is no cluster. */
+static struct parted *todos_parted(const struct fence_call *call, enum parted_kind kind, const struct home *home,
+                                   const struct todo_keys *todos, size_t count)
+{
+    if (!home->cluster)
+        return NULL;
+    int64_t window_ms = kind == PARTED_INVALIDATE ? call->settings->write_deadline_ms : call->window_ms;
+    struct parted *parted = parted_new(home, kind, call->token, window_ms);
+    for (size_t i = 0; i < count; i++)
+        parted_add(parted, &todos[i].writers, (const struct key *[]){&todos[i].lease, &todos[i].entry}, 2);
+    return parted;
+}
+
+static void todos_send(const struct fence_call *call, const struct fence_scripts *scripts, struct fence_sum *sum,
+                       const struct place *places, size_t count)
+{
+    const struct home *home = &call->homes[places[0].at];
+    struct todo_keys *todos = mem_alloc(count * sizeof(*todos));
+    struct slice *keys = mem_alloc(3 * count * sizeof(*keys)); /* entry, lease, writers of each todo */
+    struct slice *args = mem_alloc((count + scripts->arg_count) * sizeof(*args));
+    for (size_t i = 0; i < count; i++) {
+        todo_keys_init(&todos[i], home->epoch, call->ids[places[i].at]);
+        keys[3 * i] = key_slice(&todos[i].entry);
+        keys[3 * i + 1] = key_slice(&todos[i].lease);
+        keys[3 * i + 2] = key_slice(&todos[i].writers);
+        if (scripts->is_arg_per_id)
+            args[i] = scripts->args[places[i].at];
+    }
+    if (scripts->is_told)
+        part_tell(call, sum, home);
+    struct fence_part *part = part_add(sum, home, true);
+    part->is_publish = scripts->todos == SCRIPT_PUBLISH;
+    part->parted = todos_parted(call, scripts->parted, home, todos, count);
+    script_run(home->redis, scripts->todos, keys, 3 * count, scripts->is_arg_per_id ? args : scripts->args,
+               scripts->is_arg_per_id ? count : scripts->arg_count, on_part, part);
+    free(args);
+    free(keys);
+    free(todos);
+}
+
+static void list_send(const struct fence_call *call, const struct fence_scripts *scripts, struct fence_sum *sum)
+{
+    struct list_keys all;
+    list_keys_init(&all, call->list->epoch, NULL);
+    const struct slice keys[] = {key_slice(&all.generation), key_slice(&all.writers)};
+    struct fence_part *part = part_add(sum, call->list, false);
+    if (call->list->cluster) {
+        enum parted_kind kind = scripts->list == SCRIPT_LIST_FENCE ? PARTED_FENCE : PARTED_UNFENCE;
+        part->parted = parted_new(call->list, kind, call->token, call->window_ms);
+        parted_add(part->parted, &all.writers, (const struct key *[]){&all.generation}, 1);
+    }
+    script_run(call->list->redis, scripts->list, keys, 2, scripts->list_args, scripts->list_arg_count, on_part, part);
+}
+
+static void fence_run(const struct fence_call *call, const struct fence_scripts *scripts, fence_done_cb done, void *ctx)
+{
+    struct place *places = places_sorted(call);
+    /* For each slot, and for the list: a script, and a watermark before it. */
+    struct fence_sum *sum = mem_zalloc(sizeof(*sum) + 2 * (call->id_count + 1) * sizeof(sum->parts[0]));
+    bool is_list_told = !scripts->is_told || !call->list;
+    sum->done = done;
+    sum->ctx = ctx;
+    sum->refusal = call->refusal;
+    for (size_t i = 0, length; i < call->id_count; i += length) {
+        length = slot_length(places + i, call->id_count - i);
+        todos_send(call, scripts, sum, places + i, length);
+        is_list_told = is_list_told || places[i].slot == call->list->slot;
+    }
+    if (!is_list_told)
+        part_tell(call, sum, call->list);
+    if (call->list)
+        list_send(call, scripts, sum);
+    free(places);
 }
 
 /* ---- A write's scripts ---- */
 
-struct fence_keys {
-    struct todo_keys *todos;
-    struct list_keys list;
-    struct slice *keys; /* entry, lease, writers of each todo */
-    size_t key_count;
-};
-
-static void fence_keys_init(struct fence_keys *all, int64_t epoch, const char *const *ids, size_t id_count)
-{
-    all->todos = mem_alloc(id_count * sizeof(*all->todos));
-    all->keys = mem_alloc(3 * id_count * sizeof(*all->keys));
-    all->key_count = 3 * id_count;
-    for (size_t i = 0; i < id_count; i++) {
-        struct todo_keys *keys = &all->todos[i];
-        todo_keys_init(keys, epoch, ids[i]);
-        all->keys[3 * i] = key_slice(&keys->entry);
-        all->keys[3 * i + 1] = key_slice(&keys->lease);
-        all->keys[3 * i + 2] = key_slice(&keys->writers);
-    }
-    list_keys_init(&all->list, epoch, NULL);
-}
-
-static void fence_keys_fini(struct fence_keys *all)
-{
-    free(all->todos);
-    free(all->keys);
-}
-
 void fence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 {
-    struct fence_pair *pair = pair_new(done, ctx);
-    struct fence_keys all;
-    fence_keys_init(&all, call->epoch, call->ids, call->id_count);
-    struct token generation = token_new();
-    char window_ms[INT64_TEXT_MAX + 1], generation_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {slice_of(call->token->text), slice_of_int64(window_ms, call->window_ms),
-                                 slice_of(generation.text),
-                                 slice_of_int64(generation_ms, lifetime_generation_ms(call->settings))};
-    const struct slice list[] = {key_slice(&all.list.generation), key_slice(&all.list.writers)};
-    script_run(call->redis, SCRIPT_FENCE, all.keys, all.key_count, args, 2, on_todos_reply, pair);
-    script_run(call->redis, SCRIPT_LIST_FENCE, list, 2, args, 4, on_list_reply, pair);
-    fence_keys_fini(&all);
-}
-
-static void list_unfence_send(const struct fence_call *call, struct fence_pair *pair)
-{
-    struct list_keys keys;
-    list_keys_init(&keys, call->epoch, NULL);
-    struct token generation = token_new();
-    char generation_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {slice_of(call->token->text), slice_of(generation.text),
-                                 slice_of_int64(generation_ms, lifetime_generation_ms(call->settings))};
-    const struct slice list[] = {key_slice(&keys.generation), key_slice(&keys.writers)};
-    script_run(call->redis, SCRIPT_LIST_UNFENCE, list, 2, args, 3, on_list_reply, pair);
+    char window_ms[INT64_TEXT_MAX + 1];
+    const struct slice args[] = {slice_of(call->token->text), slice_of_int64(window_ms, call->window_ms)};
+    const struct fence_scripts scripts = {.todos = SCRIPT_FENCE,
+                                          .parted = PARTED_FENCE,
+                                          .list = SCRIPT_LIST_FENCE,
+                                          .args = args,
+                                          .arg_count = 2,
+                                          .list_args = args,
+                                          .list_arg_count = 2};
+    fence_run(call, &scripts, done, ctx);
 }
 
 void unfence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 {
-    struct fence_pair *pair = pair_new_told(call, done, ctx);
-    struct fence_keys all;
-    fence_keys_init(&all, call->epoch, call->ids, call->id_count);
     const struct slice token = slice_of(call->token->text);
-    script_run(call->redis, SCRIPT_UNFENCE, all.keys, all.key_count, &token, 1, on_todos_reply, pair);
-    fence_keys_fini(&all);
-    list_unfence_send(call, pair);
+    const struct fence_scripts scripts = {.todos = SCRIPT_UNFENCE,
+                                          .parted = PARTED_UNFENCE,
+                                          .list = SCRIPT_LIST_UNFENCE,
+                                          .is_told = true,
+                                          .args = &token,
+                                          .arg_count = 1,
+                                          .list_args = &token,
+                                          .list_arg_count = 1};
+    fence_run(call, &scripts, done, ctx);
 }
 
 void publish_send(const struct fence_call *call, const struct entry *entry, int64_t ttl_ms, fence_done_cb done,
                   void *ctx)
 {
-    struct fence_pair *pair = pair_new_told(call, done, ctx);
-    struct fence_keys all;
     struct entry_args fields;
+    struct key key;
     char ttl_text[INT64_TEXT_MAX + 1];
     bug_unless(call->id_count == 1, "one entry is published at a time");
-    fence_keys_init(&all, call->epoch, call->ids, call->id_count);
     entry_print(&fields, entry);
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(call->token->text), slice_of_int64(ttl_text, ttl_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
-    script_run(call->redis, SCRIPT_PUBLISH, all.keys, all.key_count, args, 2 + fields.count, on_todos_reply, pair);
-    mutant_publish_anyway(call->redis, all.keys[0], fields.args, fields.count);
-    fence_keys_fini(&all);
-    list_unfence_send(call, pair);
+    const struct fence_scripts scripts = {.todos = SCRIPT_PUBLISH,
+                                          .parted = PARTED_UNFENCE,
+                                          .list = SCRIPT_LIST_UNFENCE,
+                                          .is_told = true,
+                                          .args = args,
+                                          .arg_count = 2 + fields.count,
+                                          .list_args = args,
+                                          .list_arg_count = 1};
+    fence_run(call, &scripts, done, ctx);
+    key_of_entry(&key, call->homes[0].epoch, call->ids[0]);
+    mutant_publish_anyway(call->homes[0].redis, key_slice(&key), fields.args, fields.count);
 }
 
 /* ---- Others' writes ---- */
@@ -191,29 +300,26 @@ static struct slice left_text(char text[LEFT_TEXT_MAX], const struct change_even
     return (struct slice){.data = text, .len = (size_t)len};
 }
 
-void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
-                     fence_done_cb done, void *ctx)
+void invalidate_send(const struct fence_call *call, const struct change_event *events, fence_done_cb done, void *ctx)
 {
-    struct fence_pair *pair = pair_new_told(call, done, ctx);
-    struct fence_keys all;
-    const char **ids = mem_alloc(event_count * sizeof(*ids));
-    struct slice *args = mem_alloc(event_count * sizeof(*args));
-    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(event_count * sizeof(*texts));
-    for (size_t i = 0; i < event_count; i++) {
-        ids[i] = events[i].id;
+    struct slice *args = mem_alloc(call->id_count * sizeof(*args));
+    char(*texts)[LEFT_TEXT_MAX] = mem_alloc(call->id_count * sizeof(*texts));
+    for (size_t i = 0; i < call->id_count; i++)
         args[i] = left_text(texts[i], &events[i]);
-    }
-    fence_keys_init(&all, call->epoch, ids, event_count);
-    script_run(call->redis, SCRIPT_INVALIDATE, all.keys, all.key_count, args, event_count, on_todos_reply, pair);
-    fence_keys_fini(&all);
-    free(texts);
-    free(args);
-    free(ids);
     /* Under a token that no writer has, the list's pages go out of reach and no writer's mark is removed. */
     const struct token unused = token_new();
-    struct fence_call list = *call;
-    list.token = &unused;
-    list_unfence_send(&list, pair);
+    const struct slice token = slice_of(unused.text);
+    const struct fence_scripts scripts = {.todos = SCRIPT_INVALIDATE,
+                                          .parted = PARTED_INVALIDATE,
+                                          .list = SCRIPT_LIST_UNFENCE,
+                                          .is_told = true,
+                                          .is_arg_per_id = true,
+                                          .args = args,
+                                          .list_args = &token,
+                                          .list_arg_count = 1};
+    fence_run(call, &scripts, done, ctx);
+    free(texts);
+    free(args);
 }
 
 /* ---- Other machines ---- */
@@ -221,24 +327,31 @@ void invalidate_send(const struct fence_call *call, const struct change_event *e
 struct telling {
     fence_done_cb done;
     void *ctx;
+    struct trust *trust; /* of the list's home */
+    const char *refusal;
 };
 
 static void on_told(void *ctx, enum peers_outcome told)
 {
-    static const enum fence_outcome outcomes[] = {
-        [PEERS_TOLD] = FENCE_TAKEN, [PEERS_REFUSED] = FENCE_REFUSED, [PEERS_UNANSWERED] = FENCE_UNANSWERED};
+    static const enum fence_outcome outcomes[] = {[PEERS_TOLD] = FENCE_TAKEN,
+                                                  [PEERS_ELSEWHERE] = FENCE_ELSEWHERE,
+                                                  [PEERS_REFUSED] = FENCE_REFUSED,
+                                                  [PEERS_UNANSWERED] = FENCE_UNANSWERED};
     struct telling telling = *(struct telling *)ctx;
     free(ctx);
+    if (told == PEERS_REFUSED && telling.refusal)
+        trust_report_refusal(telling.trust, telling.refusal);
     telling.done(telling.ctx, outcomes[told], 0);
 }
 
 void fence_tell(struct peers *peers, const struct fence_call *call, bool waits, fence_done_cb done, void *ctx)
 {
-    if (!peers) {
-        done(ctx, FENCE_TAKEN, 0);
+    bool is_left = call->list->slot != HOME_SLOT_NONE && call->list->trust && !home_holds(call->list);
+    if (!peers || is_left) {
+        done(ctx, peers ? FENCE_UNANSWERED : FENCE_TAKEN, 0);
         return;
     }
     struct telling *telling = mem_alloc(sizeof(*telling));
-    *telling = (struct telling){.done = done, .ctx = ctx};
-    peers_tell(peers, call->epoch, call->ids, call->id_count, waits, on_told, telling);
+    *telling = (struct telling){.done = done, .ctx = ctx, .trust = call->list->trust, .refusal = call->refusal};
+    peers_tell(peers, call->list->redis, call->list->epoch, call->ids, call->id_count, waits, on_told, telling);
 }

@@ -2,7 +2,7 @@
 /*
  * A write's marks in Redis: set before the store's write, removed after it.
  *
- * Each call runs one script for all todos of the write and one for the list, and tells the outcome of both together.
+ * Each call runs one script for all todos of one slot, and one for the list, and tells the outcome of all together.
  * context  loop only; done comes once, later, as redis.h says
  */
 #ifndef CACHE_FENCE_H
@@ -15,31 +15,33 @@
 #include "base/random.h"
 #include "base/settings.h"
 #include "cache/entry.h"
+#include "cache/home.h"
 #include "peers/peers.h"
-#include "redis/redis.h"
 #include "store/follow.h"
 
 enum fence_outcome {
-    FENCE_TAKEN,      /* Redis ran both scripts */
+    FENCE_TAKEN,      /* Redis ran all scripts */
+    FENCE_ELSEWHERE,  /* of a cluster: one of them did not run, because its slot is on its way, or has moved */
     FENCE_REFUSED,    /* Redis answered one of them with an error: it may still have the entries */
     FENCE_UNANSWERED, /* one of them has no answer: it may have run, or may run later */
 };
 
-/* count is the todos' script's own answer; 0 if that has none. */
+/* count is the sum of what the todos' scripts answer; 0 if they have none. */
 typedef void (*fence_done_cb)(void *ctx, enum fence_outcome outcome, int64_t count);
 
 struct fence_call {
-    struct redis *redis;
     const struct settings *settings;
     const struct store *store;
     const struct token *token; /* the write's */
     const char *const *ids;
+    const struct home *homes; /* of the ids, taken in this turn of the loop */
     size_t id_count;
-    int64_t epoch;
-    int64_t window_ms; /* of a fence: how long it lasts if nothing removes it; unused by the others */
+    const struct home *list; /* the list's home, likewise; NULL: fences and unfences leave out its part */
+    int64_t window_ms;       /* of a fence: how long it lasts if nothing removes it; unused by the others */
+    const char *refusal;     /* with this reason the trust of a home that refuses is withdrawn; NULL: it is not */
 };
 
-/* All that call points to is copied, but for redis. count: the number of ids. */
+/* What call points to is copied, but for refusal. count: the number of ids. */
 void fence_send(const struct fence_call *call, fence_done_cb done, void *ctx);
 
 /* count: how many ids had lost their mark. */
@@ -50,21 +52,16 @@ void publish_send(const struct fence_call *call, const struct entry *entry, int6
                   void *ctx);
 
 /*
- * Tells Redis the store's watermark (watermark.h), as unfences do by themselves. Of call, redis, settings, store and
- * epoch are used. False: the store has none, nothing was sent, and on_reply does not come.
- */
-bool watermark_send(const struct fence_call *call, redis_reply_cb on_reply, void *ctx);
-
-/*
  * What others changed, as the store told it: an entry is deleted unless it is what the change made; the list's pages
- * are out of reach. Of call, redis, settings, store and epoch are used. count: how many entries stayed.
+ * are out of reach. events are those of call's ids, in their order; its token is not used. count: how many entries
+ * stayed.
  */
-void invalidate_send(const struct fence_call *call, const struct change_event *events, size_t event_count,
-                     fence_done_cb done, void *ctx);
+void invalidate_send(const struct fence_call *call, const struct change_event *events, fence_done_cb done, void *ctx);
 
 /*
- * Tells the other machines' L1s of ids whose entries Redis has deleted (peers/peers.h); call's redis, epoch and ids are
- * used. Without peers done comes at once: call it from a callback only. count: 0.
+ * Tells the other machines' L1s of ids whose entries Redis has deleted (peers/peers.h); call's ids, list and refusal
+ * are used. In a cluster a list's home that does not hold any more has no answer; one without trust is the caller's to
+ * know. done may come at once: call it from a callback only. count: 0.
  */
 void fence_tell(struct peers *peers, const struct fence_call *call, bool waits, fence_done_cb done, void *ctx);
 

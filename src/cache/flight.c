@@ -47,7 +47,7 @@ struct flight_state {
     bool fetching; /* a reader that comes from here on is a joiner */
     bool granted;  /* a lease or generation is held */
     bool filled, found;
-    struct trust_hold hold; /* taken at the start */
+    bool has_told; /* Redis the watermark of its slot */
     struct timer *timer;
     uint32_t wait_ms;
     int64_t patience_until_ms; /* loop time */
@@ -84,7 +84,7 @@ static const struct events *flight_events(const struct flight *flight)
  */
 static bool flight_was_trusted(const struct flight *flight)
 {
-    return trust_holds(flight->cache->trust, flight->state->hold);
+    return home_holds(&flight->home);
 }
 
 /* ---- The steps, in running order ---- */
@@ -99,11 +99,10 @@ static void on_watermark(void *ctx, const struct redis_reply *reply)
 /* Where acquire has told no watermark: it was not asked, Redis refused it, or it found an entry that will not do. */
 static void flight_fetch_told(struct flight *flight, enum cache_source source)
 {
-    const struct cache *cache = flight->cache;
+    struct store *store = flight->cache->options.store;
+    const struct home home = flight->kind->home(flight);
     flight->source = source;
-    bool is_asked = trust_is_given(cache->trust) &&
-                    watermark_ask(cache->redis, cache->options.store, trust_epoch(cache->trust), on_watermark, flight);
-    if (!is_asked)
+    if (!home_holds(&home) || !watermark_ask(&home, store, on_watermark, flight))
         flight_fetch(flight, source);
 }
 
@@ -115,7 +114,7 @@ static void flight_begin(struct flight *flight)
     flight->state->wait_ms = WAIT_FIRST_MS;
     if (flight->is_direct)
         flight_fetch_told(flight, CACHE_REQUEST);
-    else if (trust_is_given(flight->cache->trust))
+    else if (home_holds(&flight->home))
         flight_acquire(flight);
     else
         flight_fetch(flight, CACHE_BYPASS);
@@ -149,12 +148,32 @@ static bool has_told(const struct redis_reply *reply)
     return redis_reply_ok(reply) && redis_reply_type(reply) == REDIS_TYPE_TEXT;
 }
 
+static void on_told(void *ctx, const struct redis_reply *reply)
+{
+    (void)ctx, (void)reply; /* the acquire behind it shows what became of it */
+}
+
+/* A slot of a cluster has a watermark of its own, which the first of its readers tells. */
+static bool flight_tells(struct flight *flight, const struct redis_reply *reply)
+{
+    const struct cache_options *options = &flight->cache->options;
+    const struct home home = flight->kind->home(flight);
+    if (home.slot == HOME_SLOT_NONE || flight->state->has_told || !home_holds(&home) || !watermark_is_lost(reply))
+        return false;
+    flight->state->has_told = true;
+    return watermark_tell(&home, options->settings, options->store, on_told, NULL);
+}
+
 static void on_acquired(void *ctx, const struct redis_reply *reply)
 {
     struct flight *flight = ctx;
     enum flight_grant grant = redis_reply_ok(reply) ? flight->kind->granted(flight, reply) : GRANT_BYPASS;
     if (grant == GRANT_FOUND && !flight_was_trusted(flight))
         grant = GRANT_BYPASS;
+    if (grant == GRANT_BYPASS && flight_tells(flight, reply)) {
+        flight_acquire(flight);
+        return;
+    }
     flight->state->found = grant == GRANT_FOUND;
     bool has_readers = flight->state->owners != NULL;
     if (flight->is_refresh && grant != GRANT_FILL && !has_readers) {
@@ -269,7 +288,7 @@ static struct cache_trace flight_trace(const struct flight *flight)
     struct cache_trace trace = {.source = flight->source, .stored = state->filled, .ttl_ms = -1};
     if (state->filled || state->found)
         trace_date(&trace, flight->at_ms, flight->kind->ttl_ms(flight));
-    trace.unseen = state->found && trust_is_unseen(flight->cache->trust);
+    trace.unseen = state->found && trust_is_unseen(flight->home.trust);
     return trace;
 }
 
@@ -364,7 +383,6 @@ void flight_start(struct flight *flight, struct cache_reader *readers)
     struct flight_state *state = mem_zalloc(sizeof(*state));
     state->flight = flight;
     state->owners = readers;
-    state->hold = trust_take(cache->trust);
     flight->state = state;
     bug_unless(!flight_find(cache, &flight->name), "two flights of one name");
     HASH_ADD_KEYPTR(hh, cache->flights, flight->name.text, flight->name.len, state);

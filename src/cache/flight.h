@@ -35,6 +35,7 @@ enum flight_fill { FLIGHT_FILLED, FLIGHT_FILL_REFUSED, FLIGHT_FILL_FAILED };
 
 struct flight_kind {
     struct flight *(*create)(const struct flight *last); /* a new one for the same thing */
+    struct home (*home)(const struct flight *flight);    /* of what it is for, as it is now */
     void (*acquire)(struct flight *flight, redis_reply_cb on_reply);
     enum flight_grant (*granted)(struct flight *flight, const struct redis_reply *reply);  /* of acquire; no error */
     enum status (*fetch)(struct flight *flight, struct store *store, struct error *error); /* pool thread */
@@ -51,8 +52,9 @@ struct flight_kind {
 };
 
 struct flight {
-    const struct flight_kind *kind; /* the kind's create sets these six */
+    const struct flight_kind *kind; /* the kind's create sets these seven */
     struct cache *cache;
+    struct home home; /* of what it is for, taken when it was made */
     struct key name;
     int64_t after_ms;   /* an entry filled at this time or earlier will not do; -1: any will */
     bool is_refresh;    /* no reader waits for it: it ends unless it gets the lease at once */
@@ -74,7 +76,10 @@ bool flight_is_under_way(const struct cache *cache, const struct key *name);
 /* Makes a flight that has not started go straight to the store, under a name of its own; returns it. */
 struct flight *flight_make_direct(struct flight *flight);
 
-/* Starts it for a chain of readers, and owns it from here on; no other flight of its name may be under way. */
+/*
+ * Starts it for a chain of readers, in the turn of the loop in which it was made, and owns it from here on; no other
+ * flight of its name may be under way.
+ */
 void flight_start(struct flight *flight, struct cache_reader *readers);
 
 /* Whether no flight is under way. */

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "base/slot.h"
 
 enum { HASH_DIGITS = 16 };
 _Static_assert(QUERY_TEXT_MAX >= 10 + 1 + 1 + 1 + 1 + 1 + INT64_TEXT_MAX + 1 + TODO_ID_MAX, "the longest query");
@@ -40,7 +41,7 @@ static struct slice epoch_text(int64_t epoch)
     return last.text;
 }
 
-static void key_begin(struct key *key, struct slice kind, int64_t epoch)
+static inline void key_begin(struct key *key, struct slice kind, int64_t epoch)
 {
     key->len = 0;
     key_add(key, kind);
@@ -92,14 +93,34 @@ struct slice query_text(char text[QUERY_TEXT_MAX + 1], const struct store_query 
     return (struct slice){text, (size_t)(end - text)};
 }
 
-void key_of_beat(struct key *key, int64_t epoch)
+unsigned slot_of_todo(const char *id)
 {
-    key_of_list(key, epoch, SLICE("beat"));
+    return slot_of_key(slice_of(id));
 }
 
-void key_of_watermark(struct key *key, int64_t epoch)
+unsigned slot_of_list(void)
 {
-    key_of_list(key, epoch, SLICE("watermark"));
+    return slot_of_key(SLICE("{list}"));
+}
+
+static void key_of_slot(struct key *key, int64_t epoch, int slot, struct slice name)
+{
+    char tag[SLOT_TAG_MAX + 1];
+    key_begin(key, SLICE("todos:"), epoch);
+    key_add(key, SLICE(":{"));
+    key_add(key, slot < 0 ? SLICE("list") : slot_tag((unsigned)slot, tag));
+    key_add(key, SLICE("}:"));
+    key_add(key, name);
+}
+
+void key_of_beat(struct key *key, int64_t epoch, int slot)
+{
+    key_of_slot(key, epoch, slot, SLICE("beat"));
+}
+
+void key_of_watermark(struct key *key, int64_t epoch, int slot)
+{
+    key_of_slot(key, epoch, slot, SLICE("watermark"));
 }
 
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query)

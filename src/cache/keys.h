@@ -10,8 +10,10 @@
  *   todos:EPOCH:{list}:writers       sorted set, as above
  *   todos:EPOCH:{list}:HASH          hash: a page (page.h); HASH stands for the query
  *   todos:EPOCH:{list}:pages         sorted set: keys of pages, scored by the time of their fill
- *   todos:EPOCH:{list}:beat          string: the latest beat of the store (beat.h)
- *   todos:EPOCH:{list}:watermark     string: how far the store has come (watermark.h)
+ *   todos:EPOCH:{list}:beat          string: the latest beat of the store (beat.h); in a cluster one for each shard,
+ *                                    with the tag of a slot of its own in place of list
+ *   todos:EPOCH:{list}:watermark     string: how far the store has come (watermark.h); in a cluster one for each slot,
+ *                                    with its tag in place of list
  *   todos:EPOCH:{list}:holders       hash: machines with an L1, and beside it, behind ":MACHINE", their boxes (peers/)
  *
  * The braces are a hash tag: the keys of one id share a slot. context any (pure)
@@ -49,8 +51,13 @@ void todo_keys_init(struct todo_keys *keys, int64_t epoch, const char *id);
 /* query may be NULL: writers need no page. */
 void list_keys_init(struct list_keys *keys, int64_t epoch, const struct store_query *query);
 
-void key_of_beat(struct key *key, int64_t epoch);
-void key_of_watermark(struct key *key, int64_t epoch);
+/* slot: of a cluster, for its shards have beats and its slots watermarks; -1: beside the list. context loop only */
+void key_of_beat(struct key *key, int64_t epoch, int slot);
+void key_of_watermark(struct key *key, int64_t epoch, int slot);
+
+/* Of the keys of an id, and of the list's, in a cluster. */
+unsigned slot_of_todo(const char *id);
+unsigned slot_of_list(void);
 
 enum { QUERY_TEXT_MAX = 112 };
 

@@ -12,7 +12,7 @@
  * Who raises the generations of what changes, so that nothing old is found:
  *
  *   write.c      every write, those of the loader and of purges too: before the store is asked, and before the answer
- *   outbox.c     every drain: when Redis has answered for a page of records, which its entries have outlived until then
+ *   drain.c      every drain: when Redis has answered for a page of records, which its entries have outlived until then
  *   follow.c     foreign writes: when Redis has answered for them
  *
  * Nobody else has to. A mark that doubt.c clears stood until then, so Redis had no entry that could be kept after the
@@ -26,7 +26,6 @@
 #include "base/failpoint.h"
 #include "base/hash.h"
 #include "cache/cache_state.h"
-#include "cache/trust.h"
 
 enum { WORD_AT, WORD_COST, WORD_NEGATIVE, WORDS_BEFORE, WORDS = WORDS_BEFORE + TODO_FIELD_COUNT };
 
@@ -103,7 +102,8 @@ static void todo_take(struct todo *todo, const char *id, const struct value *val
     }
 }
 
-void l1_entry_keep(struct cache *cache, const struct l1_note *note, const char *id, const struct entry *entry)
+void l1_entry_keep(struct cache *cache, int64_t epoch, const struct l1_note *note, const char *id,
+                   const struct entry *entry)
 {
     static const enum stat_counter stats[] = {
         [L1_KEPT] = STAT_L1_KEPT, [L1_EVICTED] = STAT_L1_EVICTED, [L1_REFUSED] = STAT_L1_REFUSED};
@@ -119,15 +119,15 @@ void l1_entry_keep(struct cache *cache, const struct l1_note *note, const char *
     size_t words_len = (entry->negative ? WORDS_BEFORE : WORDS) * sizeof(uint64_t);
     enum l1_kept kept = L1_REFUSED;
     if (entry->negative || todo_put(&value, &text_len, &entry->todo))
-        kept = l1_keep(l1, &noted, id, trust_epoch(cache->trust),
-                       (struct slice){.data = (const char *)&value, .len = words_len + text_len});
+        kept =
+            l1_keep(l1, &noted, id, epoch, (struct slice){.data = (const char *)&value, .len = words_len + text_len});
     cache_count(cache, stats[kept]);
 }
 
-bool l1_entry_find(struct cache *cache, const struct l1_note *note, const char *id, struct entry *entry,
+bool l1_entry_find(struct cache *cache, int64_t epoch, const struct l1_note *note, const char *id, struct entry *entry,
                    struct l1_copy *copy)
 {
-    struct slice found = l1_find(cache->options.l1, note, id, trust_epoch(cache->trust), copy);
+    struct slice found = l1_find(cache->options.l1, note, id, epoch, copy);
     cache_count(cache, found.data ? STAT_L1_HIT : STAT_L1_MISS);
     if (!found.data)
         return false;

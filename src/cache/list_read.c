@@ -6,7 +6,7 @@
  *                        |--else--> join or start a flight: generation, store, fill
  *                        \--not what the reader asks for--> a direct flight: store
  *
- * Any write may change any page, so no page is invalidated by name. Each write replaces the generation, a random token,
+ * Any write may change any page, so no page is invalidated by name. Each write removes the generation, a random token,
  * before and after it touches the store (write.c), and pages that were read under another token are dead. A page is
  * filled only if two things hold: the token is still the one from before the store was read, and no writer is in
  * flight. So a list that is asked for after a write's answer shows that write. A generation that is evicted or expires
@@ -82,8 +82,9 @@ static struct flight *list_flight_new(struct cache *cache, const struct store_qu
     struct list_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &list_kind;
     self->flight.cache = cache;
+    self->flight.home = home_of_list(cache);
     self->query = *query;
-    list_keys_init(&self->keys, trust_epoch(cache->trust), query);
+    list_keys_init(&self->keys, self->flight.home.epoch, query);
     self->flight.name = self->keys.page;
     self->flight.token = token_new();
     arena_init(&self->arena);
@@ -95,6 +96,11 @@ static struct flight *list_create(const struct flight *last)
 {
     struct flight *flight = list_flight_new(last->cache, &((const struct list_flight *)last)->query);
     return last->is_direct ? flight_make_direct(flight) : flight;
+}
+
+static struct home list_home(const struct flight *flight)
+{
+    return home_of_list(flight->cache);
 }
 
 static void list_destroy(struct flight *flight)
@@ -110,7 +116,8 @@ static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
     struct list_flight *self = (struct list_flight *)flight;
     struct key watermark;
     struct store_watermark known;
-    key_of_watermark(&watermark, trust_epoch(flight->cache->trust));
+    const struct home home = list_home(flight);
+    key_of_watermark(&watermark, home.epoch, home.slot);
     store_watermark(flight->cache->options.store, &known);
     const struct slice keys[] = {key_slice(&self->keys.generation), key_slice(&self->keys.writers),
                                  key_slice(&watermark)};
@@ -118,7 +125,7 @@ static void list_acquire(struct flight *flight, redis_reply_cb on_reply)
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(generation_ms, lifetime_generation_ms(flight->cache->options.settings)),
                                  slice_of(known.text)};
-    script_run(flight->cache->redis, SCRIPT_LIST_ACQUIRE, keys, 3, args, 3, on_reply, flight);
+    script_run(home.redis, SCRIPT_LIST_ACQUIRE, keys, 3, args, 3, on_reply, flight);
 }
 
 static enum flight_grant list_granted(struct flight *flight, const struct redis_reply *reply)
@@ -129,7 +136,7 @@ static enum flight_grant list_granted(struct flight *flight, const struct redis_
         return GRANT_BYPASS;
     struct slice word = watermark_take(flight->cache->options.store, redis_reply_text(reply));
     if (doubt_parse(word, &doubted_at_ms))
-        doubt_note_list(flight->cache->doubt, doubted_at_ms);
+        doubt_note_list(flight->cache->doubt, &flight->home, doubted_at_ms);
     return generation_take(self->generation, word) ? GRANT_FILL : GRANT_BYPASS;
 }
 
@@ -175,7 +182,7 @@ static void list_fill(struct flight *flight, redis_reply_cb on_reply)
     page_print(args + 3, numbers, &self->value);
     const struct slice keys[] = {key_slice(&self->keys.page), key_slice(&self->keys.generation),
                                  key_slice(&self->keys.writers), key_slice(&self->keys.pages)};
-    script_run(flight->cache->redis, SCRIPT_LIST_FILL, keys, 4, args, 3 + PAGE_ARGS, on_reply, flight);
+    script_run(list_home(flight).redis, SCRIPT_LIST_FILL, keys, 4, args, 3 + PAGE_ARGS, on_reply, flight);
 }
 
 static void list_deliver(struct flight *flight, struct cache_reader *reader, const struct cache_trace *trace)
@@ -189,6 +196,7 @@ static void list_deliver(struct flight *flight, struct cache_reader *reader, con
 
 static const struct flight_kind list_kind = {
     .create = list_create,
+    .home = list_home,
     .acquire = list_acquire,
     .granted = list_granted,
     .fetch = list_fetch,
@@ -211,7 +219,7 @@ static void list_join(struct cache_list *list, bool is_direct)
 {
     struct cache *cache = list->reader.cache;
     struct list_keys keys;
-    list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
+    list_keys_init(&keys, home_of_list(cache).epoch, &list->query);
     if (is_direct)
         key_mark_direct(&keys.page);
     if (flight_join(cache, &keys.page, &list->reader))
@@ -240,12 +248,12 @@ enum list_part { LIST_GENERATION, LIST_PAGE };
 /* What this service didn't make, and no fill replaces, is deleted. */
 static void list_discard_foreign(struct cache_list *list, enum list_part part)
 {
-    struct cache *cache = list->reader.cache;
+    const struct home home = home_of_list(list->reader.cache);
     struct list_keys keys;
-    list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
+    list_keys_init(&keys, home.epoch, &list->query);
     const struct key *key = part == LIST_PAGE ? &keys.page : &keys.generation;
     log_warn(NULL, "key_foreign", "key=%s action=deleted", key->text);
-    redis_call(cache->redis, (struct slice[]){SLICE("DEL"), key_slice(key)}, 2, on_deleted, NULL);
+    redis_call(home.redis, (struct slice[]){SLICE("DEL"), key_slice(key)}, 2, on_deleted, NULL);
 }
 
 static void on_generation(void *ctx, const struct redis_reply *reply)
@@ -261,7 +269,7 @@ static void list_found(struct cache_list *list, const struct cached_page *cached
 {
     struct cache_page_answer answer = {.status = STATUS_OK, .page = &cached->page};
     answer.trace.source = CACHE_HIT;
-    answer.trace.unseen = trust_is_unseen(list->reader.cache->trust);
+    answer.trace.unseen = trust_is_unseen(list->reader.home.trust);
     trace_date(&answer.trace, cached->at_ms, page_ttl_ms(list->reader.cache, cached->page.etag, cached->at_ms));
     if (!demand_fits(&list->demand, &answer.trace, NULL)) {
         list_miss(list, true);
@@ -355,14 +363,15 @@ static struct cache_list *asking_find(const struct cache *cache, const struct ke
 
 void cache_list(struct cache *cache, struct cache_list *list)
 {
+    const struct home home = list->reader.home = home_of_list(cache);
     reader_init(&list->reader, cache);
     bool may_ask_store = !list->demand.only_if_cached;
-    if (may_ask_store && (list->demand.from_store || !trust_is_given(cache->trust))) {
+    if (may_ask_store && (list->demand.from_store || !home_holds(&home))) {
         list_join(list, list->demand.from_store);
         return;
     }
     struct list_keys keys;
-    list_keys_init(&keys, trust_epoch(cache->trust), &list->query);
+    list_keys_init(&keys, home.epoch, &list->query);
     list->page = keys.page;
     list->joined = NULL;
     list->copy = NULL;
@@ -370,10 +379,10 @@ void cache_list(struct cache *cache, struct cache_list *list)
     struct cache_list *first = asking_find(cache, &keys.page);
     if (first) {
         LL_PREPEND(first->joined, list);
-        redis_call(cache->redis, generation, 2, on_joined_generation, list);
+        redis_call(home.redis, generation, 2, on_joined_generation, list);
         return;
     }
     DL_APPEND(cache->asking, list);
-    redis_call(cache->redis, generation, 2, on_generation, list);
-    redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&keys.page)}, 2, on_page, list);
+    redis_call(home.redis, generation, 2, on_generation, list);
+    redis_call(home.redis, (struct slice[]){SLICE("HGETALL"), key_slice(&keys.page)}, 2, on_page, list);
 }

@@ -3,13 +3,19 @@ noinst_LIBRARIES += libcache.a
 CACHE_LIBS = -lm
 libcache_a_SOURCES = \
 	src/cache/beat.c src/cache/beat.h \
+	src/cache/brought.c src/cache/brought.h \
 	src/cache/cache.c src/cache/cache.h src/cache/cache_state.h \
 	src/cache/change.c src/cache/change.h \
+	src/cache/claim.c src/cache/claim.h \
 	src/cache/doubt.c src/cache/doubt.h \
+	src/cache/drain.c src/cache/drain.h src/cache/drain_page.c src/cache/drain_page.h \
 	src/cache/entry.c src/cache/entry.h \
 	src/cache/epoch.c src/cache/epoch.h \
 	src/cache/fence.c src/cache/fence.h \
 	src/cache/flight.c src/cache/flight.h \
+	src/cache/grants.c src/cache/grants.h \
+	src/cache/hold.h \
+	src/cache/home.h \
 	src/cache/identity.c src/cache/identity.h \
 	src/cache/keys.c src/cache/keys.h \
 	src/cache/l1_entry.c src/cache/l1_entry.h \
@@ -19,13 +25,18 @@ libcache_a_SOURCES = \
 	src/cache/options.h \
 	src/cache/outbox.c src/cache/outbox.h \
 	src/cache/page.c src/cache/page.h \
+	src/cache/parted.c src/cache/parted.h \
 	src/cache/reader.c src/cache/reader.h \
 	src/cache/record.c src/cache/record.h \
 	src/cache/scripts.c src/cache/scripts.h \
+	src/cache/shards.c src/cache/shards.h \
+	src/cache/sight.c src/cache/sight.h \
+	src/cache/slots.c src/cache/slots.h \
 	src/cache/todo_read.c src/cache/todo_read.h \
-	src/cache/trust.c src/cache/trust.h \
+	src/cache/trust.c src/cache/trust.h src/cache/trust_hold.c src/cache/trust_state.h \
 	src/cache/watermark.c src/cache/watermark.h \
 	src/cache/write.c src/cache/write.h \
+	src/cache/write_homes.c src/cache/write_homes.h \
 	src/cache/write_step.c src/cache/write_step.h \
 	src/cache/write_store.c src/cache/write_store.h
 if FAILPOINTS

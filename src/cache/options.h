@@ -27,6 +27,9 @@ struct cache_options {
     bool has_peers;          /* other machines may have L1s on this Redis */
     struct peers *peers;     /* made by cache_new() then; else NULL */
     const struct http *http; /* for purges; may be NULL if the setting purge_url is empty */
+    /* Redis hides who it is, and none has told since the start: the setting is wrong (INVALID). May be NULL. */
+    void (*on_wrong)(void *ctx, const struct error *error);
+    void *ctx;
 };
 
 /* Told of each hit that is answered: cache_watch_hits() in cache.h. */

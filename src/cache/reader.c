@@ -4,7 +4,7 @@
  *
  * A reader that takes nothing from the store (only_if_cached) asks Redis even while it is not trusted, and its answer
  * may come after trust was given. It must not believe that answer: what Redis had at the question may be of an older
- * epoch, or may lack what the outbox has brought since. So each read takes a hold on the trust when it begins.
+ * epoch, or may lack what the outbox has brought since. So each read takes a home when it begins.
  *
  * An entry of an older state than the reader has seen cannot exist as long as Redis stays the same. After an outage it
  * can, until the outbox is drained. So the least state is checked on every answer but one: what the store said to this
@@ -23,14 +23,12 @@
 
 void reader_init(struct cache_reader *reader, struct cache *cache)
 {
-    *reader = (struct cache_reader){.cache = cache, .hold = trust_take(cache->trust)};
+    reader->cache = cache;
+    reader->next = NULL;
+    reader->begun_at_us = 0;
+    reader->joined = false;
     if (cache->options.settings->server_timing)
         reader->begun_at_us = clock_monotonic_us();
-}
-
-bool reader_may_trust(const struct cache_reader *reader)
-{
-    return trust_holds(reader->cache->trust, reader->hold);
 }
 
 bool demand_fits(const struct cache_demand *demand, const struct cache_trace *trace, const struct todo *todo)

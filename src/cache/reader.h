@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/todo_version.h"
-#include "cache/trust.h"
+#include "cache/home.h"
 
 struct cache;
 
@@ -48,16 +48,19 @@ struct cache_trace {
 struct cache_reader {
     struct cache *cache;
     struct cache_reader *next;
-    int64_t begun_at_us;    /* monotonic */
-    struct trust_hold hold; /* taken when this read began */
-    bool joined;            /* another reader's flight */
+    int64_t begun_at_us; /* monotonic */
+    struct home home;    /* of what it reads, taken when this read began */
+    bool joined;         /* another reader's flight */
 };
 
-/* For the beginning of a read. */
+/* For the beginning of a read, after its home was taken. */
 void reader_init(struct cache_reader *reader, struct cache *cache);
 
 /* Whether Redis' answer to the reader's question may be believed: it has been trusted since the read began. */
-bool reader_may_trust(const struct cache_reader *reader);
+static inline bool reader_may_trust(const struct cache_reader *reader)
+{
+    return home_holds(&reader->home);
+}
 
 static inline bool demand_is_refused(const struct cache_demand *demand)
 {

@@ -15,6 +15,10 @@
  * another worker may have been faster, or the primary that answered is behind. So that read must show Redis' watermark,
  * which was told before the beat. After CHECKS_MAX rounds it counts as failed.
  *
+ * Of a cluster, checks and looks are the same, and both may swap: they claim slots (claim.c), which ends no trust in
+ * others. The beat is told beside the oldest slot of the shard. If that is on its way to another server, the next one
+ * takes its place for this time.
+ *
  * It does not decide what may be trusted: trust.c does.
  */
 #include "cache/record.h"
@@ -29,10 +33,10 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cache/beat.h"
-#include "cache/fence.h"
 #include "cache/watermark.h"
+#include "redis/slot_map.h"
 
-enum { SWAP_TRIES = 5, CHECKS_MAX = 5 };
+enum { SWAP_TRIES = 5, CHECKS_MAX = 5, PLACES_MAX = 64 };
 
 struct record {
     const struct cache_options *options;
@@ -40,22 +44,27 @@ struct record {
     struct redis *redis;
     record_done_cb done;
     bool is_look; /* not a check */
-    unsigned rounds_left;
+    unsigned rounds_left, places_left;
     struct beat known; /* the latest beat that this worker, or Redis, has seen */
     bool is_beat_due;  /* this process has written since its last beat */
     bool is_telling;   /* Redis has not answered yet */
     bool job_runs;
     struct pool_job job;
     int64_t read_at_ms;
+    struct home place;      /* where Redis was told the beat last: epoch and slot */
+    struct slot_set claims; /* of a cluster: what the primary names now */
     /* The job's, while one runs. */
     char run_id[STORE_RUN_ID_MAX + 1];
     struct store_meta meta;
     struct beat job_known;
+    struct claim *claim;   /* of a cluster; NULL: one Redis has all slots */
     const char *moved_for; /* NULL: the epoch was not moved */
     int64_t moved_from;
 };
 
 static void record_read(struct record *record);
+static void record_tell_at(struct record *record, int slot);
+static void on_compared(void *ctx, const struct redis_reply *reply);
 
 static void record_run(struct record *record, pool_work_fn work, pool_done_cb done)
 {
@@ -71,15 +80,18 @@ static void on_marked(void *ctx, const struct redis_reply *reply)
     (void)ctx, (void)reply; /* if Redis did not take it, the next look tells it again */
 }
 
+/* Of its entries' epoch, be it trusted or not. */
+static struct home record_home(const struct record *record)
+{
+    return (struct home){.redis = record->redis, .epoch = record->place.epoch, .slot = record->place.slot};
+}
+
 static void record_tell(struct record *record, redis_reply_cb on_reply)
 {
-    struct fence_call call = {.redis = record->redis,
-                              .settings = record->options->settings,
-                              .store = record->options->store,
-                              .epoch = record->known.epoch};
+    const struct home home = record_home(record);
     record->is_telling = true;
-    watermark_send(&call, on_marked, NULL);
-    beat_tell(record->redis, record->options->settings, &record->known, on_reply, record);
+    watermark_tell(&home, record->options->settings, record->options->store, on_marked, NULL);
+    beat_tell(&home, record->options->settings, record->known.number, on_reply, record);
 }
 
 /* ---- A beat ---- */
@@ -88,7 +100,8 @@ static void record_tell(struct record *record, redis_reply_cb on_reply)
 static enum status beat_work(struct pool_job *job, struct error *error)
 {
     struct record *record = container_of(job, struct record, job);
-    return beat_move(record->options->store, &record->job_known, record->run_id, error);
+    const char *run_id = record->claim ? "" : record->run_id; /* of a cluster the slots tell it */
+    return beat_move(record->options->store, &record->job_known, run_id, error);
 }
 
 static void on_told(void *ctx, const struct redis_reply *reply)
@@ -135,10 +148,17 @@ static void on_watermark(void *ctx, const struct redis_reply *reply)
 
 static void record_read_again(struct record *record)
 {
-    record->is_telling =
-        watermark_ask(record->redis, record->options->store, record->known.epoch, on_watermark, record);
+    const struct home home = record_home(record);
+    record->is_telling = watermark_ask(&home, record->options->store, on_watermark, record);
     if (!record->is_telling)
         record_read(record);
+}
+
+/* Of a cluster: the slot's keys are on their way to another server, or are there. */
+static bool is_elsewhere(const struct record *record, const struct redis_reply *reply)
+{
+    const struct redis_peer *peer = redis_peer(record->redis);
+    return record->claim && !redis_reply_ok(reply) && redirect_of(redis_reply_text(reply), peer).kind != REDIRECT_NONE;
 }
 
 static void on_compared(void *ctx, const struct redis_reply *reply)
@@ -148,6 +168,8 @@ static void on_compared(void *ctx, const struct redis_reply *reply)
     record->is_telling = false;
     if (!reply) {
         record->done(record->ctx, RECORD_LOST, NULL);
+    } else if (is_elsewhere(record, reply)) {
+        record_tell_at(record, claim_next_oldest(record->claim, record->place.slot));
     } else if (!beat_take(reply, &latest)) {
         record->done(record->ctx, RECORD_REFUSED, "it does not tell the store's latest beat");
     } else if (latest <= record->known.number) {
@@ -160,6 +182,48 @@ static void on_compared(void *ctx, const struct redis_reply *reply)
     } else {
         record->done(record->ctx, RECORD_FAILED, "others move the store's beat on too fast");
     }
+}
+
+/* ---- Of a cluster ---- */
+
+/* pool thread */
+static enum status claim_work(struct pool_job *job, struct error *error)
+{
+    struct record *record = container_of(job, struct record, job);
+    return claim_take(record->claim, record->options->store, &record->job_known, &record->meta, error);
+}
+
+/* An earlier place is left: if the store brings that record back, its entries are not trusted. */
+static void record_tell_at(struct record *record, int slot)
+{
+    if (slot < 0 || record->places_left-- == 0) {
+        record->done(record->ctx, RECORD_FAILED, "none of its slots has the store's beat");
+        return;
+    }
+    record->place = (struct home){.epoch = record->claim->own.of[slot], .slot = slot};
+    record_tell(record, on_compared);
+}
+
+static void on_claimed(struct record *record)
+{
+    const struct claim *claim = record->claim;
+    const struct home last = record_home(record);
+    int slot = claim_next_oldest(claim, -1);
+    if (claim->taken_for) {
+        stats_add(record->options->stats, STAT_EPOCH_MOVED, 1);
+        log_warn(NULL, "epoch_moved", "epoch=%lld run_id=%s reason=\"%s\"", (long long)claim->serial, record->run_id,
+                 claim->taken_for);
+    }
+    if (claim->taken_count > 0)
+        log_info(NULL, "slots_claimed", "run_id=%s slots=%zu epoch=%lld", record->run_id, claim->taken_count,
+                 (long long)claim->serial);
+    record->known = (struct beat){.epoch = record->meta.epoch, .number = record->meta.beat};
+    if (slot >= 0 && last.epoch != 0 && claim->own.of[last.slot] != last.epoch)
+        beat_leave(&last, record->options->settings);
+    if (slot >= 0)
+        record_tell_at(record, slot);
+    else
+        record->done(record->ctx, RECORD_GOOD, NULL); /* it has no slots, so nothing of it is believed */
 }
 
 /* ---- A check ---- */
@@ -211,24 +275,26 @@ static enum status check_work(struct pool_job *job, struct error *error)
 }
 
 /* Sent before the worker trusts the new epoch. */
-static void record_leave(struct record *record, int64_t epoch)
+static void leave_epoch(struct record *record, int64_t epoch)
 {
+    const struct home home = {.redis = record->redis, .epoch = epoch, .slot = HOME_SLOT_NONE};
     if (epoch != 0 && epoch != record->meta.epoch)
-        beat_leave(record->redis, record->options->settings, epoch);
+        beat_leave(&home, record->options->settings);
 }
 
 static void on_checked(struct record *record)
 {
     const struct store_meta *meta = &record->meta;
-    record_leave(record, record->known.epoch);
+    leave_epoch(record, record->known.epoch);
     if (record->moved_for) {
         if (record->moved_from != record->known.epoch)
-            record_leave(record, record->moved_from);
+            leave_epoch(record, record->moved_from);
         stats_add(record->options->stats, STAT_EPOCH_MOVED, 1);
         log_warn(NULL, "epoch_moved", "epoch=%lld run_id=%s reason=\"%s\"", (long long)meta->epoch, record->run_id,
                  record->moved_for);
     }
     record->known = (struct beat){.epoch = meta->epoch, .number = meta->beat};
+    record->place = (struct home){.epoch = meta->epoch, .slot = HOME_SLOT_NONE};
     record_tell(record, on_compared);
 }
 
@@ -263,16 +329,32 @@ static void on_read(struct pool_job *job, enum status status, const struct error
     stats_add(record->options->stats, status == STATUS_OK ? STAT_LOOK_OK : STAT_LOOK_FAILED, 1);
     if (status != STATUS_OK)
         record->done(record->ctx, RECORD_FAILED, error->text);
+    else if (record->claim)
+        on_claimed(record);
     else if (record->is_look)
         on_looked(record);
     else
         on_checked(record);
 }
 
+/* Its identity may be another one than when the slots were read last. */
+static void record_claim(struct record *record)
+{
+    struct claim *claim = record->claim;
+    if (strcmp(claim->run_id, record->run_id) != 0)
+        *claim = (struct claim){0};
+    memcpy(claim->run_id, record->run_id, sizeof(claim->run_id));
+    claim->claims = record->claims;
+    record_run(record, claim_work, on_read);
+}
+
 static void record_read(struct record *record)
 {
     record->read_at_ms = events_now_ms(record->options->events);
-    record_run(record, record->is_look ? look_work : check_work, on_read);
+    if (record->claim)
+        record_claim(record);
+    else
+        record_run(record, record->is_look ? look_work : check_work, on_read);
 }
 
 static void record_begin(struct record *record, struct redis *redis, bool is_look, record_done_cb done)
@@ -282,6 +364,7 @@ static void record_begin(struct record *record, struct redis *redis, bool is_loo
     record->is_look = is_look;
     record->done = done;
     record->rounds_left = CHECKS_MAX;
+    record->places_left = PLACES_MAX;
     record_read(record);
 }
 
@@ -321,9 +404,30 @@ bool record_beat_is_due(const struct record *record)
     return record->is_beat_due;
 }
 
-struct record *record_new(const struct cache_options *options, void *ctx)
+void record_set_claims(struct record *record, const struct slot_set *claims)
+{
+    record->claims = *claims;
+}
+
+const struct slot_set *record_claims(const struct record *record)
+{
+    return &record->claims;
+}
+
+const struct slot_epochs *record_own(const struct record *record)
+{
+    return &record->claim->own;
+}
+
+void record_leave(struct record *record, struct redis *closed)
+{
+    record->redis = closed;
+}
+
+struct record *record_new(const struct cache_options *options, bool has_slots, void *ctx)
 {
     struct record *record = mem_zalloc(sizeof(*record));
+    record->claim = has_slots ? mem_zalloc(sizeof(*record->claim)) : NULL;
     record->options = options;
     record->ctx = ctx;
     return record;
@@ -332,5 +436,7 @@ struct record *record_new(const struct cache_options *options, void *ctx)
 void record_free(struct record *record)
 {
     bug_unless(!record || !record->job_runs, "the record is freed while a job of its runs");
+    if (record)
+        free(record->claim);
     free(record);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cache/claim.h"
 #include "cache/options.h"
 #include "redis/redis.h"
 
@@ -26,8 +27,8 @@ enum record_outcome {
 /* reason: of FAILED and REFUSED; borrowed for the call */
 typedef void (*record_done_cb)(void *ctx, enum record_outcome outcome, const char *reason);
 
-/* ctx goes to each done. */
-struct record *record_new(const struct cache_options *options, void *ctx);
+/* has_slots: it is of a shard of a cluster. ctx goes to each done. */
+struct record *record_new(const struct cache_options *options, bool has_slots, void *ctx);
 
 /* When it is not busy. NULL is fine. */
 void record_free(struct record *record);
@@ -43,6 +44,16 @@ void record_look(struct record *record, struct redis *redis, record_done_cb done
 
 /* As it was last read or moved. Not while it is busy, but in every done. */
 const struct store_meta *record_meta(const struct record *record);
+
+/* Of a cluster: what the primary claims now. The next check or look takes it (claim.h). */
+void record_set_claims(struct record *record, const struct slot_set *claims);
+const struct slot_set *record_claims(const struct record *record);
+
+/* Of a cluster: which slots are its own, as the record was last read. Not while it is busy, but in every done. */
+const struct slot_epochs *record_own(const struct record *record);
+
+/* That Redis is left: what is still to be told goes to this one, which is down. */
+void record_leave(struct record *record, struct redis *closed);
 
 /* When the last check or look began to read, on the loop's clock. */
 int64_t record_read_at_ms(const struct record *record);

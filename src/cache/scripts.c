@@ -30,8 +30,12 @@ const struct redis_script *script_discard(void)
     return &scripts[SCRIPT_DISCARD];
 }
 
-void script_run_text(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
-                     const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx)
+void script_run_text(struct cluster *cluster, struct redis *redis, enum script script, const struct slice *keys,
+                     size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx)
 {
-    redis_script_run_text(redis, &scripts[script], keys, key_count, args, arg_count, on_reply, ctx);
+    const struct redis_script *text = &scripts[script];
+    if (cluster)
+        redis_script_run_text_at(cluster, redis, text, keys, key_count, args, arg_count, on_reply, ctx);
+    else
+        redis_script_run_text(redis, text, keys, key_count, args, arg_count, on_reply, ctx);
 }

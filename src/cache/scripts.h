@@ -39,8 +39,8 @@ void script_run(struct redis *redis, enum script script, const struct slice *key
 /* discard.lua, for scripts of other rooms (redis_script.h). */
 const struct redis_script *script_discard(void);
 
-/* By its text (redis_script.h). */
-void script_run_text(struct redis *redis, enum script script, const struct slice *keys, size_t key_count,
-                     const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
+/* By its text (redis_script.h). cluster: redis is a node of it; NULL: there is none. */
+void script_run_text(struct cluster *cluster, struct redis *redis, enum script script, const struct slice *keys,
+                     size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb on_reply, void *ctx);
 
 #endif

@@ -88,8 +88,9 @@ static struct flight *todo_flight_new(struct cache *cache, const char *id, int64
     struct todo_flight *self = mem_zalloc(sizeof(*self));
     self->flight.kind = &todo_kind;
     self->flight.cache = cache;
+    self->flight.home = home_of(cache, id);
     memcpy(self->id, id, strlen(id) + 1);
-    todo_keys_init(&self->keys, trust_epoch(cache->trust), id);
+    todo_keys_init(&self->keys, self->flight.home.epoch, id);
     self->flight.name = self->keys.entry;
     self->flight.after_ms = after_ms;
     self->request = request;
@@ -102,6 +103,11 @@ static struct flight *todo_create(const struct flight *last)
 {
     struct flight *flight = todo_flight_new(last->cache, ((const struct todo_flight *)last)->id, last->after_ms, NULL);
     return last->is_direct ? flight_make_direct(flight) : flight;
+}
+
+static struct home todo_home(const struct flight *flight)
+{
+    return home_of(flight->cache, ((const struct todo_flight *)flight)->id);
 }
 
 static void todo_destroy(struct flight *flight)
@@ -117,7 +123,8 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
     const struct slice entry = key_slice(&self->keys.entry), writers = key_slice(&self->keys.writers);
     struct key watermark;
     struct store_watermark known;
-    key_of_watermark(&watermark, trust_epoch(flight->cache->trust));
+    const struct home home = todo_home(flight);
+    key_of_watermark(&watermark, home.epoch, home.slot);
     store_watermark(flight->cache->options.store, &known);
     const struct slice keys[] = {entry, key_slice(&self->keys.lease), mutant_writers(entry, writers),
                                  key_slice(&watermark)};
@@ -126,7 +133,7 @@ static void todo_acquire(struct flight *flight, redis_reply_cb on_reply)
     const struct slice args[] = {slice_of(flight->token.text),
                                  slice_of_int64(lease_ms, flight->cache->options.settings->lease_ms),
                                  slice_of_int64(after_ms, flight->after_ms), slice_of(known.text)};
-    script_run(flight->cache->redis, SCRIPT_ACQUIRE, keys, 4, args, 4, on_reply, flight);
+    script_run(home.redis, SCRIPT_ACQUIRE, keys, 4, args, 4, on_reply, flight);
 }
 
 /* The entry's texts are in the reply, which is freed before a waiting reader gets its answer: copied. */
@@ -158,7 +165,7 @@ static enum flight_grant todo_granted(struct flight *flight, const struct redis_
     else if (slice_equal(word, SLICE("WAIT")))
         grant = GRANT_WAIT;
     else if (doubt_parse(word, &doubted_at_ms))
-        doubt_note(flight->cache->doubt, self->id, doubted_at_ms);
+        doubt_note(flight->cache->doubt, &flight->home, self->id, doubted_at_ms);
     if (grant != GRANT_WAIT || !self->awaits)
         todo_note(flight, grants[grant]);
     self->awaits = grant == GRANT_WAIT;
@@ -192,8 +199,9 @@ static void todo_fill(struct flight *flight, redis_reply_cb on_reply)
     struct slice args[2 + ENTRY_ARGS_MAX] = {slice_of(flight->token.text), slice_of_int64(ttl_ms, kept_ms)};
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     const struct slice keys[] = {key_slice(&self->keys.entry), key_slice(&self->keys.lease)};
-    mutant_steal_lease(flight->cache->redis, keys[1], slice_of(flight->token.text));
-    script_run(flight->cache->redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
+    struct redis *redis = todo_home(flight).redis;
+    mutant_steal_lease(redis, keys[1], slice_of(flight->token.text));
+    script_run(redis, SCRIPT_FILL, keys, 2, args, 2 + fields.count, on_reply, flight);
 }
 
 static void todo_filled(const struct flight *flight, enum flight_fill outcome)
@@ -207,7 +215,7 @@ static void todo_filled(const struct flight *flight, enum flight_fill outcome)
 static void todo_shared(struct flight *flight)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
-    l1_entry_keep(flight->cache, &self->note, self->id, &self->entry);
+    l1_entry_keep(flight->cache, flight->home.epoch, &self->note, self->id, &self->entry);
 }
 
 static void on_released(void *ctx, const struct redis_reply *reply)
@@ -219,7 +227,7 @@ static void todo_release(struct flight *flight)
 {
     struct todo_flight *self = (struct todo_flight *)flight;
     const struct slice key = key_slice(&self->keys.lease), token = slice_of(flight->token.text);
-    script_run(flight->cache->redis, SCRIPT_RELEASE, &key, 1, &token, 1, on_released, NULL);
+    script_run(todo_home(flight).redis, SCRIPT_RELEASE, &key, 1, &token, 1, on_released, NULL);
 }
 
 static void get_direct(struct cache_get *get);
@@ -247,6 +255,7 @@ static void todo_deliver(struct flight *flight, struct cache_reader *reader, con
 
 static const struct flight_kind todo_kind = {
     .create = todo_create,
+    .home = todo_home,
     .acquire = todo_acquire,
     .granted = todo_granted,
     .fetch = todo_fetch,
@@ -264,6 +273,14 @@ static const struct flight_kind todo_kind = {
     .absent_refused = STAT_NEGATIVE_REFUSED,
 };
 
+/* At the reader's home, in the turn of the loop in which it was taken. */
+static void redis_ask_entry(struct cache_get *get, redis_reply_cb on_reply)
+{
+    struct key key;
+    key_of_entry(&key, get->reader.home.epoch, get->id);
+    redis_call(get->reader.home.redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_reply, get);
+}
+
 /* ---- The store is away: an entry past its end ---- */
 
 static void get_fail(struct cache_get *get)
@@ -278,13 +295,14 @@ static void on_last_resort(void *ctx, const struct redis_reply *reply)
     struct cache_get *get = ctx;
     struct cache *cache = get->reader.cache;
     struct entry entry;
-    if (!reply || !trust_is_given(cache->trust) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND ||
+    if (!reply || !reader_may_trust(&get->reader) || entry_parse(&entry, get->id, reply) != ENTRY_FOUND ||
         entry.negative || !todo_version_is_met(&get->demand.least, &entry.todo)) {
         get_fail(get);
         return;
     }
     struct cache_answer answer = {.status = STATUS_OK, .todo = &entry.todo};
-    answer.trace = (struct cache_trace){.source = CACHE_HIT, .stale = true, .unseen = trust_is_unseen(cache->trust)};
+    answer.trace =
+        (struct cache_trace){.source = CACHE_HIT, .stale = true, .unseen = trust_is_unseen(get->reader.home.trust)};
     trace_date(&answer.trace, entry.at_ms, lifetime_ms(cache->options.settings, false, get->id, entry.at_ms).hard_ms);
     trace_time(&answer.trace, &get->reader, -1);
     cache_count(cache, STAT_STALE);
@@ -296,13 +314,12 @@ static void get_last_resort(struct cache_get *get, enum status status, const str
     struct cache *cache = get->reader.cache;
     get->error = *error;
     get->error.status = status;
-    if (cache->options.settings->stale_if_error_s == 0 || !trust_is_given(cache->trust) || get->demand.from_store) {
+    get->reader.home = home_of(cache, get->id);
+    if (cache->options.settings->stale_if_error_s == 0 || !reader_may_trust(&get->reader) || get->demand.from_store) {
         get_fail(get);
         return;
     }
-    struct key key;
-    key_of_entry(&key, trust_epoch(cache->trust), get->id);
-    redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_last_resort, get);
+    redis_ask_entry(get, on_last_resort);
 }
 
 /* ---- The hit path ---- */
@@ -311,7 +328,7 @@ static void get_direct(struct cache_get *get)
 {
     struct cache *cache = get->reader.cache;
     struct key name;
-    key_of_entry(&name, trust_epoch(cache->trust), get->id);
+    key_of_entry(&name, home_of(cache, get->id).epoch, get->id);
     key_mark_direct(&name);
     if (!flight_join(cache, &name, &get->reader))
         flight_start(flight_make_direct(todo_flight_new(cache, get->id, -1, get->request)), &get->reader);
@@ -321,7 +338,7 @@ static void get_join(struct cache_get *get, int64_t after_ms)
 {
     struct cache *cache = get->reader.cache;
     struct key name;
-    key_of_entry(&name, trust_epoch(cache->trust), get->id);
+    key_of_entry(&name, home_of(cache, get->id).epoch, get->id);
     if (!flight_join(cache, &name, &get->reader))
         flight_start(todo_flight_new(cache, get->id, after_ms, get->request), &get->reader);
 }
@@ -340,7 +357,7 @@ static bool get_ends_here(struct cache_get *get)
 static void refresh_begin(struct cache *cache, const char *id, int64_t at_ms)
 {
     struct key name;
-    key_of_entry(&name, trust_epoch(cache->trust), id);
+    key_of_entry(&name, home_of(cache, id).epoch, id);
     if (flight_is_under_way(cache, &name))
         return;
     struct flight *flight = todo_flight_new(cache, id, at_ms, NULL);
@@ -360,7 +377,7 @@ static enum found hit_make(struct cache_get *get, const struct entry *entry, enu
     struct lifetime lifetime = lifetime_ms(settings, entry->negative, get->id, entry->at_ms);
     *answer = (struct cache_answer){.status = entry->negative ? STATUS_NOT_FOUND : STATUS_OK};
     answer->todo = entry->negative ? NULL : &entry->todo;
-    answer->trace = (struct cache_trace){.source = CACHE_HIT, .unseen = trust_is_unseen(cache->trust)};
+    answer->trace = (struct cache_trace){.source = CACHE_HIT, .unseen = trust_is_unseen(get->reader.home.trust)};
     trace_date(&answer->trace, entry->at_ms, lifetime.hard_ms);
     if (answer->trace.age_ms >= lifetime.hard_ms)
         return FOUND_OVER;
@@ -380,7 +397,7 @@ static void get_found(struct cache_get *get, const struct entry *entry)
     struct cache_answer answer;
     enum found found = hit_make(get, entry, TRAIL_HIT, &answer);
     if (found != FOUND_OVER)
-        l1_entry_keep(get->reader.cache, &get->note, get->id, entry);
+        l1_entry_keep(get->reader.cache, get->reader.home.epoch, &get->note, get->id, entry);
     if (found == FOUND_HIT)
         get_answer(get, &answer);
     else if (get_ends_here(get))
@@ -392,13 +409,13 @@ static void get_found(struct cache_get *get, const struct entry *entry)
 }
 
 /* Sent before the acquire that follows, so that it finds no entry. */
-static void entry_discard(struct cache *cache, const char *id)
+static void entry_discard(const struct cache *cache, const struct home *home, const char *id)
 {
     struct key key;
-    key_of_entry(&key, trust_epoch(cache->trust), id);
+    key_of_entry(&key, home->epoch, id);
     log_warn(NULL, "entry_broken", "id=%s action=deleted", id);
     trail_note(cache->options.trail, TRAIL_DISCARDED, id, NULL, 0);
-    redis_call(cache->redis, (struct slice[]){SLICE("DEL"), key_slice(&key)}, 2, on_released, NULL);
+    redis_call(home->redis, (struct slice[]){SLICE("DEL"), key_slice(&key)}, 2, on_released, NULL);
 }
 
 static void on_entry(void *ctx, const struct redis_reply *reply)
@@ -412,7 +429,7 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
             return;
         }
         if (found == ENTRY_BROKEN && (redis_reply_ok(reply) || redis_reply_is_error(reply, "WRONGTYPE")))
-            entry_discard(get->reader.cache, get->id);
+            entry_discard(get->reader.cache, &get->reader.home, get->id);
     }
     if (!get_ends_here(get))
         get_join(get, -1);
@@ -421,13 +438,17 @@ static void on_entry(void *ctx, const struct redis_reply *reply)
 bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_near *near)
 {
     struct l1_table *l1 = cache->options.l1;
-    if (!l1_keeps(l1) || !trust_is_given(cache->trust) || get->demand.from_store)
+    if (!l1_keeps(l1) || get->demand.from_store)
         return false;
-    if (!l1_may_answer(l1, trust_epoch(cache->trust)))
-        return false;
+    get->reader.home = home_of(cache, get->id);
     reader_init(&get->reader, cache);
+    if (!reader_may_trust(&get->reader))
+        return false;
+    bool is_cluster = get->reader.home.slot != HOME_SLOT_NONE; /* else the list has the same home */
+    if (!l1_may_answer(l1, is_cluster ? home_of_list(cache).epoch : get->reader.home.epoch))
+        return false;
     get->note = l1_note(l1, get->id);
-    if (!l1_entry_find(cache, &get->note, get->id, &near->entry, &near->copy) ||
+    if (!l1_entry_find(cache, get->reader.home.epoch, &get->note, get->id, &near->entry, &near->copy) ||
         hit_make(get, &near->entry, TRAIL_L1_HIT, &near->answer) != FOUND_HIT)
         return false;
     near->answer.trace.l1 = true;
@@ -438,6 +459,7 @@ bool cache_get_near(struct cache *cache, struct cache_get *get, struct cache_nea
 
 void cache_get(struct cache *cache, struct cache_get *get)
 {
+    get->reader.home = home_of(cache, get->id);
     reader_init(&get->reader, cache);
     get->note = l1_note(cache->options.l1, get->id);
     bool may_ask_store = !get->demand.only_if_cached;
@@ -445,11 +467,9 @@ void cache_get(struct cache *cache, struct cache_get *get)
         get_direct(get);
         return;
     }
-    if (may_ask_store && !trust_is_given(cache->trust)) {
+    if (may_ask_store && !reader_may_trust(&get->reader)) {
         get_join(get, -1);
         return;
     }
-    struct key key;
-    key_of_entry(&key, trust_epoch(cache->trust), get->id);
-    redis_call(cache->redis, (struct slice[]){SLICE("HGETALL"), key_slice(&key)}, 2, on_entry, get);
+    redis_ask_entry(get, on_entry);
 }

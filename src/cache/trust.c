@@ -20,16 +20,15 @@
  * its connection and connects anew, because the address may lead elsewhere by now. If it names the same one, the worker
  * only learns the new epoch. A look is good when the outbox is drained after it.
  *
- * If the store is away, hits go on: no worker can write to it. But it may be away for this worker alone, while others
- * write and leave their invalidations in the outbox. This worker can't tell. So it says so with each hit from
- * UNSEEN_MS after its last good look on, and hits_without_store_s bounds how long it trusts Redis then.
+ * If the store is away, hits go on, for a while: sight.c.
  *
- * Once a second Redis is asked for its identity again, because a primary can be made a replica without its clients
- * being told. This question also finds a connection whose other end is gone.
+ * Once a second Redis is asked for its identity again, and in a cluster before it gets another slot, because a primary
+ * can be made a replica without its clients being told. This question also finds a connection whose other end is gone.
  *
- * Refused: a replica; a Redis that is loading its file. A Redis that answers an invalidation with an error (it was made
- * a replica, or lacks the replicas that it wants) still holds the entry: it is not trusted until it has taken the whole
- * outbox.
+ * Refused: a replica; a Redis that is loading its file; one that hides who it is, or is one node of a cluster. If a
+ * process meets one of the last two at its start, it is told (on_wrong). A Redis that answers an invalidation with an
+ * error (it was made a replica, or lacks the replicas that it wants) still holds the entry: it is not trusted until it
+ * has taken the whole outbox.
  */
 #include "cache/trust.h"
 
@@ -38,39 +37,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cache/drain.h"
 #include "cache/identity.h"
+#include "cache/keys.h"
 #include "cache/record.h"
+#include "cache/trust_state.h"
 
-enum { DRAINS_MAX = 5, SETTLES_MAX = 3, UNSEEN_MS = 2000, REASON_MAX = 160 };
-
-enum trust_state {
-    TRUST_DOWN,     /* no connection */
-    TRUST_ASKING,   /* INFO is under way */
-    TRUST_CHECKING, /* the store's record is being read, moved on, compared */
-    TRUST_DRAINING, /* the outbox goes first */
-    TRUST_FAILED,   /* the store was away, or Redis refused: asked again at the next tend */
-    TRUST_GIVEN,
-};
-
-struct trust {
-    const struct cache_options *options;
-    struct outbox *outbox;
-    struct redis *redis;
-    enum trust_state state;
-    uint64_t period; /* begins at 1, counts withdrawals */
-    int64_t epoch;
-    char run_id[STORE_RUN_ID_MAX + 1];
-    struct record *record;
-    int64_t drain_read_at_ms; /* loop time: when the record was read before the drain that runs */
-    int64_t seen_at_ms;       /* loop time: when the last good look began */
-    bool is_unseen;           /* that was too long ago */
-    unsigned settles_left;    /* at the end: tries for a last beat */
-    unsigned drains_left;     /* writes that end meanwhile make it drain again, but not for ever */
-    bool is_behind;           /* failed only because an earlier check or drain still ran: asked again when that ends */
-    bool was_logged;          /* this failure is in the log */
-    char reason[REASON_MAX];  /* of the last failure, since Redis was last up or trusted; "": none */
-    bool is_stores;           /* that was the store's, not Redis' */
-};
+enum { DRAINS_MAX = 5, SETTLES_MAX = 3 };
 
 static void trust_ask(struct trust *trust);
 static void trust_drain(struct trust *trust);
@@ -82,7 +55,7 @@ static void trust_withdraw(struct trust *trust, enum trust_state state)
         trail_note(trust->options->trail, TRAIL_DISTRUSTED, "", NULL, trust->epoch);
     trust->state = state;
     trust->period++;
-    outbox_cut(trust->outbox);
+    drain_cut(trust->drain);
 }
 
 /* ---- Drains ---- */
@@ -90,32 +63,72 @@ static void trust_withdraw(struct trust *trust, enum trust_state state)
 /* A look is good when the outbox is drained after it. Removed records are from writes whose workers may be gone. */
 static void trust_note_drained(struct trust *trust, enum drain_result result)
 {
-    if (outbox_has_removed(trust->outbox))
+    if (drain_has_removed(trust->drain))
         record_note_write(trust->record);
-    if (result != DRAIN_DONE)
-        return;
-    trust->seen_at_ms = trust->drain_read_at_ms;
-    if (trust->is_unseen)
-        log_info(NULL, "store_seen", "epoch=%lld", (long long)trust->epoch);
-    trust->is_unseen = false;
+    if (result == DRAIN_DONE)
+        sight_end(&trust->sight, trust->epoch);
 }
 
-static void trust_begin_drain(struct trust *trust, outbox_drained_cb done)
+static void trust_begin_drain(struct trust *trust, drain_done_cb done)
 {
-    trust->drain_read_at_ms = record_read_at_ms(trust->record);
-    outbox_drain(trust->outbox, trust->redis, trust->epoch, done, trust);
+    trust->drains_left--;
+    sight_begin(&trust->sight, record_read_at_ms(trust->record));
+    struct drain_target target = {.redis = trust->redis, .epoch = trust->epoch};
+    if (trust->grants) {
+        target.own = record_own(trust->record);
+        target.list = trust_home_in(trust->grants, slot_of_list());
+    }
+    drain_start(trust->drain, &target, done, trust);
 }
 
 /* ---- Trusted at last ---- */
 
-static void trust_give(struct trust *trust)
+/*
+ * Whether a drain was overtaken by writes; of a cluster, that of slots which are not granted yet. They wait for another
+ * one. But not the list's, which each record concerns while it is nobody's: it would wait for as long as writes come.
+ */
+static bool trust_find_late(const struct trust *trust, struct slot_set *late)
 {
+    const struct slot_epochs *own = drain_own(trust->drain);
+    bool is_given = trust->state == TRUST_GIVEN, has_late = false;
+    *late = (struct slot_set){0};
+    if (!trust->grants)
+        return drain_has_news(trust->drain, HOME_SLOT_NONE);
+    for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+        bool is_granted = is_given && grant_holds(&trust->grants->of[slot], trust, own->of[slot]);
+        if (own->of[slot] == 0 || is_granted || !drain_has_news(trust->drain, (int)slot))
+            continue;
+        slot_set_add(late, slot);
+        has_late = true;
+    }
+    slot_set_remove(late, slot_of_list());
+    return has_late;
+}
+
+/* Slots that it had in an earlier period, and that are not its own any more, are nobody's. Returns how many it has. */
+static size_t trust_grant(struct trust *trust, const struct slot_set *late)
+{
+    const struct slot_epochs *own = drain_own(trust->drain);
+    struct slot_set claims = *record_claims(trust->record);
+    slot_set_drop(&claims, late);
+    grants_keep(trust->grants, trust, own);
+    grants_withhold(trust->grants, trust, late);
+    return grants_give(trust->grants, trust, own, &claims);
+}
+
+static void trust_give(struct trust *trust, const struct slot_set *late)
+{
+    size_t slot_count = trust->grants ? trust_grant(trust, late) : SLOT_COUNT;
     trust->state = TRUST_GIVEN;
     trust->was_logged = false;
     trust->reason[0] = '\0';
     redis_accept(trust->redis);
     trail_note(trust->options->trail, TRAIL_TRUSTED, "", NULL, trust->epoch);
-    log_info(NULL, "redis_trusted", "run_id=%s epoch=%lld", trust->run_id, (long long)trust->epoch);
+    if (trust->grants)
+        log_info(NULL, "redis_trusted", "address=%s run_id=%s epoch=%lld slots=%zu", redis_address_text(trust->redis),
+                 trust->run_id, (long long)trust->epoch, slot_count);
+    else
+        log_info(NULL, "redis_trusted", "run_id=%s epoch=%lld", trust->run_id, (long long)trust->epoch);
 }
 
 static void trust_fail(struct trust *trust, const char *reason, bool is_stores)
@@ -125,7 +138,8 @@ static void trust_fail(struct trust *trust, const char *reason, bool is_stores)
     trust->is_stores = is_stores;
     slice_copy(trust->reason, sizeof(trust->reason), slice_of(reason));
     if (!trust->was_logged)
-        log_warn(NULL, "redis_not_trusted", "run_id=%s error=\"%s\"", trust->run_id, reason);
+        log_warn(NULL, "redis_not_trusted", "address=%s run_id=%s error=\"%s\"", redis_address_text(trust->redis),
+                 trust->run_id, reason);
     trust->was_logged = true;
 }
 
@@ -149,10 +163,11 @@ static void on_drained(void *ctx, enum drain_result result)
     if (trust->state != TRUST_DRAINING)
         return; /* the connection was lost meanwhile */
     trust_note_drained(trust, result);
-    if (result == DRAIN_DONE && outbox_has_news(trust->outbox) && trust->drains_left > 0)
+    struct slot_set late;
+    if (result == DRAIN_DONE && trust_find_late(trust, &late) && trust->drains_left > 0)
         trust_drain(trust);
     else if (result == DRAIN_DONE)
-        trust_give(trust);
+        trust_give(trust, &late);
     else
         trust_fail(trust, "the outbox could not be drained", result != DRAIN_REFUSED);
 }
@@ -160,14 +175,22 @@ static void on_drained(void *ctx, enum drain_result result)
 static void trust_drain(struct trust *trust)
 {
     trust->state = TRUST_DRAINING;
-    trust->drains_left--;
-    if (outbox_is_idle(trust->outbox))
+    if (drain_is_idle(trust->drain))
         trust_begin_drain(trust, on_drained);
     else
         trust_fall_behind(trust, "an earlier drain is still under way");
 }
 
 /* ---- The store's record ---- */
+
+/* In a cluster others may have moved slots of theirs; what this one has lost is nobody's from now on. */
+static void trust_adopt(struct trust *trust)
+{
+    trust->epoch = record_meta(trust->record)->epoch;
+    trust->drains_left = DRAINS_MAX;
+    if (trust->grants)
+        grants_keep(trust->grants, trust, record_own(trust->record));
+}
 
 static void on_checked(void *ctx, enum record_outcome outcome, const char *reason)
 {
@@ -179,20 +202,36 @@ static void on_checked(void *ctx, enum record_outcome outcome, const char *reaso
         trust_fail(trust, reason, outcome == RECORD_FAILED);
         return;
     }
-    trust->epoch = record_meta(trust->record)->epoch;
-    trust->drains_left = DRAINS_MAX;
+    trust_adopt(trust);
     trust_drain(trust);
 }
 
 /* ---- INFO ---- */
 
+/* Connections may break by chance, so one that was asked in vain says little. */
+static void trust_count_wrong(struct trust *trust, const struct identity *identity)
+{
+    const struct cache_options *options = trust->options;
+    struct error error;
+    trust->wrong_count = identity->is_wrong ? trust->wrong_count + 1 : 0;
+    if (trust->wrong_count != IDENTITY_ASKED_MAX || trust->epoch != 0 || !options->on_wrong)
+        return;
+    log_error(NULL, "redis_wrong", "error=\"%s\" action=\"this worker ends\"", identity->flaw);
+    error_set(&error, STATUS_INVALID, "redis: %s", identity->flaw);
+    options->on_wrong(options->ctx, &error);
+}
+
 static void on_info(void *ctx, const struct redis_reply *reply)
 {
     struct trust *trust = ctx;
     struct identity identity;
-    if (!reply || trust->state != TRUST_ASKING)
-        return; /* on_down() was called, or will be */
-    identity_take(&identity, redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE(""));
+    if (trust->state != TRUST_ASKING)
+        return; /* the connection was lost meanwhile */
+    identity_take(&identity, redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE(""),
+                  trust->options->settings->redis);
+    trust_count_wrong(trust, &identity);
+    if (!reply)
+        return; /* it is lost */
     if (identity.flaw) {
         redis_drop(trust->redis, identity.flaw);
         return;
@@ -217,19 +256,97 @@ static void trust_ask(struct trust *trust)
     info_send(trust, on_info);
 }
 
-static void on_up(void *ctx)
+void trust_note_up(struct trust *trust)
 {
-    struct trust *trust = ctx;
     trust->reason[0] = '\0';
     trust_ask(trust);
 }
 
-static void on_down(void *ctx)
+void trust_note_down(struct trust *trust)
 {
-    trust_withdraw(ctx, TRUST_DOWN);
+    trust_withdraw(trust, TRUST_DOWN);
+}
+
+/* Whether the connection leads to the same Redis as before; else it is dropped. */
+static bool trust_knows(struct trust *trust, const struct redis_reply *reply)
+{
+    struct identity identity;
+    identity_take(&identity, redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE(""),
+                  trust->options->settings->redis);
+    if (identity.flaw)
+        redis_drop(trust->redis, identity.flaw);
+    else if (strcmp(identity.id, trust->run_id) != 0)
+        redis_drop(trust->redis, "it has been a replica, or has got its first one");
+    else
+        return true;
+    return false;
+}
+
+static void on_info_claimed(void *ctx, const struct redis_reply *reply)
+{
+    struct trust *trust = ctx;
+    bool is_asked_again = trust->state == TRUST_DOWN || trust->state == TRUST_ASKING || trust->state == TRUST_FAILED;
+    if (!reply || (!is_asked_again && !trust_knows(trust, reply)))
+        return;
+    record_set_claims(trust->record, &trust->claims);
+    trust_look(trust);
+}
+
+/* What it claims no longer is lost at once. What is new is taken up when it is known whose claim it is. */
+void trust_note_claims(struct trust *trust, const struct slot_set *claims)
+{
+    struct slot_set known = *record_claims(trust->record);
+    bool was_down = trust->state == TRUST_DOWN;
+    slot_set_keep(&known, claims);
+    trust->claims = *claims;
+    record_set_claims(trust->record, was_down ? claims : &known);
+    grants_claim(trust->grants, trust, claims);
+    if (was_down)
+        trust_note_up(trust);
+    else if (memcmp(&known, claims, sizeof(known)) != 0)
+        info_send(trust, on_info_claimed);
+}
+
+void trust_move(struct trust *trust, struct redis *redis)
+{
+    const struct slot_set none = {0};
+    grants_claim(trust->grants, trust, &none);
+    trust->redis = redis;
+    trust->reason[0] = '\0';
+    trust->was_logged = false;
+    record_leave(trust->record, redis);
+}
+
+bool trust_is_idle(const struct trust *trust)
+{
+    return drain_is_idle(trust->drain) && !record_is_busy(trust->record);
 }
 
 /* ---- Once a second ---- */
+
+static void on_tend_drained(void *ctx, enum drain_result result);
+
+/* Slots that it has gained since: they count from now on, unless a write has overtaken the drain. */
+static void trust_gain(struct trust *trust)
+{
+    const struct slot_epochs *own = drain_own(trust->drain);
+    struct slot_set late, claims = *record_claims(trust->record);
+    grants_keep(trust->grants, trust, own);
+    if (!grants_lack(trust->grants, trust, own, &claims))
+        return;
+    bool has_news = trust_find_late(trust, &late);
+    if (has_news && record_is_busy(trust->record))
+        return; /* its end begins the next drain */
+    if (has_news && trust->drains_left > 0) {
+        trust_begin_drain(trust, on_tend_drained);
+        return;
+    }
+    slot_set_drop(&claims, &late);
+    if (!grants_lack(trust->grants, trust, own, &claims))
+        return;
+    size_t count = trust_grant(trust, &late);
+    log_info(NULL, "slots_trusted", "run_id=%s epoch=%lld slots=%zu", trust->run_id, (long long)trust->epoch, count);
+}
 
 static void on_tend_drained(void *ctx, enum drain_result result)
 {
@@ -237,8 +354,11 @@ static void on_tend_drained(void *ctx, enum drain_result result)
     trust_catch_up(trust);
     if (result == DRAIN_REFUSED)
         trust_report_refusal(trust, "it refuses an invalidation");
-    if (trust->state == TRUST_GIVEN)
-        trust_note_drained(trust, result);
+    if (trust->state != TRUST_GIVEN)
+        return;
+    trust_note_drained(trust, result);
+    if (trust->grants && result == DRAIN_DONE && drain_epoch(trust->drain) == trust->epoch)
+        trust_gain(trust);
 }
 
 /* The record is of another epoch, or of an earlier state of the store. */
@@ -252,78 +372,59 @@ static void trust_turn_away(struct trust *trust)
         redis_drop(trust->redis, "the cache is in another Redis now");
 }
 
+static void trust_look_on(struct trust *trust)
+{
+    trust_adopt(trust);
+    if (drain_is_idle(trust->drain))
+        trust_begin_drain(trust, on_tend_drained);
+}
+
 static void on_looked(void *ctx, enum record_outcome outcome, const char *reason)
 {
     struct trust *trust = ctx;
     trust_catch_up(trust);
     if (trust->state != TRUST_GIVEN)
         return;
+    if (trust->grants) /* whatever failed behind the reading: what is lost is lost */
+        grants_keep(trust->grants, trust, record_own(trust->record));
     if (outcome == RECORD_CHANGED)
         trust_turn_away(trust);
     else if (outcome == RECORD_REFUSED)
         trust_report_refusal(trust, reason);
-    else if (outcome == RECORD_GOOD && outbox_is_idle(trust->outbox))
-        trust_begin_drain(trust, on_tend_drained);
-}
-
-/* hits_without_store_s counts from the last good look. */
-static void trust_watch_store(struct trust *trust)
-{
-    int64_t unseen_ms = events_now_ms(trust->options->events) - trust->seen_at_ms;
-    int64_t most_ms = trust->options->settings->hits_without_store_s * 1000;
-    if (unseen_ms <= UNSEEN_MS)
-        return;
-    if (!trust->is_unseen)
-        log_warn(NULL, "store_unseen", "for_ms=%lld action=\"hits go on; other workers may write unnoticed\"",
-                 (long long)unseen_ms);
-    trust->is_unseen = true;
-    stats_add(trust->options->stats, STAT_STORE_UNSEEN, 1);
-    if (most_ms > 0 && unseen_ms > most_ms)
-        trust_report_refusal(trust, "the store was not seen for longer than hits_without_store_s");
+    else if (outcome == RECORD_GOOD)
+        trust_look_on(trust);
 }
 
 static void on_info_again(void *ctx, const struct redis_reply *reply)
 {
     struct trust *trust = ctx;
-    struct identity identity;
-    if (!reply || trust->state != TRUST_GIVEN)
-        return; /* its identity is asked for again before it is trusted again */
-    identity_take(&identity, redis_reply_ok(reply) ? redis_reply_text(reply) : SLICE(""));
-    if (identity.flaw)
-        redis_drop(trust->redis, identity.flaw);
-    else if (strcmp(identity.id, trust->run_id) != 0)
-        redis_drop(trust->redis, "it has been a replica, or has got its first one");
+    if (reply && trust->state == TRUST_GIVEN) /* else it is asked for again before it is trusted again */
+        (void)trust_knows(trust, reply);
 }
 
 void trust_tend(struct trust *trust)
 {
-    if (trust->state == TRUST_GIVEN)
-        trust_watch_store(trust);
+    if (trust->state == TRUST_GIVEN && !sight_may_trust(&trust->sight, trust->options))
+        trust_report_refusal(trust, "the store was not seen for longer than hits_without_store_s");
     if (trust->state == TRUST_GIVEN)
         info_send(trust, on_info_again);
-    if (record_is_busy(trust->record))
-        return;
-    if (trust->state == TRUST_GIVEN)
-        record_look(trust->record, trust->redis, on_looked);
-    else if (trust->state == TRUST_FAILED && redis_is_up(trust->redis))
+    if (!trust_look(trust) && trust->state == TRUST_FAILED && redis_is_up(trust->redis))
         trust_ask(trust);
 }
 
 /* ---- What others ask ---- */
 
-bool trust_is_given(const struct trust *trust)
-{
-    return trust->state == TRUST_GIVEN;
-}
-
-bool trust_is_unseen(const struct trust *trust)
-{
-    return trust->is_unseen;
-}
-
 void trust_note_write(struct trust *trust)
 {
     record_note_write(trust->record);
+}
+
+bool trust_look(struct trust *trust)
+{
+    if (trust->state != TRUST_GIVEN || record_is_busy(trust->record))
+        return record_is_busy(trust->record);
+    record_look(trust->record, trust->redis, on_looked);
+    return true;
 }
 
 bool trust_settle(struct trust *trust)
@@ -333,50 +434,30 @@ bool trust_settle(struct trust *trust)
     if (!record_beat_is_due(trust->record) || trust->state != TRUST_GIVEN || trust->settles_left == 0)
         return true;
     trust->settles_left--;
-    record_look(trust->record, trust->redis, on_looked);
-    return false;
+    return !trust_look(trust);
 }
 
-int64_t trust_epoch(const struct trust *trust)
+struct home trust_home(struct trust *trust)
 {
-    return trust->epoch;
+    return (struct home){.trust = trust,
+                         .redis = trust->redis,
+                         .epoch = trust->epoch,
+                         .serial = trust->epoch,
+                         .hold = {.period = trust->state == TRUST_GIVEN ? trust->period : 0},
+                         .slot = HOME_SLOT_NONE};
 }
 
-enum trust_lack trust_lack(const struct trust *trust, const char **reason)
+struct home trust_home_in(const struct grants *grants, unsigned slot)
 {
-    bool is_down = trust->state == TRUST_DOWN;
-    *reason = is_down ? redis_reason(trust->redis) : trust->reason;
-    if (trust_is_given(trust))
-        return TRUST_LACKS_NOTHING;
-    if (!**reason)
-        return TRUST_LACKS_TIME;
-    return !is_down && trust->is_stores ? TRUST_LACKS_STORE : TRUST_LACKS_REDIS;
-}
-
-struct trust_hold trust_take(const struct trust *trust)
-{
-    return (struct trust_hold){.period = trust_is_given(trust) ? trust->period : 0};
-}
-
-bool trust_holds(const struct trust *trust, struct trust_hold hold)
-{
-    return trust_is_given(trust) && hold.period == trust->period;
-}
-
-bool trust_is_coming(const struct trust *trust)
-{
-    switch (trust->state) {
-    case TRUST_DOWN:
-        return redis_is_coming(trust->redis);
-    case TRUST_ASKING:
-    case TRUST_CHECKING:
-    case TRUST_DRAINING:
-        return true;
-    case TRUST_FAILED:
-        return trust->is_behind;
-    default:
-        return false;
-    }
+    const struct grant *grant = &grants->of[slot];
+    struct home home = trust_home(grant->trust ? grant->trust : grants->nobody);
+    home.slot = (int)slot;
+    home.cluster = grants->cluster;
+    home.epoch = grant->is_given ? grant->epoch : 0;
+    home.hold.grant = grant;
+    home.hold.epoch = home.epoch;
+    home.is_unmet = !grant->trust && grants->is_new;
+    return home;
 }
 
 void trust_report_refusal(struct trust *trust, const char *reason)
@@ -394,36 +475,25 @@ struct redis *trust_redis(const struct trust *trust)
 
 /* ---- Life ---- */
 
-enum status trust_new(struct trust **out, const struct cache_options *options, struct outbox *outbox,
-                      struct error *error)
+struct trust *trust_new(const struct cache_options *options, struct outbox *outbox, struct redis *redis,
+                        struct grants *grants)
 {
     struct trust *trust = mem_zalloc(sizeof(*trust));
     trust->options = options;
-    trust->outbox = outbox;
+    trust->redis = redis;
     trust->period = 1;
     trust->settles_left = SETTLES_MAX;
-    trust->record = record_new(options, trust);
-    struct redis_options redis_options = {
-        .events = options->events,
-        .stats = options->stats,
-        .on_up = on_up,
-        .on_down = on_down,
-        .ctx = trust,
-    };
-    redis_options_take(&redis_options, options->settings);
-    enum status status = redis_new(&trust->redis, &redis_options, error);
-    if (status == STATUS_OK)
-        *out = trust;
-    else
-        trust_free(trust);
-    return status;
+    trust->drain = drain_new(options, outbox, grants != NULL);
+    trust->record = record_new(options, grants != NULL, trust);
+    trust->grants = grants;
+    return trust;
 }
 
 void trust_free(struct trust *trust)
 {
     if (!trust)
         return;
-    redis_free(trust->redis);
+    drain_free(trust->drain);
     record_free(trust->record);
     free(trust);
 }

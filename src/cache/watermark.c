@@ -19,11 +19,16 @@
  * in just that second. Without Redis a worker knows what it has seen itself: its reads may then miss a write of another
  * one while a new primary is behind. These values are answered, never stored.
  *
- * It is one key, and no key per todo: a watermark stands for all that came before it.
+ * It is one key, and no key per todo: a watermark stands for all that came before it. A cluster has one for each slot,
+ * beside the entries of that slot. Looks don't tell these; an unfence does, and a reader whose acquire finds none tells
+ * its own, then acquires once more.
  */
 #include "cache/watermark.h"
 
+#include "base/failpoint.h"
 #include "cache/keys.h"
+#include "cache/lifetime.h"
+#include "cache/scripts.h"
 
 struct slice watermark_take(struct store *store, struct slice answer)
 {
@@ -36,16 +41,37 @@ struct slice watermark_take(struct store *store, struct slice answer)
     return (struct slice){.data = answer.data, .len = len - 1};
 }
 
-bool watermark_ask(struct redis *redis, const struct store *store, int64_t epoch, redis_reply_cb on_reply, void *ctx)
+bool watermark_tell(const struct home *home, const struct settings *settings, const struct store *store,
+                    redis_reply_cb on_reply, void *ctx)
+{
+    struct store_watermark mark;
+    struct key key;
+    char ttl_ms[INT64_TEXT_MAX + 1];
+    store_watermark(store, &mark);
+    if (!mark.text[0] || failpoint_is_on(FAILPOINT_WATERMARK_UNTOLD))
+        return false;
+    key_of_watermark(&key, home->epoch, home->slot);
+    const struct slice args[] = {slice_of(mark.text), slice_of_int64(ttl_ms, lifetime_generation_ms(settings))};
+    const struct slice keys[] = {key_slice(&key)};
+    script_run_text(home->cluster, home->redis, SCRIPT_WATERMARK, keys, 1, args, 2, on_reply, ctx);
+    return true;
+}
+
+bool watermark_ask(const struct home *home, const struct store *store, redis_reply_cb on_reply, void *ctx)
 {
     struct store_watermark mark;
     struct key key;
     store_watermark(store, &mark);
     if (!mark.text[0])
         return false;
-    key_of_watermark(&key, epoch);
-    redis_call(redis, (struct slice[]){SLICE("GET"), key_slice(&key)}, 2, on_reply, ctx);
+    key_of_watermark(&key, home->epoch, home->slot);
+    redis_call(home->redis, (struct slice[]){SLICE("GET"), key_slice(&key)}, 2, on_reply, ctx);
     return true;
+}
+
+bool watermark_is_lost(const struct redis_reply *acquired)
+{
+    return redis_reply_ok(acquired) && slice_equal(redis_reply_text(acquired), SLICE("BYPASS "));
 }
 
 void watermark_heed(struct store *store, const struct redis_reply *reply)

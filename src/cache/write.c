@@ -14,10 +14,10 @@
  *
  * fence deletes the entries and keeps readers from filling new ones. unfence deletes once more, in case the fence was
  * lost in between, and lets readers fill again. publish is an unfence that stores what this write made, if no other
- * write overlapped. The list's generation is replaced at both ends. All are scripts, so each is one step for Redis.
+ * write overlapped. The list's generation is removed at both ends. All are scripts, so each is one step for Redis.
  *
  * Redis away: the store's outbox takes the fence as an open record before the write, and as a closed one after it;
- * outbox.c brings it to Redis later. If Redis is trusted by the time the store has answered, its entries go before the
+ * drain.c brings it to Redis later. If Redis is trusted by the time the store has answered, its entries go before the
  * answer does.
  *
  * Unfence failed: a closed record goes to the outbox. If the store cannot take it either, this process keeps it
@@ -49,7 +49,7 @@
 #include "cache/lifetime.h"
 #include "cache/mutant.h"
 #include "cache/outbox.h"
-#include "cache/trust.h"
+#include "cache/write_homes.h"
 #include "cache/write_step.h"
 #include "cache/write_store.h"
 
@@ -60,9 +60,11 @@ struct write_flow {
     struct cache_write *write;
     enum write_step step;
     unsigned fences_sent;
-    int64_t mark_epoch;     /* under which Redis took this write's mark; 0: it took none */
-    int64_t await_until_ms; /* loop time: how long a Redis that is coming back is waited for */
-    struct timer *timer;
+    struct write_homes homes; /* taken for the last fence or unfence */
+    bool is_marked;           /* Redis took this write's mark, and the homes are still where it is */
+    int64_t await_until_ms;   /* loop time: how long a Redis that is coming back is waited for */
+    struct timer *timer;      /* of a step that waits: its end, and what comes then */
+    void (*then)(struct write_flow *flow);
     struct write_store store; /* the write's token and epoch, where its fence stands, and its steps on a pool thread */
     enum status status;       /* the store's */
     struct error error;
@@ -71,29 +73,25 @@ struct write_flow {
 static void write_await(struct write_flow *flow);
 static void write_fence(struct write_flow *flow);
 static void write_ask_store(struct write_flow *flow);
+static void write_catch_up(struct write_flow *flow);
 static void write_clear(struct write_flow *flow);
 static void write_unfence(struct write_flow *flow);
 static void write_record(struct write_flow *flow);
 static void write_answer(struct write_flow *flow);
 
-/* A mark in one Redis says nothing to the next: its entries have another epoch in their keys. */
-static bool is_same_redis(const struct write_flow *flow)
-{
-    const struct trust *trust = flow->cache->trust;
-    return trust_is_given(trust) && trust_epoch(trust) == flow->store.epoch;
-}
-
 static struct fence_call call_of(const struct write_flow *flow)
 {
     const struct settings *settings = flow->cache->options.settings;
-    return (struct fence_call){.redis = flow->cache->redis,
-                               .settings = settings,
+    bool may_refuse = flow->step == WRITE_FENCING && settings->on_cache_down == CACHE_DOWN_REFUSE;
+    return (struct fence_call){.settings = settings,
                                .store = flow->cache->options.store,
                                .token = &flow->store.token,
                                .ids = flow->write->ids,
+                               .homes = flow->homes.taken,
                                .id_count = flow->write->id_count,
-                               .epoch = flow->store.epoch,
-                               .window_ms = settings->write_deadline_ms};
+                               .list = write_homes_list(&flow->homes),
+                               .window_ms = settings->write_deadline_ms,
+                               .refusal = may_refuse ? NULL : "it refuses an invalidation"};
 }
 
 static void count_ids(const struct write_flow *flow, enum stat_counter stat)
@@ -128,23 +126,24 @@ static void raise_generations(const struct write_flow *flow)
 
 /* ---- Awaiting ---- */
 
-static void timer_set(struct write_flow *flow, timer_cb on_time, uint32_t after_ms)
+static void on_time(void *ctx)
+{
+    struct write_flow *flow = ctx;
+    flow->then(flow);
+}
+
+static void write_later(struct write_flow *flow, void (*then)(struct write_flow *flow), uint32_t after_ms)
 {
     const struct events *events = flow->cache->options.events;
-    flow->timer = events->timer_new(events->loop, on_time, flow);
+    if (!flow->timer)
+        flow->timer = events->timer_new(events->loop, on_time, flow);
+    flow->then = then;
     events->timer_start(flow->timer, after_ms);
 }
 
 static bool may_wait(const struct write_flow *flow)
 {
     return events_now_ms(flow->cache->options.events) < flow->await_until_ms;
-}
-
-static void on_look(void *ctx)
-{
-    struct write_flow *flow = ctx;
-    flow->cache->options.events->timer_free(flow->timer);
-    write_await(flow);
 }
 
 /*
@@ -154,11 +153,11 @@ static void on_look(void *ctx)
  */
 static void write_await(struct write_flow *flow)
 {
-    const struct trust *trust = flow->cache->trust;
-    if (trust_is_given(trust))
+    enum homes_trust trust = write_homes_look(&flow->homes);
+    if (trust == HOMES_TRUSTED)
         write_fence(flow);
-    else if (trust_is_coming(trust) && may_wait(flow))
-        timer_set(flow, on_look, AWAIT_LOOK_MS);
+    else if (trust == HOMES_COMING && may_wait(flow))
+        write_later(flow, write_await, AWAIT_LOOK_MS);
     else
         write_ask_store(flow);
 }
@@ -169,18 +168,16 @@ static void on_told(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct write_flow *flow = ctx;
     (void)count;
-    if (outcome == FENCE_TAKEN && !is_same_redis(flow))
+    if (outcome == FENCE_TAKEN && !write_homes_stand(&flow->homes))
         outcome = FENCE_UNANSWERED; /* the connection was lost while other machines were waited for */
     note_marks(flow, outcome, TRAIL_FENCED);
     if (outcome == FENCE_TAKEN) {
         flow->store.fence = FENCE_IN_REDIS;
-        flow->mark_epoch = flow->store.epoch;
+        flow->is_marked = true;
     }
-    if (outcome == FENCE_REFUSED && flow->cache->options.settings->on_cache_down == CACHE_DOWN_ALLOW)
-        trust_report_refusal(flow->cache->trust, "it refuses a fence");
-    if (outcome == FENCE_UNANSWERED && may_wait(flow)) {
+    if (outcome != FENCE_TAKEN && outcome != FENCE_REFUSED && may_wait(flow)) {
         write_step_take(&flow->step, WRITE_AWAITING);
-        timer_set(flow, on_look, AWAIT_LOOK_MS); /* by then it is known that the connection is gone */
+        write_later(flow, write_await, AWAIT_LOOK_MS); /* by then it is known that the connection is gone */
     } else {
         write_ask_store(flow);
     }
@@ -200,7 +197,7 @@ static void on_fenced(void *ctx, enum fence_outcome outcome, int64_t count)
 static void write_fence(struct write_flow *flow)
 {
     write_step_take(&flow->step, WRITE_FENCING);
-    flow->store.epoch = trust_epoch(flow->cache->trust);
+    flow->store.serial = write_homes_take(&flow->homes);
     flow->store.begun_at_ms = clock_wall_ms();
     flow->store.fence = FENCE_NOWHERE;
     flow->fences_sent++;
@@ -222,7 +219,7 @@ static void note_outcome(struct write_flow *flow, enum status status, const stru
 {
     write_store_count(&flow->store, status);
     if (write_store_may_have_written(&flow->store, status))
-        trust_note_write(flow->cache->trust);
+        home_note_write(flow->cache);
     flow->status = status;
     flow->error = *error;
     note_ids(flow, status == STATUS_OK ? flow->write->kind : status == STATUS_UNKNOWN ? TRAIL_UNKNOWN : TRAIL_REFUSED);
@@ -233,16 +230,17 @@ static void on_fenced_stored(struct pool_job *job, enum status status, const str
 {
     struct write_flow *flow = container_of(job, struct write_flow, store.job);
     note_outcome(flow, status, error);
+    flow->await_until_ms = events_now_ms(flow->cache->options.events) + AWAIT_MAX_MS;
     if (flow->store.fence == FENCE_IN_OUTBOX) {
         note_recorded(flow);
-        outbox_note_closed(flow->cache->outbox);
+        outbox_note_closed(flow->cache->outbox, flow->write->ids, flow->write->id_count);
     }
     if (status == STATUS_UNKNOWN)
         write_answer(flow);
     else if (flow->store.fence == FENCE_NOWHERE)
         write_record(flow);
     else
-        write_clear(flow);
+        write_catch_up(flow);
 }
 
 /* Fenced by a record. Unless something was written, its record is closed, or is in doubt after its deadline. */
@@ -254,15 +252,8 @@ static void on_recorded_stored(struct pool_job *job, enum status status, const s
         write_answer(flow);
         return;
     }
-    outbox_note_closed(flow->cache->outbox);
+    outbox_note_closed(flow->cache->outbox, flow->write->ids, flow->write->id_count);
     write_clear(flow);
-}
-
-static void on_refuse(void *ctx)
-{
-    struct write_flow *flow = ctx;
-    flow->cache->options.events->timer_free(flow->timer);
-    write_answer(flow);
 }
 
 static void write_ask_store(struct write_flow *flow)
@@ -272,7 +263,7 @@ static void write_ask_store(struct write_flow *flow)
     if (!is_fenced && cache->options.settings->on_cache_down == CACHE_DOWN_REFUSE) {
         flow->status = error_set(&flow->error, STATUS_UNAVAILABLE,
                                  "the cache is away and on_cache_down = refuse; nothing was written, try again");
-        timer_set(flow, on_refuse, 0); /* an answer never comes before the write's starter has returned */
+        write_later(flow, write_answer, 0); /* an answer never comes before the write's starter has returned */
         return;
     }
     write_step_take(&flow->step, WRITE_STORING);
@@ -289,15 +280,28 @@ static void write_ask_store(struct write_flow *flow)
 /* ---- Unfencing ---- */
 
 /*
+ * Slots have moved between the fence and the commit, and readers look where they are now. The homes learn of it within
+ * a second; then the entries go there before the answer. Without a cluster the record alone takes care of that.
+ */
+static void write_catch_up(struct write_flow *flow)
+{
+    if (flow->store.moved_to > 0 && may_wait(flow) && write_homes_are_behind(&flow->homes, flow->store.moved_to))
+        write_later(flow, write_catch_up, AWAIT_LOOK_MS);
+    else
+        write_clear(flow);
+}
+
+/*
  * The entries must be gone before the answer. If reads trust Redis they go at once, even if it is another Redis or
  * epoch by now, where readers met no mark of this write. Else a record is enough: it is drained before reads trust
  * Redis again.
  */
 static void write_clear(struct write_flow *flow)
 {
-    if (trust_is_given(flow->cache->trust))
+    bool is_recorded = flow->store.fence == FENCE_IN_OUTBOX;
+    if (is_recorded ? write_homes_any_trusted(&flow->homes) : write_homes_look(&flow->homes) == HOMES_TRUSTED)
         write_unfence(flow);
-    else if (flow->store.fence == FENCE_IN_OUTBOX)
+    else if (is_recorded)
         write_answer(flow);
     else
         write_record(flow);
@@ -307,8 +311,8 @@ static void note_lost_marks(const struct write_flow *flow, int64_t count)
 {
     stats_add(flow->cache->options.stats, STAT_FENCE_LOST, (uint64_t)count);
     struct todo_keys keys;
-    todo_keys_init(&keys, flow->store.epoch, flow->write->ids[0]);
-    mutant_unmark(flow->cache->redis, key_slice(&keys.writers));
+    todo_keys_init(&keys, flow->homes.taken[0].epoch, flow->write->ids[0]);
+    mutant_unmark(flow->homes.taken[0].redis, key_slice(&keys.writers));
 }
 
 /* A record that stands already stays the fence: readers under another epoch need it. */
@@ -316,9 +320,7 @@ static void on_told_again(void *ctx, enum fence_outcome outcome, int64_t count)
 {
     struct write_flow *flow = ctx;
     (void)count;
-    if (outcome == FENCE_REFUSED)
-        trust_report_refusal(flow->cache->trust, "it refuses an unfence");
-    if (outcome == FENCE_TAKEN && is_same_redis(flow) && flow->store.fence != FENCE_IN_OUTBOX)
+    if (outcome == FENCE_TAKEN && write_homes_stand(&flow->homes) && flow->store.fence != FENCE_IN_OUTBOX)
         flow->store.fence = FENCE_LIFTED;
     if (flow->store.fence == FENCE_LIFTED || flow->store.fence == FENCE_IN_OUTBOX)
         write_answer(flow);
@@ -353,11 +355,10 @@ static void on_published(void *ctx, enum fence_outcome outcome, int64_t answer)
 static void on_unfenced(void *ctx, enum fence_outcome outcome, int64_t lost_count)
 {
     struct write_flow *flow = ctx;
-    bool had_mark = flow->mark_epoch == flow->store.epoch;
     note_marks(flow, outcome, TRAIL_UNFENCED);
-    if (had_mark && lost_count > 0)
+    if (flow->is_marked && lost_count > 0)
         note_lost_marks(flow, lost_count);
-    write_unfenced(flow, outcome, had_mark && lost_count == 0);
+    write_unfenced(flow, outcome, flow->is_marked && lost_count == 0);
 }
 
 /*
@@ -384,9 +385,10 @@ static void publish(struct write_flow *flow, const struct fence_call *call)
 static void write_unfence(struct write_flow *flow)
 {
     write_step_take(&flow->step, WRITE_UNFENCING);
-    if (flow->store.fence == FENCE_IN_REDIS && !is_same_redis(flow))
+    flow->is_marked = flow->is_marked && write_homes_stand(&flow->homes);
+    if (flow->store.fence == FENCE_IN_REDIS && !flow->is_marked)
         flow->store.fence = FENCE_NOWHERE;
-    flow->store.epoch = trust_epoch(flow->cache->trust);
+    flow->store.serial = write_homes_take(&flow->homes);
     count_ids(flow, STAT_UNFENCE);
     failpoint_pass(FAILPOINT_WRITE_BEFORE_UNFENCE);
     struct fence_call call = call_of(flow);
@@ -404,10 +406,10 @@ static void on_recorded(struct pool_job *job, enum status status, const struct e
     (void)error;
     flow->store.fence = FENCE_IN_OUTBOX;
     if (status == STATUS_OK)
-        outbox_note_closed(flow->cache->outbox);
+        outbox_note_closed(flow->cache->outbox, flow->write->ids, flow->write->id_count);
     else
         outbox_owe(flow->cache->outbox, &flow->store.token, flow->write->ids, flow->write->id_count);
-    write_clear(flow);
+    write_catch_up(flow);
 }
 
 static void write_record(struct write_flow *flow)
@@ -425,6 +427,8 @@ static void write_end(struct write_flow *flow)
     enum status status = flow->status;
     struct error error = flow->error;
     write->flow = NULL;
+    flow->cache->options.events->timer_free(flow->timer);
+    write_homes_fini(&flow->homes);
     free(flow);
     write->done(write, status, &error);
 }
@@ -447,17 +451,10 @@ static void on_purged(void *ctx, bool acknowledged)
     write_end(flow);
 }
 
-static enum purge_outcome purge_outcome_of(const struct write_flow *flow)
-{
-    if (flow->status == STATUS_OK)
-        return flow->store.fence == FENCE_LIFTED ? PURGE_WRITTEN : PURGE_DOUBT;
-    return write_store_may_have_written(&flow->store, flow->status) ? PURGE_DOUBT : PURGE_NOTHING;
-}
-
 static void write_purge(struct write_flow *flow)
 {
     struct purge_write purges = write_store_purges(&flow->store);
-    enum purge_outcome outcome = purge_outcome_of(flow);
+    enum purge_outcome outcome = write_store_purge_outcome(&flow->store, flow->status);
     flow->write->purge = outcome == PURGE_NOTHING ? CACHE_PURGE_NONE : CACHE_PURGE_PENDING;
     if (purger_send(flow->cache->purger, &purges, outcome, on_purged, flow))
         return;
@@ -490,8 +487,8 @@ void cache_write_run(struct cache *cache, struct cache_write *write)
                                        .work = flow_work,
                                        .ctx = flow,
                                        .token = token_new(),
-                                       .epoch = trust_epoch(cache->trust),
                                        .begun_at_ms = clock_wall_ms()};
+    write_homes_init(&flow->homes, cache, write->ids, write->id_count);
     flow->await_until_ms = events_now_ms(cache->options.events) + AWAIT_MAX_MS;
     write->written = NULL;
     write->purge = CACHE_PURGE_NONE;

@@ -7,7 +7,7 @@
  *   record     closed record
  *
  * Records come before what they are about: an open record before the store call, and the purges of caches in front as
- * well. So a worker that is killed at any moment leaves a record that another worker finds (outbox.c,
+ * well. So a worker that is killed at any moment leaves a record that another worker finds (drain.c,
  * cdn/purge_record.c).
  *
  * Overtaken: a worker learns up to a second late that the epoch has moved on (an operator's purge, another Redis while
@@ -89,6 +89,13 @@ bool write_store_may_have_written(const struct write_store *self, enum status st
     return status == STATUS_OK || status == STATUS_UNKNOWN || self->id_count > 1;
 }
 
+enum purge_outcome write_store_purge_outcome(const struct write_store *self, enum status status)
+{
+    if (status == STATUS_OK)
+        return self->fence == FENCE_LIFTED ? PURGE_WRITTEN : PURGE_DOUBT;
+    return write_store_may_have_written(self, status) ? PURGE_DOUBT : PURGE_NOTHING;
+}
+
 void write_store_count(const struct write_store *self, enum status status)
 {
     enum stat_counter stat = STAT_STORE_WRITE_REFUSED;
@@ -116,13 +123,16 @@ static enum status outbox_put(const struct write_store *self, bool is_closed, st
 }
 
 /* If the store does not tell, the epoch counts as moved. */
-static bool epoch_has_moved(const struct write_store *self)
+static bool epoch_has_moved(struct write_store *self)
 {
     struct store_meta meta;
     struct error error;
     if (failpoint_is_on(FAILPOINT_EPOCH_UNLOOKED))
         return false;
-    return store_meta_get(self->options->store, &meta, &error) != STATUS_OK || meta.epoch != self->epoch;
+    if (store_meta_get(self->options->store, &meta, &error) != STATUS_OK)
+        return true;
+    self->moved_to = meta.epoch != self->serial ? meta.epoch : 0;
+    return self->moved_to != 0;
 }
 
 /*
@@ -171,23 +181,34 @@ static enum status record_work(struct pool_job *job, struct error *error)
 
 /* ---- On the loop ---- */
 
-static void write_store_run(struct write_store *self, pool_work_fn work, pool_done_cb done)
+static void write_store_run(struct write_store *self, enum pool_lane lane, pool_work_fn work, pool_done_cb done)
 {
-    self->job = (struct pool_job){.lane = POOL_WRITE, .work = work, .done = done};
+    self->job = (struct pool_job){.lane = lane, .work = work, .done = done};
     pool_run(self->options->pool, &self->job);
 }
 
 void write_store_fenced(struct write_store *self, pool_done_cb done)
 {
-    write_store_run(self, fenced_work, done);
+    write_store_run(self, POOL_WRITE, fenced_work, done);
 }
 
 void write_store_by_record(struct write_store *self, pool_done_cb done)
 {
-    write_store_run(self, by_record_work, done);
+    write_store_run(self, POOL_WRITE, by_record_work, done);
+}
+
+/* A queue full of writes turns no invalidation away: the store is asked in the lane of looks and drains then. */
+static void on_recorded(struct pool_job *job, enum status status, const struct error *error)
+{
+    struct write_store *self = container_of(job, struct write_store, job);
+    if (status == STATUS_BUSY)
+        write_store_run(self, POOL_CARE, record_work, self->on_recorded);
+    else
+        self->on_recorded(job, status, error);
 }
 
 void write_store_record(struct write_store *self, pool_done_cb done)
 {
-    write_store_run(self, record_work, done);
+    self->on_recorded = done;
+    write_store_run(self, POOL_WRITE, record_work, on_recorded);
 }

@@ -34,11 +34,13 @@ struct write_store {
     write_work_fn work; /* the store call */
     void *ctx;
     struct token token;
-    int64_t epoch;       /* of the last fence or unfence */
+    int64_t serial;      /* the record's epoch, as the homes of the last fence know it */
     int64_t begun_at_ms; /* wall time of the fence */
+    int64_t moved_to;    /* the record's epoch after the commit, if it was another one; 0: not known */
     enum fence_place fence;
     bool has_purges; /* recorded */
     struct pool_job job;
+    pool_done_cb on_recorded; /* of write_store_record() */
 };
 
 /*
@@ -64,7 +66,8 @@ bool write_store_may_have_written(const struct write_store *self, enum status st
 /* Counts how the store ended it. */
 void write_store_count(const struct write_store *self, enum status status);
 
-/* What caches in front are told of it; borrows from self. */
+/* What caches in front are told of it; purges borrow from self. */
+enum purge_outcome write_store_purge_outcome(const struct write_store *self, enum status status);
 struct purge_write write_store_purges(const struct write_store *self);
 
 #endif

@@ -3,7 +3,8 @@
  * Asking Redis whether a client may go on.
  *
  * The question is sent ahead of the read that it is about, on the same connection and in the same write. Redis answers
- * in the order of the commands, so the verdict is there first and costs the read no round trip.
+ * in the order of the commands, so the verdict is there first and costs the read no round trip. In a cluster client and
+ * todo are mostly on different servers, and the read waits for the verdict.
  *
  * The key of a client stands outside the epoch: a limit needs no truth beyond a window's length. If the key is lost,
  * that client begins with a full burst, and nothing else happens.
@@ -88,5 +89,8 @@ void limit_ask(const struct limiter *limiter, struct slice address, limit_cb don
                                  slice_of_int64(burst, settings->rate_limit_burst)};
     struct limit_call *call = mem_alloc(sizeof(*call));
     *call = (struct limit_call){.stats = limiter->stats, .done = done, .ctx = ctx};
-    redis_script_run(limiter->redis, &limit_script, keys, 1, args, 2, on_verdict, call);
+    if (limiter->cluster)
+        redis_script_run_in(limiter->cluster, &limit_script, keys, 1, args, 2, on_verdict, call);
+    else
+        redis_script_run(limiter->redis, &limit_script, keys, 1, args, 2, on_verdict, call);
 }

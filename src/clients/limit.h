@@ -13,11 +13,13 @@
 #include "base/settings.h"
 #include "base/slice.h"
 #include "base/stats.h"
+#include "redis/cluster.h"
 #include "redis/redis.h"
 
 /* What the limit works with; all borrowed. */
 struct limiter {
-    struct redis *redis;
+    struct redis *redis;             /* unused in a cluster */
+    struct cluster *cluster;         /* NULL: at one Redis */
     const struct settings *settings; /* rate_limit_* */
     struct stats *stats;
 };
@@ -33,9 +35,9 @@ struct limit_verdict {
 typedef void (*limit_cb)(void *ctx, const struct limit_verdict *verdict);
 
 /*
- * Counts one request of the client with this address. done comes once, later. It comes before the answer to any later
- * cache_get() or cache_list(), unless Redis had forgotten the script: then the script is sent once more, behind the
- * commands under way.
+ * Counts one request of the client with this address. done comes once, later. With one Redis it comes before the answer
+ * to any later cache_get() or cache_list(), unless Redis had forgotten the script: then the script is sent once more,
+ * behind the commands under way.
  */
 void limit_ask(const struct limiter *limiter, struct slice address, limit_cb done, void *ctx);
 

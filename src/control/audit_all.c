@@ -12,6 +12,7 @@
  */
 #include "control/control.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,10 +62,25 @@ static void id_list_add(struct id_list *list, const char *id)
     memcpy(list->texts[list->count++], id, strlen(id) + 1);
 }
 
+/* The primaries that are there were walked; a lost one's entries may be back with it. */
+static enum status all_were_asked(const struct audit_all *all, struct error *error)
+{
+    const struct cache *cache = all->control->options.cache;
+    size_t missing_count = cache_cluster(cache) ? cache_missing_slots(cache) : 0;
+    if (missing_count == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNAVAILABLE,
+                     "%zu slots of the cluster have no trusted primary, so their entries were not compared; of the "
+                     "others' entries %" PRIu64 " are consistent, %" PRIu64 " inconsistent",
+                     missing_count, all->counts->consistent, all->counts->inconsistent);
+}
+
 static void audit_end(struct audit_all *all, enum status status)
 {
     struct error error = {0};
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        status = all_were_asked(all, &error);
+    else
         error_set(&error, status, "Redis was lost meanwhile, or a new epoch made its entries unreachable");
     all->control->options.events->timer_free(all->pause);
     all->done(all->ctx, status, &error);

@@ -4,6 +4,8 @@
  *
  *   control_start -> store prepared (pool thread) -> Redis trusted, or TRUST_WAIT_MS over -> done
  *
+ * Of a cluster it waits for all primaries; after that time some will do.
+ *
  * To the cache's protocol a tool is one more worker. It has its own connection to Redis, finds out which Redis that is,
  * and drains the outbox before it trusts it. So a tool's actions on the cache need no rules of their own, and a killed
  * tool is like a killed worker. Once a second it does a worker's duties (cache_tend).
@@ -44,9 +46,12 @@ static void on_wait(void *ctx)
     struct control *control = ctx;
     const struct events *events = control->options.events;
     struct error error = {0};
-    if (cache_is_trusted(control->options.cache))
+    const char *reason;
+    bool is_over = events_now_ms(events) >= control->wait_end_at_ms;
+    bool is_whole = cache_lack(control->options.cache, &reason) == TRUST_LACKS_NOTHING;
+    if (is_whole || (is_over && cache_is_trusted(control->options.cache)))
         control->done(control->ctx, STATUS_OK, &error);
-    else if (events_now_ms(events) < control->wait_end_at_ms)
+    else if (!is_over)
         events->timer_start(control->wait, LOOK_MS);
     else
         control->done(control->ctx, error_set(&error, STATUS_UNAVAILABLE, "Redis can't be reached or trusted"), &error);

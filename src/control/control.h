@@ -63,7 +63,8 @@ struct audit_counts {
 /*
  * Compares every entry with the store. Entries that differ are compared again two seconds later, when an invalidation
  * that was on its way has arrived.
- * errors  STATUS_UNAVAILABLE: Redis was lost meanwhile, and the counts cover a part of the entries
+ * errors  STATUS_UNAVAILABLE: Redis was lost meanwhile, or is a cluster without some primary, and the counts cover a
+ *         part of the entries
  */
 void control_audit(struct control *control, struct audit_counts *counts, control_done_cb done, void *ctx);
 

@@ -7,6 +7,8 @@ libcontrol_a_SOURCES = \
 	src/control/bar.c src/control/bar.h \
 	src/control/figures_table.c src/control/figures_table.h \
 	src/control/purge.c \
+	src/control/queue.c src/control/queue.h \
+	src/control/queue_text.c src/control/queue_text.h \
 	src/control/roll.c src/control/roll.h \
 	src/control/twin.c src/control/twin.h \
 	src/control/warm.c \

@@ -12,10 +12,10 @@
 #include "control/control.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "base/texts.h"
 
 enum { CHUNK = 500 };
 
@@ -64,22 +64,6 @@ static void purge_go_on(struct purge *purge)
     cache_write_run(purge->control->options.cache, &purge->write);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Sorts ids and removes duplicates; returns how many remain. */
-static size_t ids_unique(const char **ids, size_t count)
-{
-    size_t kept = 0;
-    qsort(ids, count, sizeof(*ids), by_text);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || strcmp(ids[i], ids[kept - 1]) != 0)
-            ids[kept++] = ids[i];
-    return kept;
-}
-
 void control_purge(struct control *control, const char **ids, size_t id_count, control_done_cb done, void *ctx)
 {
     struct purge *purge = mem_zalloc(sizeof(*purge));
@@ -88,6 +72,6 @@ void control_purge(struct control *control, const char **ids, size_t id_count, c
     purge->done = done;
     purge->ctx = ctx;
     purge->ids = ids;
-    purge->id_count = ids_unique(ids, id_count);
+    purge->id_count = texts_unique(ids, id_count);
     purge_go_on(purge);
 }

@@ -17,6 +17,7 @@
 
 #include "base/container.h"
 #include "base/mem.h"
+#include "base/texts.h"
 
 enum { PAGE_ROWS = 200, READS_MAX = 8 };
 
@@ -87,14 +88,9 @@ static void on_read(void *ctx, const struct cache_answer *answer)
     warm_go_on(warm);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static bool is_hot(const struct warm *warm, const char *id)
 {
-    return bsearch(&id, warm->hot, warm->options.hot_count, sizeof(*warm->hot), by_text) != NULL;
+    return bsearch(&id, warm->hot, warm->options.hot_count, sizeof(*warm->hot), texts_compare) != NULL;
 }
 
 /* The next one to read; NULL: the page has no more. */
@@ -219,7 +215,7 @@ void control_warm(struct control *control, const struct warm_options *options, s
     warm->hot = mem_alloc((options->hot_count + 1) * sizeof(*warm->hot));
     for (size_t i = 0; i < options->hot_count; i++)
         warm->hot[i] = options->hottest[i].id;
-    qsort(warm->hot, options->hot_count, sizeof(*warm->hot), by_text);
+    qsort(warm->hot, options->hot_count, sizeof(*warm->hot), texts_compare);
     warm->begun_at_ms = events_now_ms(events);
     warm->rate_timer = events->timer_new(events->loop, on_rate, warm);
     warm->done = done;

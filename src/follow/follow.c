@@ -14,8 +14,7 @@
  * the store after that. So if a worker is killed at any moment, the next one repeats changes and skips none. Without a
  * saved token, or when the history behind it is lost, nothing is known of earlier changes: the new stream is opened,
  * then the epoch moves on, and every earlier entry is out of reach. The feed (store/feed.h) gets each batch before its
- * token is saved, and a row that begins a history where the stream does. Without a trusted Redis the lease is given
- * back.
+ * token is saved, and a row that begins a history where the stream does. Without a trusted Redis the lease goes back.
  *
  * Why an entry may stay (invalidate.lua). Changes of an id are taken in order, and each deletes the leases of readers
  * that may have read before it. So an entry that a change meets is not older than the change before. If it has the v
@@ -24,6 +23,10 @@
  *
  * Why the pause. A change may overtake its own writer's publish on the way to Redis, which would then be refused. So
  * changes wait for PAUSE_MS, unless they come in so fast that they are late already.
+ *
+ * In a cluster a change whose Redis is not trusted, or all of them while the list's is not, become closed records in
+ * the outbox before the token is saved. So does a batch that the epoch has moved on behind, as it does with each slot:
+ * neither a part that is away nor slots that move hold up anything.
  *
  * What it does not do: make others' writes visible at once; tell own writes from others'. Pages do not say what they
  * were made from, so they go out of reach with every batch, and caches in front are told of own writes once more.
@@ -48,8 +51,7 @@ enum {
     RENEW_MS = LEASE_MS / 3,
     READ_WAIT_MS = 500, /* a stop waits for it */
     PAUSE_MS = 50,
-    FEED_SEQ_BITS =
-        20, /* of the feed's numbers: so many rows each millisecond are fewer than a history's start is on */
+    FEED_SEQ_BITS = 20, /* of the feed's numbers: a history's start is on by more than its rows each millisecond */
 };
 
 enum follow_state {
@@ -64,8 +66,7 @@ enum follow_state {
 struct follow {
     struct cache *cache;
     struct cache_options options; /* the cache's: a copy that outlives it */
-    const struct trust *trust;    /* these two are the cache's */
-    const struct purger *purger;  /* NULL: there are no caches in front */
+    const struct purger *purger;  /* the cache's; NULL: there are no caches in front */
     struct pool *pool;
     enum follow_state state;
     bool is_over;    /* stopped, or the store tells no changes */
@@ -81,11 +82,14 @@ struct follow {
     struct store_stream *stream;
     struct resume_token resume_after; /* all changes before it are in Redis */
     struct store_changes changes;
-    int64_t epoch;          /* under which the last changes were invalidated; 0: none were since the last save */
-    int64_t kept_count;     /* of the last changes: entries that stayed */
-    struct trust_hold hold; /* taken at the begin */
-    int64_t kept_at_ms;     /* monotonic */
-    bool is_unsaved;        /* the token, and it matters */
+    struct change_event sent[STORE_CHANGES_MAX]; /* of the last changes: those that went to Redis */
+    struct store_fence records[STORE_CHANGES_MAX];
+    size_t record_count; /* those that go to the outbox */
+    int64_t epoch;       /* of the store's record, as the homes knew it where the last changes went */
+    int64_t kept_count;  /* of the last changes: entries that stayed */
+    struct home home;    /* the list's, taken at the begin */
+    int64_t kept_at_ms;  /* monotonic */
+    bool is_unsaved;     /* the token, and it matters */
 };
 
 static void follow_read(struct follow *follow);
@@ -97,10 +101,11 @@ static void follow_run(struct follow *follow, enum follow_state state, pool_work
     pool_run(follow->pool, &follow->job);
 }
 
-/* Whether Redis has been trusted ever since the begin. */
+/* Whether Redis has been trusted ever since the begin. Of a cluster any part will do: the rest is recorded. */
 static bool follow_may_go_on(const struct follow *follow)
 {
-    return !follow->is_over && trust_holds(follow->trust, follow->hold);
+    bool is_cluster = follow->home.slot != HOME_SLOT_NONE;
+    return !follow->is_over && (is_cluster ? cache_is_trusted(follow->cache) : home_holds(&follow->home));
 }
 
 /* ---- The end ---- */
@@ -222,7 +227,7 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
     const char *ids[STORE_CHANGES_MAX];
     for (size_t i = 0; i < follow->changes.count; i++)
         ids[i] = follow->changes.items[i].id;
-    const struct fence_call call = {.epoch = follow->epoch, .ids = ids, .id_count = follow->changes.count};
+    const struct fence_call call = {.ids = ids, .id_count = follow->changes.count, .list = &follow->home};
     follow->kept_count = kept_count;
     l1_raise(follow->options.l1, ids, follow->changes.count);
     for (size_t i = 0; i < follow->changes.count && outcome == FENCE_TAKEN; i++)
@@ -233,13 +238,47 @@ static void on_invalidated(void *ctx, enum fence_outcome outcome, int64_t kept_c
         on_told(follow, outcome, 0);
 }
 
+/* As if a writer that lost its Redis had left it. */
+static void record_add(struct follow *follow, const char *id)
+{
+    struct store_fence *record = &follow->records[follow->record_count++];
+    *record = (struct store_fence){.token = token_new(), .deadline_at_ms = clock_wall_ms(), .is_closed = true};
+    memcpy(record->id, id, strlen(id) + 1);
+}
+
 static void follow_invalidate(struct follow *follow)
 {
-    struct fence_call call = {
-        .redis = cache_redis(follow->cache), .settings = follow->options.settings, .store = follow->options.store};
+    const char *ids[STORE_CHANGES_MAX];
+    struct home homes[STORE_CHANGES_MAX];
+    size_t count = 0;
+    if (follow->home.slot != HOME_SLOT_NONE)
+        follow->home = home_of_list(follow->cache);
+    follow->epoch = follow->home.serial;
+    follow->record_count = 0;
+    follow->kept_count = 0;
+    for (size_t i = 0; i < follow->changes.count; i++) {
+        const struct change_event *event = &follow->changes.items[i];
+        const struct home home = home_of(follow->cache, event->id);
+        if (!home_holds(&home) || !home_holds(&follow->home)) {
+            record_add(follow, event->id);
+            continue;
+        }
+        follow->epoch = home.serial < follow->epoch ? home.serial : follow->epoch;
+        follow->sent[count] = *event;
+        ids[count] = event->id;
+        homes[count++] = home;
+    }
+    const struct fence_call call = {.settings = follow->options.settings,
+                                    .store = follow->options.store,
+                                    .ids = ids,
+                                    .homes = homes,
+                                    .id_count = count,
+                                    .list = &follow->home};
     follow->state = FOLLOW_INVALIDATING;
-    follow->epoch = call.epoch = trust_epoch(follow->trust);
-    invalidate_send(&call, follow->changes.items, follow->changes.count, on_invalidated, follow);
+    if (count > 0)
+        invalidate_send(&call, follow->sent, on_invalidated, follow);
+    else
+        on_told(follow, FENCE_TAKEN, 0);
 }
 
 static void on_pause_over(void *ctx)
@@ -285,26 +324,30 @@ static enum status feed_begin_work(struct follow *follow, struct error *error)
     return store_feed_add(follow->options.store, follow->resume_after.seq - 1, NULL, error);
 }
 
-/*
- * pool thread. If this worker was late to learn of a newer epoch, it invalidated keys that no worker reads: not done.
- */
-static enum status finish_work(const struct follow *follow, struct error *error)
+/* pool thread. Keys of an older epoch are read by no worker: not done; in a cluster it is left to the outbox. */
+static enum status finish_work(struct follow *follow, struct error *error)
 {
     struct store_meta meta;
     enum status status = store_meta_get(follow->options.store, &meta, error);
     if (status != STATUS_OK)
         return status;
-    if (meta.epoch != follow->epoch && !failpoint_is_on(FAILPOINT_FOLLOW_EPOCH_UNLOOKED))
+    bool is_same = meta.epoch == follow->epoch || failpoint_is_on(FAILPOINT_FOLLOW_EPOCH_UNLOOKED);
+    size_t sent_count = is_same ? 0 : follow->changes.count - follow->record_count;
+    if (sent_count > 0 && follow->home.slot == HOME_SLOT_NONE)
         return error_set(error, STATUS_BUSY, "the epoch has moved on to %lld meanwhile", (long long)meta.epoch);
-    if (follow->purger)
+    for (size_t i = 0; i < sent_count; i++)
+        record_add(follow, follow->sent[i].id);
+    if (follow->record_count > 0)
+        status = store_outbox_put(follow->options.store, follow->records, follow->record_count, error);
+    if (status == STATUS_OK && follow->purger)
         status = purge_work(follow, error);
     return status == STATUS_OK ? feed_work(follow, error) : status;
 }
 
 /* pool thread */
-static enum status keep_work(const struct follow *follow, struct error *error)
+static enum status keep_work(struct follow *follow, struct error *error)
 {
-    enum status status = follow->epoch == 0 ? STATUS_OK : finish_work(follow, error);
+    enum status status = !follow->is_unsaved ? STATUS_OK : finish_work(follow, error);
     if (status != STATUS_OK)
         return status;
     return store_follow_keep(follow->options.store, &follow->owner, LEASE_MS, &follow->resume_after, error);
@@ -326,10 +369,8 @@ static void on_read(struct pool_job *job, enum status status, const struct error
         return;
     }
     follow->was_logged = false;
-    if (follow->keep_due) {
+    if (follow->keep_due)
         follow->is_unsaved = false;
-        follow->epoch = 0;
-    }
     if (!follow_may_go_on(follow)) {
         follow_end(follow);
     } else if (follow->changes.count == 0) {
@@ -415,10 +456,11 @@ static void on_begun(struct pool_job *job, enum status status, const struct erro
 
 void follow_tend(struct follow *follow)
 {
-    if (follow->state != FOLLOW_IDLE || follow->is_over || !trust_is_given(follow->trust))
+    if (follow->state != FOLLOW_IDLE)
         return;
-    follow->hold = trust_take(follow->trust);
-    follow->epoch = 0;
+    follow->home = home_of_list(follow->cache);
+    if (!follow_may_go_on(follow))
+        return;
     follow->anew = follow->is_unsaved = false;
     follow->kept_at_ms = events_now_ms(follow->options.events);
     follow_run(follow, FOLLOW_BEGINNING, begin_work, on_begun);
@@ -439,7 +481,6 @@ struct follow *follow_new(struct cache *cache, struct pool *pool)
     struct follow *follow = mem_zalloc(sizeof(*follow));
     follow->cache = cache;
     follow->options = *cache_options(cache);
-    follow->trust = cache_trust(cache);
     follow->purger = cache_purger(cache);
     follow->pool = pool;
     follow->owner = token_new();

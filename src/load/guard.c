@@ -10,6 +10,9 @@
  * load, the load pauses for up to PATIENCE_MS. Then it continues, and the cache records the fences in the store's
  * outbox, which is as safe but several times slower.
  *
+ * Of a cluster all primaries are waited for in the same way: most batches have ids of each, and go to the outbox as a
+ * whole while one is away. But one that may be trusted is enough to begin: to give up all entries would cost more.
+ *
  * Without Redis (this machine may not reach the Redis that workers use) entries become stale without notice. So all of
  * them are given up, not one by one. The store holds the epoch that is part of every key (cache/cache.h), and every
  * worker reads it once a second. Within a second after the move no worker reads an older entry. The epoch moves twice:
@@ -45,7 +48,7 @@ struct guard {
     struct timer *wait; /* until Redis is trusted, or for the answer's own turn */
     struct timer *tend;
     int64_t wait_end_at_ms;
-    int64_t distrusted_at_ms; /* since when Redis can't be trusted; 0: it can */
+    int64_t distrusted_at_ms; /* since when Redis, or a part of it, can't be trusted; 0: all can */
     guard_done_cb done;
     void *ctx;
 };
@@ -102,17 +105,25 @@ static void guard_without_cache(struct guard *guard)
     guard_run_job(guard, guard_work_epoch, guard_on_epoch);
 }
 
+/* One Redis, or all of a cluster. */
+static bool guard_trusts_all(const struct guard *guard)
+{
+    const char *reason;
+    return cache_lack(guard->options.cache, &reason) == TRUST_LACKS_NOTHING;
+}
+
 static void guard_on_wait(void *ctx)
 {
     struct guard *guard = ctx;
     const struct events *events = guard->options.events;
     static const struct error no_error;
+    bool is_over = events_now_ms(events) >= guard->wait_end_at_ms;
     if (!guard->options.cache) {
         guard_answer(guard, STATUS_OK, &no_error);
-    } else if (cache_is_trusted(guard->options.cache)) {
+    } else if (guard_trusts_all(guard) || (is_over && cache_is_trusted(guard->options.cache))) {
         guard->kind = GUARD_FENCES;
         guard_answer(guard, STATUS_OK, &no_error);
-    } else if (events_now_ms(events) >= guard->wait_end_at_ms) {
+    } else if (is_over) {
         guard_without_cache(guard);
     } else {
         events->timer_start(guard->wait, CACHE_LOOK_MS);
@@ -187,7 +198,7 @@ bool guard_allows_write(struct guard *guard)
     if (guard->kind != GUARD_FENCES)
         return true;
     int64_t now_ms = events_now_ms(guard->options.events);
-    if (cache_is_trusted(guard->options.cache)) {
+    if (guard_trusts_all(guard)) {
         guard->distrusted_at_ms = 0;
         return true;
     }

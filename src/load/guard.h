@@ -44,8 +44,8 @@ void guard_start(struct guard *guard, guard_done_cb done, void *ctx);
 bool guard_is_fenced(const struct guard *guard);
 
 /*
- * Whether a write may be begun now. If Redis was lost since the start, writes wait for it a while: the outbox would
- * take the fences, but a record for each row is expensive.
+ * Whether a write may be begun now. If Redis, or a part of a cluster, was lost since the start, writes wait for it a
+ * while: the outbox would take the fences, but a record for each row is expensive.
  */
 bool guard_allows_write(struct guard *guard);
 

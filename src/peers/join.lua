@@ -6,6 +6,7 @@
 -- ARGV    machine, incarnation, the channel of its agent
 -- answer  1
 redis.call('DEL', KEYS[1] .. ':' .. ARGV[1])
+redis.call('SET', KEYS[1] .. ':' .. ARGV[1], '', 'PX', 86400000)
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' 0 0 ' .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], 86400000)
 return 1

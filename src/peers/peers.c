@@ -8,6 +8,11 @@
  * Messages make it quick, and it is right without them: what they say is in the boxes too (tell.lua), and a box comes
  * with each renew. So a lost message costs a write 100 ms, and a lost acknowledgement the rest of a licence's time.
  *
+ * In a cluster all of it is where the list is. If the list's slot moves, or its server is lost, another epoch begins
+ * there, in which no machine holds a licence, and each agent joins anew. While that slot is on its way a writer's
+ * scripts go after the holders, for its write waits for them. An agent's don't: its box may be elsewhere. So soon
+ * nobody holds. A box that is not beside the holders is not made there (tell.lua).
+ *
  * A connection may be dead without a sign. So each process sends itself an echo once a second, by Redis; if none comes
  * for ECHO_MAX_MS, the second connection is made anew.
  *
@@ -34,13 +39,24 @@ enum { ECHO_TICKS = 10, ECHO_MAX_MS = 3000, KEY_MAX = 64 };
 static const struct redis_script scripts[PEERS_SCRIPT_COUNT] = {PEERS_SCRIPTS(SCRIPT_ROW)};
 _Static_assert(PEERS_SCRIPTS(SCRIPT_ONE) == PEERS_SCRIPT_COUNT, "a script is missing in enum peers_script");
 
-void peers_run(struct peers *peers, enum peers_script script, int64_t epoch, const struct slice *args, size_t count,
-               redis_reply_cb on_reply, void *ctx)
+void peers_run_at(struct peers *peers, struct redis *redis, enum peers_script script, int64_t epoch,
+                  const struct slice *args, size_t count, redis_reply_cb on_reply, void *ctx)
 {
     char key[KEY_MAX + 1];
     snprintf(key, sizeof(key), "todos:%" PRId64 ":{list}:holders", epoch);
     const struct slice keys[] = {slice_of(key)};
-    redis_script_run(peers->options.redis, &peers->scripts[script], keys, 1, args, count, on_reply, ctx);
+    bool is_writers = script == PEERS_TELL || script == PEERS_EXPEL;
+    if (peers->options.cluster && is_writers)
+        redis_script_run_at(peers->options.cluster, redis, &peers->scripts[script], keys, 1, args, count, on_reply,
+                            ctx);
+    else
+        redis_script_run(redis, &peers->scripts[script], keys, 1, args, count, on_reply, ctx);
+}
+
+void peers_run(struct peers *peers, enum peers_script script, int64_t epoch, const struct slice *args, size_t count,
+               redis_reply_cb on_reply, void *ctx)
+{
+    peers_run_at(peers, peers->options.redis(peers->options.ctx), script, epoch, args, count, on_reply, ctx);
 }
 
 static void on_published(void *ctx, const struct redis_reply *reply)
@@ -50,7 +66,8 @@ static void on_published(void *ctx, const struct redis_reply *reply)
 
 void peers_publish(struct peers *peers, struct slice channel, struct slice message)
 {
-    redis_call(peers->options.redis, (struct slice[]){SLICE("PUBLISH"), channel, message}, 3, on_published, NULL);
+    redis_call(peers->options.redis(peers->options.ctx), (struct slice[]){SLICE("PUBLISH"), channel, message}, 3,
+               on_published, NULL);
 }
 
 /* ---- Messages ---- */
@@ -84,7 +101,7 @@ static void on_tick(void *ctx)
 {
     struct peers *peers = ctx;
     peers->options.events->timer_start(peers->timer, RENEW_MS);
-    subscription_tend(peers->subscription);
+    subscription_tend(peers->subscription, peers->options.redis(peers->options.ctx));
     echo_tick(peers);
     if (peers->agent)
         agent_tick(peers->agent);
@@ -92,10 +109,10 @@ static void on_tick(void *ctx)
 
 /* ---- Public ---- */
 
-void peers_tell(struct peers *peers, int64_t epoch, const char *const *ids, size_t id_count, bool waits,
-                peers_told_cb done, void *ctx)
+void peers_tell(struct peers *peers, struct redis *redis, int64_t epoch, const char *const *ids, size_t id_count,
+                bool waits, peers_told_cb done, void *ctx)
 {
-    tell_run(peers->tells, epoch, ids, id_count, waits, done, ctx);
+    tell_run(peers->tells, redis, epoch, ids, id_count, waits, done, ctx);
 }
 
 bool peers_settle(struct peers *peers)
@@ -109,7 +126,6 @@ static void subscription_begin(struct peers *peers)
     struct subscription_options options = {.events = peers->options.events,
                                            .stats = peers->options.stats,
                                            .settings = peers->options.settings,
-                                           .redis = peers->options.redis,
                                            .channels = {peers->channel, PEERS_APPLIED_CHANNEL},
                                            .on_message = on_message,
                                            .ctx = peers};

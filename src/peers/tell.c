@@ -27,6 +27,7 @@
 #include "base/mem.h"
 #include "l1/licence.h"
 #include "peers/peers_state.h"
+#include "redis/slot_map.h"
 
 enum { KNOWN_MAX = 64, WAIT_US = (LICENCE_MS + DRIFT_MS) * 1000 };
 
@@ -176,12 +177,20 @@ static void need_take(struct progress *need, struct slice text)
         need->last = INT64_MAX; /* another version's: it is waited out */
 }
 
+static enum peers_outcome flaw_of(const struct redis_reply *reply)
+{
+    const struct redis_peer nowhere = {0};
+    if (!reply)
+        return PEERS_UNANSWERED;
+    return redirect_of(redis_reply_text(reply), &nowhere).kind == REDIRECT_NONE ? PEERS_REFUSED : PEERS_ELSEWHERE;
+}
+
 static void on_told(void *ctx, const struct redis_reply *reply)
 {
     struct tell *tell = ctx;
     const struct tells *tells = tell->tells;
     if (!redis_reply_ok(reply)) {
-        tell_end(tell, reply ? PEERS_REFUSED : PEERS_UNANSWERED);
+        tell_end(tell, flaw_of(reply));
         return;
     }
     bool waits = tell->waits && !failpoint_is_on(FAILPOINT_TELL_UNAWAITED);
@@ -197,8 +206,8 @@ static void on_told(void *ctx, const struct redis_reply *reply)
         tell_wait(tell);
 }
 
-void tell_run(struct tells *tells, int64_t epoch, const char *const *ids, size_t id_count, bool waits,
-              peers_told_cb done, void *ctx)
+void tell_run(struct tells *tells, struct redis *redis, int64_t epoch, const char *const *ids, size_t id_count,
+              bool waits, peers_told_cb done, void *ctx)
 {
     struct tell *tell = mem_zalloc(sizeof(*tell));
     *tell = (struct tell){.tells = tells, .epoch = epoch, .waits = waits, .done = done, .ctx = ctx};
@@ -207,7 +216,7 @@ void tell_run(struct tells *tells, int64_t epoch, const char *const *ids, size_t
     const struct slice args[] = {slice_of(tells->peers->machine),
                                  {.data = names, .len = id_count * L1_NAME_BYTES},
                                  slice_of(tells->peers->channel)};
-    peers_run(tells->peers, PEERS_TELL, epoch, args, 3, on_told, tell);
+    peers_run_at(tells->peers, redis, PEERS_TELL, epoch, args, 3, on_told, tell);
     free(names);
 }
 

@@ -17,8 +17,8 @@ struct tells *tells_new(struct peers *peers);
 void tells_free(struct tells *tells);
 
 /* peers_tell(). */
-void tell_run(struct tells *tells, int64_t epoch, const char *const *ids, size_t id_count, bool waits,
-              peers_told_cb done, void *ctx);
+void tell_run(struct tells *tells, struct redis *redis, int64_t epoch, const char *const *ids, size_t id_count,
+              bool waits, peers_told_cb done, void *ctx);
 
 /* The rest of a message "applied". */
 void tells_take_applied(struct tells *tells, struct slice message);

@@ -129,6 +129,12 @@ static void on_sentinel_answer(void *ctx, const struct redis_peer *primary)
     redis_wire_connect(redis->wire, &redis->peer, redis->address.database);
 }
 
+static void on_wire_error(void *ctx, struct slice error)
+{
+    struct redis *redis = ctx;
+    redis->options.on_error(redis->options.ctx, error);
+}
+
 static void redis_connect(struct redis *redis)
 {
     if (redis->sentinel)
@@ -166,6 +172,11 @@ bool redis_is_up(const struct redis *redis)
     return redis_wire_is_up(redis->wire);
 }
 
+bool redis_is_idle(const struct redis *redis)
+{
+    return redis_wire_is_idle(redis->wire) && redis->refused.count == 0;
+}
+
 const struct redis_peer *redis_peer(const struct redis *redis)
 {
     return &redis->peer;
@@ -182,6 +193,11 @@ void redis_accept(struct redis *redis)
     redis->was_logged = false;
     redis->accepted = true;
     redis->reason[0] = '\0';
+}
+
+const char *redis_address_text(const struct redis *redis)
+{
+    return redis->address.text;
 }
 
 const char *redis_reason(const struct redis *redis)
@@ -218,17 +234,12 @@ void redis_options_take(struct redis_options *options, const struct settings *se
     options->reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms;
 }
 
-enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
+static struct redis *redis_make(const struct redis_options *options)
 {
     struct redis *redis = mem_zalloc(sizeof(*redis));
     const struct events *events = options->events;
     redis->options = *options;
-    if (redis_address_parse(&redis->address, options->address, error) != STATUS_OK) {
-        free(redis);
-        return STATUS_INVALID;
-    }
     redis->pause_ms = RECONNECT_MIN_MS;
-    redis->is_coming = true;
     redis->reconnect_timer = events->timer_new(events->loop, on_reconnect_timer, redis);
     redis->refused_timer = events->timer_new(events->loop, on_refused_timer, redis);
     redis->wire = redis_wire_new(&(struct redis_wire_options){.events = events,
@@ -238,15 +249,46 @@ enum status redis_new(struct redis **out, const struct redis_options *options, s
                                                               .timeout_ms = options->timeout_ms,
                                                               .on_up = on_wire_up,
                                                               .on_end = on_wire_end,
+                                                              .on_error = options->on_error ? on_wire_error : NULL,
                                                               .ctx = redis});
+    buf_init(&redis->command);
+    return redis;
+}
+
+struct redis *redis_new_closed(const struct redis_options *options)
+{
+    return redis_make(options);
+}
+
+enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
+{
+    struct redis_address address;
+    enum status status = redis_address_parse(&address, options->address, error);
+    if (status == STATUS_OK && address.is_cluster)
+        status =
+            error_set(error, STATUS_INVALID, "redis = %s: a Redis Cluster is more than one connection", address.text);
+    if (status != STATUS_OK)
+        return status;
+    struct redis *redis = redis_make(options);
+    redis->address = address;
+    redis->is_coming = true;
     if (redis->address.primary_name[0])
         sentinel_begin(redis);
     else
         redis->peer = redis->address.peers[0];
-    buf_init(&redis->command);
     *out = redis;
     redis_connect(redis);
     return STATUS_OK;
+}
+
+struct redis *redis_new_at(const struct redis_options *options, const struct redis_peer *peer)
+{
+    struct redis *redis = redis_make(options);
+    snprintf(redis->address.text, sizeof(redis->address.text), "%s:%d", peer->host, peer->port);
+    redis->is_coming = true;
+    redis->peer = *peer;
+    redis_connect(redis);
+    return redis;
 }
 
 void redis_free(struct redis *redis)

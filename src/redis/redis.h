@@ -38,8 +38,9 @@ struct redis_options {
     const char *sentinel_password_file;
     uint32_t timeout_ms;
     uint32_t reconnect_max_ms;
-    void (*on_up)(void *ctx);   /* connected, authenticated, database selected */
-    void (*on_down)(void *ctx); /* it was up before; commands under way have failed already */
+    void (*on_up)(void *ctx);                        /* connected, authenticated, database selected */
+    void (*on_down)(void *ctx);                      /* it was up before; commands under way have failed already */
+    void (*on_error)(void *ctx, struct slice error); /* or NULL: each error, before the command that got it is told */
     void *ctx;
 };
 
@@ -51,10 +52,19 @@ void redis_options_take(struct redis_options *options, const struct settings *se
 /* Begins to connect. STATUS_INVALID: the address. */
 enum status redis_new(struct redis **redis, const struct redis_options *options, struct error *error) STATUS_MUST_CHECK;
 
+/* The same to this server; the address of options is not used. */
+struct redis *redis_new_at(const struct redis_options *options, const struct redis_peer *peer);
+
+/* One that never connects: commands to it are answered by NULL. Of options, events and stats are used. */
+struct redis *redis_new_closed(const struct redis_options *options);
+
 /* Commands under way fail from inside this call, the one exception to "later"; on_down is not called. */
 void redis_free(struct redis *redis);
 
 bool redis_is_up(const struct redis *redis);
+
+/* No command is under way. */
+bool redis_is_idle(const struct redis *redis);
 
 /*
  * Whether it is down but likely to be up in a moment: this is the first attempt to connect, or Redis closed the
@@ -70,6 +80,9 @@ void redis_drop(struct redis *redis, const char *reason);
 
 /* The peer is the right server: from now on, reconnecting begins with the shortest pause again. */
 void redis_accept(struct redis *redis);
+
+/* As its options have it, for logs and people; borrowed. */
+const char *redis_address_text(const struct redis *redis);
 
 /* Why it was lost or could not be reached, at last; "" if nothing has failed since the peer was accepted. */
 const char *redis_reason(const struct redis *redis);

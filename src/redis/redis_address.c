@@ -9,6 +9,8 @@
  * Behind sentinel:// come the sentinels, with commas between them, then the name by which they know Redis. The name is
  * checked by Sentinel's own rule, so that a typo is an error at the start, not a primary that no sentinel knows.
  *
+ * Behind cluster:// come some servers of a Redis Cluster. It has one database, so none can be given.
+ *
  * There is no place for a password. An address with an '@' is refused, and shown with what stands before it masked:
  * operators know URLs with a password in them from other programs.
  *
@@ -23,7 +25,7 @@
 
 enum { DATABASE_MAX = 9999, PORT_MAX = 65535 };
 
-static const char SENTINEL_SCHEME[] = "sentinel://";
+static const char SENTINEL_SCHEME[] = "sentinel://", CLUSTER_SCHEME[] = "cluster://";
 
 static enum status address_invalid(const char *text, struct error *error)
 {
@@ -31,8 +33,9 @@ static enum status address_invalid(const char *text, struct error *error)
     buf_init(&shown);
     settings_mask_uri(&shown, text);
     error_set(error, STATUS_INVALID,
-              "redis = %.40s: give unix:PATH[?db=N], HOST:PORT[/DB] or sentinel://HOST:PORT,HOST:PORT/NAME[/DB]; "
-              "PATH to %d bytes, DB to %d, %d sentinels at most; passwords go into redis_password_file",
+              "redis = %.40s: give unix:PATH[?db=N], HOST:PORT[/DB], sentinel://HOST:PORT,.../NAME[/DB] or "
+              "cluster://HOST:PORT,...; PATH to %d bytes, DB to %d, %d servers at most; passwords go into "
+              "redis_password_file",
               shown.data, REDIS_UNIX_PATH_MAX, DATABASE_MAX, REDIS_PEERS_MAX);
     buf_fini(&shown);
     return STATUS_INVALID;
@@ -95,6 +98,20 @@ static bool tcp_parse(struct redis_address *address, char *text)
     return peer_parse(address, text);
 }
 
+/* HOST:PORT,HOST:PORT */
+static bool peers_parse(struct redis_address *address, char *text)
+{
+    while (text) {
+        char *next = strchr(text, ',');
+        if (next)
+            *next++ = '\0';
+        if (address->peer_count == REDIS_PEERS_MAX || !peer_parse(address, text))
+            return false;
+        text = next;
+    }
+    return true;
+}
+
 static bool name_valid(const char *name)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
@@ -113,28 +130,27 @@ static bool sentinel_parse(struct redis_address *address, char *text)
     if (database && !number_take(&address->database, slice_of(database), 0, DATABASE_MAX))
         return false;
     snprintf(address->primary_name, sizeof(address->primary_name), "%s", name);
-    while (text) {
-        char *next = strchr(text, ',');
-        if (next)
-            *next++ = '\0';
-        if (address->peer_count == REDIS_PEERS_MAX || !peer_parse(address, text))
-            return false;
-        text = next;
-    }
-    return name_valid(name);
+    return peers_parse(address, text) && name_valid(name);
+}
+
+/* What stands behind a scheme; NULL: text has another one. */
+static const char *behind(const char *text, const char *scheme)
+{
+    return strncmp(text, scheme, strlen(scheme)) == 0 ? text + strlen(scheme) : NULL;
 }
 
 enum status redis_address_parse(struct redis_address *address, const char *text, struct error *error)
 {
     char scratch[REDIS_ADDRESS_MAX + 1];
-    size_t scheme_len = strlen(SENTINEL_SCHEME);
-    bool is_unix = strncmp(text, "unix:", 5) == 0, is_sentinel = strncmp(text, SENTINEL_SCHEME, scheme_len) == 0;
-    *address = (struct redis_address){0};
+    const char *path = behind(text, "unix:"), *sentinels = behind(text, SENTINEL_SCHEME);
+    const char *cluster = behind(text, CLUSTER_SCHEME);
+    *address = (struct redis_address){.is_cluster = cluster};
     snprintf(address->text, sizeof(address->text), "%s", text);
-    snprintf(scratch, sizeof(scratch), "%s", text + (is_unix ? 5 : is_sentinel ? scheme_len : 0));
-    bool is_valid = is_unix             ? unix_parse(address, scratch)
+    snprintf(scratch, sizeof(scratch), "%s", path ? path : sentinels ? sentinels : cluster ? cluster : text);
+    bool is_valid = path                ? unix_parse(address, scratch)
                     : strchr(text, '@') ? false
-                    : is_sentinel       ? sentinel_parse(address, scratch)
+                    : sentinels         ? sentinel_parse(address, scratch)
+                    : cluster           ? peers_parse(address, scratch)
                                         : tcp_parse(address, scratch);
     return is_valid ? STATUS_OK : address_invalid(text, error);
 }

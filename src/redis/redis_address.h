@@ -23,14 +23,15 @@ struct redis_peer {
 struct redis_address {
     char text[REDIS_ADDRESS_MAX + 1]; /* as it was given, for the log */
     struct redis_peer peers[REDIS_PEERS_MAX];
-    size_t peer_count;                        /* one, Redis itself; or the sentinels */
+    size_t peer_count;                        /* one, Redis itself; or the sentinels, or some of a cluster */
     char primary_name[REDIS_ADDRESS_MAX + 1]; /* by which the sentinels know Redis; "": the peer is Redis itself */
     int database;
+    bool is_cluster; /* whose other servers these peers know */
 };
 
 /*
- * unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, sentinel://HOST:PORT,HOST:PORT/NAME, sentinel://.../NAME/DB.
- * STATUS_INVALID: none of these.
+ * unix:PATH, unix:PATH?db=N, HOST:PORT, HOST:PORT/DB, sentinel://HOST:PORT,HOST:PORT/NAME, sentinel://.../NAME/DB,
+ * cluster://HOST:PORT,HOST:PORT. STATUS_INVALID: none of these.
  */
 enum status redis_address_parse(struct redis_address *address, const char *text, struct error *error) STATUS_MUST_CHECK;
 

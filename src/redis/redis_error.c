@@ -6,6 +6,8 @@
  * (the reader deletes the entry), OOM and NOREPLICAS (a fill fails; after a fence that failed, the cache no longer
  * trusts this Redis).
  *
+ * Servers of a cluster answer MOVED, ASK, TRYAGAIN and CLUSTERDOWN, which cluster.c knows and are no faults.
+ *
  * The others are about Redis as a whole, and the next command would get the same answer:
  *
  *   READONLY    it is a replica now, most likely since a failover: another server is the primary
@@ -31,6 +33,10 @@ static const struct redis_error errors[] = {
     {"MASTERDOWN ", STAT_REDIS_MASTERDOWN, true},
     {"LOADING ", STAT_REDIS_LOADING, true},
     {"BUSY ", STAT_REDIS_BUSY, true},
+    {"MOVED ", STAT_REDIRECT_MOVED, false},
+    {"ASK ", STAT_REDIRECT_ASK, false},
+    {"TRYAGAIN ", STAT_REDIRECT_AGAIN, false},
+    {"CLUSTERDOWN ", STAT_REDIRECT_DOWN, false},
     {"", STAT_REDIS_OTHER, false},
 };
 

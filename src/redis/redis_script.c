@@ -17,12 +17,16 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/slot.h"
 #include "redis/redis_encode.h"
 
 enum { HEAD_BYTES = 64 }; /* enough for a count */
 
 struct script_call {
-    struct redis *redis;
+    struct redis *redis;      /* NULL: in a cluster */
+    struct cluster *cluster;  /* NULL: at one Redis */
+    const struct redis *node; /* of the cluster; NULL: whoever has the slot */
+    unsigned slot;            /* in the cluster */
     const struct redis_script *script;
     const struct redis_script *discard; /* NULL: there is none, or it has run */
     redis_reply_cb done;
@@ -43,7 +47,12 @@ static void call_send(struct script_call *call, struct slice verb, struct slice 
     redis_encode(&command, verb);
     redis_encode(&command, name);
     buf_append_slice(&command, buf_slice(&call->tail));
-    redis_send(call->redis, buf_slice(&command), on_sent, call);
+    if (call->node)
+        cluster_send_at(call->cluster, call->node, call->slot, buf_slice(&command), on_sent, call);
+    else if (call->cluster)
+        cluster_send(call->cluster, call->slot, buf_slice(&command), on_sent, call);
+    else
+        redis_send(call->redis, buf_slice(&command), on_sent, call);
     buf_fini(&command);
 }
 
@@ -98,6 +107,42 @@ void redis_script_run(struct redis *redis, const struct redis_script *script, co
 {
     struct script_call *call = call_new(redis, script, keys, key_count, args, arg_count, done, ctx);
     call_send(call, SLICE("EVALSHA"), script->sha, on_reply);
+}
+
+void redis_script_run_in(struct cluster *cluster, const struct redis_script *script, const struct slice *keys,
+                         size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx)
+{
+    struct script_call *call = call_new(NULL, script, keys, key_count, args, arg_count, done, ctx);
+    call->cluster = cluster;
+    call->slot = slot_of_key(keys[0]);
+    call_send(call, SLICE("EVALSHA"), script->sha, on_reply);
+}
+
+static struct script_call *call_new_at(struct cluster *cluster, const struct redis *node,
+                                       const struct redis_script *script, const struct slice *keys, size_t key_count,
+                                       const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx)
+{
+    struct script_call *call = call_new(NULL, script, keys, key_count, args, arg_count, done, ctx);
+    call->cluster = cluster;
+    call->node = node;
+    call->slot = slot_of_key(keys[0]);
+    return call;
+}
+
+void redis_script_run_at(struct cluster *cluster, const struct redis *node, const struct redis_script *script,
+                         const struct slice *keys, size_t key_count, const struct slice *args, size_t arg_count,
+                         redis_reply_cb done, void *ctx)
+{
+    struct script_call *call = call_new_at(cluster, node, script, keys, key_count, args, arg_count, done, ctx);
+    call_send(call, SLICE("EVALSHA"), script->sha, on_reply);
+}
+
+void redis_script_run_text_at(struct cluster *cluster, const struct redis *node, const struct redis_script *script,
+                              const struct slice *keys, size_t key_count, const struct slice *args, size_t arg_count,
+                              redis_reply_cb done, void *ctx)
+{
+    struct script_call *call = call_new_at(cluster, node, script, keys, key_count, args, arg_count, done, ctx);
+    call_send(call, SLICE("EVAL"), script->text, on_reply);
 }
 
 void redis_script_run_text(struct redis *redis, const struct redis_script *script, const struct slice *keys,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/slice.h"
+#include "redis/cluster.h"
 #include "redis/redis.h"
 
 /* embed.sh makes rows of these from the .lua files of a room. */
@@ -22,6 +23,18 @@ struct redis_script {
 /* Runs a script, which must outlive the call; keys and args are copied. */
 void redis_script_run(struct redis *redis, const struct redis_script *script, const struct slice *keys,
                       size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx);
+
+/* The same in a cluster, at whoever has the slot of the keys (cluster_send()). */
+void redis_script_run_in(struct cluster *cluster, const struct redis_script *script, const struct slice *keys,
+                         size_t key_count, const struct slice *args, size_t arg_count, redis_reply_cb done, void *ctx);
+
+/* At this node, or where the key is that is on its way from there (cluster_send_at()); then by its text. */
+void redis_script_run_at(struct cluster *cluster, const struct redis *node, const struct redis_script *script,
+                         const struct slice *keys, size_t key_count, const struct slice *args, size_t arg_count,
+                         redis_reply_cb done, void *ctx);
+void redis_script_run_text_at(struct cluster *cluster, const struct redis *node, const struct redis_script *script,
+                              const struct slice *keys, size_t key_count, const struct slice *args, size_t arg_count,
+                              redis_reply_cb done, void *ctx);
 
 /* The same, by the script's text: it keeps its place among the commands even if Redis has forgotten the scripts. */
 void redis_script_run_text(struct redis *redis, const struct redis_script *script, const struct slice *keys,

@@ -19,7 +19,7 @@
  * many clients.
  *
  * Guarantees: every command's callback is called exactly once, in order. States: idle, connecting, greeting (AUTH,
- * SELECT under way), up. Callers' commands are sent while it is up.
+ * SELECT or PING under way), up. Callers' commands are sent while it is up.
  *
  * If hiredis has no memory for a context, the attempt has failed; any other lack of memory ends the process
  * (base/mem.h).
@@ -142,6 +142,8 @@ static void wire_answer(struct redis_wire *wire, const struct redis_reply *reply
     char reason[REASON_MAX];
     bool ends = error_ends(wire, reply, reason);
     wire->is_answering = true;
+    if (wire->options.on_error && reply && redis_reply_type(reply) == REDIS_TYPE_ERROR)
+        wire->options.on_error(wire->options.ctx, redis_reply_text(reply));
     pending.on_reply(pending.ctx, reply);
     wire->is_answering = false;
     if (ends)
@@ -323,7 +325,7 @@ static void greet_all(struct redis_wire *wire)
         struct slice user = slice_of(wire->user[0] ? wire->user : "default");
         greet(wire, (struct slice[]){SLICE("AUTH"), user, slice_of(wire->password)}, 3);
     }
-    if (wire->database == REDIS_NO_DATABASE) {
+    if (wire->database <= 0) { /* a connection begins in database 0 */
         greet(wire, (struct slice[]){SLICE("PING")}, 1);
         return;
     }
@@ -415,6 +417,11 @@ void redis_wire_close(struct redis_wire *wire)
 bool redis_wire_is_up(const struct redis_wire *wire)
 {
     return wire->state == STATE_UP;
+}
+
+bool redis_wire_is_idle(const struct redis_wire *wire)
+{
+    return wire->sent.count == 0;
 }
 
 void redis_wire_send(struct redis_wire *wire, struct slice command, redis_reply_cb on_reply, void *ctx)

@@ -37,6 +37,8 @@ struct redis_wire_options {
      * callback.
      */
     void (*on_end)(void *ctx, enum redis_wire_end how, const char *reason);
+    /* NULL, or told of each error before the command that got it; borrowed until it returns. */
+    void (*on_error)(void *ctx, struct slice error);
     /* Of a connection that subscribes: messages, and the confirmations of channels; borrowed until it returns. */
     void (*on_message)(void *ctx, const struct redis_reply *message);
     void *ctx;
@@ -59,6 +61,9 @@ void redis_wire_drop(struct redis_wire *wire, enum redis_wire_end how, const cha
 void redis_wire_close(struct redis_wire *wire);
 
 bool redis_wire_is_up(const struct redis_wire *wire);
+
+/* No command waits for its answer. */
+bool redis_wire_is_idle(const struct redis_wire *wire);
 
 /* Sends a command (redis_encode.h); only while it is up. */
 void redis_wire_send(struct redis_wire *wire, struct slice command, redis_reply_cb on_reply, void *ctx);

@@ -72,10 +72,10 @@ static bool is_unconfirmed(const struct subscription *self)
     return !subscription_is_up(self) && events_now_ms(self->options.events) - self->begun_at_ms > most_ms;
 }
 
-void subscription_tend(struct subscription *self)
+void subscription_tend(struct subscription *self, const struct redis *first)
 {
-    const struct redis_peer *peer = redis_peer(self->options.redis);
-    if (!redis_is_up(self->options.redis))
+    const struct redis_peer *peer = redis_peer(first);
+    if (!redis_is_up(first))
         return;
     if (!self->is_idle && (is_unconfirmed(self) || !is_same_peer(&self->peer, peer)))
         subscription_drop(self);

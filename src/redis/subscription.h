@@ -17,7 +17,6 @@ struct subscription_options {
     const struct events *events;
     struct stats *stats;
     const struct settings *settings;                     /* user, password file, times */
-    struct redis *redis;                                 /* the first connection; must outlive this one */
     const char *channels[2];                             /* borrowed */
     void (*on_message)(void *ctx, struct slice message); /* borrowed until it returns */
     void *ctx;
@@ -26,8 +25,11 @@ struct subscription_options {
 struct subscription *subscription_new(const struct subscription_options *options);
 void subscription_free(struct subscription *subscription);
 
-/* Connects where the first connection is, unless it is. Call it now and then: there are no attempts in between. */
-void subscription_tend(struct subscription *subscription);
+/*
+ * Connects where the first connection is, unless it is. Call it now and then: there are no attempts in between. In a
+ * cluster the first connection may be another one each time.
+ */
+void subscription_tend(struct subscription *subscription, const struct redis *first);
 
 /* Whether Redis has confirmed all channels on this connection. */
 bool subscription_is_up(const struct subscription *subscription);

@@ -2,7 +2,7 @@
 /*
  * The parts below the API, opened in the order in which they need each other and closed in the opposite one.
  *
- *   store -> L1 -> pool -> HTTP client, cache
+ *   store -> L1 -> pool -> HTTP client, cache -> queue
  *
  * A worker and the tools fill in the same options from the same settings, so they do it here. To the cache's protocol a
  * tool is one more worker.
@@ -39,9 +39,14 @@
 
 enum { CARE_CALLS = 6, CARE_QUEUE_MAX = 100 };
 
-unsigned backend_thread_count(const struct settings *settings, bool follow)
+static unsigned store_thread_count(const struct settings *settings, bool follow)
 {
     return 2 * (unsigned)settings->store_concurrency + CARE_CALLS + (follow ? 1 : 0);
+}
+
+unsigned backend_thread_count(const struct settings *settings, bool follow)
+{
+    return store_thread_count(settings, follow) + journal_thread_count(settings);
 }
 
 static enum status backend_open_store(struct backend *backend, const struct backend_options *options,
@@ -52,7 +57,7 @@ static enum status backend_open_store(struct backend *backend, const struct back
         .uri = settings->store,
         .timeout_ms = (uint32_t)settings->store_timeout_ms,
         /* Clients of the store: one per thread, and one more that the follower's stream keeps. */
-        .concurrency = backend_thread_count(settings, options->follow) + (options->follow ? 1 : 0),
+        .concurrency = store_thread_count(settings, options->follow) + (options->follow ? 1 : 0),
     };
     return store_open(&backend->store, &store_options, error);
 }
@@ -139,6 +144,8 @@ static enum status backend_open_cache(struct backend *backend, const struct back
         .l1 = backend->l1,
         .has_peers = store_has_machines(options->settings),
         .http = http_client_http(backend->http_client),
+        .on_wrong = options->on_wrong,
+        .ctx = options->ctx,
     };
     enum status status = cache_new(&backend->cache, &cache_options, error);
     if (status == STATUS_OK && backend->follow_pool)
@@ -150,15 +157,44 @@ static enum status backend_open_cache(struct backend *backend, const struct back
     return status;
 }
 
+/* Clients' writes have half of their lane to themselves. In groups they wait for no batch. */
+static size_t turn_count(const struct store *store, const struct settings *settings)
+{
+    return store_has_groups(store) ? QUEUE_SHARDS : (size_t)(settings->store_concurrency + 1) / 2;
+}
+
+static enum status backend_open_queue(struct backend *backend, const struct backend_options *options,
+                                      struct error *error)
+{
+    struct queue_options queue_options = {
+        .events = loop_events(options->loop),
+        .settings = options->settings,
+        .cache = backend->cache,
+        .store = backend->store,
+        .pool = backend->pool,
+        .turn_count = turn_count(backend->store, options->settings),
+        .stats = options->stats,
+        .loop = loop_uv(options->loop),
+        .board = options->queue_board,
+        .on_wrong = options->on_wrong,
+        .ctx = options->ctx,
+    };
+    return options->queue ? queue_new(&backend->queue, &queue_options, error) : STATUS_OK;
+}
+
 enum status backend_open(struct backend *backend, const struct backend_options *options, struct error *error)
 {
+    backend->on_wrong = options->on_wrong;
+    backend->ctx = options->ctx;
     enum status status = backend_open_store(backend, options, error);
     if (status != STATUS_OK)
         return status;
     backend_make_l1(backend, options->settings);
     backend_open_pools(backend, options);
     status = http_client_new(&backend->http_client, options->settings, loop_events(options->loop), error);
-    return status == STATUS_OK ? backend_open_cache(backend, options, error) : status;
+    if (status == STATUS_OK)
+        status = backend_open_cache(backend, options, error);
+    return status == STATUS_OK ? backend_open_queue(backend, options, error) : status;
 }
 
 void backend_tend(struct backend *backend)
@@ -170,12 +206,16 @@ void backend_tend(struct backend *backend)
         census_taker_tend(backend->census);
     if (backend->auditor)
         auditor_tend(backend->auditor);
+    if (backend->queue)
+        queue_tend(backend->queue);
 }
 
-void backend_stop_following(struct backend *backend)
+void backend_stop(struct backend *backend)
 {
     if (backend->follow)
         follow_stop(backend->follow);
+    if (backend->queue)
+        queue_stop(backend->queue);
 }
 
 bool backend_is_following(const struct backend *backend)
@@ -183,15 +223,21 @@ bool backend_is_following(const struct backend *backend)
     return backend->follow && !follow_is_idle(backend->follow);
 }
 
+bool backend_is_applying(const struct backend *backend)
+{
+    return backend->queue && !queue_is_idle(backend->queue);
+}
+
 bool backend_is_idle(const struct backend *backend)
 {
     const struct cache *cache = backend->cache;
     return pool_busy_count(backend->pool) == 0 && !cache_is_reading(cache) && !cache_is_purging(cache) &&
-           !backend_is_following(backend);
+           !backend_is_following(backend) && !backend_is_applying(backend);
 }
 
 void backend_close(struct backend *backend)
 {
+    queue_free(backend->queue);             /* asks the cache to its end */
     http_client_free(backend->http_client); /* ends the cache's calls, so it goes before the cache */
     cache_free(backend->cache);
     follow_free(backend->follow); /* after the cache, whose last callbacks may be these three's */

@@ -28,7 +28,7 @@ typedef void (*fcgi_closed_cb)(void *ctx);
 struct fcgi {
     const struct events *events;
     struct services *services;
-    fcgi_closed_cb on_closed; /* one connection fewer, or one more is held; never from inside fcgi_adopt() */
+    fcgi_closed_cb on_closed; /* one connection fewer, or one more is held */
     void *ctx;
     struct deadline *deadline;           /* of what blocks the loop */
     struct fcgi_connection *connections; /* newest first */
@@ -57,7 +57,10 @@ static inline size_t fcgi_open_count(const struct fcgi *fcgi)
 /* Closes all connections; no request may be under way. */
 void fcgi_fini(struct fcgi *fcgi);
 
-/* Takes over an accepted, blocking socket; on an error it is closed. STATUS_UNAVAILABLE: no descriptor left. */
+/*
+ * Takes over an accepted, blocking socket, and serves a request that has come with it; on an error it is closed.
+ * STATUS_UNAVAILABLE: no descriptor left.
+ */
 enum status fcgi_adopt(struct fcgi *fcgi, int fd, struct error *error) STATUS_MUST_CHECK;
 
 /* Asks the peers of connections that are idle for idle_limit_ms to close them; closes those asked a second ago. */

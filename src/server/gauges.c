@@ -34,6 +34,13 @@ static void set_lane(const struct services *services, enum pool_lane lane, enum 
     stats_set(services->stats, gauge, !pool_is_open(services->pool, lane, &retry_after_ms));
 }
 
+static void set_cluster(const struct services *services)
+{
+    const struct cache *cache = services->cache;
+    stats_set(services->stats, STAT_NOW_CLUSTER_NODES_UNTRUSTED, cache_shard_count(cache) - cache_trusted_count(cache));
+    stats_set(services->stats, STAT_NOW_CLUSTER_UNTRUSTED, cache_missing_slots(cache));
+}
+
 void gauges_set_work(const struct services *services)
 {
     struct stats *stats = services->stats;
@@ -42,6 +49,8 @@ void gauges_set_work(const struct services *services)
         stats_set(stats, STAT_NOW_STARTED, now_s);
     stats_set(stats, STAT_NOW_TURNED, now_s);
     stats_set(stats, STAT_NOW_WITHOUT_REDIS, !cache_is_trusted(services->cache));
+    if (cache_cluster(services->cache))
+        set_cluster(services);
     set_lane(services, POOL_READ, STAT_NOW_WITHOUT_STORE_READ);
     set_lane(services, POOL_WRITE, STAT_NOW_WITHOUT_STORE_WRITE);
     set_lane(services, POOL_CARE, STAT_NOW_WITHOUT_STORE_CARE);

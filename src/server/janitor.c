@@ -91,6 +91,8 @@ static enum status on_prepare(struct pool_job *job, struct error *error)
 
 static void prepare_failed(struct janitor *janitor, const struct error *error)
 {
+    if (error->status == STATUS_INVALID)
+        janitor->backend->on_wrong(janitor->backend->ctx, error);
     bool first = janitor->prepare_pause_s == 0;
     janitor->prepare_state = PREPARE_DUE;
     janitor->prepare_pause_s = first ? 1 : janitor->prepare_pause_s * 2;

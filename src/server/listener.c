@@ -11,9 +11,9 @@
  *   any --listener_drain()--> STOPPED
  *
  * Connections that are not accepted wait in the backlog. Another worker may take them there, and nginx' own timeouts
- * apply. No connection is refused, and no error of accept4() ends the loop. nginx keeps its connections for reads, and
- * opens a new one for each write. So writes would wait until an idle one expires. Therefore, while one waits, the peer
- * is asked to close the connection that has been idle longest (fcgi_make_room()).
+ * apply. No connection is refused, and no error of accept4() ends the loop. nginx keeps its connections, each of its
+ * processes some. So a process without one would wait until another's idle one expires. Therefore, while one waits, the
+ * peer is asked to close the connection that has been idle longest (fcgi_make_room()).
  *
  * Does not: make the listening socket (listen_socket.c), or read a connection's bytes (fcgi.c).
  */

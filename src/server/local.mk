@@ -6,6 +6,7 @@ SERVER_LIBS = $(FCGI_LIBS) $(UV_LIBS) $(CURL_LIBS)
 libserver_a_SOURCES = \
 	src/server/backend.c src/server/backend.h \
 	src/server/check.c src/server/check.h \
+	src/server/check_cluster.c src/server/check_cluster.h \
 	src/server/deadline.c src/server/deadline.h \
 	src/server/fcgi.c src/server/fcgi.h \
 	src/server/gauges.c src/server/gauges.h \

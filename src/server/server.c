@@ -21,6 +21,12 @@
  * SIGHUP and SIGUSR2 open the log's file again. There are two, because multiwatch hands on SIGUSR2, but takes SIGHUP
  * for a signal to stop.
  *
+ * A worker that finds at its start that Redis hides who it is (cache/identity.c) ends in the same way, and says why: it
+ * could not notice that another Redis has taken that one's place. So it does if Redis is one node of a cluster.
+ *
+ * A write queue whose journal turns out not to be durable is a wrong setting like any other. It is known only when the
+ * journal has answered, so the worker has begun by then: it drains, and ends with the same status as if it had not.
+ *
  * A broken stats file must not stop a worker: it counts for itself and logs a warning.
  */
 #include "server/server.h"
@@ -71,6 +77,7 @@ struct server {
     struct janitor *janitor;
     struct timer *drain_timer;
     int64_t drain_end_at_ms;
+    struct error wrong; /* STATUS_INVALID: a setting that turned out to be wrong */
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -118,6 +125,8 @@ static enum status server_open_stats(struct server *server, struct error *error)
     return stats_file_open(&server->stats_file, "", 1, error);
 }
 
+static void on_wrong(void *ctx, const struct error *error);
+
 static enum status server_open_backend(struct server *server, struct error *error)
 {
     struct backend_options options = {
@@ -128,18 +137,25 @@ static enum status server_open_backend(struct server *server, struct error *erro
         .board = stats_file_board(server->stats_file),
         .follow = server->settings->follow,
         .audit = true,
+        .queue = true,
+        .queue_board = stats_file_queue(server->stats_file),
+        .on_wrong = on_wrong,
+        .ctx = server,
     };
     enum status status = backend_open(&server->backend, &options, error);
     server->services.store = server->backend.store;
     server->services.pool = server->backend.pool;
     server->services.cache = server->backend.cache;
+    server->services.queue = server->backend.queue;
     if (status != STATUS_OK)
         return status;
     if (server->settings->follow || strcmp(store_kind(server->backend.store), "sqlite") == 0)
         server->services.feed = feed_new(&(struct feed_options){
             .events = server->events, .store = server->backend.store, .pool = server->backend.pool});
-    server->services.limiter = (struct limiter){
-        .redis = cache_redis(server->backend.cache), .settings = server->settings, .stats = server->services.stats};
+    server->services.limiter = (struct limiter){.redis = cache_redis(server->backend.cache),
+                                                .cluster = cache_cluster(server->backend.cache),
+                                                .settings = server->settings,
+                                                .stats = server->services.stats};
     return STATUS_OK;
 }
 
@@ -197,7 +213,7 @@ static void server_drain(struct server *server, int signal_number)
     log_info(NULL, "draining", "signal=%d busy=%zu connections=%zu", signal_number,
              listener_busy_count(server->listener), listener_connection_count(server->listener));
     janitor_stop(server->janitor);
-    backend_stop_following(&server->backend);
+    backend_stop(&server->backend);
     listener_drain(server->listener);
     if (server->services.feed)
         feed_stop(server->services.feed);
@@ -212,6 +228,15 @@ static void on_signal(void *ctx, int signal_number)
         server->reopen_log();
     else if (!server->services.draining)
         server_drain(server, signal_number);
+}
+
+static void on_wrong(void *ctx, const struct error *error)
+{
+    struct server *server = ctx;
+    if (server->services.draining)
+        return;
+    server->wrong = *error;
+    server_drain(server, 0);
 }
 
 enum status server_new(struct server **out, const struct server_options *options, struct error *error)
@@ -236,7 +261,7 @@ enum status server_new(struct server **out, const struct server_options *options
     return STATUS_OK;
 }
 
-void server_run(struct server *server)
+enum status server_run(struct server *server, struct error *error)
 {
     struct buf store_uri;
     buf_init(&store_uri);
@@ -249,6 +274,8 @@ void server_run(struct server *server)
     log_flush();
     log_info(NULL, "stopped", "busy=%zu connections=%zu", listener_busy_count(server->listener),
              listener_connection_count(server->listener));
+    *error = server->wrong;
+    return error->status;
 }
 
 /*
@@ -260,7 +287,8 @@ static void server_leave_if_busy(const struct server *server)
     size_t busy = listener_busy_count(server->listener);
     size_t calls = pool_busy_count(server->services.pool);
     const struct cache *cache = server->services.cache;
-    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !backend_is_following(&server->backend))
+    if (busy == 0 && calls == 0 && !cache_is_reading(cache) && !backend_is_following(&server->backend) &&
+        !backend_is_applying(&server->backend))
         return;
     log_warn(NULL, "drain_timed_out", "requests=%zu store_calls=%zu", busy, calls);
     _exit(EXIT_SUCCESS);

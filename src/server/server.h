@@ -27,8 +27,12 @@ struct server_options {
 enum status server_new(struct server **server, const struct server_options *options,
                        struct error *error) STATUS_MUST_CHECK;
 
-/* Serves until SIGTERM, SIGINT or SIGQUIT. Returns when all requests are answered, or after drain_timeout_ms. */
-void server_run(struct server *server);
+/*
+ * Serves until SIGTERM, SIGINT or SIGQUIT. Returns when all requests are answered, or after drain_timeout_ms.
+ * errors  STATUS_INVALID: a setting turned out to be wrong: Redis hides who it is, or the journal of write_queue is not
+ *         durable. It has ended by itself
+ */
+enum status server_run(struct server *server, struct error *error) STATUS_MUST_CHECK;
 
 /* Ends the process with status 0 if store calls are still under way; NULL is fine. */
 void server_free(struct server *server);

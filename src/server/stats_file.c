@@ -3,7 +3,8 @@
  * The file of counters that all workers map, with a slot for each.
  *
  *   header | machine | slot 0 | slot 1 | ...   each at a multiple of 64 bytes, so that workers share no cache line
- *   machine = the counters of the last hour, what Redis holds (base/stats_history.h, base/census.h)
+ *   machine = the counters of the last hour, what Redis holds, the write queue's figures (base/stats_history.h,
+ *   base/census.h, queue/board.h)
  *   slot = counters, hottest ids (base/hot.h), trail (base/trail.h)
  *
  * Why a file: any worker can answer /metrics for all of them, and a worker's counts stay when it dies. The owner of a
@@ -57,6 +58,7 @@ struct header {
 /* What no slot has: any worker writes to it. */
 struct machine {
     struct census_board board;
+    struct queue_board queue;
     struct stats_history history;
 };
 
@@ -404,6 +406,11 @@ void stats_file_figures(void *ctx, struct figures *figures)
 struct census_board *stats_file_board(struct stats_file *file)
 {
     return &file->machine->board;
+}
+
+struct queue_board *stats_file_queue(struct stats_file *file)
+{
+    return &file->machine->queue;
 }
 
 struct hot_id *stats_file_hottest(const struct stats_file *file, size_t *count)

@@ -15,6 +15,7 @@
 #include "base/hot.h"
 #include "base/stats.h"
 #include "base/trail.h"
+#include "queue/board.h"
 
 struct stats_file;
 
@@ -57,6 +58,9 @@ void stats_file_figures(void *ctx, struct figures *figures);
 
 /* Where what Redis holds is to be put. */
 struct census_board *stats_file_board(struct stats_file *file);
+
+/* What the machine's workers know of the write queue. */
+struct queue_board *stats_file_queue(struct stats_file *file);
 
 /* The ids that are read most, the hottest first; count of them. The caller frees it. */
 struct hot_id *stats_file_hottest(const struct stats_file *file, size_t *count);

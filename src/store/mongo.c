@@ -11,15 +11,17 @@
  * an index or a collection has been dropped (is_prepared). An index on a large collection takes longer to build than a
  * call may take: prepare then fails until the index is there.
  *
- * No transactions: the store works on a standalone server and on a sharded cluster. Only following the changes of
- * others needs a replica set (mongo_stream.c). Retryable writes need no setting: libmongoc sends a standalone server no
- * transaction number. Only a replica set whose storage engine has none of them (MMAPv1) needs retryWrites=false.
+ * The store works on a standalone server and on a sharded cluster (mongo_shards.c). Only following the changes of
+ * others (mongo_stream.c) and applying queued writes (mongo_transaction.c) need more than a standalone server: a
+ * replica set or a cluster. Retryable writes need no setting: libmongoc sends a standalone server no transaction
+ * number. Only a replica set whose storage engine has none of them (MMAPv1) needs retryWrites=false.
  */
 #include <mongoc/mongoc.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "store/mongo_indexes.h"
+#include "store/mongo_shards.h"
 #include "store/mongo_store.h"
 
 static void mongo_close(struct store *store)
@@ -53,6 +55,8 @@ static enum status mongo_prepare(struct store *store, struct error *error)
         status = mongo_session_check(&session, error); /* the cause, before what it causes */
         if (status == STATUS_OK)
             status = mongo_indexes_make(&session, error);
+        if (status == STATUS_OK) /* by now the driver knows whether it is a cluster */
+            status = mongo_shards_check(&session, error);
         if (status != STATUS_OK)
             atomic_store(&server->is_prepared, false);
     }
@@ -91,10 +95,14 @@ static const struct store_ops MONGO_OPS = {
     .feed_last = mongo_feed_last,
     .feed_read = mongo_feed_read,
     .feed_add = mongo_feed_add,
+    .apply_claim = mongo_apply_claim,
+    .apply = mongo_apply,
     .barrier = mongo_barrier,
-    .heartbeat = mongo_barrier, /* which is such a write */
+    .heartbeat = mongo_heartbeat,
     .meta_get = mongo_meta_get,
     .meta_swap = mongo_meta_swap,
+    .slots_get = mongo_slots_get,
+    .slots_swap = mongo_slots_swap,
     .watermark = mongo_watermark,
     .raise = mongo_raise,
     .place = mongo_place,

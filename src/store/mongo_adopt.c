@@ -26,6 +26,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/mongo_batch.h"
 #include "store/mongo_document.h"
 #include "store/mongo_store.h"
 #include "store/mongo_todo.h"

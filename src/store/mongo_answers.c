@@ -18,6 +18,8 @@
  * Bodies and tags are kept as text: the answers of this service are JSON in UTF-8. A record that lacks a field, or has
  * one of another type, is reported as damaged; no value is guessed.
  */
+#include "store/mongo_answers.h"
+
 #include <mongoc/mongoc.h>
 
 #include "base/clock.h"
@@ -29,7 +31,22 @@ enum { TRY_MAX = 8 };
 
 static const char COLLECTION[] = "answers";
 
-static void running_append(bson_t *document, const struct store_answer *answer)
+static void text_append(bson_t *document, const char *key, struct slice text)
+{
+    bson_append_utf8(document, key, -1, text.data ? text.data : "", (int)text.len);
+}
+
+/* Its end: what it was answered. */
+static void end_append(bson_t *document, const struct store_answer *answer)
+{
+    BSON_APPEND_DATE_TIME(document, "expires_at", answer->expires_at_ms);
+    BSON_APPEND_INT32(document, "http_status", answer->http_status);
+    text_append(document, "body", answer->body);
+    text_append(document, "etag", answer->etag);
+}
+
+/* Its beginning. */
+static void begin_append(bson_t *document, const struct store_answer *answer)
 {
     BSON_APPEND_UTF8(document, "fingerprint", answer->fingerprint);
     BSON_APPEND_UTF8(document, "id", answer->id);
@@ -37,10 +54,24 @@ static void running_append(bson_t *document, const struct store_answer *answer)
     BSON_APPEND_INT64(document, "life", answer->life);
     BSON_APPEND_BOOL(document, "made", answer->is_made);
     BSON_APPEND_DATE_TIME(document, "deadline_at", answer->deadline_at_ms);
-    BSON_APPEND_DATE_TIME(document, "expires_at", answer->expires_at_ms);
-    BSON_APPEND_INT32(document, "http_status", 0);
-    BSON_APPEND_UTF8(document, "body", "");
-    BSON_APPEND_UTF8(document, "etag", "");
+}
+
+static void running_append(bson_t *document, const struct store_answer *answer)
+{
+    begin_append(document, answer);
+    end_append(document, &(struct store_answer){.expires_at_ms = answer->expires_at_ms});
+}
+
+void mongo_answer_keep(bson_t *statement, const struct store_answer *answer)
+{
+    bson_t update, set;
+    BCON_APPEND(statement, "q", "{", "_id", BCON_UTF8(answer->key), "}", "upsert", BCON_BOOL(true));
+    BSON_APPEND_DOCUMENT_BEGIN(statement, "u", &update);
+    BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
+    begin_append(&set, answer);
+    end_append(&set, answer);
+    bson_append_document_end(&update, &set);
+    bson_append_document_end(statement, &update);
 }
 
 /* STATUS_EXISTS: there is a record of this key. */
@@ -108,6 +139,15 @@ static bool fields_read(const bson_t *document, struct arena *arena, struct stor
     return whole;
 }
 
+enum status mongo_answer_read(const bson_t *document, struct arena *arena, struct store_answer *stored,
+                              struct error *error)
+{
+    if (fields_read(document, arena, stored))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "mongodb: the record \"%.80s\" in answers is damaged; remove it",
+                     stored->key);
+}
+
 static enum status cursor_read(mongoc_cursor_t *cursor, struct arena *arena, struct store_answer *stored,
                                struct error *error)
 {
@@ -117,11 +157,7 @@ static enum status cursor_read(mongoc_cursor_t *cursor, struct arena *arena, str
         return mongoc_cursor_error(cursor, &failure) ? mongo_read_failed("read a kept answer", &failure, error)
                                                      : STATUS_NOT_FOUND;
     }
-    if (!fields_read(document, arena, stored)) {
-        return error_set(error, STATUS_INVALID, "mongodb: the record \"%.80s\" in answers is damaged; remove it",
-                         stored->key);
-    }
-    return STATUS_OK;
+    return mongo_answer_read(document, arena, stored, error);
 }
 
 static enum status answer_read(struct mongo_session *session, struct arena *arena, struct store_answer *stored,
@@ -130,9 +166,12 @@ static enum status answer_read(struct mongo_session *session, struct arena *aren
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(stored->key));
     bson_t *options = BCON_NEW("limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true), "maxTimeMS",
                                BCON_INT64(session->server->max_time_ms));
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, filter, options, NULL);
-    enum status status = cursor_read(cursor, arena, stored, error);
-    mongoc_cursor_destroy(cursor);
+    enum status status = mongo_session_catch_up(session, options, error);
+    if (status == STATUS_OK) {
+        mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(session->collection, filter, options, NULL);
+        status = cursor_read(cursor, arena, stored, error);
+        mongoc_cursor_destroy(cursor);
+    }
     bson_destroy(filter);
     bson_destroy(options);
     return status;
@@ -140,7 +179,8 @@ static enum status answer_read(struct mongo_session *session, struct arena *aren
 
 /*
  * A request that was taken over: was its todo made? The order is what makes the answer certain (mongo_made.c). A todo
- * that was made is there, or its record says so before it goes.
+ * that was made is there, or its record says so before it goes. The two may lie on different shards: the second read
+ * shows at least the time of what the first one has seen.
  */
 static enum status made_look(struct mongo_session *session, struct store_answer *answer, struct arena *arena,
                              struct error *error)
@@ -224,10 +264,7 @@ enum status mongo_answer_end(struct store *store, const struct store_answer *ans
     bson_t *filter = BCON_NEW("_id", BCON_UTF8(answer->key), "fingerprint", BCON_UTF8(answer->fingerprint),
                               "http_status", BCON_INT32(0));
     BSON_APPEND_DOCUMENT_BEGIN(&update, "$set", &set);
-    BSON_APPEND_DATE_TIME(&set, "expires_at", answer->expires_at_ms);
-    BSON_APPEND_INT32(&set, "http_status", answer->http_status);
-    bson_append_utf8(&set, "body", -1, answer->body.data ? answer->body.data : "", (int)answer->body.len);
-    bson_append_utf8(&set, "etag", -1, answer->etag.data ? answer->etag.data : "", (int)answer->etag.len);
+    end_append(&set, answer);
     bson_append_document_end(&update, &set);
     enum status status = answer_modify(mongo_server_of(store), filter, &update, error);
     bson_destroy(&update);

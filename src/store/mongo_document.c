@@ -17,6 +17,7 @@
 #include <mongoc/mongoc.h>
 
 #include "store/mongo_todo.h"
+#include "store/mongo_transaction.h"
 
 void mongo_find_options(bson_t *options, const struct mongo_server *server, int64_t limit)
 {
@@ -103,15 +104,18 @@ enum status mongo_modify_one(struct mongo_session *session, const struct mongo_m
         mongoc_find_and_modify_opts_set_fields(options, modification->fields);
     if (modification->update) {
         mongoc_find_and_modify_opts_set_update(options, modification->update);
-        mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_RETURN_NEW);
+        mongoc_find_and_modify_opts_set_flags(
+            options, MONGOC_FIND_AND_MODIFY_RETURN_NEW | (modification->is_upsert ? MONGOC_FIND_AND_MODIFY_UPSERT : 0));
     } else {
         mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_REMOVE);
     }
+    if (session->transaction)
+        mongoc_find_and_modify_opts_append(options, mongo_transaction_options(session->transaction));
     bool done = mongoc_collection_find_and_modify_with_opts(session->collection, modification->filter, options, &reply,
                                                             &failure);
     status = done && !bson_has_field(&reply, "writeConcernError")
                  ? value_copy(&reply, found, error)
-                 : mongo_write_failed(modification->action, &reply, &failure, error);
+                 : mongo_session_write_failed(session, modification->action, &reply, &failure, error);
     bson_destroy(&reply);
     mongoc_find_and_modify_opts_destroy(options);
     return status;

@@ -29,6 +29,7 @@ enum status mongo_insert_many(struct mongo_session *session, const struct todo *
 struct mongo_modification {
     const struct _bson_t *filter;
     const struct _bson_t *update; /* NULL: remove */
+    bool is_upsert;               /* if nothing matches, what filter and update say is inserted */
     const struct _bson_t *fields; /* which of them come back; NULL: all */
     int64_t max_time_ms;
     const char *action; /* for errors: "change a todo" */

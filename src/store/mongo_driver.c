@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libmongoc for the MongoDB store: its pool of clients, errors, and batches of commands.
+ * libmongoc for the MongoDB store: its pool of clients, and errors.
  *
  * A call takes a client out of the pool and puts it back; client and collection are never shared. libmongoc would log
  * to stderr; its log goes into ours. It is never cleaned up: the process ends then anyway.
@@ -14,9 +14,6 @@
  * applied here, but not yet safe), the domain of the error (no server found: nothing was sent), and the server's code.
  * The codes that exclude a write are listed (is_refusal()); any other leaves it open, also one that a future server
  * invents. In doubt the status is STATUS_UNKNOWN.
- *
- * Batches of updates and deletes are plain commands. The driver's bulk calls take no maxTimeMS, and without it a server
- * may go on with a write long after its fence ran out. In exchange, the driver does not retry them.
  */
 #include "store/mongo_driver.h"
 
@@ -29,18 +26,22 @@
 #include "base/mem.h"
 #include "store/mongo_uri.h"
 
-enum {
-    ERROR_API = 2,                     /* errors of the server have a domain of their own */
-    BATCH_MAX_BYTES = 8 * 1024 * 1024, /* half of what a server takes in one command */
-    BATCH_MAX_COUNT = 10000,           /* a tenth of what it takes */
-};
+enum { ERROR_API = 2 }; /* errors of the server have a domain of their own */
+
+/* After a conflict the server has ended the transaction already (mongo_transaction.c). */
+static bool is_vain_abort(const char *message)
+{
+    static const char beginning[] = "Error in abortTransaction";
+    return strncmp(message, beginning, sizeof(beginning) - 1) == 0;
+}
 
 static void on_driver_log(mongoc_log_level_t driver_level, const char *domain, const char *message, void *ctx)
 {
     (void)ctx;
-    enum log_level level = driver_level <= MONGOC_LOG_LEVEL_CRITICAL  ? LOG_ERROR
-                           : driver_level == MONGOC_LOG_LEVEL_WARNING ? LOG_WARN
-                                                                      : LOG_DEBUG;
+    enum log_level level = is_vain_abort(message)                      ? LOG_DEBUG
+                           : driver_level <= MONGOC_LOG_LEVEL_CRITICAL ? LOG_ERROR
+                           : driver_level == MONGOC_LOG_LEVEL_WARNING  ? LOG_WARN
+                                                                       : LOG_DEBUG;
     log_event(level, NULL, "mongodb_driver", "domain=%s message=\"%s\"", domain, message);
 }
 
@@ -236,7 +237,7 @@ enum status mongo_server_init(struct mongo_server *server, const char *uri, uint
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     char *full;
-    *server = (struct mongo_server){.timeout_ms = timeout_ms};
+    *server = (struct mongo_server){.timeout_ms = timeout_ms, .marking = PTHREAD_MUTEX_INITIALIZER};
     enum status status = mongo_uri_complete(uri, timeout_ms, concurrency, &full, &server->max_time_ms, error);
     if (status)
         return status;
@@ -266,6 +267,7 @@ enum status mongo_session_open(struct mongo_session *session, struct mongo_serve
     session->collection = mongoc_client_get_collection(client, server->database, collection_name);
     session->collection_name = collection_name;
     session->causal = NULL;
+    session->transaction = NULL;
     return STATUS_OK;
 }
 
@@ -318,74 +320,5 @@ enum status mongo_session_close_read(struct mongo_session *session, enum status 
         status = checked == STATUS_OK ? status : checked;
     }
     mongo_session_close(session);
-    return status;
-}
-
-void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command, const char *action)
-{
-    *batch = (struct mongo_batch){
-        .session = session,
-        .command = command,
-        .array_key = strcmp(command, "update") == 0 ? "updates" : "deletes",
-        .action = action,
-        .statements = bson_new(),
-    };
-}
-
-/* The first error of a statement, in the form of the driver's own. */
-static bool statements_failed(const bson_t *reply, bson_error_t *failure)
-{
-    bson_iter_t at, code, message;
-    if (!bson_iter_init(&at, reply) || !bson_iter_find_descendant(&at, "writeErrors.0.code", &code))
-        return false;
-    bool told = bson_iter_init(&at, reply) && bson_iter_find_descendant(&at, "writeErrors.0.errmsg", &message) &&
-                BSON_ITER_HOLDS_UTF8(&message);
-    bson_set_error(failure, MONGOC_ERROR_SERVER, (uint32_t)bson_iter_as_int64(&code), "%s",
-                   told ? bson_iter_utf8(&message, NULL) : "no reason given");
-    return true;
-}
-
-static enum status batch_send(struct mongo_batch *batch, struct error *error)
-{
-    struct mongo_session *session = batch->session;
-    bson_error_t failure;
-    bson_t reply;
-    if (batch->count == 0)
-        return STATUS_OK;
-    bson_t *command = bson_sized_new(batch->statements->len + 256);
-    bson_append_utf8(command, batch->command, -1, session->collection_name, -1);
-    bson_append_array(command, batch->array_key, -1, batch->statements);
-    BSON_APPEND_BOOL(command, "ordered", false);
-    BSON_APPEND_INT64(command, "maxTimeMS", session->server->max_time_ms);
-    bool sent = mongoc_client_write_command_with_opts(session->client, session->server->database, command, NULL, &reply,
-                                                      &failure);
-    bool failed = statements_failed(&reply, &failure) || !sent;
-    bson_iter_t matched;
-    if (bson_iter_init_find(&matched, &reply, "n"))
-        batch->matched_count += bson_iter_as_int64(&matched);
-    enum status status = failed ? mongo_write_failed(batch->action, &reply, &failure, error) : STATUS_OK;
-    bson_destroy(&reply);
-    bson_destroy(command);
-    bson_reinit(batch->statements);
-    batch->count = 0;
-    return status;
-}
-
-enum status mongo_batch_add(struct mongo_batch *batch, bson_t *statement, struct error *error)
-{
-    char room[16];
-    const char *key;
-    size_t len = bson_uint32_to_string(batch->count++, &key, room, sizeof(room));
-    bson_append_document(batch->statements, key, (int)len, statement);
-    bson_destroy(statement);
-    bool is_full = batch->count >= BATCH_MAX_COUNT || batch->statements->len >= BATCH_MAX_BYTES;
-    return is_full ? batch_send(batch, error) : STATUS_OK;
-}
-
-enum status mongo_batch_end(struct mongo_batch *batch, enum status status, struct error *error)
-{
-    if (status == STATUS_OK)
-        status = batch_send(batch, error);
-    bson_destroy(batch->statements);
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libmongoc as the MongoDB store uses it: a client for one call, what an error says about the outcome, texts of a
- * document, and batches of update and delete statements. Private to store/mongo*.c.
+ * document. Private to store/mongo*.c.
  *
  * The driver's types are declared here and not included, so that only the .c files of the MongoDB store see its
  * headers.
@@ -10,6 +10,7 @@
 #ifndef STORE_MONGO_DRIVER_H
 #define STORE_MONGO_DRIVER_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,15 +26,27 @@ struct _mongoc_client_pool_t;
 struct _mongoc_client_session_t;
 struct _mongoc_collection_t;
 
+struct mongo_transaction;
+
+/* How far the store's history has come, and a cluster's proof of it (mongo_watermark.c). */
+struct mongo_mark {
+    uint64_t time;         /* the operationTime of a reply, seconds in the upper half; 0: none */
+    uint64_t cluster_time; /* its $clusterTime, with key and hash; 0: of a replica set, which needs none */
+    uint64_t key_id;
+    uint8_t hash[20];
+};
+
 struct mongo_server {
     struct _mongoc_client_pool_t *pool;
     char *database;
-    int64_t max_time_ms;            /* of each operation, on the server */
-    uint32_t timeout_ms;            /* of a call */
-    bool is_direct;                 /* directConnection=true: to one host, whether it is the primary or not */
-    atomic_bool is_sharded;         /* a mongos was met */
-    atomic_uint_fast64_t watermark; /* the latest operationTime, seconds in the upper half; 0: none */
-    atomic_bool is_prepared;        /* the indexes were there, and no operation has missed one since */
+    int64_t max_time_ms;      /* of each operation, on the server */
+    uint32_t timeout_ms;      /* of a call */
+    bool is_direct;           /* directConnection=true: to one host, whether it is the primary or not */
+    atomic_bool is_sharded;   /* a mongos was met */
+    atomic_bool is_unchecked; /* and its catalogue may not be read, as the log says */
+    atomic_bool is_prepared;  /* the indexes were there, and no operation has missed one since */
+    pthread_mutex_t marking;  /* guards mark */
+    struct mongo_mark mark;   /* the latest */
 };
 
 /* STATUS_INVALID: the URI. Makes no connection yet. */
@@ -41,8 +54,12 @@ enum status mongo_server_init(struct mongo_server *server, const char *uri, uint
                               struct error *error) STATUS_MUST_CHECK;
 void mongo_server_fini(struct mongo_server *server);
 
-/* Raises its watermark to the time of the document's key, if it is one. any thread */
-void mongo_server_note(struct mongo_server *server, const struct _bson_t *document, const char *key);
+/* Raises its watermark to the time of the document's key, if it is one, which came with the reply. any thread */
+void mongo_server_note(struct mongo_server *server, const struct _bson_t *document, const char *key,
+                       const struct _bson_t *reply);
+
+/* Whether what this thread is told of leaves all watermarks as they are, but for the commit of a transaction. */
+void mongo_watermark_pause(bool is_paused);
 
 /* From now on its watermark is the latest that a reply has told. Before the first call. */
 void mongo_server_watch(struct mongo_server *server);
@@ -54,6 +71,9 @@ struct mongo_session {
     struct _mongoc_collection_t *collection;
     const char *collection_name;             /* borrowed */
     struct _mongoc_client_session_t *causal; /* of reads that catch up; NULL: none yet */
+    struct mongo_transaction
+        *transaction; /* its reads by mongo_session_catch_up() and its batches are part of it; NULL:
+                                                none (mongo_transaction.h) */
 };
 
 /* STATUS_BUSY: no client came back in time. */
@@ -76,7 +96,7 @@ enum status mongo_session_close_read(struct mongo_session *session, enum status 
 
 /*
  * Adds to the options of a read that it shows at least the watermark (mongo_watermark.c). Such a read waits for it,
- * and fails if the time of the call is over before.
+ * and fails if the time of the call is over before. In a transaction it shows that one's snapshot.
  */
 enum status mongo_session_catch_up(struct mongo_session *session, struct _bson_t *options,
                                    struct error *error) STATUS_MUST_CHECK;
@@ -100,26 +120,5 @@ bool mongo_text_copy(const struct _bson_t *document, const char *key, char *text
 
 /* The time of a key. False: there is none, or it is no time; at_ms is 0 then. */
 bool mongo_time_read(const struct _bson_t *document, const char *key, int64_t *at_ms);
-
-/* Statements of unordered update or delete commands, sent whenever one command should not hold more, and at the end. */
-struct mongo_batch {
-    struct mongo_session *session;
-    const char *command;   /* "update", "delete" */
-    const char *array_key; /* "updates", "deletes" */
-    const char *action;    /* for errors: "change the outbox" */
-    struct _bson_t *statements;
-    uint32_t count;
-    int64_t matched_count; /* documents that the statements sent so far have found */
-};
-
-void mongo_batch_init(struct mongo_batch *batch, struct mongo_session *session, const char *command,
-                      const char *action);
-
-/* Takes the statement and destroys it. An error is that of any statement of the command that was sent, if one was. */
-enum status mongo_batch_add(struct mongo_batch *batch, struct _bson_t *statement,
-                            struct error *error) STATUS_MUST_CHECK;
-
-/* Sends the rest if status, that of the last add, is STATUS_OK. Only matched_count may be read afterwards. */
-enum status mongo_batch_end(struct mongo_batch *batch, enum status status, struct error *error) STATUS_MUST_CHECK;
 
 #endif

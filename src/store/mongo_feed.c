@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "store/mongo_batch.h"
 #include "store/mongo_store.h"
 
 enum {

@@ -19,6 +19,7 @@
 
 #include "base/mem.h"
 #include "store/answer.h"
+#include "store/mongo_batch.h"
 #include "store/mongo_document.h"
 #include "store/mongo_made.h"
 #include "store/mongo_store.h"

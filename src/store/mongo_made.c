@@ -46,7 +46,7 @@ void mongo_made_filter(bson_t *filter, const struct mongo_made *made)
 }
 
 /* A marker that is damaged counts as none that matters. */
-static void made_read(const bson_t *document, struct mongo_made *made)
+void mongo_made_read(const bson_t *document, struct mongo_made *made)
 {
     bson_iter_t reader, until, key;
     uint32_t len = 0;
@@ -62,13 +62,18 @@ static void made_read(const bson_t *document, struct mongo_made *made)
         memcpy(made->key, text, len + 1);
 }
 
+void mongo_made_project(bson_t *projection)
+{
+    BSON_APPEND_INT32(projection, FIELD, 1);
+}
+
 static enum status cursor_read(mongoc_cursor_t *cursor, const char *id, struct arena *arena, struct todo *todo,
                                struct mongo_made *made, struct error *error)
 {
     const bson_t *document;
     bson_error_t failure;
     if (mongoc_cursor_next(cursor, &document)) {
-        made_read(document, made);
+        mongo_made_read(document, made);
         return mongo_todo_read(document, arena, todo, error);
     }
     if (mongoc_cursor_error(cursor, &failure))
@@ -90,22 +95,37 @@ enum status mongo_made_find(struct mongo_session *session, const char *id, struc
     return status;
 }
 
+static void note_append(bson_t *filter, bson_t *update, const struct todo *todo, const struct mongo_made *made)
+{
+    BCON_APPEND(filter, "_id", BCON_UTF8(made->key), "life", BCON_INT64(todo->life), "http_status", BCON_INT32(0));
+    BCON_APPEND(update, "$set", "{", "made", BCON_BOOL(true), "}");
+}
+
+void mongo_made_statement(bson_t *statement, const struct todo *todo, const struct mongo_made *made)
+{
+    bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER;
+    note_append(&filter, &update, todo, made);
+    BSON_APPEND_DOCUMENT(statement, "q", &filter);
+    BSON_APPEND_DOCUMENT(statement, "u", &update);
+    bson_destroy(&update);
+    bson_destroy(&filter);
+}
+
 enum status mongo_made_note(struct mongo_session *session, const struct todo *todo, const struct mongo_made *made,
                             int64_t max_time_ms, struct error *error)
 {
     struct mongo_session answers;
     bson_t found;
-    bson_t *filter =
-        BCON_NEW("_id", BCON_UTF8(made->key), "life", BCON_INT64(todo->life), "http_status", BCON_INT32(0));
-    bson_t *update = BCON_NEW("$set", "{", "made", BCON_BOOL(true), "}");
+    bson_t filter = BSON_INITIALIZER, update = BSON_INITIALIZER;
+    note_append(&filter, &update, todo, made);
     struct mongo_modification modification = {
-        .filter = filter, .update = update, .max_time_ms = max_time_ms, .action = "note that a todo was made"};
+        .filter = &filter, .update = &update, .max_time_ms = max_time_ms, .action = "note that a todo was made"};
     mongo_session_share(&answers, session, "answers");
     enum status status = mongo_modify_one(&answers, &modification, &found, error);
     mongo_session_unshare(&answers);
     bson_destroy(&found);
-    bson_destroy(update);
-    bson_destroy(filter);
+    bson_destroy(&update);
+    bson_destroy(&filter);
     if (status == STATUS_UNKNOWN)
         return STATUS_UNAVAILABLE; /* the todo itself was not touched, and the note is true in any case */
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;

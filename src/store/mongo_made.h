@@ -19,6 +19,13 @@ void mongo_made_append(struct _bson_t *document, const struct store_answer *answ
 /* Puts into the filter of a removal that the todo still has this marker, or none that matters. */
 void mongo_made_filter(struct _bson_t *filter, const struct mongo_made *made);
 
+/* The marker of a todo's document, and what a projection must have for it. */
+void mongo_made_read(const struct _bson_t *document, struct mongo_made *made);
+void mongo_made_project(struct _bson_t *projection);
+
+/* As mongo_made_note(), as a statement of an update. */
+void mongo_made_statement(struct _bson_t *statement, const struct todo *todo, const struct mongo_made *made);
+
 /* As mongo_todo_find(), and reads the todo's marker. */
 enum status mongo_made_find(struct mongo_session *session, const char *id, struct arena *arena, struct todo *todo,
                             struct mongo_made *made, struct error *error) STATUS_MUST_CHECK;

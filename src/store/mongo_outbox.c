@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/mongo_batch.h"
 #include "store/mongo_store.h"
 
 enum { FENCE_KEY_MAX = TOKEN_LEN + 1 + TODO_ID_MAX };

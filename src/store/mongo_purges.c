@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "store/mongo_batch.h"
 #include "store/mongo_store.h"
 
 enum { PURGE_KEY_MAX = TOKEN_LEN + 1 + 10 };

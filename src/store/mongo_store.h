@@ -36,6 +36,10 @@ __typeof__(store_answer_begin) mongo_answer_begin;
 __typeof__(store_answer_end) mongo_answer_end;
 __typeof__(store_answer_forget) mongo_answer_forget;
 
+/* mongo_apply.c */
+__typeof__(store_apply_claim) mongo_apply_claim;
+__typeof__(store_apply) mongo_apply;
+
 /* mongo_outbox.c */
 __typeof__(store_outbox_put) mongo_outbox_put;
 __typeof__(store_outbox_list) mongo_outbox_list;
@@ -48,8 +52,11 @@ __typeof__(store_purge_remove) mongo_purge_remove;
 
 /* mongo_meta.c */
 __typeof__(store_barrier) mongo_barrier;
+__typeof__(store_heartbeat) mongo_heartbeat;
 __typeof__(store_meta_get) mongo_meta_get;
 __typeof__(store_meta_swap) mongo_meta_swap;
+__typeof__(store_slots_get) mongo_slots_get;
+__typeof__(store_slots_swap) mongo_slots_swap;
 
 /* mongo_watermark.c */
 __typeof__(store_watermark) mongo_watermark;

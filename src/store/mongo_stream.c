@@ -18,6 +18,9 @@
  * There is no filter. An event that is not about one document (drop, rename, dropDatabase, invalidate) ends the history
  * here, because it does not say what it did to each todo. An _id that no todo can have is ignored: it can't be cached.
  *
+ * A router merges the streams of all shards by time. It holds an event back until every shard has passed that time, and
+ * a place is one for all of them. What the balancer moves is no event.
+ *
  * A standalone server refuses the stage, and other servers don't know it: STATUS_UNSUPPORTED. Errors that say that the
  * history behind a token is gone are STATUS_NOT_FOUND; any other error may pass.
  */
@@ -151,7 +154,7 @@ static void insert_find(const bson_t *event, struct change_event *change)
         change->life = bson_iter_int64(&life);
 }
 
-/* Each operation has a time of its own, but those of one transaction. */
+/* Each operation has a time of its own, but those of one transaction, and perhaps those of two shards. */
 static uint32_t mark_of(const bson_t *event)
 {
     bson_iter_t time;
@@ -226,7 +229,7 @@ static enum status batch_read(struct mongo_stream *stream, const bson_t *reply, 
         bson_iter_document(&each, &len, &bytes);
         if (!bson_init_static(&event, bytes, len) || !event_read(&event, changes))
             return history_ends(stream, error);
-        mongo_server_note(stream->session.server, &event, "clusterTime");
+        mongo_server_note(stream->session.server, &event, "clusterTime", reply);
     }
     changes->full = event_count == STORE_CHANGES_MAX;
     return resume_token_read(reply, &changes->resume_after, error);

@@ -401,6 +401,14 @@ void pool_run(struct pool *pool, struct pool_job *job)
     lane_dispatch(lane);
 }
 
+void pool_refuse(struct pool *pool, struct pool_job *job)
+{
+    job->pool = pool;
+    job->worked = false;
+    pool->busy_count++;
+    job_turn_away(pool, job);
+}
+
 size_t pool_busy_count(const struct pool *pool)
 {
     return pool->busy_count;

@@ -81,6 +81,9 @@ void pool_free(struct pool *pool);
 
 void pool_run(struct pool *pool, struct pool_job *job);
 
+/* Ends a job that does not run: done comes as after pool_run(), with the status and error that the caller has set. */
+void pool_refuse(struct pool *pool, struct pool_job *job);
+
 /* Jobs whose done has not been called yet, of all lanes. */
 size_t pool_busy_count(const struct pool *pool);
 

@@ -26,12 +26,13 @@ enum sqlite_lane { LANE_READ, LANE_WRITE };
 enum sqlite_step { STEP_ROW, STEP_DONE, STEP_FAILED };
 
 /* Opens nothing: the first call opens one connection to write and reader_count to read, and makes a missing file. */
-struct sqlite_file *sqlite_file_new(const char *path, uint32_t reader_count, uint32_t timeout_ms);
+struct sqlite_file *sqlite_file_new(const char *path, const struct sqlite_schema *schema, uint32_t reader_count,
+                                    uint32_t timeout_ms);
 void sqlite_file_free(struct sqlite_file *file);
 
 /*
- * STATUS_BUSY: no connection came back in time. STATUS_UNAVAILABLE: the file can't be opened; or to write, and another
- * process holds the write lock.
+ * STATUS_BUSY: no connection came back in time. STATUS_UNAVAILABLE: the file can't be opened, or was moved away; or it
+ * is to write, and another process holds the write lock.
  */
 enum status sqlite_take(struct sqlite_file *file, enum sqlite_lane lane, struct sqlite_connection **connection,
                         struct error *error) STATUS_MUST_CHECK;

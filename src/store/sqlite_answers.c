@@ -34,13 +34,13 @@ static void text_copy(char *text, size_t size_bytes, struct slice source)
     snprintf(text, size_bytes, "%.*s", (int)source.len, source.data);
 }
 
-/* Reads the record of the key; STATUS_NOT_FOUND is not an error here. */
-static enum status answer_read(struct sqlite_connection *connection, struct begin_work *work,
+enum status sqlite_answer_find(struct sqlite_connection *connection, const char *key, struct arena *arena,
                                struct store_answer *stored, struct error *error)
 {
-    *stored = *work->answer;
+    *stored = (struct store_answer){0};
+    snprintf(stored->key, sizeof(stored->key), "%s", key);
     sqlite_use(connection, SQL_ANSWER_GET);
-    sqlite_bind_text(connection, 1, slice_of(work->answer->key));
+    sqlite_bind_text(connection, 1, slice_of(key));
     switch (sqlite_step(connection)) {
     case STEP_ROW:
         break;
@@ -55,8 +55,8 @@ static enum status answer_read(struct sqlite_connection *connection, struct begi
     stored->deadline_at_ms = sqlite_column_int(connection, 3);
     stored->expires_at_ms = sqlite_column_int(connection, 4);
     stored->http_status = (int)sqlite_column_int(connection, 5);
-    stored->body = arena_copy(work->arena, sqlite_column_text(connection, 6));
-    stored->etag = arena_copy(work->arena, sqlite_column_text(connection, 7));
+    stored->body = arena_copy(arena, sqlite_column_text(connection, 6));
+    stored->etag = arena_copy(arena, sqlite_column_text(connection, 7));
     stored->life = todo_life_of(sqlite_column_int(connection, 8), stored->created_at_ms);
     stored->is_made = sqlite_column_int(connection, 9) != 0;
     return STATUS_OK;
@@ -87,7 +87,7 @@ static enum status begin_body(struct sqlite_connection *connection, void *ctx, s
     struct begin_work *work = ctx;
     struct store_answer stored;
     int64_t now_at_ms = clock_wall_ms();
-    enum status status = answer_read(connection, work, &stored, error);
+    enum status status = sqlite_answer_find(connection, work->answer->key, work->arena, &stored, error);
     if (status == STATUS_OK)
         status = store_answer_judge(&stored, work->answer, now_at_ms, error);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
@@ -102,9 +102,9 @@ enum status sqlite_answer_begin(struct store *store, struct store_answer *answer
     return sqlite_transact(sqlite_file_of(store), begin_body, &work, error);
 }
 
-static enum status end_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+static enum status answer_end(struct sqlite_connection *connection, const struct store_answer *answer,
+                              struct error *error)
 {
-    const struct store_answer *answer = *(const struct store_answer **)ctx;
     sqlite_use(connection, SQL_ANSWER_END);
     sqlite_bind_text(connection, 1, slice_of(answer->key));
     sqlite_bind_text(connection, 2, slice_of(answer->fingerprint));
@@ -117,6 +117,18 @@ static enum status end_body(struct sqlite_connection *connection, void *ctx, str
     if (sqlite_change_count(connection) == 0)
         return error_set(error, STATUS_NOT_FOUND, "no request with the key \"%.60s\" is running", answer->key);
     return STATUS_OK;
+}
+
+enum status sqlite_answer_keep(struct sqlite_connection *connection, const struct store_answer *answer,
+                               int64_t now_at_ms, struct error *error)
+{
+    enum status status = answer_write(connection, answer, now_at_ms, error);
+    return status == STATUS_OK ? answer_end(connection, answer, error) : status;
+}
+
+static enum status end_body(struct sqlite_connection *connection, void *ctx, struct error *error)
+{
+    return answer_end(connection, *(const struct store_answer **)ctx, error);
 }
 
 enum status sqlite_answer_end(struct store *store, const struct store_answer *answer, struct error *error)

@@ -9,9 +9,10 @@
  * was there is as it was; the next run removes what the last one left.
  *
  * A restore is a write like others: workers go on, and readers see the state before it or the one after it, never a
- * mixture. It takes over todos and kept answers only. Epoch and beat, outbox and purges tell of the caches as they are
- * today; with those of the backup, entries that are in Redis now would count as right again. The caller moves the epoch
- * on in the same transaction. So no worker can see the restored todos under the epoch of older entries.
+ * mixture. It takes over todos and kept answers only. Epoch, beat and slots, outbox and purges tell of the caches as
+ * they are today, and bookmarks of the queue's journal; with those of the backup, entries that are in Redis now would
+ * count as right again. The caller moves the epoch on in the same transaction. So no worker can see the restored todos
+ * under the epoch of older entries.
  *
  * New lives. A backup has todo 42 at version 2; after it came versions 3 and 4. Restored, the next write makes another
  * version 3, which a client's If-Match of the lost one would take for its own. So every life gets another name: the

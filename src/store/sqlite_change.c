@@ -56,9 +56,7 @@ static enum status remove_row(struct sqlite_connection *connection, struct chang
                               const struct todo *current, struct error *error)
 {
     work->changed->todo = *current; /* its texts are in the arena already */
-    sqlite_use(connection, SQL_DELETE);
-    sqlite_bind_text(connection, 1, slice_of(current->id));
-    return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "delete a todo", error);
+    return sqlite_todo_remove(connection, current->id, error);
 }
 
 static enum status change_body(struct sqlite_connection *connection, void *ctx, struct error *error)

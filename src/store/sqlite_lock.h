@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which other process holds the write lock of an SQLite file in WAL mode, and since when. Private to sqlite.c.
+ * Which other process holds the write lock of an SQLite file in WAL mode, and since when. Private to sqlite.c
+ * and sqlite_file.c.
  *
  * context  any thread, never blocks
  */

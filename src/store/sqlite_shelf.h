@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A shelf of idle things, one user each at a time. Private to sqlite.c, whose things are connections.
+ * A shelf of idle things, one user each at a time. Private to sqlite.c and sqlite_file.c, whose things are connections.
  * context  any thread
  */
 #ifndef STORE_SQLITE_SHELF_H

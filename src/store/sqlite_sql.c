@@ -5,7 +5,7 @@
  * The statements about todos are built from TODO_FIELDS: columns and parameters stand in its order. The tables are not,
  * because files exist that were made with these very words.
  *
- * A step that has been released never changes. A new column needs a step of its own, at the end of SQLITE_STEPS:
+ * A step that has been released never changes. A new column needs a step of its own, at the end of TODOS_STEPS:
  *
  *   ALTER TABLE todos ADD COLUMN NAME TYPE NOT NULL DEFAULT ...; PRAGMA user_version = N + 1;
  *
@@ -53,6 +53,9 @@
 
 /* Of a life in ?1 .. 2 * ?1, a power of 2, another one; of different lives different ones. */
 #define LIFE_MOVED "?1 + ((life + ?2) & (?1 - 1))"
+
+#define FIRST_WRITE                                                                                                    \
+    "(SELECT number FROM writes WHERE writes.shard = shards.shard AND number > 0 ORDER BY number LIMIT 1)"
 
 #define TEXT_RULES(column)                                                                                             \
     " AND instr(CAST(" column " AS BLOB), x'00') = 0"                                                                  \
@@ -163,10 +166,80 @@ static const char FEED[] =
     "CREATE TRIGGER changes_trimmed AFTER INSERT ON changes WHEN new.seq % 1000 = 0 BEGIN"
     " DELETE FROM changes WHERE seq <= new.seq - 100000; END;"
     "PRAGMA user_version = 6;";
+
+static const char BOOKMARKS[] =
+    "CREATE TABLE bookmarks ("
+    " shard INTEGER PRIMARY KEY,"
+    " owner TEXT NOT NULL,"
+    " last INTEGER NOT NULL DEFAULT 0,"
+    " results TEXT NOT NULL DEFAULT ''"
+    ") STRICT;"
+    "PRAGMA user_version = 7;";
+
+static const char BOOKMARK_NAMES[] =
+    "ALTER TABLE bookmarks ADD COLUMN name TEXT NOT NULL DEFAULT '';"
+    "UPDATE bookmarks SET name = owner;"
+    "PRAGMA user_version = 8;";
+
+/* Behind the other columns: who doesn't ask for a long text doesn't read it. */
+static const char SLOTS[] =
+    "ALTER TABLE meta ADD COLUMN slots TEXT NOT NULL DEFAULT '';"
+    "PRAGMA user_version = 9;";
+
+/* A file of its own (sqlite_journal.c). Counting rows takes time, so each shard has its sums. */
+static const char QUEUE[] =
+    "CREATE TABLE shards ("
+    " shard INTEGER PRIMARY KEY,"
+    " last INTEGER NOT NULL DEFAULT 0," /* number that was given */
+    " waiting INTEGER NOT NULL DEFAULT 0,"
+    " outcomes INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "INSERT INTO shards (shard) VALUES (0), (1), (2), (3), (4), (5), (6), (7);"
+    "CREATE TABLE writes ("
+    " shard INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " id TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " PRIMARY KEY (shard, number)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE outcomes ("
+    " shard INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " outcome TEXT NOT NULL,"
+    " PRIMARY KEY (shard, number)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE dead ("
+    " shard INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " id TEXT NOT NULL,"
+    " text TEXT NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " died_at INTEGER NOT NULL,"
+    " PRIMARY KEY (shard, number)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE keys ("
+    " key TEXT PRIMARY KEY NOT NULL,"
+    " fingerprint TEXT NOT NULL,"
+    " shard INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " expires_at INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX keys_by_expiry ON keys (expires_at);"
+    "PRAGMA user_version = 1;";
+
+static const char QUEUE_STORE[] =
+    "CREATE TABLE store ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " name TEXT NOT NULL"
+    ") STRICT;"
+    "PRAGMA user_version = 2;";
 /* clang-format on */
 
-const char *const SQLITE_STEPS[] = {TODOS_OUTBOX_META, ANSWERS, PURGES, BEAT, LIVES, FEED};
-const int SQLITE_SCHEMA_VERSION = sizeof(SQLITE_STEPS) / sizeof(SQLITE_STEPS[0]);
+static const char *const TODOS_STEPS[] = {TODOS_OUTBOX_META, ANSWERS,        PURGES, BEAT, LIVES, FEED,
+                                          BOOKMARKS,         BOOKMARK_NAMES, SLOTS};
+static const char *const QUEUE_STEPS[] = {QUEUE, QUEUE_STORE};
+const struct sqlite_schema SQLITE_TODOS = {sizeof(TODOS_STEPS) / sizeof(TODOS_STEPS[0]), TODOS_STEPS};
+const struct sqlite_schema SQLITE_QUEUE = {sizeof(QUEUE_STEPS) / sizeof(QUEUE_STEPS[0]), QUEUE_STEPS};
 
 const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -209,6 +282,10 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
     [SQL_OUTBOX_LIST] = "SELECT token, id, deadline_at, settled, seq FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     [SQL_OUTBOX_REMOVE] = "DELETE FROM outbox WHERE token = ?1 AND id = ?2 AND deadline_at = ?3 AND settled = ?4",
     [SQL_OUTBOX_HAS] = "SELECT 1 FROM outbox WHERE token = ?1 AND id = ?2",
+    [SQL_BOOKMARK_GET] = "SELECT owner, last, results, name FROM bookmarks WHERE shard = ?1",
+    [SQL_BOOKMARK_CLAIM] = "INSERT INTO bookmarks (shard, owner, name) VALUES (?1, ?2, ?2)"
+                           " ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner",
+    [SQL_BOOKMARK_PUT] = "UPDATE bookmarks SET last = ?2, results = ?3 WHERE shard = ?1",
     [SQL_PURGE_PUT] = "INSERT OR REPLACE INTO purges (token, sequence, url, keys, due_at) VALUES (?1, ?2, ?3, ?4, ?5)",
     [SQL_PURGE_LIST] = "SELECT token, sequence, keys, due_at FROM purges WHERE url = ?1 AND due_at <= ?2"
                        " ORDER BY due_at LIMIT ?3",
@@ -232,4 +309,40 @@ const char *const SQLITE_SQL[SQL_COUNT] = {
                       " SELECT 1, ?3, ?4, ?5 WHERE (?1 = 0 AND ?2 = 0) OR EXISTS (SELECT 1 FROM meta)"
                       " ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, beat = excluded.beat,"
                       " cache_run_id = excluded.cache_run_id WHERE meta.epoch = ?1 AND meta.beat = ?2",
+    [SQL_SLOTS_GET] = "SELECT epoch, beat, cache_run_id, slots FROM meta",
+    [SQL_SLOTS_PUT] = "UPDATE meta SET slots = ?1",
+    [SQL_QUEUE_KEY_GET] = "SELECT fingerprint, shard, number FROM keys WHERE key = ?1 AND expires_at > ?2",
+    [SQL_QUEUE_KEY_PUT] = "INSERT OR REPLACE INTO keys (key, fingerprint, shard, number, expires_at)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SQL_QUEUE_KEY_SWEEP] = "DELETE FROM keys WHERE key IN"
+                            " (SELECT key FROM keys WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+    [SQL_QUEUE_STATE] = "SELECT last, (SELECT sum(waiting) FROM shards), " FIRST_WRITE " FROM shards WHERE shard = ?1",
+    [SQL_QUEUE_ADD] = "INSERT INTO writes (shard, number, id, text) VALUES (?1, ?2, ?3, ?4)",
+    [SQL_QUEUE_COUNT] =
+        "UPDATE shards SET last = max(last, ?2), waiting = max(0, waiting + ?3), outcomes = outcomes + ?4"
+        " WHERE shard = ?1",
+    [SQL_QUEUE_BURY] = "INSERT INTO dead (shard, number, id, text, reason, died_at)"
+                       " SELECT shard, number, id, text, ?3, ?4 FROM writes WHERE shard = ?1 AND number = ?2",
+    [SQL_QUEUE_REMOVE] = "DELETE FROM writes WHERE shard = ?1 AND number = ?2",
+    [SQL_QUEUE_OUTCOME_PUT] = "INSERT OR REPLACE INTO outcomes (shard, number, outcome) VALUES (?1, ?2, ?3)",
+    [SQL_QUEUE_OUTCOME_SWEEP] =
+        "DELETE FROM outcomes WHERE shard = ?1 AND number IN (SELECT number FROM outcomes WHERE shard = ?1"
+        " ORDER BY number LIMIT (SELECT max(0, outcomes - ?2) FROM shards WHERE shard = ?1))",
+    [SQL_QUEUE_READ] = "SELECT number, text FROM writes WHERE shard = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+    [SQL_QUEUE_DEAD_READ] = "SELECT number, text, reason, died_at FROM dead WHERE shard = ?1 AND number > ?2"
+                            " ORDER BY number LIMIT ?3",
+    [SQL_QUEUE_FIND] = "SELECT 1, id, '' FROM writes WHERE shard = ?1 AND number = ?2"
+                       " UNION ALL SELECT 2, outcome, '' FROM outcomes WHERE shard = ?1 AND number = ?2"
+                       " UNION ALL SELECT 3, id, reason FROM dead WHERE shard = ?1 AND number = ?2"
+                       " UNION ALL SELECT 4, '', '' FROM shards WHERE shard = ?1 AND last >= ?2"
+                       " ORDER BY 1 LIMIT 1",
+    [SQL_QUEUE_LOOK] = "SELECT shard, waiting, " FIRST_WRITE ","
+                       " (SELECT count(*) FROM dead WHERE dead.shard = shards.shard), last FROM shards",
+    [SQL_QUEUE_RETRY] = "INSERT INTO writes (shard, number, id, text)"
+                        " SELECT shard, ?3, id, text FROM dead WHERE shard = ?1 AND number = ?2",
+    [SQL_QUEUE_DROP] = "DELETE FROM dead WHERE shard = ?1 AND number = ?2",
+    [SQL_QUEUE_PROBE] = "UPDATE shards SET last = last WHERE shard = 0",
+    [SQL_QUEUE_STORE_PUT] = "INSERT INTO store (one, name) VALUES (1, ?1)"
+                            " ON CONFLICT (one) DO UPDATE SET name = excluded.name WHERE name = ''",
+    [SQL_QUEUE_STORE_GET] = "SELECT name FROM store",
 };

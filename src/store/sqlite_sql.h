@@ -29,14 +29,17 @@ enum sqlite_sql {
     SQL_ANSWER_PUT,  /* key, fingerprint, id, created_at, deadline_at, expires_at, life, made: running; replaces any */
     SQL_ANSWER_MADE, /* key, life */
     SQL_ANSWER_END,  /* key, fingerprint, expires_at, http_status, body, etag */
-    SQL_ANSWER_FORGET, /* key, deadline_at */
-    SQL_ANSWER_SWEEP,  /* now, how many at most */
-    SQL_OUTBOX_PUT,    /* token, id, deadline_at, settled */
-    SQL_OUTBOX_LIST,   /* behind which seq, how many at most */
-    SQL_OUTBOX_REMOVE, /* as SQL_OUTBOX_PUT */
-    SQL_OUTBOX_HAS,    /* token, id */
-    SQL_PURGE_PUT,     /* token, sequence, url, keys, due_at */
-    SQL_PURGE_LIST,    /* url, now, how many at most */
+    SQL_ANSWER_FORGET,  /* key, deadline_at */
+    SQL_ANSWER_SWEEP,   /* now, how many at most */
+    SQL_OUTBOX_PUT,     /* token, id, deadline_at, settled */
+    SQL_OUTBOX_LIST,    /* behind which seq, how many at most */
+    SQL_OUTBOX_REMOVE,  /* as SQL_OUTBOX_PUT */
+    SQL_OUTBOX_HAS,     /* token, id */
+    SQL_BOOKMARK_GET,   /* shard */
+    SQL_BOOKMARK_CLAIM, /* shard, owner */
+    SQL_BOOKMARK_PUT,   /* shard, last number, results */
+    SQL_PURGE_PUT,      /* token, sequence, url, keys, due_at */
+    SQL_PURGE_LIST,     /* url, now, how many at most */
     SQL_PURGE_REMOVE,
     SQL_PURGE_SWEEP,          /* due before, how many at most */
     SQL_RESTORE_ATTACH,       /* the file, called staged from now on */
@@ -50,16 +53,40 @@ enum sqlite_sql {
     SQL_FEED_LAST,
     SQL_FEED_READ, /* from which seq on */
     SQL_META_GET,
-    SQL_META_SWAP, /* expected epoch and beat; epoch, beat, run id */
+    SQL_META_SWAP,       /* expected epoch and beat; epoch, beat, run id */
+    SQL_SLOTS_GET,       /* as SQL_META_GET, and the slots */
+    SQL_SLOTS_PUT,       /* the slots of the record, which is there */
+    SQL_QUEUE_KEY_GET,   /* key, now */
+    SQL_QUEUE_KEY_PUT,   /* key, fingerprint, shard, number, expires_at */
+    SQL_QUEUE_KEY_SWEEP, /* now, how many at most */
+    SQL_QUEUE_STATE,     /* shard: the last number, how many wait in all, the number of its first one or NULL */
+    SQL_QUEUE_ADD,       /* shard, number, id, text */
+    SQL_QUEUE_COUNT,     /* shard, a number that was given or 0, how many more wait, how many outcomes more there are */
+    SQL_QUEUE_BURY,      /* shard, number, reason, died_at: a copy of the write */
+    SQL_QUEUE_REMOVE,    /* shard, number, as the next ones */
+    SQL_QUEUE_OUTCOME_PUT,   /* outcome */
+    SQL_QUEUE_OUTCOME_SWEEP, /* shard, how many are kept */
+    SQL_QUEUE_READ,          /* shard, after, how many at most */
+    SQL_QUEUE_DEAD_READ,     /* the same */
+    SQL_QUEUE_FIND,          /* shard, number: enum store_place, id or outcome, reason */
+    SQL_QUEUE_LOOK,
+    SQL_QUEUE_RETRY, /* shard, number, the new number */
+    SQL_QUEUE_DROP,  /* shard, number */
+    SQL_QUEUE_PROBE,
+    SQL_QUEUE_STORE_PUT, /* name */
+    SQL_QUEUE_STORE_GET,
     SQL_COUNT,
 };
 
 extern const char *const SQLITE_SQL[SQL_COUNT];
 
-/* The version of the tables: PRAGMA user_version; 0 is a new file. */
-extern const int SQLITE_SCHEMA_VERSION;
+/* The tables of a kind of file: of todos, or of the queue's journal (journal.h). */
+struct sqlite_schema {
+    int version; /* PRAGMA user_version; 0 is a new file */
+    /* Step n brings the tables from version n to n + 1. It runs inside a transaction and also sets user_version. */
+    const char *const *steps;
+};
 
-/* Step n brings the tables from version n to n + 1. It runs inside a transaction and also sets user_version. */
-extern const char *const SQLITE_STEPS[];
+extern const struct sqlite_schema SQLITE_TODOS, SQLITE_QUEUE;
 
 #endif

@@ -235,12 +235,16 @@ static const struct store_ops SQLITE_OPS = {
     .purge_remove = sqlite_purge_remove,
     .feed_last = sqlite_feed_last,
     .feed_read = sqlite_feed_read,
+    .apply_claim = sqlite_apply_claim,
+    .apply = sqlite_apply,
     .barrier = sqlite_barrier,
     .group_begin = sqlite_group_begin,
     .group_end = sqlite_group_end,
     .heartbeat = sqlite_heartbeat,
     .meta_get = sqlite_meta_get,
     .meta_swap = sqlite_meta_swap,
+    .slots_get = sqlite_slots_get,
+    .slots_swap = sqlite_slots_swap,
     .backup = sqlite_backup,
     .restore = sqlite_restore,
     .place = sqlite_place,
@@ -258,7 +262,7 @@ enum status sqlite_open(struct store **store, const struct store_options *option
     struct sqlite_store *opened = mem_zalloc(sizeof(*opened));
     opened->store.ops = &SQLITE_OPS;
     opened->path = mem_strdup(path);
-    opened->file = sqlite_file_new(path, options->concurrency, options->timeout_ms);
+    opened->file = sqlite_file_new(path, &SQLITE_TODOS, options->concurrency, options->timeout_ms);
     *store = &opened->store;
     return STATUS_OK;
 }

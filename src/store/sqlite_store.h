@@ -35,6 +35,10 @@ __typeof__(store_group_end) sqlite_group_end;
 /* In place of the end: nothing of the group is applied. */
 void sqlite_group_drop(void);
 
+/* sqlite_apply.c */
+__typeof__(store_apply_claim) sqlite_apply_claim;
+__typeof__(store_apply) sqlite_apply;
+
 /* sqlite_backup.c */
 __typeof__(store_backup) sqlite_backup;
 __typeof__(store_restore) sqlite_restore;
@@ -46,6 +50,14 @@ __typeof__(store_change) sqlite_change;
 __typeof__(store_answer_begin) sqlite_answer_begin;
 __typeof__(store_answer_end) sqlite_answer_end;
 __typeof__(store_answer_forget) sqlite_answer_forget;
+
+/* Within a transaction: reads the record of a key, texts into arena; STATUS_NOT_FOUND sets no text in error. */
+enum status sqlite_answer_find(struct sqlite_connection *connection, const char *key, struct arena *arena,
+                               struct store_answer *stored, struct error *error) STATUS_MUST_CHECK;
+
+/* Within a transaction: keeps an answer, in place of any record of its key. */
+enum status sqlite_answer_keep(struct sqlite_connection *connection, const struct store_answer *answer,
+                               int64_t now_at_ms, struct error *error) STATUS_MUST_CHECK;
 
 /* sqlite_outbox.c */
 __typeof__(store_outbox_put) sqlite_outbox_put;
@@ -66,5 +78,7 @@ __typeof__(store_feed_read) sqlite_feed_read;
 __typeof__(store_barrier) sqlite_barrier;
 __typeof__(store_meta_get) sqlite_meta_get;
 __typeof__(store_meta_swap) sqlite_meta_swap;
+__typeof__(store_slots_get) sqlite_slots_get;
+__typeof__(store_slots_swap) sqlite_slots_swap;
 
 #endif

@@ -54,6 +54,13 @@ enum status sqlite_todo_write(struct sqlite_connection *connection, enum sqlite_
     return sqlite_failed(connection, action, error);
 }
 
+enum status sqlite_todo_remove(struct sqlite_connection *connection, const char *id, struct error *error)
+{
+    sqlite_use(connection, SQL_DELETE);
+    sqlite_bind_text(connection, 1, slice_of(id));
+    return sqlite_run(connection) ? STATUS_OK : sqlite_failed(connection, "delete a todo", error);
+}
+
 /* Texts are borrowed from the row. */
 static enum status field_read(struct sqlite_connection *connection, enum todo_field field, struct todo *todo,
                               struct error *error)

@@ -19,6 +19,10 @@
 enum status sqlite_todo_write(struct sqlite_connection *connection, enum sqlite_sql sql, const struct todo *todo,
                               struct error *error) STATUS_MUST_CHECK;
 
+/* Runs SQL_DELETE. */
+enum status sqlite_todo_remove(struct sqlite_connection *connection, const char *id,
+                               struct error *error) STATUS_MUST_CHECK;
+
 /* Copies the current row out. STATUS_INVALID: the row breaks a rule of todos; the error's text says which. */
 enum status sqlite_todo_read(struct sqlite_connection *connection, struct arena *arena, struct todo *todo,
                              struct error *error) STATUS_MUST_CHECK;

@@ -7,9 +7,10 @@
  * memory that all of them share, and then finds sqlite's lock free. The kernel wakes the next one in some 50 us.
  *
  * It is only an order to wait in. What keeps two writers apart is sqlite's lock, which programs that know of no turns
- * take as well. So a turn that does not come (its holder was stopped, the file can't be made) is gone without, after
- * PATIENCE_MS, and sqlite's own wait decides. From then on the turn is taken only if it is free, so a holder that was
- * stopped costs the others one such wait and not one for each write.
+ * take as well. So if nobody has taken the turn for PATIENCE_MS (its holder was stopped), those that wait go on without
+ * it, and sqlite's own wait decides. Until somebody takes the turn again, it is taken only if it is free: a holder that
+ * was stopped costs the others one such wait and not one for each write. As long as others take their turns, however
+ * slow the disk is, the wait goes on: whoever went on without would poll for a lock that is hardly ever free.
  *
  * The mutex is robust: if its holder dies, the kernel gives it to the next one. It is in a file beside the database
  * ("-turn" behind its name). Whether the file's content can be trusted is told by a lock on the file: each process has
@@ -24,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -46,6 +48,7 @@ enum {
 
 struct turn_page {
     uint32_t kind;
+    atomic_uint taken_count; /* tells those that wait whether it goes on */
     pthread_mutex_t mutex;
 };
 
@@ -142,24 +145,41 @@ static int wait_until(pthread_mutex_t *mutex, int64_t at_ms)
     return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &at);
 }
 
-void sqlite_turn_take(struct sqlite_turn *turn, int64_t until_ms, void (*look)(void *ctx), void *ctx)
+/* The answer of the last try; ETIMEDOUT: until_ms is reached, or nobody has taken the turn for PATIENCE_MS. */
+static int turn_wait(struct sqlite_turn *turn, int64_t until_ms, void (*look)(void *ctx), void *ctx)
 {
-    if (!turn->page)
-        return;
-    pthread_mutex_t *mutex = &turn->page->mutex;
-    int code = pthread_mutex_trylock(mutex);
-    int64_t now_ms = clock_monotonic_ms(), patience_ends_ms = turn->is_late ? now_ms : now_ms + PATIENCE_MS;
-    int64_t give_up_ms = patience_ends_ms < until_ms ? patience_ends_ms : until_ms;
-    while ((code == EBUSY || code == ETIMEDOUT) && now_ms < give_up_ms) {
-        code = wait_until(mutex, now_ms + LOOK_MS < give_up_ms ? now_ms + LOOK_MS : give_up_ms);
+    struct turn_page *page = turn->page;
+    int code = EBUSY;
+    int64_t now_ms = clock_monotonic_ms(), give_up_ms = now_ms;
+    while ((code == EBUSY || code == ETIMEDOUT) && now_ms < until_ms) {
+        unsigned taken_count = atomic_load(&page->taken_count);
+        if (taken_count != turn->stuck_count) {
+            turn->stuck_count = taken_count;
+            give_up_ms = now_ms + PATIENCE_MS;
+        }
+        if (now_ms >= give_up_ms)
+            break;
+        code = wait_until(&page->mutex, now_ms + LOOK_MS < until_ms ? now_ms + LOOK_MS : until_ms);
         now_ms = clock_monotonic_ms();
         if (code == ETIMEDOUT)
             look(ctx);
     }
+    return code;
+}
+
+void sqlite_turn_take(struct sqlite_turn *turn, int64_t until_ms, void (*look)(void *ctx), void *ctx)
+{
+    struct turn_page *page = turn->page;
+    if (!page)
+        return;
+    int code = pthread_mutex_trylock(&page->mutex);
+    if (code == EBUSY)
+        code = turn_wait(turn, until_ms, look, ctx);
     if (code == EOWNERDEAD)
-        code = pthread_mutex_consistent(mutex); /* sqlite has undone what the dead process left */
+        code = pthread_mutex_consistent(&page->mutex); /* sqlite has undone what the dead process left */
     turn->is_held = code == 0;
-    turn->is_late = !turn->is_held && now_ms >= patience_ends_ms;
+    if (turn->is_held)
+        atomic_fetch_add(&page->taken_count, 1);
 }
 
 void sqlite_turn_give(struct sqlite_turn *turn)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The turns in which the processes of one machine write to an SQLite file. Private to sqlite.c.
+ * The turns in which the processes of one machine write to an SQLite file. Private to sqlite.c and sqlite_file.c.
  *
  * context  pool thread; a turn is given by the thread that took it
  */
@@ -16,7 +16,7 @@ struct sqlite_turn {
     int fd;                 /* of the file behind the page, and a shared lock on it; -1: no turns are taken */
     struct turn_page *page; /* shared by all processes */
     bool is_held;           /* by this process */
-    bool is_late;           /* the last wait for it was in vain: until it is found free it is not waited for again */
+    unsigned stuck_count;   /* turns that were taken when it was last waited for; no more since: not waited for */
 };
 
 void sqlite_turn_init(struct sqlite_turn *turn);
@@ -26,8 +26,8 @@ void sqlite_turn_open(struct sqlite_turn *turn, const char *path);
 void sqlite_turn_close(struct sqlite_turn *turn);
 
 /*
- * Waits for the turn, but not beyond the monotonic time until_ms, nor for a holder that makes no progress; then the
- * caller goes on without it. look is called now and then meanwhile.
+ * Waits for the turn, but not beyond the monotonic time until_ms, nor while nobody takes it; then the caller goes on
+ * without it. look is called now and then meanwhile.
  */
 void sqlite_turn_take(struct sqlite_turn *turn, int64_t until_ms, void (*look)(void *ctx), void *ctx);
 

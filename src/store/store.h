@@ -48,6 +48,7 @@ const char *store_kind(const struct store *store);
 /*
  * Makes missing indexes and tables, and checks that the store answers. It is called before the first use until it
  * succeeds, and again for each question about readiness; cheap when all is there.
+ * errors  STATUS_INVALID: the store can't keep what this file promises, until a person changes it
  */
 enum status store_prepare(struct store *store, struct error *error) STATUS_MUST_CHECK;
 
@@ -294,13 +295,13 @@ enum status store_barrier(struct store *store, struct error *error) STATUS_MUST_
 
 /*
  * A watermark: how far the store's history has come, as text. Of two of one length the later one is greater by
- * strcmp(). Empty: the store's reads show every acknowledged write anyway (SQLite), or it tells none (a standalone or
- * sharded MongoDB).
+ * strcmp(). Empty: the store's reads show every acknowledged write anyway (SQLite), or it tells none (a standalone
+ * MongoDB).
  */
-enum { STORE_WATERMARK_LEN = 16 };
+enum { STORE_WATERMARK_LEN = 16, STORE_WATERMARK_MAX = 88 }; /* a time; a time with a sharded cluster's proof */
 
 struct store_watermark {
-    char text[STORE_WATERMARK_LEN + 1];
+    char text[STORE_WATERMARK_MAX + 1];
 };
 
 /* The latest that this process has seen: every write that it knows to be acknowledged came before it. any thread */
@@ -349,5 +350,20 @@ enum status store_meta_get(struct store *store, struct store_meta *meta, struct 
 /* Replaces the record if its epoch and beat are still the expected ones, in one operation; swapped: whether it was. */
 enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
                             bool *swapped, struct error *error) STATUS_MUST_CHECK;
+
+/*
+ * The record together with which Redis of a cluster has which slots, as one read shows them: a text of the cache's own,
+ * up to STORE_SLOTS_MAX bytes of ASCII; "" if it was never set. In arena.
+ *
+ * The text counts only with the epoch that its first line names (cache/slots.h). So whoever moves the epoch on by
+ * store_meta_swap() makes all of it void, and needs to know nothing of slots.
+ */
+enum { STORE_SLOTS_MAX = 1 << 20 };
+enum status store_slots_get(struct store *store, struct arena *arena, struct store_meta *meta, struct slice *slots,
+                            struct error *error) STATUS_MUST_CHECK;
+
+/* store_meta_swap() that replaces the slots, too; store_meta_swap() leaves them as they are. */
+enum status store_slots_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                             struct slice slots, bool *swapped, struct error *error) STATUS_MUST_CHECK;
 
 #endif

@@ -225,6 +225,53 @@ enum status store_meta_swap(struct store *store, const struct store_meta *expect
     return store->ops->meta_swap(store, expected, next, swapped, error);
 }
 
+enum status store_slots_get(struct store *store, struct arena *arena, struct store_meta *meta, struct slice *slots,
+                            struct error *error)
+{
+    *meta = (struct store_meta){0};
+    *slots = SLICE("");
+    return store->ops->slots_get(store, arena, meta, slots, error);
+}
+
+enum status store_slots_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                             struct slice slots, bool *swapped, struct error *error)
+{
+    bug_unless(slots.len <= STORE_SLOTS_MAX, "too long a text of slots reached the store");
+    *swapped = false;
+    return store->ops->slots_swap(store, expected, next, slots, swapped, error);
+}
+
+/* ---- apply.h ---- */
+
+enum status store_apply_claim(struct store *store, unsigned shard, const struct token *owner,
+                              struct store_bookmark *bookmark, struct error *error)
+{
+    *bookmark = (struct store_bookmark){.place = store->ops->place(store)};
+    return store->ops->apply_claim(store, shard, owner, bookmark, error);
+}
+
+static void queued_check(const struct store_queued *write, int64_t before)
+{
+    bug_unless(write->number > before, "queued writes out of their order reached the store");
+    if (write->is_dead)
+        return;
+    bug_unless(todo_id_valid(slice_of(write->change.todo->id)), "an invalid id reached the store");
+    bug_unless((write->change.fields & ~(unsigned)TODO_WRITE_FIELDS) == 0,
+               "a field that never changes reached the store");
+    if (write->answer)
+        answer_check(write->answer);
+}
+
+enum status store_apply(struct store *store, const struct store_batch *batch, struct store_applied *results,
+                        struct error *error)
+{
+    bug_unless(batch->count > 0 && store_apply_run(batch->writes, batch->count) == batch->count,
+               "a batch that is no run reached the store");
+    for (size_t i = 0; i < batch->count; i++)
+        queued_check(&batch->writes[i], i > 0 ? batch->writes[i - 1].number : 0);
+    return store->ops->apply(store, batch, results, error);
+}
+
 /* ---- backup.h ---- */
 
 static enum status backup_refused(const struct store *store, struct error *error)

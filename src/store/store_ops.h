@@ -2,12 +2,14 @@
 /*
  * The operations that a kind of store implements; store_dispatch.c calls them. Private to store/.
  *
- * An operation has the type and the contract of the function store_NAME() in store.h, backup.h, feed.h, follow.h or
- * foreign.h. The table names the implementing functions directly. A store's own struct begins with struct store.
+ * An operation has the type and the contract of the function store_NAME() in store.h, apply.h, backup.h, feed.h,
+ * follow.h or foreign.h. The table names the implementing functions directly. A store's own struct begins with struct
+ * store.
  */
 #ifndef STORE_STORE_OPS_H
 #define STORE_STORE_OPS_H
 
+#include "store/apply.h"
 #include "store/backup.h"
 #include "store/feed.h"
 #include "store/follow.h"
@@ -39,10 +41,14 @@ struct store_ops {
     STORE_OP(feed_last);
     STORE_OP(feed_read); /* from the row after->seq on, whatever its mark; store_dispatch.c looks for gaps */
     STORE_OP(feed_add);  /* NULL: it writes its feed itself */
+    STORE_OP(apply_claim);
+    STORE_OP(apply);
     STORE_OP(barrier);
     STORE_OP(heartbeat);
     STORE_OP(meta_get);
     STORE_OP(meta_swap);
+    STORE_OP(slots_get);
+    STORE_OP(slots_swap);
     STORE_OP(watermark); /* NULL: its reads never fall behind; then there is no raise either */
     STORE_OP(raise);
     STORE_OP(group_begin); /* NULL: it gains nothing by groups, and has no end either */

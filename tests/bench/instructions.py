@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-Counts a worker's instructions in user space, for each kind of hit: instructions.py WORKER DIR ROWS ROUNDS.
+Counts a worker's instructions in user space, for each kind of hit and a POST: instructions.py WORKER DIR ROWS ROUNDS.
 
 instructions.sh starts this. DIR is a stack's folder with a running Redis and the todos 1 to ROWS. The requests are the
 ones that nginx would send, on one connection that is kept: the parameters of nginx/fastcgi_params, then the header fields.
@@ -34,26 +34,28 @@ NGINX_PARAM = re.compile(r"^fastcgi_param\s+(\w+)\s+\$\w+(?:\s+(if_not_empty))?;
 WAIT_S = 60
 
 
-def nginx_request(path, query="", **fields):
-    """The bytes that nginx sends for a GET; fields are header fields: HTTP_ACCEPT="text/html"."""
+def nginx_request(path, query="", body=b"", **fields):
+    """The bytes that nginx sends for a GET, or for a POST of a body; fields are header fields: HTTP_ACCEPT="text/html"."""
     values = {"REQUEST_METHOD": "GET", "DOCUMENT_URI": path, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
+    if body:
+        values |= {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json"}
     lines = NGINX_PARAM.findall(NGINX_PARAMS.read_text())
     assert set(values) <= {name for name, _ in lines}, f"{NGINX_PARAMS} lacks one of {list(values)}"
     sent = {name: values.get(name, "") for name, skip in lines if values.get(name) or not skip} | fields
     params = pairs(sent)
     begin = record(BEGIN, struct.pack("!HB5x", 1, 1))
-    return begin + stream(PARAMS, params, padding=-len(params) % 8) + stream(STDIN, b"")
+    return begin + stream(PARAMS, params, padding=-len(params) % 8) + stream(STDIN, body)
 
 
 class Worker:
-    """A worker under callgrind, with or without an L1. Its log is in the stack's folder."""
+    """A worker under callgrind, with or without an L1. Its log is in the stack's folder, its settings in the environment."""
 
-    def __init__(self, program, folder, l1_mbytes):
+    def __init__(self, program, folder, l1_mbytes, environment=os.environ):
         self.folder = folder
         self.log = folder / "logs/workers.log"
         allocator = ctypes.util.find_library("jemalloc") or sys.exit("libjemalloc is not installed")
         # jemalloc must not give memory back: it would do so by the clock.
-        environment = {**os.environ, "LD_PRELOAD": allocator, "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1"}
+        environment = {**environment, "LD_PRELOAD": allocator, "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1"}
         environment["TODO_L1_MBYTES"] = str(l1_mbytes)
         for old in folder.glob("callgrind.*"):
             old.unlink()
@@ -109,12 +111,13 @@ def count_round(worker, connection, status, requests, wanted):
 
 
 def count(worker, connection, kind, status, requests, rounds, wanted="; ttl"):
-    """Prints the instructions of a hit, once all the requests are hits."""
+    """Prints the instructions of a hit, once all the requests are hits, and returns them."""
     for request in requests:
         ask_until_hit(connection, request, wanted)
     worker.dump()
     lowest = min(count_round(worker, connection, status, requests, wanted) for _ in range(rounds))
     print(f"instructions per {kind}: {lowest:.0f} ({rounds * len(requests)} hits)", flush=True)
+    return lowest
 
 
 def count_l1(worker, connection, rows, rounds):
@@ -135,10 +138,22 @@ def count_redis(worker, connection, rows, rounds):
     count(worker, connection, "page hit", 200, page, rounds)
 
 
+def count_posts(worker, connection, rows, rounds):
+    """Of new todos, one after another's commit."""
+    request, counts = nginx_request("/todos", body=b'{"name":"Buy milk","description":"two litres"}'), []
+    for _ in range(1 + rounds // 8):
+        for _ in range(rows):
+            connection.send(request)
+            answer = connection.read_answer()
+            assert answer.status == 201, answer
+        counts.append(worker.dump() / rows)
+    print(f"instructions per POST: {min(counts[1:]):.0f} ({len(counts[1:]) * rows} todos)", flush=True)
+
+
 def main():
     program, folder, rows, rounds = sys.argv[1:]
     folder = pathlib.Path(folder).resolve()
-    for l1_mbytes, count_all in ((0, count_redis), (1, count_l1)):
+    for l1_mbytes, count_all in ((0, count_redis), (1, count_l1), (1, count_posts)):
         worker = Worker(program, folder, l1_mbytes)
         try:
             worker.wait_ready()
@@ -148,4 +163,5 @@ def main():
             worker.stop()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# How many instructions a hit takes: instructions.sh [BUILD_DIR]. One worker of BUILD_DIR runs under valgrind's
+# How many instructions a hit and a POST take: instructions.sh [BUILD_DIR]. One worker of BUILD_DIR runs under valgrind's
 # callgrind, beside a real Redis and SQLite. For each kind of hit, instructions.py sends ROWS requests in each of ROUNDS
 # rounds and prints a line. Two runs of one build differ by less than 0.2 %, even on a busy machine.
 #

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What wrk asks: ladder.lua FILE METHOD. FILE has a line for each request: a path, and behind a blank perhaps the ETag that the
--- client has. Each thread takes every second line, in order from anywhere on, and all requests are made beforehand, so that wrk itself
--- costs little.
+-- What wrk asks: ladder.lua FILE METHOD [FIELD VALUE [BODY]]. FILE has a line for each request: a path, and behind a blank perhaps
+-- the ETag that the client has. All requests have this header field and this body. Each thread takes every second line, in order from
+-- anywhere on, and all requests are made beforehand, so that wrk itself costs little.
 local requests, next_one, threads = {}, 0, 0
 
 function setup(thread)
@@ -10,7 +10,7 @@ function setup(thread)
 end
 
 function init(args)
-    local body = args[2] == "POST" and '{"name":"Prepare the quarterly report","description":"Collect the figures from sales"}' or nil
+    local body = args[5] or args[2] == "POST" and '{"name":"Prepare the quarterly report","description":"Collect the figures from sales"}' or nil
     local line_number = 0
     for line in io.lines(args[1]) do
         local path, tag = line:match("^(%S+) ?(.*)$")
@@ -19,7 +19,9 @@ function init(args)
             if tag ~= "" then
                 fields["If-None-Match"] = tag
             end
-            if body then
+            if args[3] then
+                fields[args[3]] = args[4]
+            elseif body then
                 fields["Content-Type"] = "application/json"
             end
             requests[#requests + 1] = wrk.format(args[2], path, fields, body)

@@ -134,7 +134,7 @@ def lua(folder, rows, redis_of=None):
     place = Place(folder)
     shutil.copy(HERE / "ladder_read.lua", place.folder)
     place.edit("nginx.conf", "^", LUA_MODULES)
-    place.edit("todo/server.conf", r"(?<=return 418;\n    \}\n\n)    include todo/pass\.conf;\n    fastcgi_pass todo_read;.*?\n\}", f"    include todo/headers.conf;\n    {LUA}\n}}")
+    place.edit("todo/server.conf", r"(?<=return 418;\n    \}\n\n)    include todo/pass\.conf;\n    fastcgi_pass todo_kept;.*?\n\}", f"    include todo/headers.conf;\n    {LUA}\n}}")
     place.start("redis", "nginx")
     redis_send(place, (("SET", f"/todos/{number}", BODY) for number in range(1, rows + 1)))
     return place

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# How fast writes are on SQLite: posts.sh [BUILD_DIR [BEFORE_DIR]]. POST of new todos to two workers behind nginx, beside the build
-# of an earlier commit in BEFORE_DIR; without one, beside a bare libfcgi responder that looks at nothing and writes nothing, behind
-# the same nginx. The sides take turns, ROUNDS times for SECONDS_EACH, with CLIENTS clients and with one; the median of the
-# rounds' own ratios counts. Exit status 1: with CLIENTS clients the rate is below GOAL times the other side's, or p99 is not below
-# 10 ms; or with one client it is below GOAL_ONE times the earlier build's.
+# How fast writes are on SQLite: posts.sh [BUILD_DIR [BEFORE_DIR]]. POST of new todos to two workers behind nginx, beside an earlier
+# commit: BEFORE_DIR is the folder build of its checkout, whose nginx templates are used as well. Without one, beside a bare libfcgi
+# responder that looks at nothing and writes nothing, behind the same nginx. The sides take turns, ROUNDS times for SECONDS_EACH,
+# with CLIENTS clients and with one; the median of the rounds' own ratios counts. Exit status 1: with CLIENTS clients the rate is
+# below GOAL times the other side's, or p99 is not below 10 ms; or with one client it is below GOAL_ONE times the earlier build's.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -14,8 +14,12 @@ before=${2:+$(cd "$2" && pwd)}
 rounds=${ROUNDS:-5}
 seconds_each=${SECONDS_EACH:-3}
 clients=${CLIENTS:-32}
-goal=${GOAL:-$([ -n "$before" ] && echo 5 || echo 0.33)}
+goal=${GOAL:-$([ -n "$before" ] && echo 5 || echo 0.2)}
 goal_one=${GOAL_ONE:-0.95}
+if [ -z "$before" ] && [ ! -x "$build/tests/bench/bare_fcgi" ]; then
+    echo "posts.sh: there is no $build/tests/bench/bare_fcgi; ./dev bench posts builds it" >&2
+    exit 1
+fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/todo-bench.XXXXXX")
 export STACK_STORE=sqlite WORKERS=2
@@ -98,7 +102,7 @@ compare() {
 
 other=$([ -n "$before" ] && echo before || echo bare)
 BUILD_DIR=$build PORT=$port "$root/dev" stack up "$dir/now"
-BUILD_DIR=${before:-$build} PORT=$other_port "$root/dev" stack up "$dir/other"
+BUILD_DIR=${before:-$build} PORT=$other_port "${before:-$root/build}/../dev" stack up "$dir/other"
 [ -n "$before" ] || bare_start
 compare "$clients"
 compare 1

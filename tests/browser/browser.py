@@ -10,7 +10,7 @@ import contextlib
 import os
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import ElementNotInteractableException, NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -19,7 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 CHROMIUM = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"
-WAIT_S = 10
+WAIT_S = 30
 
 # Nothing but the page under test is asked for anything.
 FLAGS = [
@@ -162,8 +162,14 @@ class Browser:
         field.send_keys(text or Keys.DELETE)
 
     def press(self, *keys):
-        """Keys to whatever has the focus."""
-        self.driver.switch_to.active_element.send_keys(*keys)
+        """Keys to whatever has the focus; a dialog that has just closed may have it for a moment longer, and takes none."""
+
+        def are_taken():
+            with contextlib.suppress(ElementNotInteractableException):
+                self.driver.switch_to.active_element.send_keys(*keys)
+                return True
+
+        self.wait(are_taken, f"something that takes {keys}")
 
     def tab_to(self, label, most=60):
         """Presses Tab until something of that label has the focus."""

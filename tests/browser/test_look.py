@@ -34,6 +34,24 @@ def test_nothing_moves_while_the_page_loads(new_browser, many, width, height):
     assert sum(shift[0] for shift in shifts) < 0.02, shifts
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_what_a_field_asks_for_can_be_read_whole(new_browser, width):
+    browser = new_browser(width=width)
+    browser.open()
+    for field in ("add-name", "find-id"):
+        room, needed = browser.run(
+            """
+            const field = document.getElementById(arguments[0]), style = getComputedStyle(field);
+            const pen = document.createElement('canvas').getContext('2d');
+            pen.font = style.font;
+            const room = field.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+            return [room, pen.measureText(field.placeholder).width];
+            """,
+            field,
+        )
+        assert room >= needed > 0, field
+
+
 def test_a_first_view_that_is_slow_has_rows_and_live_links(visitor, site):
     page = site.get("/").body.decode()
     for link in ('id="filter-open" href="/?done=false"', 'id="filter-done" href="/?done=true"', 'id="filter-all" href="/"'):

@@ -172,7 +172,7 @@ def test_changes_of_others_move_nothing(visitor, site, three):
     assert [row.rect["y"] for row in visitor.all(".row")] == places
     site.request("DELETE", f"/todos/{ids[2]}")
     tell(ids[2], None)
-    assert "deleted by another client" in visitor.text(".gone")
+    visitor.wait(lambda: "deleted by another client" in visitor.text(".gone"))
     visitor.part("cancel", form).click()
     visitor.one("#news").click()
     visitor.wait(lambda: "new elsewhere" in visitor.names())

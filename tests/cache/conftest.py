@@ -10,6 +10,15 @@ import pytest
 from scripts import Redis, Refused
 
 
+def answers(path):
+    """The socket's file is there a little before redis-server listens on it."""
+    try:
+        Redis(path).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     program = shutil.which("redis-server")
@@ -21,7 +30,7 @@ def server(tmp_path_factory):
     process = subprocess.Popen([*command, "--dir", str(path.parent)], stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
-        while not path.exists():
+        while not answers(path):
             assert process.poll() is None and time.monotonic() < deadline, "redis-server doesn't come up"
             time.sleep(0.01)
         yield path

@@ -103,12 +103,12 @@ def list_fill(redis, generation, page=PAGE):
     return redis.run("list_fill", [page, *LIST, PAGES], generation, TTL_MS, PAGES_MAX, "body", "[]", "gen", generation)
 
 
-def list_fence(redis, token="writer", generation="g1", window_ms=WINDOW_MS):
-    return redis.run("list_fence", LIST, token, window_ms, generation, GENERATION_MS)
+def list_fence(redis, token="writer", window_ms=WINDOW_MS):
+    return redis.run("list_fence", LIST, token, window_ms)
 
 
-def list_unfence(redis, token="writer", generation="g2"):
-    return redis.run("list_unfence", LIST, token, generation, GENERATION_MS)
+def list_unfence(redis, token="writer"):
+    return redis.run("list_unfence", LIST, token)
 
 
 def invalidate(redis, left, keys=TODO):

@@ -269,9 +269,11 @@ def test_readers_pass_by_until_the_last_writer_is_done(redis):
 
 
 def test_a_mark_runs_out_by_redis_own_time(redis):
-    fence(redis, "w1", window_ms=60)
+    fence(redis, "w1")
     assert acquire(redis) == "BYPASS"
-    time.sleep(0.08)
+    unfence(redis, "w1")
+    fence(redis, "w1", window_ms=20)
+    time.sleep(0.03)
     before_ms = now_ms(redis)
     doubt, at_ms = acquire(redis).split()
     assert doubt == "DOUBT" and before_ms <= int(at_ms) <= now_ms(redis)
@@ -310,14 +312,20 @@ def test_clear_takes_the_overlap_along_with_the_last_mark(redis):
     assert redis("EXISTS", WRITERS) == 0
 
 
+def assert_marks_live_a_day(redis, before_ms):
+    """From their last fence, which was not before that; however slow the machine is."""
+    assert before_ms + DAY_MS <= redis("PEXPIRETIME", WRITERS) <= now_ms(redis) + DAY_MS
+
+
 def test_a_mark_that_ran_out_does_not_hide_one_that_has_not(redis):
     fence(redis, "short", window_ms=30)
     fence(redis, "long", window_ms=5000)
     time.sleep(0.05)
     assert acquire(redis) == "BYPASS"
+    before_ms = now_ms(redis)
     fence(redis, "third", window_ms=30)
     assert sorted(redis("ZRANGE", WRITERS, 0, -1)) == ["!", "long", "short", "third"]
-    assert redis("PTTL", WRITERS) > DAY_MS + 4000  # the set lives as long as its last mark
+    assert_marks_live_a_day(redis, before_ms)
 
 
 def test_fencing_again_moves_the_deadline_only(redis):
@@ -329,9 +337,9 @@ def test_fencing_again_moves_the_deadline_only(redis):
 
 
 def test_no_set_of_marks_stays_for_ever(redis):
+    before_ms = now_ms(redis)
     fence(redis, window_ms=100)
-    assert DAY_MS <= redis("PTTL", WRITERS) <= DAY_MS + 100
-    assert redis("TTL", WRITERS) >= 0
+    assert_marks_live_a_day(redis, before_ms)
 
 
 def test_an_unfence_whose_mark_was_lost_says_so_and_deletes_all_the_same(redis):
@@ -447,33 +455,37 @@ def test_a_page_of_another_generation_is_refused(redis):
     assert redis("EXISTS", PAGE) == 0
 
 
-def test_a_write_changes_the_generation_twice_and_lets_nobody_fill(redis):
+def test_a_write_removes_the_generation_twice_and_lets_nobody_fill(redis):
     list_acquire(redis)
     assert list_fence(redis) == 1
-    assert redis("GET", GENERATION) == "g1"
+    assert redis("EXISTS", GENERATION) == 0
     assert list_acquire(redis) == "BYPASS"
-    assert list_fill(redis, "g1") == 0
+    assert list_fill(redis, "g0") == 0
+    redis("SET", GENERATION, "g1")
     assert list_unfence(redis) == 1
-    assert redis("GET", GENERATION) == "g2"
+    assert redis("EXISTS", GENERATION) == 0
     assert list_fill(redis, "g1") == 0
-    assert list_acquire(redis) == "g2"
+    assert list_acquire(redis, "g2") == "g2"
     assert list_fill(redis, "g2") == 1
 
 
 def test_a_list_is_passed_by_until_the_last_writer_is_done(redis):
-    list_fence(redis, "w1", "g1")
-    list_fence(redis, "w2", "g2")
-    list_unfence(redis, "w1", "g3")
+    list_fence(redis, "w1")
+    list_fence(redis, "w2")
+    list_unfence(redis, "w1")
     assert list_acquire(redis) == "BYPASS"
-    assert list_fill(redis, "g3") == 0
-    list_unfence(redis, "w2", "g4")
-    assert list_acquire(redis) == "g4"
+    redis("SET", GENERATION, "g1")
+    assert list_fill(redis, "g1") == 0
+    list_unfence(redis, "w2")
+    assert list_acquire(redis) == "g0"
 
 
 def test_a_lists_mark_runs_out_and_says_if_it_was_lost(redis):
-    list_fence(redis, window_ms=40)
+    list_fence(redis)
     assert list_acquire(redis) == "BYPASS"
-    time.sleep(0.06)
+    list_unfence(redis)
+    list_fence(redis, window_ms=20)
+    time.sleep(0.03)
     doubt, at_ms = list_acquire(redis).split()
     assert doubt == "DOUBT" and abs(int(at_ms) - now_ms(redis)) < 1000
     assert redis.run("list_clear", LIST, int(at_ms) - 1000) == 0 and list_acquire(redis).startswith("DOUBT")
@@ -481,7 +493,7 @@ def test_a_lists_mark_runs_out_and_says_if_it_was_lost(redis):
     assert list_acquire(redis) == "g0"
     redis("DEL", LIST_WRITERS)
     assert list_unfence(redis) == 0
-    assert redis("GET", GENERATION) == "g2"
+    assert redis("EXISTS", GENERATION) == 0
 
 
 # ---- A full Redis ----
@@ -497,12 +509,11 @@ def test_a_full_redis_takes_a_whole_write(redis, full):
     assert list_fence(redis) == 1
     assert redis("EXISTS", ENTRY, LEASE) == 0
     assert redis("ZCARD", WRITERS) == 1
-    assert redis("GET", GENERATION) == "g1"
+    assert redis("EXISTS", GENERATION) == 0
     assert acquire(redis) == "BYPASS"
     assert unfence(redis) == 0
     assert list_unfence(redis) == 1
     assert redis("EXISTS", WRITERS, LIST_WRITERS) == 0
-    assert redis("GET", GENERATION) == "g2"
 
 
 def test_a_full_redis_takes_a_change_of_others(redis, full):

@@ -72,3 +72,13 @@ def test_nothing_is_granted_while_the_watermark_is_lost(redis):
     assert acquire(redis) == "BYPASS " and list_acquire(redis) == "BYPASS "
     assert redis("GET", LEASE) is None
     assert acquire(redis, known="") == "FILL ", "a store without watermarks"
+
+
+def test_a_text_that_is_no_watermark_hides_no_mark_in_doubt(redis):
+    """Its words would be taken for the answer's, and the mark would stand for as long as the text does."""
+    redis("SET", WATERMARK, "another program's")
+    fence(redis, window_ms=-1)
+    word, at_ms, *rest = acquire(redis).split()
+    assert word == "DOUBT" and at_ms.isdigit() and not rest
+    clear(redis, at_ms)
+    assert acquire(redis) == "BYPASS "

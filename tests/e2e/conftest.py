@@ -14,6 +14,7 @@ from pathlib import Path
 
 import mongod
 import pytest
+from mongo_router import Cluster
 from proxy import Proxy, through_proxy
 from stack import Stack
 from tiny_bson import primary_of
@@ -94,6 +95,20 @@ def new_stack(store, make_stack, request):
 def new_id(request):
     """Ids that no other test uses: new_id() gives another one each time."""
     return lambda: f"t-{os.getpid()}-{next(NUMBERS)}"
+
+
+@pytest.fixture
+def new_cluster():
+    """new_cluster(shards=2, members=1, routers=1, ...) is a scripted sharded MongoDB (mongo_router.py)."""
+    clusters = []
+
+    def new(**options):
+        clusters.append(Cluster(**options).start())
+        return clusters[-1]
+
+    yield new
+    for one in clusters:
+        one.stop()
 
 
 class StoreAway:

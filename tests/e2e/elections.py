@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What tests of MongoDB's elections share: a load that tells who was refused, and an election that a scripted set plays."""
+"""
+What tests of MongoDB's elections share: a load that tells who was refused, an election that a scripted set plays, and stacks whose
+driver may forget what it is known to forget.
+"""
 
 import json
 import threading
@@ -8,7 +11,25 @@ import time
 from stack import Client
 
 BACK_S = 1.0  # after the first usable primary
-MACHINE_S = 0.7  # a busy one, with the sanitizers
+MACHINE_S = 1.4  # a busy one, with the sanitizers
+
+
+def past_known_leaks(new_stack, folder):
+    """
+    A new_stack(). libmongoc 1.23 forgets the first answer of a read if its second try fails. Whole backtraces tell this leak from ours.
+    """
+    known = folder / "known-leaks"
+    known.write_text("leak:_mongoc_cursor_run_command\n")
+
+    def new(**options):
+        stack = new_stack(prepared_only=True, **options)
+        stack.environment["ASAN_OPTIONS"] += ":fast_unwind_on_malloc=0"
+        stack.environment["LSAN_OPTIONS"] = f"suppressions={known}:print_suppressions=0"
+        stack.start()
+        stack.supervisor.wait_answer()
+        return stack
+
+    return new
 
 
 class Load:

@@ -6,12 +6,14 @@ Each gets the member and the command, under the set's lock, and returns the answ
 and returns before any other member has it; whether the answer waits for a majority is decided by the caller.
 
 Not played: cursors of find (all rows are in the first batch), indexes (their names are kept, so that a hint of a missing one is an
-error, and no more), validators, capped collections, transactions of several statements.
+error, and no more), validators, capped collections.
 """
 
 import time
+from functools import partial
 
 from mongo_documents import CommandError, in_order, key_of, matches, project, updated, upserted
+from mongo_transactions import end_sessions, patiently
 from tiny_bson import Int32, ObjectId, Timestamp
 
 
@@ -56,19 +58,20 @@ def put(member, place, old, new, kind):
     taken = member.latest.get(place, {}).get(key_of(new["_id"]))
     if old is None and taken is not None:
         raise CommandError(11000, "DuplicateKey", f"E11000 duplicate key error collection: {'.'.join(place)} dup key: {new['_id']}")
-    member.append(place, new["_id"], new, kind)
+    if old != new:  # an update that changes nothing is none, and meets no conflict
+        member.append(place, new["_id"], new, kind)
 
 
 def with_id(document):
     return document if "_id" in document else {"_id": ObjectId(f"{time.time_ns():024x}"[-24:]), **document}
 
 
-def each(statements, run):
+def each(member, command, statements, run):
     """The statements of one command, each for itself, as with ordered: false."""
     total, upserts, errors = 0, [], []
     for index, statement in enumerate(statements):
         try:
-            number, upserted_id = run(statement)
+            number, upserted_id = patiently(member, command, partial(run, statement))
         except CommandError as error:
             errors.append({"index": Int32(index), "code": error.document["code"], "errmsg": str(error)})
             continue
@@ -86,7 +89,7 @@ def insert(member, command):
         put(member, place, None, with_id(document), "insert")
         return 1, None
 
-    return each(command["documents"], run)
+    return each(member, command, command["documents"], run)
 
 
 def kind_of_update(update):
@@ -110,7 +113,7 @@ def update(member, command):
             return len(rows), None
         return 1, upsert(member, place, statement["q"], statement["u"])["_id"]
 
-    return each(command["updates"], run)
+    return each(member, command, command["updates"], run)
 
 
 def delete(member, command):
@@ -121,10 +124,14 @@ def delete(member, command):
             member.append(namespace(command, "delete"), row["_id"], None, "delete")
         return len(rows), None
 
-    return each(command["deletes"], run)
+    return each(member, command, command["deletes"], run)
 
 
 def find_and_modify(member, command):
+    return patiently(member, command, lambda: modify(member, command))
+
+
+def modify(member, command):
     name = next(iter(command))
     place, wanted = namespace(command, name), command.get("query", {})
     rows = rows_of(member.latest, command, name, wanted)
@@ -150,6 +157,12 @@ def create_indexes(member, command):
     return {}
 
 
+def drop_indexes(member, command):
+    place = namespace(command, "dropIndexes")
+    member.append((place[0], f"{place[1]}.$indexes"), "names", {"_id": "names"}, "index")
+    return {}
+
+
 def create(member, command):
     place = namespace(command, "create")
     if any(document for document in member.latest.get(place, {}).values()):
@@ -166,6 +179,11 @@ def drop_database(member, command):
     for place in [place for place in member.latest if place[0] == command["$db"]]:
         member.append(place, None, None, "drop")
     return {"dropped": command["$db"]}
+
+
+def append_oplog_note(member, _command):
+    member.append(("local", "noop"), None, None, "noop")
+    return {}
 
 
 # ---- Change streams ----
@@ -190,7 +208,7 @@ class Stream:
         """The events that a majority has, behind the position."""
         news = [entry for entry in member.log[: member.commit] if entry.time > self.position]
         self.position = max([self.position, *(entry.time for entry in news)])
-        return [event_of(entry) for entry in news if entry.place == self.place]
+        return [event_of(entry) for entry in news if entry.place == self.place and entry.kind != "migrated"]
 
     def cursor(self, member, cursor_id, key):
         cursor = {key: self.batch(member), "id": cursor_id, "ns": ".".join(self.place)}
@@ -232,7 +250,7 @@ def kill_cursors(member, command):
 # By their names in lower case.
 READS = {"find": find, "count": count, "listindexes": list_indexes, "aggregate": aggregate, "getmore": get_more}
 WRITES = {
-    "insert": insert, "update": update, "delete": delete, "findandmodify": find_and_modify, "createindexes": create_indexes,
-    "create": create, "drop": drop, "dropdatabase": drop_database,
+    "insert": insert, "update": update, "delete": delete, "findandmodify": find_and_modify, "createindexes": create_indexes, "dropindexes": drop_indexes,
+    "create": create, "drop": drop, "dropdatabase": drop_database, "appendoplognote": append_oplog_note,
 }  # fmt: skip
-OTHERS = {"ping": lambda *_: {}, "endsessions": lambda *_: {}, "killcursors": kill_cursors}
+OTHERS = {"ping": lambda *_: {}, "endsessions": end_sessions, "killsessions": end_sessions, "killcursors": kill_cursors}

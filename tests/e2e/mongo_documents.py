@@ -8,8 +8,9 @@ Taken from the server's manual ("Query and Projection Operators", "Update Operat
 - an upsert takes the equalities of the filter and what the update sets;
 - an _id is unique by value, so 1 and 1.0 are the same.
 
-Dotted names lead into documents, in filters only. Not played: arrays in filters, regular expressions, collations. An operator
-that is not here is an error, so that no test passes because of something that was ignored.
+Dotted names lead into documents, in filters only; an array matches a value that is one of its elements. Not played: other filters of
+arrays, regular expressions, collations. An operator that is not here is an error, so that no test passes because of something that
+was ignored.
 """
 
 import functools
@@ -52,7 +53,7 @@ COMPARISONS = {
 
 def value_matches(value, wanted):
     if not (isinstance(wanted, dict) and any(name.startswith("$") for name in wanted)):
-        return key_of(value) == key_of(wanted)
+        return key_of(wanted) in [key_of(one) for one in (value if isinstance(value, list) else [value])]
     return all(operator_holds(name, value, operand) for name, operand in wanted.items())
 
 
@@ -128,6 +129,13 @@ def increased(value, by, name):
     return float(value) + by if isinstance(value, float) else int(value) + by
 
 
+def pushed(values, modifiers):
+    """$each and a negative $slice: the last ones stay."""
+    if set(modifiers) != {"$each", "$slice"} or modifiers["$slice"] >= 0:
+        raise CommandError(2, "BadValue", f"$push with other modifiers: {sorted(modifiers)}")
+    return [*values, *modifiers["$each"]][modifiers["$slice"] :]
+
+
 def updated(document, update, inserts):
     """A new document; document itself stays as it is."""
     if not any(name.startswith("$") for name in update):
@@ -139,6 +147,8 @@ def updated(document, update, inserts):
                 new[name] = value
             elif operator == "$inc":
                 new[name] = increased(new.get(name), value, name)
+            elif operator == "$push":
+                new[name] = pushed(new.get(name, []), value)
             elif operator == "$unset":
                 new.pop(name, None)
             elif operator == "$currentDate":

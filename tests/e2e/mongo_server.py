@@ -7,9 +7,8 @@ the moment that a test chooses: MongoSet().hand_over(), .kill(member), .elect(me
 stands still), .lose_answers(), .fail(), .freeze(), .delay_s. Without arguments it answers like a 4.4.
 
 What it plays, and where the manual has it:
-- OP_MSG with document sequences, and OP_QUERY for the first hello ("MongoDB Wire Protocol");
-- hello with setName, hosts, primary, setVersion, electionId; from 4.4 on with topologyVersion, awaited and streamed ("hello"; the
-  drivers' "Server Discovery and Monitoring" specification);
+- connections and hello: mongo_wire.py; a member's hello has setName, hosts, primary, setVersion, electionId, and from 4.4 on
+  topologyVersion ("hello");
 - a log on each member, a primary that writes, secondaries that copy, and the commit point: the longest prefix that a majority has,
   counted from the primary's own term on. Secondaries learn of it later than of the entries ("Replication", "Read Concern majority");
 - write concern majority waits for the commit point; wtimeout ends that with writeConcernError 64, and the write stays ("Write Concern");
@@ -21,30 +20,28 @@ What it plays, and where the manual has it:
 - an old primary that comes back drops the entries which no majority had ("Rollbacks");
 - a retried write (lsid, txnNumber) is answered by what the first try did, also by the next primary ("Retryable Writes"). From 4.4 on
   an error that a retry may mend has the label RetryableWriteError. A standalone refuses txnNumber with 20;
+- transactions of several statements: mongo_transactions.py;
 - change streams of one collection, with postBatchResumeToken from 4.0.7 on ("Change Streams").
 
 What it does not play: votes and heartbeats (an election is what the test says it is), the election's own time, priorities, arbiters,
-sharding, transactions, users, TLS, compression, disks and journals, and what mongo_commands.py and mongo_documents.py leave out.
+users, TLS, compression, disks and journals, and what mongo_commands.py and mongo_documents.py leave out. Several sets become a
+sharded cluster behind a router: mongo_router.py.
 """
 
 import contextlib
-import itertools
-import os
-import socket
-import struct
 import sys
 import threading
 import time
 
+import mongo_transactions
 from mongo_commands import OTHERS, READS, WRITES
 from mongo_documents import CommandError, key_of
+from mongo_wire import Host
 from ports import free_ports
-from tiny_bson import Binary, Date, Int32, ObjectId, Timestamp, decode, encode
+from tiny_bson import Binary, Date, Int32, ObjectId, Timestamp
 
-OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
-MORE_TO_COME, EXHAUST_ALLOWED = 1 << 1, 1 << 16
 WIRE_VERSIONS = {(3, 6): 6, (4, 0): 7, (4, 2): 8, (4, 4): 9, (5, 0): 13, (6, 0): 17}
-HELLOS = ("hello", "ismaster")
+STATEMENTS = {name: WRITES[name] for name in ("insert", "update", "delete", "findandmodify")}  # of transactions, beside find
 RETRYABLE = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 DOWN, SECONDARY, PRIMARY = "down", "secondary", "primary"
 
@@ -66,16 +63,16 @@ class Entry:
             rows[key_of(self.row_id)] = self.document
 
 
-class Member:
+class Member(Host):
     """Its state is guarded by the set's lock."""
 
     def __init__(self, mongo_set, port):
-        self.set, self.port, self.host = mongo_set, port, f"127.0.0.1:{port}"
-        self.role, self.listener, self.connections = DOWN, None, set()
+        super().__init__(mongo_set, port)
+        self.set, self.role = mongo_set, DOWN
         self.log, self.commit, self.latest, self.majority, self.retried, self.streams = [], 0, {}, {}, {}, {}
-        self.term, self.topology_counter, self.election_id, self.process_id = 0, 0, None, ObjectId(os.urandom(12).hex())
-        self.is_held = self.is_blind = self.is_frozen = False
-        self.delay_s, self.faults, self.seen, self.heard_of = 0.0, [], [], 1
+        self.transactions = {}  # open ones, by session
+        self.term, self.election_id, self.heard_of = 0, None, 1
+        self.is_held = self.is_blind = False
 
     # --- what a test says ---
 
@@ -89,40 +86,15 @@ class Member:
         with self.set.changing():
             self.is_blind = blind
 
-    def freeze(self, frozen=True):
-        """Connections stay, and nothing is answered."""
-        with self.set.changing():
-            self.is_frozen = frozen
-
-    def lose_answers(self, *names, count=1):
-        """The next commands of these names are executed, and their connections cut before the answer."""
-        with self.set.changing():
-            self.faults.append({"names": names, "count": count, "error": None})
-
-    def fail(self, code, name, *names, count=1):
-        """The next commands of these names do nothing and are answered with an error."""
-        with self.set.changing():
-            self.faults.append({"names": names, "count": count, "error": (code, name)})
-
-    def clear_faults(self):
-        with self.set.changing():
-            self.faults = []
-
     def kill(self):
         with self.set.changing():
             self.become(DOWN)
-            listener, self.listener = self.listener, None
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-            self.close_connections()
+            self.hang_up()
 
     def start(self):
         with self.set.changing():
-            self.process_id = ObjectId(os.urandom(12).hex())
             self.become(SECONDARY)
-            self.listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
-            threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+            self.listen()
 
     # --- log ---
 
@@ -130,17 +102,35 @@ class Member:
         if self.role != role:
             self.role = role
             self.topology_counter += 1
+            mongo_transactions.end_all(self)
 
     @property
     def is_readable(self):
         return self.role != DOWN
 
-    def append(self, place, row_id, document, kind):
+    @property
+    def is_primary(self):
+        return self.role == PRIMARY
+
+    def append(self, place, row_id, document, kind, time=None):
+        holder = mongo_transactions.holder_of(self, place, key_of(row_id))
+        if holder:
+            raise mongo_transactions.RowHeld(holder)
         old = self.latest.get(place, {}).get(key_of(row_id)) or {}
         changed = {name: value for name, value in (document or {}).items() if old.get(name) != value}
-        entry = Entry(self.set.next_time(self.term), self.term, place, row_id, document, kind, changed)
+        entry = Entry(time or self.set.next_time(self), self.term, place, row_id, document, kind, changed)
         self.log.append(entry)
         entry.apply(self.latest)
+
+    def rows_at(self, moment):
+        """What the log makes of all collections up to a time; None: all of it."""
+        if moment is None:
+            return self.latest
+        view = {}
+        for entry in self.log:
+            if entry.time <= moment:
+                entry.apply(view)
+        return view
 
     def learn_commit(self, commit):
         for entry in self.log[self.commit : commit]:
@@ -175,34 +165,6 @@ class Member:
         level = command.get("readConcern", {}).get("level")
         return self.majority if level in ("majority", "linearizable", "snapshot") else self.latest
 
-    # --- connections ---
-
-    def accept(self, listener):
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.set.changing():
-                self.connections.add(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def close_connections(self):
-        for connection in self.connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def serve(self, connection):
-        try:
-            with contextlib.suppress(OSError):
-                while Conversation(self, connection).turn():
-                    pass
-        finally:
-            with self.set.changing():
-                self.connections.discard(connection)
-            connection.close()
-
     # --- answers ---
 
     def hello(self):
@@ -225,18 +187,13 @@ class Member:
             answer |= {"topologyVersion": self.topology_version()}
         return answer
 
-    def topology_version(self):
-        return {"processId": self.process_id, "counter": self.topology_counter}
-
-    def fault_for(self, name):
-        for fault in self.faults:
-            if fault["count"] > 0 and name in [one.lower() for one in fault["names"]]:
-                fault["count"] -= 1
-                return fault
-        return None
+    def answer(self, command):
+        """None: the connection is to be cut."""
+        with self.set.lock:
+            self.thaw()
+            return self.execute(command)
 
     def execute(self, command):
-        """The answer, or None if the connection is to be cut."""
         name = next(iter(command)).lower()
         fault = self.fault_for(name)
         self.seen.append(command)
@@ -249,8 +206,10 @@ class Member:
             answer = dict(error.document)
             if answer["code"] in (91, 189, 10107, 11600, 11602, 13435, 13436) and self.set.version >= (4, 4):
                 answer["topologyVersion"] = self.topology_version()
-        if self.set.version >= (4, 4) and "txnNumber" in command:
-            codes = {answer.get("code"), answer.get("writeConcernError", {}).get("code")}
+        codes = {answer.get("code"), answer.get("writeConcernError", {}).get("code")}
+        if command.get("autocommit") is False:
+            answer |= mongo_transactions.labels(name, answer.get("code"), bool(codes & RETRYABLE))
+        elif self.set.version >= (4, 4) and "txnNumber" in command:
             answer |= {"errorLabels": ["RetryableWriteError"]} if codes & RETRYABLE else {}
         if not self.set.is_standalone:
             now, sign = Timestamp(self.operation_time(name, command)), {"hash": Binary(20), "keyId": 0}
@@ -268,6 +227,8 @@ class Member:
         return max([self.heard_of, *(entry.time for entry in self.log[-1:])])
 
     def run(self, name, command):
+        if command.get("autocommit") is False:
+            return mongo_transactions.run(self, name, command, {"find": READS["find"], **STATEMENTS})
         if name in WRITES:
             return self.run_write(WRITES[name], command)
         if name in READS:
@@ -345,97 +306,6 @@ class Member:
         return {**answer, "writeConcernError": failed}
 
 
-class Conversation:
-    """One request of a connection and its answer, or its answers."""
-
-    def __init__(self, member, connection):
-        self.member, self.connection, self.numbers = member, connection, itertools.count(1)
-
-    def turn(self):
-        length, self.request_id, _, operation = struct.unpack("<iiii", self.read(16))
-        body = self.read(length - 16)
-        if self.member.delay_s:
-            time.sleep(self.member.delay_s)
-        if operation == OP_QUERY:
-            return self.answer_query(body)
-        assert operation == OP_MSG, operation
-        flags, command = self.parse(body)
-        if next(iter(command)).lower() in HELLOS:
-            return self.answer_hello(flags, command)
-        with self.member.set.lock:
-            self.thaw()
-            answer = self.member.execute(command)
-        if answer is None:
-            return False
-        if not flags & MORE_TO_COME:
-            self.send(answer)
-        return True
-
-    def read(self, length):
-        data = b""
-        while len(data) < length:
-            piece = self.connection.recv(length - len(data))
-            if not piece:
-                raise ConnectionError("gone")
-            data += piece
-        return data
-
-    @staticmethod
-    def parse(body):
-        flags, at, command = struct.unpack_from("<I", body)[0], 4, {}
-        while at < len(body):
-            kind, at = body[at], at + 1
-            size = struct.unpack_from("<i", body, at)[0]
-            if kind == 0:
-                command = {**decode(body[at : at + size]), **command}
-            else:
-                end = body.index(b"\0", at + 4)
-                name, inner, rows = body[at + 4 : end].decode(), end + 1, []
-                while inner < at + size:
-                    length = struct.unpack_from("<i", body, inner)[0]
-                    rows.append(decode(body[inner : inner + length]))
-                    inner += length
-                command[name] = rows
-            at += size
-        return flags, command
-
-    def thaw(self):
-        self.member.set.wait(lambda: not self.member.is_frozen, None)
-
-    def answer_query(self, body):
-        at = body.index(b"\0", 4) + 9
-        assert next(iter(decode(body[at:]))).lower() in HELLOS
-        with self.member.set.lock:
-            self.thaw()
-            document = encode(self.member.hello())
-        reply = struct.pack("<iqii", 8, 0, 0, 1) + document
-        self.connection.sendall(struct.pack("<iiii", len(reply) + 16, next(self.numbers), self.request_id, OP_REPLY) + reply)
-        return True
-
-    def answer_hello(self, flags, command):
-        """At once; or, if the client says what it has seen, when there is news or its time is over; then again if it wants a stream."""
-        seen = command.get("topologyVersion", {})
-        while True:
-            with self.member.set.lock:
-                member = self.member
-                if seen.get("processId") == member.process_id:
-                    wanted = seen["counter"]
-                    member.set.wait(lambda: member.topology_counter > wanted or member.role == DOWN, command["maxAwaitTimeMS"] / 1000)
-                self.thaw()
-                if member.role == DOWN:
-                    return False
-                answer = member.hello()
-            streams = bool(seen and flags & EXHAUST_ALLOWED)
-            self.send(answer, MORE_TO_COME if streams else 0)
-            if not streams:
-                return True
-            seen = answer["topologyVersion"]
-
-    def send(self, answer, flags=0):
-        body = struct.pack("<IB", flags, 0) + encode(answer)
-        self.connection.sendall(struct.pack("<iiii", len(body) + 16, next(self.numbers), self.request_id, OP_MSG) + body)
-
-
 class MongoSet:
     def __init__(self, members=3, version=(4, 4), standalone=False, name="rs0"):
         self.name, self.version, self.is_standalone = name, version, standalone
@@ -509,9 +379,10 @@ class MongoSet:
     def wait(self, condition, seconds):
         return self.changed.wait_for(condition, seconds)
 
-    def next_time(self, term):
+    def next_time(self, member):
+        """Later than all that this member has done or heard of."""
         self.count += 1
-        return (1_600_000_000 + term) << 32 | self.count
+        return max((1_600_000_000 + member.term) << 32 | self.count, member.cluster_time() + 1)
 
     def replicate(self):
         """Whoever can copies from the primary; then the commit point moves, and whoever can learns of it."""

@@ -14,13 +14,13 @@ from tiny_bson import with_hosts
 
 def through_proxy(uri, proxy):
     """The proxy in the place of the URI's hosts. The driver must not find a set's members around it."""
-    uri = with_hosts(uri, [("127.0.0.1", proxy.port)])
+    uri = with_hosts(uri, [(proxy.host, proxy.port)])
     return uri + ("&" if "?" in uri else "?") + "directConnection=true"
 
 
 class Proxy:
-    def __init__(self, host, port):
-        self.target = (host, int(port))
+    def __init__(self, host, port, own_host="127.0.0.1"):
+        self.target, self.host = (host, int(port)), own_host
         self.lock = threading.Lock()
         self.pairs = []
         self.listener = None
@@ -30,7 +30,7 @@ class Proxy:
         self.port = free_port()
 
     def open(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.listener = socket.create_server((self.host, self.port))
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
     def cut(self):

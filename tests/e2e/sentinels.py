@@ -33,6 +33,10 @@ sentinel failover-timeout {name} 5000
 """
 
 
+def die_with_parent():
+    LIBC.prctl(DIE_WITH_PARENT, signal.SIGKILL)
+
+
 class Server:
     """A process of redis-server's: a member of the group, or a sentinel."""
 
@@ -50,7 +54,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=lambda: LIBC.prctl(DIE_WITH_PARENT, signal.SIGKILL),
+                preexec_fn=die_with_parent,
             )
         wait_until(lambda: self.says("ping") == "PONG", 20, "an answer to PING")
 

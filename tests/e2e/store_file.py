@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The SQLite file of a stack: a copy of it while workers run, and the copy put in its place while none does."""
+"""The SQLite file of a stack: a copy of it while workers run, the copy put in its place while none does, and its write lock."""
 
+import contextlib
 import re
 import shutil
 import sqlite3
@@ -21,6 +22,18 @@ def back_up(stack):
         wait_until(lambda: not source.execute("SELECT 1 FROM outbox").fetchall(), what="an outbox that is drained")
         source.backup(target)
     return copy
+
+
+@contextlib.contextmanager
+def write_lock(stack):
+    """Held by this process, so nobody else writes."""
+    database = sqlite3.connect(f"file:{store_path(stack)}?mode=rw", uri=True, isolation_level=None, timeout=10)
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        database.execute("ROLLBACK")
+        database.close()
 
 
 def restore(stack, copy):

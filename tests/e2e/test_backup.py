@@ -150,7 +150,8 @@ def test_an_older_backup_is_restored_without_redis_and_workers(filled_stack):
         for trigger in [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
             file.execute(f"DROP TRIGGER {trigger}")
         file.execute("DROP TABLE changes")
-        for table, column in (("todos", "life"), ("answers", "life"), ("answers", "made")):
+        file.execute("DROP TABLE bookmarks")
+        for table, column in (("todos", "life"), ("answers", "life"), ("answers", "made"), ("meta", "slots")):
             file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         file.execute("PRAGMA user_version = 4")
     change_some(stack)

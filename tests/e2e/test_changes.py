@@ -197,7 +197,7 @@ def test_a_client_that_waits_is_told_within_a_second_by_any_worker(fed):
     begun = time.monotonic()
     waiting.join(25)
     assert [change["id"] for change in took["answer"].json["changes"]] == ["told"]
-    assert took["at"] - begun < 3  # a second on a machine that is not busy: tests/bench
+    assert took["at"] - begun < 10  # of 25; a second on a machine that is not busy: tests/bench
 
 
 def test_a_worker_that_stops_loses_nobody_who_waits(fed):
@@ -210,7 +210,7 @@ def test_a_worker_that_stops_loses_nobody_who_waits(fed):
     ]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    wait_until(lambda: fed.counters()["todo_clients_waiting"] == 6, 20, "clients who wait")
     pids = fed.worker_pids()
     for pid in pids:
         os.kill(pid, signal.SIGTERM)

@@ -308,7 +308,7 @@ def test_half_a_request_and_silence_holds_nobody_up_for_long(worker):
         time.sleep(0.05)
         begun = time.monotonic()
         assert other.ask("GET", "/todos/a").status == 404
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 6, "two seconds, and something for a busy machine"
         assert half.at_end()
         assert other.ask("GET", "/todos/a").status == 404
 

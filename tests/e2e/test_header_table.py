@@ -22,6 +22,7 @@ SECTIONS = {
         },
         "LIMIT_CONNECTIONS": "100",
     },
+    "With a queue": {"settings": {"write_queue": "file:queue"}},
     "With CORS": {"CORS_ORIGINS": "https://app.example.org http://localhost:3000"},
     "Without workers": {},
 }  # fmt: skip
@@ -72,14 +73,14 @@ def has_reason(status, reason, by_nginx):
 
 
 class Conversation:
-    """The requests of a section; {etag} is the newest ETag, {asset} a hashed asset's name, {long} makes anything too long."""
+    """The requests of a section; {etag} is the newest ETag, {location} the newest Location, {asset} a hashed asset's name, {long} makes anything too long."""
 
     def __init__(self, stack, port):
-        self.port, self.etag = port, ""
+        self.port, self.etag, self.location = port, "", ""
         self.asset = re.search(r"assets/(main\.\w+\.js)", stack.get("/").body.decode())[1]
 
     def filled(self, words):
-        return words.replace("{etag}", self.etag).replace("{asset}", self.asset).replace("{text}", "x" * 1000).replace("{long}", "x" * 5000)
+        return words.replace("{etag}", self.etag).replace("{location}", self.location).replace("{asset}", self.asset).replace("{text}", "x" * 1000).replace("{long}", "x" * 5000)
 
     def ask(self, line, *rest):
         method, path = line.split(" ", 1)
@@ -96,6 +97,7 @@ class Conversation:
         answer = Answer(connection.getresponse())
         connection.close()
         self.etag = answer.headers.get("ETag", self.etag)
+        self.location = answer.headers.get("Location", self.location)
         return answer
 
 
@@ -113,6 +115,7 @@ def conversation(request, new_stack):
     stack.prepare().start()
     stack.internal.get("/metrics")
     wait_until(lambda: stack.internal.get("/readyz").status == 200, what="a worker that is ready")
+    wait_until(lambda: stack.internal.get("/readyz").json.get("queue") in (None, {"status": "ready"}), what="a queue")
     # Ready is a worker without Redis too, but its answers have no RateLimit.
     wait_until(lambda: "event=redis_trusted" in stack.log("workers"), what="a worker that trusts Redis")
     if request.param == "Without workers":
@@ -128,7 +131,7 @@ def test_each_answer_has_the_fields_of_the_table(conversation):
     names = [line.split("|")[1] for line in section(title).splitlines() if line.startswith("|")][2:]
     for name, (_, asked, [status], fields) in zip(names, rows, strict=True):
         answer = talk.ask(*asked)
-        wanted = {**COMMON, **parsed(fields)}
+        wanted = {**COMMON, **parsed(map(talk.filled, fields))}
         for name in [name for name in wanted if wanted[name] == "-"]:
             del wanted[name]
         if str(answer.status) != status:
@@ -141,7 +144,7 @@ def test_each_answer_has_the_fields_of_the_table(conversation):
 
 def test_table_has_every_kind_of_problem_that_can_be_provoked_from_outside():
     statuses = {status for title in SECTIONS for _, _, [status], _ in table(section(title))}
-    assert {"200", "201", "204", "304", "400", "401", "404", "405", "412", "413", "414", "415", "421", "422", "428", "431", "502"} <= statuses
+    assert {"200", "201", "202", "204", "304", "400", "401", "404", "405", "412", "413", "414", "415", "421", "422", "428", "431", "502"} <= statuses
 
 
 # --- the page's files ---

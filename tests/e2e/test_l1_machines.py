@@ -81,10 +81,11 @@ def test_each_machine_sees_the_others_writes_at_once(machines, new_id):
 def test_a_machine_that_is_alone_waits_for_nobody(machines, new_id):
     path = f"/todos/{new_id()}"
     machines[1].stop("workers")
-    wait_until(lambda: len(holders(machines[0])) == 1, 5, "that the other has given its licence back")
+    wait_until(lambda: len(holders(machines[0])) == 1, 10, "that the other has given its licence back")
     made(machines[0], path.rpartition("/")[2])
     with machines[0].counted() as count:
-        assert max(patched_s(machines[0], path, f"turn {turn}") for turn in range(20)) < LICENCE_S
+        took_s = sorted(patched_s(machines[0], path, f"turn {turn}") for turn in range(20))
+    assert took_s[10] < LICENCE_S, took_s
     assert not [name for name in count if name.startswith("todo_l1_waits_total")]
 
 
@@ -95,11 +96,12 @@ def test_a_frozen_machine_costs_one_wait_and_answers_nothing_old(machines, new_i
     pids = machines[1].worker_pids()
     frozen(pids)
     try:
-        took_s = [patched_s(machines[0], path, f"turn {turn}") for turn in range(10)]
+        with machines[0].counted() as count:
+            took_s = sorted(patched_s(machines[0], path, f"turn {turn}") for turn in range(10))
     finally:
         thawed(pids)
-    assert sum(seconds > LICENCE_S / 2 for seconds in took_s) <= 1, took_s
-    assert machines[0].counters()['todo_l1_waits_total{result="over"}'] >= 1
+    waits = {name: value for name, value in count.items() if name.startswith("todo_l1_waits_total")}
+    assert waits == {'todo_l1_waits_total{result="over"}': 1} and took_s[5] < LICENCE_S / 2, (waits, took_s)
     machines[1].client.close()
     assert machines[1].get(path).json["name"] == "turn 9"
     warmed(machines[1], path)
@@ -148,8 +150,10 @@ def test_nothing_is_old_while_workers_of_both_machines_fail(machines, new_id, fa
             frozen(pids)
             time.sleep(0.5)
             thawed(pids)
-    is_over.set()
-    for thread in threads:
-        thread.join(30)
+    try:
+        wait_until(lambda: hits[0] > 100 and state["answered"] > 20, 30, "enough to judge")
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join(30)
     assert not stale, stale[:3]
-    assert hits[0] > 100 and state["answered"] > 20, (hits, state)

@@ -52,19 +52,23 @@ def test_without_the_setting_nothing_is_limited_or_told(stack, new_id):
 def test_client_may_come_in_a_burst_and_then_evenly(new_stack):
     stack = limited(new_stack, 60, 5)
     made(stack, "a")
-    forget(stack)
-    answers = [stack.get("/todos/a") for _ in range(5)]
+    for _ in range(10):  # until the machine is quick enough for a second to be one
+        forget(stack)
+        begun = time.monotonic()
+        answers, refused = [stack.get("/todos/a") for _ in range(5)], stack.get("/todos/a")
+        burst_s = time.monotonic() - begun
+        time.sleep(1.05)
+        later = [stack.get("/todos/a").status for _ in range(2)]
+        if burst_s < 0.95 and time.monotonic() - begun < 1.95:
+            break
     assert [answer.status for answer in answers] == [200] * 5
     assert [standing(answer)[0] for answer in answers] == [4, 3, 2, 1, 0]
     assert {standing(answer)[2:] for answer in answers} == {(5, 5)}
     assert all(standing(answer)[1] == 5 - standing(answer)[0] for answer in answers)
-    refused = stack.get("/todos/a")
     assert refused.problem(429)["type"] == "/problems/too-many-requests"
     assert (refused.headers["Retry-After"], refused.headers["Cache-Control"]) == ("1", "no-store")
     assert standing(refused) == (0, 5, 5, 5)
-    time.sleep(1.05)
-    assert stack.get("/todos/a").status == 200
-    stack.get("/todos/a").problem(429)
+    assert later == [200, 429]
 
 
 def test_limit_is_one_for_all_routes_and_workers(new_stack):
@@ -237,9 +241,10 @@ def test_limit_of_nginx_answers_in_the_same_shape(new_stack):
     site.write_text(words.replace("\nlocation ^~ /todos {\n", "\nlocation ^~ /todos {\n    limit_req zone=todo burst=20 nodelay;\n"))
     stack.start()
     stack.wait_answer()
-    answers = [stack.get("/todos") for _ in range(40)]
+    begun = time.monotonic()
+    answers = [stack.get("/todos") for _ in range(60)]
     refused = [answer for answer in answers if answer.status != 200]
-    assert len(refused) >= 15
+    assert len(refused) >= 60 - 21 - (time.monotonic() - begun) > 0
     for answer in refused:
         assert answer.problem(429)["type"] == "/problems/too-many-requests"
         assert answer.headers["Retry-After"] and answer.headers["Cache-Control"] == "no-store"

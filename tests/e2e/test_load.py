@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """todo-load as a person uses it: formats, bad rows, exit statuses, interruption, and a service that runs beside it."""
 
+import array
 import csv
 import fcntl
 import gzip
@@ -11,6 +12,7 @@ import pty
 import signal
 import sqlite3
 import subprocess
+import termios
 import threading
 import time
 from pathlib import Path
@@ -264,10 +266,17 @@ def test_an_export_replaces_a_file_only_by_a_whole_one(loader):
     assert load.returncode == 2 and b"stdout can't be written" in told
 
 
+def in_pipe(file):
+    """How many bytes wait there."""
+    count = array.array("i", [0])
+    fcntl.ioctl(file, termios.FIONREAD, count)
+    return count[0]
+
+
 def test_an_interrupted_export_is_no_whole_one(loader):
     assert loader.run("seed", "-n", 20000).returncode == 0
     load = loader.start("export", "-", "--gzip")
-    time.sleep(1)  # the pipe is full
+    wait_until(lambda: in_pipe(load.stdout) > 32768, 30, "a pipe that is filled, and holds less than all")
     load.send_signal(signal.SIGINT)
     time.sleep(0.5)
     out, told = load.communicate(timeout=60)
@@ -428,7 +437,7 @@ def test_interrupted_while_it_waits_for_a_pipe_it_ends(loader):
     load = loader.start("import", "-", stdin=subprocess.PIPE)
     load.stdin.write(as_json_lines([{"id": "1", "name": "n"}, {"id": "2", "name": "n"}]))
     load.stdin.flush()
-    time.sleep(1)
+    wait_until(lambda: in_pipe(load.stdin) == 0, 30, "a loader that waits for more")
     load.send_signal(signal.SIGTERM)
     started = time.monotonic()
     out = load.stdout.read(), load.stderr.read()  # not communicate(): it would close the pipe that is waited for
@@ -441,10 +450,13 @@ def test_lines_tell_progress_where_there_is_no_terminal(loader):
     load = loader.start("import", "-", stdin=subprocess.PIPE)
     load.stdin.write(as_json_lines([{"id": str(i), "name": "n" * 200} for i in range(6000)]))
     load.stdin.flush()
-    time.sleep(4)  # a line comes every three seconds
-    _, told = load.communicate(timeout=60)
+    patience = threading.Timer(60, load.kill)
+    patience.start()
+    lines = (line.decode() for line in load.stderr)  # one comes every three seconds
+    assert any(line.endswith("/s\n") and " rows, " in line for line in lines)
+    patience.cancel()
+    load.communicate(timeout=60)
     assert load.returncode == 0
-    assert any(line.endswith("/s") and " rows, " in line for line in told.decode().splitlines()), told
 
 
 def test_a_bar_is_drawn_on_a_terminal(loader):
@@ -483,9 +495,8 @@ def test_without_redis_workers_leave_what_they_had(stack, tmp_path, new_id):
     file.write_text(json.dumps({"id": todo, "name": "after"}) + "\n")
     result = stack.load("-o", "redis=unix:/nowhere/redis.sock", "import", "--upsert", str(file))
     assert result.returncode == 0, result.stderr
-    time.sleep(2)  # a second, and what a busy machine needs
-    answers = [stack.get(f"/todos/{todo}").json["name"] for _ in range(20)]
-    assert answers == ["after"] * 20
+    # A second, and what a busy machine needs.
+    wait_until(lambda: all(stack.get(f"/todos/{todo}").json["name"] == "after" for _ in range(20)), 10, "the new name at all workers")
 
 
 def test_without_redis_nothing_is_written_if_that_is_refused(tmp_path):

@@ -34,6 +34,8 @@ NOT_HERE = {
     "start-over": "needs a feed: test_changes.py",
     "unsupported": "needs a MongoDB that nobody follows: test_changes.py",
     "unavailable": "needs a store that is away: test_errors.py",
+    "queue-full": "needs a queue: test_queue.py",
+    "still-queued": "needs a queue: test_queue.py",
     "unknown-outcome": "needs a store that is slow: test_life.py",
     "too-late": "needs a worker that says nothing for 15 s",
     "no-answer": "needs a stack without workers: below",

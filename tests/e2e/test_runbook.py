@@ -5,13 +5,15 @@ import re
 
 import pytest
 from documented import Documented, commands_of
+from journal import FILE
+from redis_cluster import running
 from stack import ROOT, wait_until
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
 REQUEST_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def documented(stack):
+def documented(stack, cluster_port=0):
     folder = stack.folder
     places = [
         (r"(?<!/)etc/(prometheus|logrotate)/", rf"{ROOT}/etc/\1/"),
@@ -22,6 +24,8 @@ def documented(stack):
         (r"/var/log/nginx/error\.log", f"{folder}/logs/nginx-error.log"),
         (r"/run/redis(-todo)?/redis-server\.sock", f"{folder}/redis.sock"),
         (r"127\.0\.0\.1:8081", f"127.0.0.1:{stack.internal_port}"),
+        (r"-h 10\.0\.0\.1", f"-h 127.0.0.1 -p {cluster_port}"),
+        (r"10\.0\.0\.1:6379", f"127.0.0.1:{cluster_port}"),
         (r" -o todo -g todo", ""),
         (r"logrotate --force", f"logrotate --state {folder}/etc/state --force"),
         (r"REQUEST-ID", REQUEST_ID),
@@ -43,16 +47,33 @@ def whole(stack):
     return len(stack.worker_pids()) == 2 and stack.internal.get("/readyz").status == 200
 
 
-def test_the_commands_of_the_runbook_work(new_stack):
-    stack = new_stack()
+@pytest.fixture
+def cluster(tmp_path):
+    with running(tmp_path) as cluster:
+        yield cluster
+
+
+def test_the_commands_of_the_runbook_work(new_stack, cluster):
+    stack = new_stack(settings={"write_queue": FILE})
     stack.post({"id": "1", "name": "n"})
     before = stack.worker_pids()
-    machine, told = documented(stack), {}
+    machine, told = documented(stack, cluster.primaries[0].port), {}
     for command in commands_of("doc/runbook.md"):
         told[command] = machine.run(command.replace("PID", str(stack.worker_pids()[0])))
         wait_until(lambda: whole(stack), 15, "workers")
     assert len(told) > 12 and before[0] not in stack.worker_pids() and before[1] in stack.worker_pids()
     assert all(said for command, said in told.items() if not re.match("install|kill|.* sed ", command)), told
+
+
+def test_the_commands_of_operating_work(new_stack):
+    stack = new_stack(settings={"write_queue": FILE})
+    (stack.folder / "todos.jsonl").write_text('{"id":"a","name":"n"}\n')
+    machine = documented(stack)
+    machine.places[:0] = [(r"build/", ""), (r"run/todo\.conf", "todo.conf"), (r"-n 1000000", "-n 300")]
+    told = {command: machine.run(command) for command in commands_of("doc/operate.md") if not re.search("adopt|queue drop", command)}
+    assert len(told) == 11
+    of = {re.search(r"todo.conf (\S+)", command)[1]: said for command, said in told.items()}
+    assert "0 inconsistent" in of["audit"] and "301 todos read" in of["warm"] and "purged" in of["purge"] and "purged" in of["why"], of
 
 
 def test_the_commands_of_sizing_work(new_stack):

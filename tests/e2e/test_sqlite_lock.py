@@ -1,31 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Another process holds the write lock of the SQLite file: reads go on, writes end in time and say who holds it."""
 
-import contextlib
 import os
 import re
-import sqlite3
 import time
 
 import pytest
 from load import load
 from stack import wait_until
+from store_file import write_lock
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
 
 HELD_S = 5
 TIMEOUT_MS = 500
-
-
-@contextlib.contextmanager
-def write_lock(stack):
-    database = sqlite3.connect(f"file:{stack.folder}/todos.db?mode=rw", uri=True, isolation_level=None)
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        database.execute("ROLLBACK")
-        database.close()
 
 
 def filled(stack, tmp_path, count):
@@ -39,7 +27,7 @@ def test_a_write_lock_held_elsewhere_stops_no_reads(new_stack, tmp_path):
     stack = new_stack(settings={"store_timeout_ms": TIMEOUT_MS, "store_concurrency": 2})
     filled(stack, tmp_path, 3000)
     statuses = {"get": [], "list": [], "write": []}
-    slowest = dict.fromkeys(statuses, 0.0)
+    took_s = {kind: [] for kind in statuses}
 
     def ask(client, number, turn):
         begun = time.monotonic()
@@ -50,7 +38,7 @@ def test_a_write_lock_held_elsewhere_stops_no_reads(new_stack, tmp_path):
         else:
             kind, answer = "write", client.post({"name": "n"})
         statuses[kind].append(answer.status)
-        slowest[kind] = max(slowest[kind], time.monotonic() - begun)
+        took_s[kind].append(time.monotonic() - begun)
         if number < 2:
             time.sleep(0.005)
 
@@ -60,8 +48,10 @@ def test_a_write_lock_held_elsewhere_stops_no_reads(new_stack, tmp_path):
     assert set(statuses["list"]) == {200} and len(statuses["list"]) > 100, statuses["list"][-5:]
     assert 503 in statuses["write"] and set(statuses["write"]) <= {201, 503}, set(statuses["write"])
     # A write waits for its turn, and then for the lock.
-    assert slowest["write"] < 6 * TIMEOUT_MS / 1000, slowest
-    assert slowest["get"] < 1 and slowest["list"] < 1, slowest
+    slowest, median = ({kind: sorted(each)[at * (len(each) - 1) // 2] for kind, each in took_s.items()} for at in (2, 1))
+    assert slowest["write"] < HELD_S, slowest
+    # Reads that waited for threads which wait for the lock would take a TIMEOUT_MS, and more.
+    assert median["get"] < TIMEOUT_MS / 2000 and median["list"] < TIMEOUT_MS / 2000, median
     named = re.findall(rf"event=sqlite_locked holder_pid={os.getpid()} ", stack.log("workers"))
     assert 1 <= len(named) <= 2, "once per worker"
     assert f"process {os.getpid()} (" in stack.log("workers")

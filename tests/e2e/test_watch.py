@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import Client, wait_until
+from supervisor import stat_fields
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
 PATHS = ("/healthz", "/readyz", "/metrics")
@@ -36,7 +37,7 @@ def test_while_all_workers_hang_a_watcher_is_told_so(new_stack):
     signalled(workers, signal.SIGSTOP)
     try:
         with ThreadPoolExecutor() as watchers:
-            list(watchers.map(lambda path: told(stack, path, "the workers hang", 7), PATHS))
+            list(watchers.map(lambda path: told(stack, path, "the workers hang", 15), PATHS))
     finally:
         signalled(workers, signal.SIGCONT)
     for path in PATHS:
@@ -49,6 +50,7 @@ def test_a_worker_that_hangs_keeps_no_watcher_waiting_while_another_one_works(ne
     assert [stack.get("/todos?limit=1").status for _ in range(10)] == [200] * 10
     for hanging in stack.worker_pids():
         os.kill(hanging, signal.SIGSTOP)
+        wait_until(lambda: stat_fields(hanging)[0] == "T", what="a worker that hangs")
         try:
             assert [stack.internal.get(path).status for path in ("/healthz", "/metrics") * 5] == [200] * 10
         finally:
@@ -59,6 +61,6 @@ def test_while_all_workers_are_gone_a_watcher_is_told_so_at_once(new_stack):
     stack = new_stack()
     stack.stop("workers")
     for path in PATHS:
-        told(stack, path, "no process listens", 2)
+        told(stack, path, "no process listens", 4)
     stack.start("workers")
     wait_until(lambda: stack.internal.get("/readyz").status == 200, 15, "readiness")

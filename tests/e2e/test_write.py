@@ -26,6 +26,13 @@ def test_post_answers_201_with_location_and_the_todo(stack, new_id):
     assert {name: count.get(name, 0) for name in (FENCE, UNFENCE, WRITE_OK)} == {FENCE: 1, UNFENCE: 1, WRITE_OK: 1}
 
 
+def test_writes_go_over_kept_connections(stack):
+    with stack.counted() as count:
+        for number in range(20):
+            assert stack.post({"name": f"n{number}"}).status == 201
+    assert count.get('todo_connections_total{kind="accepted"}', 0) < 10
+
+
 def test_post_to_the_path_with_a_slash_is_the_same(stack, new_id):
     todo = new_id()
     answer = stack.post({"id": todo, "name": "x"}, path="/todos/")

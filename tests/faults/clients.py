@@ -18,6 +18,7 @@ import time
 from history import ABSENT, Op
 
 ETAG = re.compile(rb'^etag: "(\d+)-([0-9a-f]+)-[0-9a-f]+"', re.I | re.M)
+TOLD = re.compile(rb"^todo-version: ([^\r]+)", re.I | re.M)
 LENGTH = re.compile(rb"^content-length: (\d+)", re.I | re.M)
 STATUS_CACHE = re.compile(rb"^cache-status: [^\r]*", re.I | re.M)
 TIMEOUT_S = 8
@@ -89,6 +90,7 @@ class Client(threading.Thread):
         self.connection = Connection(load.ports[number % len(load.ports)])
         self.ops, self.statuses, self.latencies = [], {}, []
         self.hits = []  # (time, whether it was one) of each read
+        self.told = {}  # the Todo-Version of this client's last write of each id, and the state that it made
         self.tags = {}  # the last ETag seen of each id
         self.names = 0
         self.failed = None
@@ -126,8 +128,8 @@ class Client(threading.Thread):
 
     # --- reads ---
 
-    def get(self, id):
-        begin, end, status, head, body = self.ask("GET", f"/todos/{id}")
+    def get(self, id, headers=""):
+        begin, end, status, head, body = self.ask("GET", f"/todos/{id}", headers=headers)
         if status:
             self.latencies.append((begin, end - begin))
         if status == 200:
@@ -137,6 +139,14 @@ class Client(threading.Thread):
         elif status == 404:
             self.tags.pop(id, None)
             self.note(id, "read", begin, end, ABSENT, note=self.how(begin, head))
+
+    def sure(self, id):
+        """Shows what its own last write answered. Whatever has befallen, the read shows no older state of that life."""
+        told, made = self.told.get(id, (None, None))
+        self.get(id, f"Todo-Version: {told}\r\n" if told else "")
+        last = self.ops[-1] if self.ops else None
+        if told and last.kind == "read" and isinstance(last.state, tuple) and last.id == id and last.state[0] == made[0]:
+            assert last.state[1] >= made[1], f"{last}, though it asked with {told}"
 
     def how(self, begin, head):
         found = STATUS_CACHE.search(head)
@@ -151,7 +161,7 @@ class Client(threading.Thread):
         names = {todo["id"]: todo["name"] for todo in json.loads(body)["todos"]}
         assert len(names) < LIST_LIMIT, "the page may not hold all"
         how = "list " + self.how(begin, head)
-        for id in self.load.ids:
+        for id in self.load.listed:
             if id in names:
                 self.note(id, "read", begin, end, None, names[id], note=how)
             else:
@@ -163,6 +173,7 @@ class Client(threading.Thread):
         """What is known after a write that gives name. Statuses that say no leave at most the knowledge that nobody is there."""
         if status in (200, 201):
             self.note(id, "write", begin, end, state_of(head), name)
+            self.told[id] = (TOLD.search(head)[1].decode(), state_of(head))
         elif status == 404:
             self.note(id, "read", begin, end, ABSENT, note="by a write")
         elif status == 0 or status >= 500:
@@ -202,11 +213,14 @@ WEIGHTS = {"get": 76, "list": 4, "patch": 9, "put": 4, "post": 3, "delete": 4}
 class Load:
     """with Load(ports, ids) as load: ...; afterwards load.ops is the history."""
 
+    kind = Client
+
     def __init__(self, ports, ids, clients=8, pause_s=0.003, weights=WEIGHTS, seed=0):
         self.ports, self.ids, self.pause_s, self.seed = ports, ids, pause_s, seed
+        self.listed = ids  # those that a page tells of
         self.verbs, self.weights = list(weights), list(weights.values())
         self.over = threading.Event()
-        self.clients = [Client(self, number) for number in range(clients)]
+        self.clients = [self.kind(self, number) for number in range(clients)]
 
     def __enter__(self):
         for client in self.clients:

@@ -23,10 +23,10 @@ def said(violations):
 
 
 class Experiment:
-    def __init__(self, stack, ids, more=(), **load):
-        """more: stacks of other machines, whose nginx the clients take in turn."""
+    def __init__(self, stack, ids, more=(), load=None, **options):
+        """more: stacks of other machines, whose nginx the clients take in turn; load: another one than Load."""
         self.stack, self.ids = stack, ids
-        self.load = Load([each.port for each in (stack, *more)], ids, seed=SEED, **load)
+        self.load = load or Load([each.port for each in (stack, *more)], ids, seed=SEED, **options)
         self.before = stack.counters()
         self.workers_before = set(stack.worker_pids())
 

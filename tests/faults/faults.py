@@ -9,6 +9,24 @@ import time
 FORGET_MARKS = "for _, key in ipairs(redis.call('KEYS', 'todo:*:writers')) do redis.call('DEL', key) end"
 
 
+def healed_after(seconds, heal):
+    """Even if the test ends meanwhile."""
+    try:
+        time.sleep(seconds)
+    finally:
+        heal()
+
+
+def signalled(number, pids):
+    for pid in pids:
+        os.kill(pid, number)
+
+
+def frozen(seconds, *pids):
+    signalled(signal.SIGSTOP, pids)
+    healed_after(seconds, lambda: signalled(signal.SIGCONT, pids))
+
+
 def killed(pid):
     os.kill(pid, signal.SIGKILL)
 
@@ -21,12 +39,14 @@ def worker_killed(stack):
 
 def worker_frozen(stack, seconds=2.5):
     """Longer than a mark lasts: what the worker had begun is finished when all others have forgotten it."""
-    pid = random.choice(stack.worker_pids())
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(seconds)
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    frozen(seconds, random.choice(stack.worker_pids()))
+
+
+def journal_killed(journal):
+    """As it is between an append and its answer, or within one."""
+    journal.kill()
+    time.sleep(random.random() * 0.3)
+    journal.start()
 
 
 def connection_cut(stack, socket="redis.sock"):
@@ -70,11 +90,7 @@ def memory_short(stack, seconds=0.3):
 
 
 def redis_frozen(stack, seconds=1.0):
-    stack.kill("redis", signal.SIGSTOP)
-    try:
-        time.sleep(seconds)
-    finally:
-        stack.kill("redis", signal.SIGCONT)
+    frozen(seconds, stack.pid("redis"))
 
 
 def one_worker_cut_off(stack, seconds=1.0):
@@ -123,12 +139,3 @@ def redis_replaced(stack, seconds=1.0):
     finally:
         killed(old_pid)
         old_socket.unlink()
-
-
-def store_frozen(pid, seconds):
-    """A MongoDB server's process."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(seconds)
-    finally:
-        os.kill(pid, signal.SIGCONT)

@@ -168,10 +168,10 @@ def test_a_frozen_redis_delays_few_reads_and_hits_come_back(make_stack, new_ids)
     with run.load:
         wait_until(is_hit_again, 10, "hits")
         frozen = time.monotonic()
-        faults.redis_frozen(stack, 1.5)
+        faults.redis_frozen(stack, 3)
         thawed = time.monotonic()
         wait_until(is_hit_again, 10, "hits again")
     assert set(run.load.statuses) == {200}, run.load.statuses
     during = run.load.latencies(frozen, thawed)
-    assert len(during) > 100 and during[len(during) * 99 // 100] < 0.75, "half of what waiting for Redis would cost"
+    assert len(during) > 100 and during[len(during) * 99 // 100] < 1.5, "half of what waiting for Redis would cost"
     assert run.load.hit_rate(frozen + 0.5, thawed) < 0.05, "the fault didn't bite"

@@ -4,9 +4,7 @@ Two machines with an L1 each on one Redis and one MongoDB, under fire: two pools
 because their settings name the store differently. All clients' answers, from both, are one history.
 """
 
-import os
 import random
-import signal
 import time
 from pathlib import Path
 
@@ -60,14 +58,7 @@ def either(fault):
 
 def machine_frozen(machines):
     """All workers of one, for longer than its licence lasts."""
-    pids = machines[random.randrange(2)].worker_pids()
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        time.sleep(2 * LICENCE_S)
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+    faults.frozen(2 * LICENCE_S, *machines[random.randrange(2)].worker_pids())
 
 
 def first(fault):

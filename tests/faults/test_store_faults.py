@@ -39,7 +39,7 @@ def mongodb_stack(make_stack, server):
 
 
 def store_frozen(server):
-    faults.store_frozen(server.pid, 1.0)
+    faults.frozen(1.0, server.pid)
 
 
 def store_cut(server):
@@ -70,4 +70,4 @@ def test_hits_go_on_when_the_store_is_killed_and_misses_are_told_in_time(mongodb
         begun = time.monotonic()
         answer = mongodb_stack.get(f"/todos/{unknown_id}")
         assert answer.problem(503) and int(answer.headers["Retry-After"]) > 0
-        assert time.monotonic() - begun < 0.6 + 2, "store_timeout_ms, and something for a busy machine"
+        assert time.monotonic() - begun < 0.6 + 5, "store_timeout_ms, and something for a busy machine"

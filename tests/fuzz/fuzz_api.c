@@ -10,6 +10,7 @@
  *
  *   SET NAME=VALUE           one of SETTINGS_TRIED
  *   STORE away               or back
+ *   QUEUE on                 or full, or away; a queued write is applied before the next request
  *   WAIT MS                  a minute at most
  *
  * Each is answered once, with a status that its bytes repeat, fields that are fields, and a body as long as they say; what is
@@ -43,6 +44,16 @@ static void set_setting(struct settings *settings, struct slice option)
             (void)!settings_read_options(settings, options, 1, &error);
 }
 
+static void set_queue(struct slice value)
+{
+    enum status status = !value.data                         ? STATUS_OK
+                         : slice_equal(value, SLICE("full")) ? STATUS_BUSY
+                         : slice_equal(value, SLICE("away")) ? STATUS_UNAVAILABLE
+                                                             : STATUS_OK;
+    fake_queue_set_on(true);
+    fake_queue_fail(status, status == STATUS_BUSY ? STATUS_OK : status);
+}
+
 /* Whether the first line of rest is such a change; it is taken then. */
 static bool take_change(struct bed *bed, struct slice *rest)
 {
@@ -52,6 +63,8 @@ static bool take_change(struct bed *bed, struct slice *rest)
         set_setting(&bed->settings, value.data ? value : SLICE(""));
     else if (slice_equal(word, SLICE("STORE")))
         fake_store_set_away(bed->store, slice_equal(value, SLICE("away")));
+    else if (slice_equal(word, SLICE("QUEUE")))
+        set_queue(value);
     else if (slice_equal(word, SLICE("WAIT")))
         bed_pass(bed, value.data && slice_to_int64(value, &ms) && ms > 0 && ms <= WAIT_MAX_MS ? ms : 0);
     else
@@ -148,6 +161,8 @@ static void run_request(struct slice *rest)
     exchange_run(&exchange);
     check_answer(&exchange);
     exchange_fini(&exchange);
+    if (fake_queue_last()) /* so that no request waits for it */
+        fake_queue_settle(fake_queue_last(), TICKET_SETTLED, STATUS_OK, (struct store_version){.v = 1, .life = 1});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,6 +9,7 @@
 #include "base/directive.h"
 #include "base/etag.h"
 #include "base/media.h"
+#include "base/prefer.h"
 #include "base/query.h"
 #include "base/todo_version.h"
 #include "fuzzing.h"
@@ -39,6 +40,18 @@ static void read_directives(struct slice field)
     bug_unless(asked.min_fresh_s >= 0 && asked.min_fresh_s <= DIRECTIVE_SECONDS_MAX, "a time of no number");
     (void)directives_allow_sharing(field);
     (void)directives_valid(field);
+}
+
+static void read_preferences(struct slice field)
+{
+    struct buf text;
+    struct preferences asked = prefer_parse(field);
+    bug_unless(asked.wait_s >= -1 && asked.wait_s <= DIRECTIVE_SECONDS_MAX, "a wait of no number");
+    buf_init(&text);
+    prefer_write(&text, asked.asked, asked.wait_s);
+    struct preferences again = prefer_parse(buf_slice(&text));
+    bug_unless(again.asked == asked.asked && !again.other.data, "what is known has one text");
+    buf_fini(&text);
 }
 
 static void read_media(struct slice field, struct slice type)
@@ -121,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     read_conditions(field, other);
     read_directives(field);
+    read_preferences(field);
     read_media(field, other);
     read_cursor(field);
     read_version(field, other);

@@ -12,7 +12,9 @@ FUZZERS = \
 	tests/fuzz/fuzz_format \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_page \
-	tests/fuzz/fuzz_reply
+	tests/fuzz/fuzz_queued \
+	tests/fuzz/fuzz_reply \
+	tests/fuzz/fuzz_slots
 EXTRA_PROGRAMS += $(FUZZERS)
 endif
 
@@ -55,6 +57,12 @@ tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_page_SOURCES = tests/fuzz/fuzz_page.c $(FUZZ_HASH)
 tests_fuzz_fuzz_page_LDADD = $(FUZZ_CACHE_LIBS)
 tests_fuzz_fuzz_page_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_queued_SOURCES = tests/fuzz/fuzz_queued.c tests/fuzz/fuzzing.h
+tests_fuzz_fuzz_queued_LDADD = libqueue.a libstore.a libbase.a $(BASE_LIBS)
+tests_fuzz_fuzz_queued_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_reply_SOURCES = tests/fuzz/fuzz_reply.c tests/fuzz/fuzzing.h
 tests_fuzz_fuzz_reply_LDADD = libredis.a libbase.a $(BASE_LIBS)
 tests_fuzz_fuzz_reply_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_slots_SOURCES = tests/fuzz/fuzz_slots.c tests/fuzz/fuzzing.h
+tests_fuzz_fuzz_slots_LDADD = libcache.a libbase.a $(BASE_LIBS)
+tests_fuzz_fuzz_slots_LDFLAGS = $(FUZZ_LINK)

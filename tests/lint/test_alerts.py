@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 import yaml
-from source import ROOT, metric_families, text
+from source import ROOT, macro_rows, metric_families, text
 
 RULES, DASHBOARD = "etc/prometheus/rules.yml", "etc/grafana/todo-fcgi.json"
 PLACE = 'job="todo-fcgi",instance="a"'
@@ -77,6 +77,13 @@ CASES = {
     "TodoInconsistent": ("10m", one("todo_audit_total", "0 0 1 1x20", 'kind="todo",result="inconsistent"'),
                          one("todo_audit_total", "5x20", 'kind="todo",result="inconsistent"')),
     "TodoFenceLost": ("10m", one("todo_fence_lost_total", "0 0 1 1x20"), one("todo_fence_lost_total", "7x20")),
+    "TodoSlotsUntrusted": (
+        "10m",
+        one("todo_cluster_slots", "0 0 0 5461x20", 'kind="untrusted"'),
+        one("todo_cluster_slots", "0x9 1 1", 'kind="untrusted"'),
+        one("todo_cluster_slots", "9x20", 'kind="moving"'),
+    ),
+    "TodoPrimaryUntrusted": ("10m", one("todo_cluster_nodes_untrusted", "0 0 1x20"), one("todo_cluster_nodes_untrusted", "0x5 1x4 0")),
     "TodoRedisAway": ("10m", one("todo_workers_without_redis", "0 0 0 1x20"), one("todo_workers_without_redis", "0x9 1 1")),
     "TodoOutboxOld": ("5m", one("todo_outbox_waiting_seconds", "0+20x20"), one("todo_outbox_waiting_seconds", "60x20")),
     "TodoStoreAway": ("5m", looks("50x20"), looks("50+1x20")),
@@ -87,6 +94,9 @@ CASES = {
     "TodoWritesUnknown": ("5m", one("todo_store_calls_total", "0 0 1x20", 'call="write",outcome="unknown"'),
                           one("todo_store_calls_total", "0+1x20", 'call="write",outcome="failed"')),
     "TodoStoreDiskFull": ("10m", disk(9, 100), {**disk(11, 100), **NO_DISK}),
+    "TodoQueueDeep": ("5m", one("todo_queue_depth", "100001x20"), one("todo_queue_depth", "100000x20")),
+    "TodoQueueOld": ("5m", one("todo_queue_oldest_seconds", "0 30 61 61 61 61"), one("todo_queue_oldest_seconds", "0 60 60 60 60 61")),
+    "TodoQueueDead": ("5m", one("todo_queue_dead_letters", "0 1x20"), one("todo_queue_dead_letters", "2 0x20")),
     "TodoErrorsFast": ("6h", requests(984, "0+16x420"), requests(987, "0+13x420"), requests(984, "0+30x345 10350x75")),
     "TodoErrorsSlow": ("7h", requests(993, "0+7x420"), requests(995, "0+5x420"), requests(993, "0+30x380 11400x40")),
     "TodoHitRateLow": ("8h", reads((900, 600), (100, 400)), reads((900, 800), (100, 200))),
@@ -163,6 +173,12 @@ def test_what_alerts_and_dashboard_ask_for_is_counted():
         assert asked <= recorded, (place, asked - recorded)
         asked = {re.sub("_(bucket|sum|count)$", "", name) for name in re.findall(r"(?<![:\w])todo_\w+", words)}
         assert asked and asked <= metric_families(), (place, asked - metric_families())
+
+
+def test_each_gauge_is_on_the_dashboard_or_has_an_alert():
+    gauges = {family.strip('"') for _, family, *_ in macro_rows("src/base/stats_table.h", "STATS_GAUGES")}
+    shown = set(re.findall(r"todo_\w+", text(RULES) + "".join(dashboard())))
+    assert len(gauges) > 10 and gauges <= shown, gauges - shown
 
 
 def test_prometheus_takes_the_dashboards_expressions(tmp_path):

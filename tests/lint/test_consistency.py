@@ -6,7 +6,7 @@ import re
 from source import ROOT, macro_rows, text
 
 TABLE = [line for line in text("doc/consistency.md").splitlines() if line.startswith("| ")]
-FAULTS = ("test_faults", "test_store_faults", "test_machine_faults")
+FAULTS = ("test_faults", "test_store_faults", "test_machine_faults", "test_cluster_faults")
 TESTS = "".join(text(f"tests/faults/{name}.py") for name in FAULTS)
 
 

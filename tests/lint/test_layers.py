@@ -18,10 +18,11 @@ BELOW = {
     "clients": ["redis", "store", "base"],
     "audit": ["cache", "store", "base"],
     "follow": ["cache", "cdn", "l1", "store", "base"],
-    "api": ["clients", "cache", "feed", "store", "base"],
-    "server": ["api", "audit", "follow", "cache", "feed", "redis", "l1", "store", "base"],
+    "queue": ["cache", "redis", "store", "base"],
+    "api": ["clients", "cache", "feed", "queue", "store", "base"],
+    "server": ["api", "audit", "follow", "queue", "cache", "feed", "redis", "l1", "store", "base"],
     "load": ["cache", "store", "base"],
-    "control": ["audit", "cache", "store", "base"],
+    "control": ["audit", "queue", "cache", "store", "base"],
     "": ["server", "load", "control", "base"],
 }
 
@@ -32,7 +33,7 @@ WALLS = {
     r"hiredis/.*": [r"src/redis/redis_wire\.c"],
     r"mongoc/.*": [r"src/store/mongo\w*\.c"],
     r"bson/.*": [r"src/store/mongo(_\w+)?\.c", r"src/load/bson_reader\.c"],
-    r"sqlite3\.h": [r"src/store/sqlite(_copy)?\.c"],
+    r"sqlite3\.h": [r"src/store/sqlite(_file|_copy)?\.c", r"src/store/sqlite_connection\.h"],
     r"jansson\.h": [r"src/base/json\.c"],
     r"openssl/evp\.h|xxhash\.h": [r"src/base/hash\.c"],
     r"zlib\.h": [r"src/base/gzip\.c", r"src/load/(source|sink)\.c"],

@@ -74,7 +74,7 @@ def test_every_request_field_that_the_worker_reads_is_described():
     params = [param.strip('"') for _, param in macro_rows("src/api/request.h", "REQUEST_PARAMS")]
     read = {param.removeprefix("HTTP_").replace("_", "-").lower() for param in params if param.startswith("HTTP_")}
     described = {parameter["name"].lower() for parameter in SPEC["components"]["parameters"].values()}
-    in_urls = {"id", "limit", "order", "done", "cursor", "after"}
+    in_urls = {"id", "limit", "order", "done", "cursor", "after", "ticket"}
     assert read - {name.lower() for name in ELSEWHERE} == described - in_urls
 
 
@@ -86,6 +86,18 @@ def test_todos_have_the_fields_of_the_table():
     for schema, access in wanted.items():
         described = list(SPEC["components"]["schemas"][schema]["properties"])
         assert described == [name for name, client in rows if client in access], schema
+
+
+def members(schema):
+    """Of an object, and of those in it."""
+    properties = schema.get("properties", {})
+    return set(properties).union(*(members(inner) for inner in properties.values()))
+
+
+def test_readiness_has_the_members_that_the_worker_writes():
+    source = text("src/api/health.c")
+    written = set(re.findall(r'append_text\(body, "(\w+)"', source)) | set(re.findall(r'\\"(\w+)\\":', source))
+    assert len(written) > 8 and written == members(SPEC["components"]["schemas"]["Readiness"])
 
 
 def test_every_answer_field_that_the_worker_sends_is_described():

@@ -107,6 +107,11 @@ def test_documents_name_functions_that_exist():
     assert seen > 5, "the pattern finds next to no function"
 
 
+def test_upgrades_name_the_version_of_sqlites_tables():
+    steps = re.search(r"TODOS_STEPS\[\] = \{(.*?)\}", text("src/store/sqlite_sql.c"), re.S)[1].split(",")
+    assert f"are at version {len(steps)}:" in text("doc/upgrade.md")
+
+
 def test_every_document_is_in_the_archive():
     archived = text("Makefile.am").split()
     assert [name for name in DOCUMENTS if name not in archived and name.split("/")[0] not in archived] == []
@@ -132,3 +137,5 @@ def test_events_that_the_documents_name_are_logged_at_their_level():
     events = {event for _, event in logged}
     told = set(re.findall(r"\(`(\w+_\w+)` in the log", text("doc/runbook.md")))
     assert len(told) > 2 and told <= events, told - events
+    manual = {event for line in re.findall(r"^\.It Li (.+)$", text("doc/todo-fcgi.8"), re.M) for event in line.split(" , ")}
+    assert len(manual) > 20 and not [event for event in manual if f'"{event}"' not in sources]

@@ -7,7 +7,7 @@
  * Modelled: the store's record (`epoch`) moves from 0 to 1 at any moment. Worker 1 learns of it at once or later, worker 0 later or
  * never. Each worker makes one write: fence under the epoch that it knows, commit, look at the record (write.c: fenced_work), if
  * that is another one settle a record in the outbox, unfence or publish, answer. Workers drain the outbox to the keys of
- * the epoch that they know, and remove what they listed only if that still stands (outbox.c: remove_work). Flights take a lease,
+ * the epoch that they know, and remove what they listed only if that still stands (drain.c: remove_work). Flights take a lease,
  * read and fill under either epoch, one at a time in each; who knows epoch 1 has read the record after it moved.
  *
  * GROUPED: a store that commits what waits together (SQLite). The write, the look and the record are one transaction, so the look

@@ -95,7 +95,7 @@ inline new_generation()
 inline list_fence(w)
 {
 #ifndef MUTANT_FENCE_KEEPS_GENERATION
-    new_generation();
+    drop_generation();
 #endif
     mark[w] = LIVE
 }
@@ -103,7 +103,7 @@ inline list_fence(w)
 inline list_unfence(w)
 {
 #ifndef MUTANT_UNFENCE_KEEPS_GENERATION
-    new_generation();
+    drop_generation();
 #endif
     mark[w] = ABSENT
 }

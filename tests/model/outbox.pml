@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One todo while workers lose Redis and find it again: the writes of src/cache/write.c that go to the store's outbox, the drains of
- * src/cache/outbox.c, the trust of trust.c, and flights that lose their connection on the way (flight.c). Redis itself stays the
+ * src/cache/drain.c, the trust of trust.c, and flights that lose their connection on the way (flight.c). Redis itself stays the
  * same one here; another one, or another epoch, is in epoch.pml.
  *
  * Modelled: two workers, each with a link to Redis, a drain and a write; with FLIGHTS=1 worker 0 has a flight and a reader

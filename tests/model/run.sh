@@ -41,6 +41,13 @@ table() {
         l1-leases-2-writers          l1_leases holds  RENEWS=1
         l1-leases-lost-marks         l1_leases holds  WRITERS=1 RENEWS=1 LOST_MARKS
         l1-leases-lost-holders       l1_leases holds  WRITERS=1 RENEWS=1 LOST_HOLDERS
+        slots                        slots   holds
+        slots-2-writers              slots   holds   WRITERS=2 MOVES=1
+        slots-failover               slots   holds   MOVES=1 FAILOVERS
+        slots-other-slot             slots   holds   MOVES=1 SERIALS=3 OTHER_SLOT
+        slots-even-late              slots   holds   MOVES=1 EVEN_LATE
+        queue                        queue   holds
+        queue-3-writes               queue   holds   WRITES=3
 
         # the mutants of the design: history alone is asked for, and for those that last also that things come right in the end
         mutant-1-ignores-writers     cache   breaks  ONLY_HISTORY MUTANT_ACQUIRE_IGNORES_WRITERS
@@ -104,6 +111,23 @@ table() {
         mutant-l1-gap-is-applied     l1_leases breaks INCARNATIONS=1 OTHER_TODO MUTANT_GAP_IS_APPLIED
         mutant-l1-lost-mark-untold   l1_leases breaks WRITERS=1 LOST_MARKS MUTANT_LOST_MARK_UNTOLD
         mutant-l1-lost-mark-no-wait  l1_leases breaks WRITERS=1 LOST_MARKS MUTANT_LOST_MARK_NO_WAIT
+        mutant-slots-epoch-of-primary slots  breaks  SERIALS=3 MUTANT_EPOCH_OF_PRIMARY
+        mutant-slots-follow-moved    slots   breaks  MOVES=1 EVEN_LATE MUTANT_FOLLOW_MOVED
+        mutant-slots-no-look         slots   breaks  MOVES=1 MUTANT_NO_LOOK
+        mutant-slots-lease-first     slots   breaks  MOVES=1 MUTANT_LEASE_BEFORE_MARK
+        mutant-slots-entry-first     slots   breaks  MOVES=1 MUTANT_ENTRY_BEFORE_LEASE
+        mutant-slots-before-drain    slots   breaks  MUTANT_TRUST_BEFORE_DRAIN
+        mutant-slots-drain-leaves-keys slots breaks  MUTANT_DRAIN_LEAVES_KEYS
+        mutant-slots-brought-anywhere slots  breaks  MUTANT_BROUGHT_ANYWHERE
+        mutant-slots-hearsay         slots   breaks  MOVES=1 SERIALS=3 EVEN_LATE MUTANT_HEARSAY
+        mutant-slots-name-kept       slots   breaks  FAILOVERS MUTANT_NAME_KEPT
+        mutant-queue-owner-unlooked  queue   breaks  MUTANT_OWNER_UNLOOKED
+        mutant-queue-bookmark-unlooked queue breaks  MUTANT_BOOKMARK_UNLOOKED
+        mutant-queue-bookmark-after  queue   breaks  MUTANT_BOOKMARK_AFTER
+        mutant-queue-bookmark-in-todo queue  breaks  MUTANT_BOOKMARK_IN_TODO
+        mutant-queue-settle-early    queue   breaks  MUTANT_SETTLE_EARLY
+        mutant-queue-settle-unawaited queue  breaks  MUTANT_SETTLE_UNAWAITED
+        mutant-queue-dead-unmarked   queue   breaks  MUTANT_DEAD_UNMARKED
 
         # the weaker promise is no excess of caution
         restore-too-soon             restore breaks  SOON

@@ -7,12 +7,13 @@ sim, runner, lint, cache, assets   a job for each folder; pytest, without a stac
 fuzz                  a job for each fuzzer: its kept inputs, and FUZZ_S seconds of new ones, in the fuzzers' build
 model                 one job: tests/model/run.sh
 package               by name only, for it takes minutes: a job for each file; the Debian package on machines of its own
-faults, e2e, browser  a job for each file that takes long, one for all others; pytest, with stacks of their own. The workers of
-                      faults are the build with failpoints, those of the other two the sanitizers' build
+faults, e2e, browser  a job for each file that takes long, one for each dozen of the others; pytest, with stacks of their own. The
+                      workers of faults are the build with failpoints, those of the other two the sanitizers' build
 
 Files can run side by side because each has stacks, ports and folders of its own. The short ones run together because each job
-starts stacks anew. The end-to-end tests share one MongoDB, each stack with a database of its own: a server that has just started
-is slow at first, and tests about time would meet that again and again.
+starts stacks anew; but no job of them may be so long that a slow machine has no time for it (lanes.py), or ends long after the
+rest. The end-to-end tests share one MongoDB, each stack with a database of its own: a server that has just started is slow at
+first, and tests about time would meet that again and again.
 """
 
 import os
@@ -29,6 +30,7 @@ PARTS = ("unit", "store", "sim", "fuzz", "runner", "lint", "cache", "assets", "m
 ASKED = ("package",)  # by name only, not among all
 BY_FOLDER = ("sim", "runner", "lint", "cache", "assets")
 BY_FILE = ("faults", "e2e", "browser", "package")
+TOGETHER_MAX = 12  # short files in a job
 FUZZ_S = 3
 BUILD_S = 1000.0  # builds come before all that may run beside them
 
@@ -40,6 +42,7 @@ SECONDS = {
     "e2e/test_ten_thousand": 40, "e2e/test_upgrade": 40, "e2e/test_backup": 40, "faults/test_mutants": 35, "e2e/test_load": 35,
     "browser/test_page": 30, "e2e/test_limits": 30, "e2e/test_read_your_writes": 30, "e2e/test_tracing": 20, "e2e/test_conditions": 20,
     "e2e/test_freshness": 20, "lint": 15, "e2e/test_redis_errors": 15, "faults/test_store_faults": 15,
+    "faults/test_queue_faults": 25, "faults/test_cluster_faults": 30, "e2e/test_cluster": 20,
     "browser/test_states": 45, "browser/test_care": 30, "browser/test_many": 30, "browser/test_watch": 25,
 }  # fmt: skip
 
@@ -82,7 +85,7 @@ class Plan:
             return [self.pytest(TESTS / part)]
         files = sorted((TESTS / part).glob("test_*.py"))
         short = [file for file in files if key(file) not in SECONDS]
-        return [self.pytest(file) for file in files if file not in short] + [self.pytest_together(part, short)]
+        return [self.pytest(file) for file in files if file not in short] + list(self.pytest_together(part, short))
 
     # --- by name ---
 
@@ -164,7 +167,10 @@ class Plan:
         return self.pytest_job(key(path), str(path.relative_to(ROOT)), SECONDS.get(key(path), 5), *options, path)
 
     def pytest_together(self, part, files):
-        return self.pytest_job(f"{part}/others", f"tests/{part}, {len(files)} short files", 5 * len(files), *files)
+        count = -(-len(files) // TOGETHER_MAX)
+        for number in range(1, count + 1):
+            some, which = files[number - 1 :: count], f", {number} of {count}" if count > 1 else ""
+            yield self.pytest_job(f"{part}/others{number}", f"tests/{part}, {len(some)} short files{which}", 11 * len(some), *some)
 
     def pytest_job(self, key, name, seconds, *words):
         self.numbers += 1

@@ -40,6 +40,11 @@ def test_no_file_is_run_twice(plan):
     assert len(run) == len(set(run)) > 30
 
 
+def test_short_files_run_together_but_not_too_many(plan):
+    counts = [sum(word.endswith(".py") for word in command) for command in words(plan, "e2e")]
+    assert 1 in counts and 8 < max(counts) <= 12 and sum(counts) == len(list(TESTS.glob("e2e/test_*.py")))
+
+
 def test_known_durations_are_of_what_there_is():
     missing = [name for name in SECONDS if not (TESTS / name).exists() and not (TESTS / f"{name}.py").exists()]
     assert missing == []

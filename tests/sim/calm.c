@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/etag.h"
+#include "cluster.h"
 #include "fake_purges.h"
 #include "fake_store.h"
 #include "fault.h"
@@ -194,9 +195,9 @@ bool calm_is_well(void)
     return is_well;
 }
 
-void calm_judge_keys(int64_t lease_ms)
+static void judge_keys(struct sim_redis *redis, int64_t lease_ms)
 {
-    const struct sim_keys *keys = sim_redis_keys(net.servers[net.primary].redis);
+    const struct sim_keys *keys = sim_redis_keys(redis);
     for (const struct sim_key *key = keys->keys; key; key = key->hh.next) {
         int64_t left_ms = key->expires_at_ms == SIM_FOREVER ? INT64_MAX : key->expires_at_ms - keys->now_ms;
         bool is_ours = !slice_equal(key->pairs[0].value, SLICE(FAULT_FOREIGN_TEXT));
@@ -204,6 +205,15 @@ void calm_judge_keys(int64_t lease_ms)
         if (is_ours && left_ms > (is_lease ? lease_ms : INT64_MAX - 1))
             world_break("Redis keeps %s for too long", key->name_bytes);
     }
+}
+
+void calm_judge_keys(int64_t lease_ms)
+{
+    if (!cluster_world.is_there)
+        judge_keys(net.servers[net.primary].redis, lease_ms);
+    for (unsigned i = 0; i < NET_CLUSTER_SERVERS && cluster_world.is_there; i++)
+        if (net.servers[NET_CLUSTER + i].redis && !net.servers[NET_CLUSTER + i].redis->is_replica)
+            judge_keys(net.servers[NET_CLUSTER + i].redis, lease_ms);
 }
 
 const char *calm_complaint(void)

@@ -14,7 +14,7 @@
 #include "truth.h"
 #include "world.h"
 
-enum { WAIT_US = 998000 }; /* a second, by a clock of whole milliseconds (cache/write.c) */
+enum { WAIT_US = 993000 }; /* a second (cache/write.c), by a fast clock (machine.c) of whole milliseconds */
 
 struct client_counts client_counts;
 
@@ -99,6 +99,42 @@ static void draw_read(struct client *client)
     }
 }
 
+/* ---- Queued writes ---- */
+
+/* Without a condition, for the journal can't promise that one holds. */
+static void draw_queued(struct client *client)
+{
+    struct request *sent = &client->sent;
+    bool has_condition = sent->if_match.data || sent->if_none_match.data;
+    if (client_plan.queue_in > 0 && !has_condition && dice_one_in(&client->queue_dice, client_plan.queue_in))
+        sent->prefer =
+            dice_one_in(&client->queue_dice, 4) ? SLICE("respond-async, return=minimal") : SLICE("respond-async");
+}
+
+/* It asks where its write stands, or reads the todo with its ticket. False: it has none, or another mind. */
+static bool draw_ticket(struct client *client)
+{
+    struct request *sent = &client->sent;
+    if (!client->ticket.text[0] || !dice_one_in(&client->queue_dice, 3))
+        return false;
+    sent->method_text = SLICE("GET");
+    if (client->ticket.id[0] && dice_one_in(&client->queue_dice, 2)) {
+        client->kind = KIND_GET;
+        client->shows_ticket = true;
+        snprintf(client->id, sizeof(client->id), "%s", client->ticket.id);
+        snprintf(client->path, sizeof(client->path), "/todos/%s", client->id);
+        snprintf(client->version, sizeof(client->version), "%s", client->ticket.text);
+        sent->todo_version = slice_of(client->version);
+    } else {
+        client->kind = KIND_TICKET;
+        snprintf(client->path, sizeof(client->path), "/queue/%s", client->ticket.text);
+        snprintf(client->version, sizeof(client->version), "%s", client->ticket.text);
+        if (dice_one_in(&client->queue_dice, 3))
+            sent->prefer = SLICE("wait=1");
+    }
+    return true;
+}
+
 static void draw_list(struct client *client)
 {
     static const char *const queries[] = {"", "", "", "", "limit=2", "order=asc&limit=1", "done=true"};
@@ -145,6 +181,8 @@ static void ask_keyed(struct client *client, unsigned number)
     snprintf(client->key_text, sizeof(client->key_text), "\"key-%u\"", client->key);
     snprintf(client->body, sizeof(client->body), "{\"name\":\"%s\"}", key->name);
     sent->idempotency_key = slice_of(client->key_text);
+    if (!is_stopped)
+        draw_queued(client);
 }
 
 static void draw_write(struct client *client)
@@ -157,6 +195,7 @@ static void draw_write(struct client *client)
     client->kind = kinds[dice_below(&client->dice, sizeof(kinds) / sizeof(*kinds))];
     sent->method_text = slice_of(methods[client->kind]);
     draw_condition(client);
+    draw_queued(client);
     if (client->kind == KIND_DELETE)
         return;
     client_name(client->name);
@@ -185,6 +224,7 @@ static void draw_nothing(struct client *client)
     client->sent = (struct request){.remote_address = addresses[client->number % 6],
                                     .traceparent = SLICE("00-5eed0123456789abcdef0123456789ab-0123456789abcdef-01")};
     client->shown = TRUTH_NONE;
+    client->shows_ticket = false;
     client->query[0] = client->body[0] = '\0';
 }
 
@@ -193,17 +233,20 @@ static void draw(struct client *client)
     draw_nothing(client);
     /* One of those that they share; or of all, and so of those that keys have made. */
     const char *id = client_id((unsigned)dice_below(&client->dice, client_plan.id_count));
+    bool writes = !only_read && !client_plan.only_reads;
     bool is_any = truth.todo_count > 0 && dice_one_in(&client->dice, 6);
     if (is_any)
         id = truth.todos[dice_below(&client->dice, truth.todo_count)].id;
     snprintf(client->id, sizeof(client->id), "%s", id);
     snprintf(client->path, sizeof(client->path), "/todos/%s", client->id);
+    if (draw_ticket(client))
+        return;
     if (dice_one_in(&client->dice, 60))
         draw_other(client);
-    else if (!only_read && dice_one_in(&client->dice, client_plan.write_in) &&
+    else if (writes && dice_one_in(&client->dice, client_plan.write_in) &&
              dice_one_in(&client->dice, client_plan.key_in))
         ask_keyed(client, (unsigned)dice_below(&client->dice, KEYS_MAX));
-    else if (!only_read && dice_one_in(&client->dice, client_plan.write_in))
+    else if (writes && dice_one_in(&client->dice, client_plan.write_in))
         draw_write(client);
     else if (dice_one_in(&client->dice, client_plan.list_in))
         draw_list(client);
@@ -232,13 +275,16 @@ static void client_send(struct client *client, struct worker *worker)
     client->began = truth_now();
     client->sent_us = world.now_us;
     client->froze = worker->process->is_frozen;
-    client->trusted = cache_is_trusted(worker->services->cache);
+    client->home = home_of(worker->services->cache, client->id);
+    client->list_home = home_of_list(worker->services->cache);
     client_counts.asked++;
     world_note('q', client->number, client->request);
     world_tell("client %u asks worker %u: %.*s %s?%s %s%s%s%s", client->number, worker->process->number,
                (int)client->sent.method_text.len, client->sent.method_text.data, client->path, client->query,
                client->body, client->sent.if_match.data ? " If-Match: " : "",
                client->sent.if_match.data ? client->etag : "", client->sent.todo_version.data ? " Todo-Version" : "");
+    if (client->sent.prefer.data)
+        world_tell("    Prefer: %.*s", (int)client->sent.prefer.len, client->sent.prefer.data);
     worker_ask(worker, &client->sent, on_answer, client);
 }
 
@@ -298,6 +344,7 @@ void clients_begin(const struct client_plan *of)
     for (unsigned i = 0; i < client_plan.client_count; i++) {
         clients[i].number = i;
         clients[i].dice = dice_of(client_plan.seed, 100 + i);
+        clients[i].queue_dice = dice_of(client_plan.seed, 200 + i);
         if (!(client_plan.silent & 1u << i))
             client_think(&clients[i]);
     }

@@ -21,7 +21,9 @@ struct client_plan {
     unsigned id_count;        /* todos that they share */
     unsigned write_in;        /* one request in so many writes */
     unsigned list_in, key_in; /* of the rest: a page; of the writes: a POST with a key */
+    unsigned queue_in;        /* of writes without a condition one in so many is queued; 0: there is no queue */
     int64_t think_most_us;
+    bool only_reads; /* for now: cluster.c */
     uint64_t seed;
     uint32_t silent; /* bits of clients that do nothing: to shrink a story */
 };
@@ -29,6 +31,7 @@ struct client_plan {
 struct client_counts {
     uint64_t asked, answered, lost; /* lost: the worker died */
     uint64_t reads, hits, writes;   /* answered with success */
+    uint64_t queued;                /* accepted by the queue */
 };
 
 extern struct client_counts client_counts;

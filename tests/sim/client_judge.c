@@ -15,6 +15,7 @@
 #include "front.h"
 #include "store_trip.h"
 #include "truth.h"
+#include "truth_queue.h"
 #include "world.h"
 
 enum { CONDITIONS_MAX = 512, TIME_LIMIT_US = 15000000 };
@@ -97,11 +98,11 @@ static void see(struct client *client, const char *id, struct slice etag, int64_
 
 /*
  * Without Redis nobody tells a worker how far the store has come; behind a primary that lags it may then answer what is
- * old (cache/watermark.c).
+ * old (cache/watermark.c): if it lost Redis at any time since it was asked.
  */
 static bool may_be_behind(const struct client *client)
 {
-    return store_world.has_lagged && !(client->trusted && cache_is_trusted(client->worker->services->cache));
+    return store_world.has_lagged && !(home_holds(&client->home) && home_holds(&client->list_home));
 }
 
 /*
@@ -135,11 +136,53 @@ static void judge_get(struct client *client, const struct request *request)
     if (client->shown != TRUTH_NONE && number < client->shown && !is_untold(client, todo) && !is_gone_back())
         world_break("backwards: a reader that showed state %d of %s as its Todo-Version was answered state %d",
                     client->shown, todo->id, number);
+    struct ticket ticket;
+    if (client->shows_ticket && ticket_parse(slice_of(client->version), &ticket))
+        truth_queue_shown(ticket, todo->id, number, is_gone_back() || store_world.has_lagged);
     if (exists)
         see(client, client->id, answer_header(request, "\r\nETag: "), v, life, false);
     struct slice cache = answer_header(request, "\r\nCache-Status: ");
     client_counts.reads++;
     client_counts.hits += cache.data && memmem(cache.data, cache.len, "; hit", 5) != NULL;
+}
+
+/* ---- Queued writes ---- */
+
+/* A write that was accepted: nothing is known of it yet. Only a body tells whose it is, if the key made the id. */
+static void take_ticket(struct client *client, const struct request *request)
+{
+    struct ticket ticket;
+    char id[TODO_ID_MAX + 1];
+    struct slice text = answer_header(request, "\r\nTodo-Version: ");
+    const char *body = strstr(request->out.data, "\r\n\r\n");
+    if (!client->sent.prefer.data || !ticket_parse(text, &ticket)) {
+        world_break("a write was answered with 202, but without a ticket, or nobody had asked for that");
+        return;
+    }
+    member(body, body + strlen(body), "\"todo\":\"", id, sizeof(id));
+    if (client->kind != KIND_KEYED)
+        snprintf(id, sizeof(id), "%s", client->id);
+    snprintf(client->ticket.text, sizeof(client->ticket.text), "%.*s", (int)text.len, text.data);
+    snprintf(client->ticket.id, sizeof(client->ticket.id), "%s", id);
+    truth_queue_accepted(ticket, id);
+    client_counts.queued++;
+}
+
+/* What is known of a write may be forgotten by the journal, never that it was there. */
+static void judge_ticket(const struct client *client, const struct request *request)
+{
+    struct ticket ticket;
+    char state[16] = "", version_text[TODO_VERSION_TEXT_MAX + 1], id[TODO_ID_MAX + 1];
+    if ((request->status != 200 && request->status != 404) || !ticket_parse(slice_of(client->version), &ticket))
+        return;
+    const char *body = strstr(request->out.data, "\r\n\r\n"), *end = body + strlen(body);
+    if (request->status == 200)
+        member(body, end, "\"state\":\"", state, sizeof(state));
+    member(body, end, "\"version\":\"", version_text, sizeof(version_text));
+    member(body, end, "\"todo\":\"", id, sizeof(id));
+    struct todo_version version = todo_version_parse(slice_of(version_text), id);
+    truth_queue_told(ticket, slice_of(state), (struct store_version){.v = version.v, .life = version.life},
+                     client->sent_us);
 }
 
 /* Link names the first page and, if there is one, the next. */
@@ -222,22 +265,26 @@ static void judge_purge(const struct truth_todo *todo, int number, const struct 
 
 static void judge_write(struct client *client, const struct request *request)
 {
+    if (request->status == 202) {
+        take_ticket(client, request);
+        return;
+    }
     struct truth_todo *todo = truth_todo_of(client->id);
     int64_t v, life;
-    if (request->status == 204) {
+    if (request->status == 204 && client->kind == KIND_DELETE) {
         struct todo_version deleted = todo_version_parse(answer_header(request, "\r\nTodo-Version: "), client->id);
-        int number = truth_wrote(todo, false, deleted.v - 1, deleted.life);
+        int number = truth_wrote(todo, false, deleted.v - 1, deleted.life, client->sent_us);
         judge_purge(todo, number, request);
         see_deleted(client, deleted, number);
         judge_before(client, todo, number);
         judge_condition(client);
         client_counts.writes++;
-    } else if (request->status == 200 || request->status == 201) {
+    } else if (request->status == 200 || request->status == 201 || request->status == 204) {
         if (!etag_of(request, &v, &life)) {
             world_break("a write is answered without an ETag");
             return;
         }
-        int number = truth_wrote(todo, true, v, life);
+        int number = truth_wrote(todo, true, v, life, client->sent_us);
         judge_purge(todo, number, request);
         judge_before(client, todo, number);
         judge_condition(client);
@@ -264,12 +311,14 @@ static bool was_made_anywhere(const char *name)
 }
 
 /* A key makes one todo, however often and wherever it is sent. 409: a client has PUT a todo of its own at that id. */
-static void judge_keyed(const struct client *client, const struct request *request)
+static void judge_keyed(struct client *client, const struct request *request)
 {
     struct used_key *key = &client_keys[client->key];
     char id[TODO_ID_MAX + 1];
     if (request->status == 409 && !was_made_anywhere(key->name))
         key->is_open = false;
+    if (request->status == 202)
+        take_ticket(client, request);
     if (request->status != 201)
         return;
     key->is_open = false;
@@ -277,7 +326,7 @@ static void judge_keyed(const struct client *client, const struct request *reque
     snprintf(id, sizeof(id), "%.*s", (int)location.len, location.data);
     if (key->id[0] && strcmp(key->id, id) != 0)
         world_break("the key %s made two todos: %s and %s", client->key_text, key->id, id);
-    if (!was_made(id, key->name))
+    if (!was_made(id, key->name) && !truth_queue_made(id, key->name))
         world_break("the answer to the key %s names %s, which was never made", client->key_text, id);
     snprintf(key->id, sizeof(key->id), "%s", id);
     client_counts.writes++;
@@ -302,6 +351,9 @@ void client_judge(struct client *client, const struct request *request)
         break;
     case KIND_KEYED:
         judge_keyed(client, request);
+        break;
+    case KIND_TICKET:
+        judge_ticket(client, request);
         break;
     case KIND_OTHER:
         break;

@@ -4,18 +4,30 @@
 #define TESTS_SIM_CLIENT_STATE_H
 
 #include "base/todo_version.h"
+#include "cache/home.h"
 #include "client.h"
 #include "dice.h"
+#include "queue/ticket.h"
 #include "truth.h"
 #include "worker.h"
 
 enum { KEYS_MAX = 12, TEXT_MAX = 160 };
 
-enum client_kind { KIND_GET, KIND_LIST, KIND_PUT, KIND_PATCH, KIND_DELETE, KIND_POST, KIND_KEYED, KIND_OTHER };
+enum client_kind {
+    KIND_GET,
+    KIND_LIST,
+    KIND_PUT,
+    KIND_PATCH,
+    KIND_DELETE,
+    KIND_POST,
+    KIND_KEYED,
+    KIND_TICKET,
+    KIND_OTHER
+};
 
 struct client {
     unsigned number;
-    struct dice dice;
+    struct dice dice, queue_dice;
     struct worker *worker; /* that works on its request; NULL: it thinks */
     uint64_t request;      /* grows with each */
     enum client_kind kind;
@@ -25,10 +37,15 @@ struct client {
     char next[TEXT_MAX]; /* the query of the page behind the last one; "": none */
     unsigned key;        /* KEYED: of keys */
     char key_text[16];
+    struct handed {
+        char text[TICKET_TEXT_MAX + 1]; /* "": none */
+        char id[TODO_ID_MAX + 1];       /* "": not told */
+    } ticket;                           /* of its last queued write */
+    bool shows_ticket;                  /* as its Todo-Version */
     struct truth_time began;
-    int64_t sent_us; /* the world's */
-    bool trusted;    /* the worker trusted Redis when it was asked */
-    bool froze;      /* a worker was frozen meanwhile: no time limit holds */
+    int64_t sent_us;             /* the world's */
+    struct home home, list_home; /* the worker's, taken when it was asked */
+    bool froze;                  /* a worker was frozen meanwhile: no time limit holds */
     bool shows_written;
     int shown; /* state whose Todo-Version was shown; TRUTH_NONE: none */
     struct seen {

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 struct dice {
     uint64_t state;
@@ -43,6 +44,23 @@ static inline int64_t dice_between(struct dice *dice, int64_t least, int64_t mos
 static inline bool dice_one_in(struct dice *dice, uint64_t sides)
 {
     return dice_below(dice, sides) == 0;
+}
+
+/* Which sequences a program draws: so many, those of a seed from the first one on. */
+struct sequences {
+    unsigned count, first;
+    uint64_t seed;
+};
+
+/* Of a program's arguments: [COUNT [SEED [FIRST]]]. */
+static inline void sequences_choose(struct sequences *sequences, int count, char **args)
+{
+    if (count > 1)
+        sequences->count = (unsigned)atoi(args[1]);
+    if (count > 2)
+        sequences->seed = strtoull(args[2], NULL, 10);
+    if (count > 3)
+        sequences->first = (unsigned)atoi(args[3]);
 }
 
 #endif

@@ -9,6 +9,8 @@
 #define store_answer_begin(...)  faked_answer_begin(__VA_ARGS__)
 #define store_answer_end(...)    faked_answer_end(__VA_ARGS__)
 #define store_answer_forget(...) faked_answer_forget(__VA_ARGS__)
+#define store_apply(...)         faked_apply(__VA_ARGS__)
+#define store_apply_claim(...)   faked_apply_claim(__VA_ARGS__)
 #define store_barrier(...)       faked_barrier(__VA_ARGS__)
 #define store_change(...)        faked_change(__VA_ARGS__)
 #define store_get(...)           faked_get(__VA_ARGS__)
@@ -28,6 +30,8 @@
 #define store_purge_put(...)     faked_purge_put(__VA_ARGS__)
 #define store_purge_remove(...)  faked_purge_remove(__VA_ARGS__)
 #define store_raise(...)         faked_raise(__VA_ARGS__)
+#define store_slots_get(...)     faked_slots_get(__VA_ARGS__)
+#define store_slots_swap(...)    faked_slots_swap(__VA_ARGS__)
 #define store_survey(...)        faked_survey(__VA_ARGS__)
 #define store_watermark(...)     faked_watermark(__VA_ARGS__)
 

@@ -35,6 +35,7 @@ enum fault_trait {
     FAULT_PEERS = 32768,         /* only where machines have licences */
     FAULT_LOSES_HOLDERS = 65536, /* Redis forgets who has a licence: staleness of 300 ms at most (row 55) */
     FAULT_PAUSES = 131072,       /* processes stand still, but for less than a deadline: nothing is stale (row 51) */
+    FAULT_QUEUE = 262144,        /* only where there is a queue, and nothing is stale: mild */
     FAULT_UNTELLS =
         16384, /* Redis forgets how far the store has come: mild, but for readers behind a primary that lags */
 };

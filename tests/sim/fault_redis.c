@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cluster.h"
 #include "files.h"
 #include "net.h"
 #include "sim_redis.h"
@@ -18,10 +19,11 @@
 
 /* ---- Connections ---- */
 
-/* A connection that is cut before Redis is trusted counts as a failed attempt: that is an outage (row 19). */
+/* A connection that is cut before its Redis is trusted counts as a failed attempt: that is an outage (row 19). */
 static bool trusts(const struct worker *worker)
 {
-    return worker->state == WORKER_UP && cache_is_trusted(worker->services->cache);
+    const struct cache *cache = worker->state == WORKER_UP ? worker->services->cache : NULL;
+    return cache && cache_trusted_count(cache) == cache_shard_count(cache);
 }
 
 static bool cut_one(void)
@@ -226,7 +228,7 @@ static bool field_damaged(void)
 
 static bool redis_freezes(void)
 {
-    return net.servers[net.primary].is_frozen = true;
+    return net.servers[fault_server()].is_frozen = true;
 }
 
 static void redis_thaws(void)
@@ -238,8 +240,11 @@ static void redis_thaws(void)
 
 static bool redis_goes(void)
 {
-    net.servers[net.primary].refuses = true;
-    net_cut_server(net.primary);
+    unsigned server = fault_server();
+    if (!cluster_world_may_go())
+        return false;
+    net.servers[server].refuses = true;
+    net_cut_server(server);
     return true;
 }
 
@@ -247,6 +252,7 @@ static void redis_comes(void)
 {
     for (unsigned i = 0; i < NET_SERVERS; i++)
         net.servers[i].refuses = false;
+    cluster_world_came();
 }
 
 static bool redis_is_busy(void)
@@ -298,12 +304,16 @@ static void run_id_make(char run_id[SIM_RUN_ID_LEN + 1])
 }
 
 static struct sim_keys *old_file;
+static unsigned old_file_server; /* matters in a cluster, where each has its slots */
 
 static bool file_saved(void)
 {
     if (old_file)
         sim_redis_forget(old_file);
-    old_file = sim_redis_save(fault_primary());
+    old_file_server = fault_server();
+    old_file = sim_redis_save(net.servers[old_file_server].redis);
+    if (cluster_world.is_there)
+        cluster_world_replicate();
     return true;
 }
 
@@ -317,15 +327,18 @@ static void restart(unsigned server, bool keeps_data)
 
 static bool restarted_empty(void)
 {
-    restart(net.primary, false);
+    restart(fault_server(), false);
     return true;
 }
 
 static bool restarted_with_old_data(void)
 {
-    restart(net.primary, true);
-    if (old_file)
-        sim_redis_restore(fault_primary(), old_file);
+    unsigned server = fault_server();
+    if (!old_file)
+        return file_saved();
+    restart(server, true);
+    if (server == old_file_server || !cluster_world.is_there)
+        sim_redis_restore(net.servers[server].redis, old_file);
     return true;
 }
 
@@ -333,6 +346,8 @@ static bool restarted_with_old_data(void)
 static bool failed_over(void)
 {
     unsigned old = net.primary, new = 1 - old;
+    if (cluster_world.is_there)
+        return cluster_world_fail_over();
     struct sim_keys *copy = dice_one_in(&fault_ground.dice, 2) || !old_file ? sim_redis_save(fault_primary()) : NULL;
     restart(new, false);
     sim_redis_restore(net.servers[new].redis, copy ? copy : old_file);
@@ -356,19 +371,26 @@ static bool failed_over(void)
 static void demoted(void)
 {
     unsigned old = 1 - net.primary;
-    if (net.servers[old].redis)
+    if (cluster_world.is_there)
+        cluster_world_learn();
+    else if (net.servers[old].redis)
         net.servers[old].redis->is_replica = true;
 }
 
-static bool made_a_replica(void)
+/* A person makes a primary a replica; in a cluster, slots move. */
+static bool roles_change(void)
 {
+    if (cluster_world.is_there)
+        return cluster_world_move();
     return fault_primary()->is_replica = true;
 }
 
-static void made_a_primary(void)
+static void roles_are_back(void)
 {
-    struct sim_redis *redis = fault_primary();
+    struct sim_redis *redis = net.servers[net.primary].redis;
     char replication_id[SIM_RUN_ID_LEN + 1];
+    if (cluster_world.is_there)
+        return;
     run_id_make(replication_id);
     memcpy(redis->replication_id, replication_id, sizeof(redis->replication_id));
     redis->is_replica = false;
@@ -421,7 +443,7 @@ const struct fault_row fault_redis_rows[] = {
     {"restarted_empty",     FAULT_MOVES_EPOCH, restarted_empty, NULL, 0, 0},
     {"restarted_old",       FAULT_MOVES_EPOCH, restarted_with_old_data, NULL, 0, 0},
     {"failed_over",         FAULT_MOVES_EPOCH, failed_over, demoted, 10, 3000},
-    {"made_a_replica",      FAULT_MOVES_EPOCH, made_a_replica, made_a_primary, 10, 1500},
+    {"roles_change",        FAULT_MOVES_EPOCH, roles_change, roles_are_back, 10, 1500},
 };
 /* clang-format on */
 

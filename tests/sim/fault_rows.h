@@ -23,16 +23,19 @@ struct fault_ground {
 
 extern struct fault_ground fault_ground;
 
+/* The primary; of a cluster, one of them, which is drawn. */
+unsigned fault_server(void);
 struct sim_redis *fault_primary(void);
 
 /* One of the workers in that state that are not frozen; NULL: none is. */
 struct worker *fault_worker(enum worker_state state);
 
-/* Of fault_redis.c, fault_world.c and fault_peers.c. */
-extern const struct fault_row fault_redis_rows[], fault_world_rows[], fault_peers_rows[];
-extern const size_t fault_redis_count, fault_world_count, fault_peers_count;
+/* Of fault_redis.c, fault_world.c, fault_peers.c and fault_queue.c. */
+extern const struct fault_row fault_redis_rows[], fault_world_rows[], fault_peers_rows[], fault_queue_rows[];
+extern const size_t fault_redis_count, fault_world_count, fault_peers_count, fault_queue_count;
 
 void fault_redis_free(void);
+void fault_queue_free(void);
 
 /* Every Redis takes all commands again. */
 void fault_redis_accepts(void);

@@ -280,8 +280,10 @@ static bool restored(void)
 {
     if (is_restoring)
         return false;
+    restores_backup = !dice_one_in(&fault_ground.dice, 3);
+    if (restores_backup && !store_has_backup())
+        return backed_up();
     is_restoring = true;
-    restores_backup = store_has_backup() && !dice_one_in(&fault_ground.dice, 3);
     workers_are_held = dice_one_in(&fault_ground.dice, 2);
     clients_pause(true);
     world_after(RESTORE_PAUSE_MS * 1000, on_restore_time, NULL, fault_ground.serial);

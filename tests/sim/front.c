@@ -94,9 +94,12 @@ static void note_purges(const struct http_call *call)
 {
     int64_t *purged_us = front.purged_us[cache_of(call->url)];
     bool is_all = names(call, "all");
-    for (size_t i = 0; i < truth.todo_count; i++)
-        if (is_all || names(call, truth.todos[i].id))
-            purged_us[i] = world.now_us;
+    for (size_t i = 0; i < truth.todo_count; i++) {
+        if (!is_all && !names(call, truth.todos[i].id))
+            continue;
+        purged_us[i] = world.now_us;
+        world_tell("    cache %u in front: %s is purged", cache_of(call->url), truth.todos[i].id);
+    }
     if (is_all || names(call, "todos"))
         purged_us[FRONT_LIST] = world.now_us;
 }

@@ -156,8 +156,7 @@ static bool is_from(const struct conn *conn, unsigned server)
     return conn->client && conn->server == server;
 }
 
-/* What others' commands have brought to subscribers goes to them; or is lost. */
-static void push_all(unsigned server)
+void net_push(unsigned server)
 {
     for (struct conn *conn = conns; conn < conns + CONNS_MAX; conn++) {
         struct buf *output = is_from(conn, server) ? sim_client_output(conn->client) : NULL;
@@ -178,7 +177,7 @@ static bool conn_execute(struct conn *conn)
     unsigned push_count = redis->push_count;
     bool is_executed = sim_client_execute(conn->client);
     if (redis->push_count != push_count)
-        push_all(conn->server);
+        net_push(conn->server);
     return is_executed;
 }
 

@@ -15,7 +15,16 @@
 
 struct sim_redis;
 
-enum { NET_FD_BASE = 1000, NET_SERVERS = 3, NET_SENTINELS = 2, NET_PORT = 7000, NET_SENTINEL_PORT = 26000 };
+enum {
+    NET_FD_BASE = 1000,
+    NET_SERVERS = 9,
+    NET_JOURNAL = 2,
+    NET_CLUSTER = 3, /* the first of so many */
+    NET_CLUSTER_SERVERS = 6,
+    NET_SENTINELS = 2,
+    NET_PORT = 7000,
+    NET_SENTINEL_PORT = 26000
+};
 
 /* A server is known as the socket's path "/rN" and as the port NET_PORT + N of any host. */
 struct net_server {
@@ -59,6 +68,9 @@ bool net_cut_messages(const struct process *process);
 
 /* The servers lose the connections of a process; to it they are open, and silent. */
 void net_forget(const struct process *process);
+
+/* What others' commands have brought to a server's subscribers goes to them; or is lost. */
+void net_push(unsigned server);
 
 /* The server's connections end; whatever was under way is lost. */
 void net_cut_server(unsigned server);

@@ -3,6 +3,7 @@
  * A command is drawn as a template, a line of words; some words stand for a class of things, of which one is drawn:
  *
  *   K  a key     F  a field of a hash    V  a value or member    S  a score or a limit of scores
+ *   D  an id of a stream
  *   I  a rank    T  a lifetime in ms     A  a time in ms         N  any of these, for an argument that must be something
  *
  * Scripts get the keys that workers give them, and now and then any keys; so they meet wrong types.
@@ -18,11 +19,12 @@
 #include "cache/scripts_embedded.h"
 #include "clients/limit_embedded.h"
 #include "peers/peers_embedded.h"
+#include "queue/queue_embedded.h"
 #include "redis/redis_encode.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { ARGS_MAX = 24, WORD_MAX = 40 };
+enum { ARGS_MAX = 32, WORD_MAX = 40 };
 
 static const char *const keys[] = {"todo:1:{a}",
                                    "todo:1:{a}:lease",
@@ -40,10 +42,16 @@ static const char *const keys[] = {"todo:1:{a}",
                                    "limit:{c}",
                                    "todos:1:{list}:holders",
                                    "todos:1:{list}:holders:0a",
-                                   "todos:1:{list}:holders:0b"};
+                                   "todos:1:{list}:holders:0b",
+                                   "todo-queue:{3}",
+                                   "todo-queue:{3}:done",
+                                   "todo-queue:{3}:dead",
+                                   "todo-queue:{3}:applier",
+                                   "todo-queue:key:1",
+                                   "todo-queue:store"};
 
 /* The keys of a todo, and behind those of both todos the others, as script_calls names them; p is one of two pages. */
-static const char todo_keys[] = "elw", other_keys[] = "gxpqsbmch";
+static const char todo_keys[] = "elw", other_keys[] = "gxpqsbmch01WDXAKS";
 enum { TODO_KEYS = 3, TODO_IDS = 2 };
 
 static const char *const templates[] = {
@@ -89,6 +97,16 @@ static const char *const templates[] = {
     "SET K V WHAT",
     "TIME",
     "TYPE K",
+    "XADD K D V V",
+    "XADD K D V V V V",
+    "XADD K MAXLEN ~ 100 D V V",
+    "XADD K D V",
+    "XDEL K D",
+    "XDEL K D D",
+    "XLEN K",
+    "XRANGE K - +",
+    "XRANGE K D D",
+    "XRANGE K (1-2 + COUNT 1",
     "ZADD K N V",
     "ZADD K S V",
     "ZADD K S V S V",
@@ -142,6 +160,9 @@ static const char *const texts[] = {
     "return select('#', redis.call('HMGET', KEYS[1], 'v', 'nothing'))",
     "return pcall(redis.call, 'GET')",
     "return type(redis.pcall('GET')) .. redis.pcall('GET').err",
+    "local seen = {} local found = redis.pcall('XINFO', 'STREAM', KEYS[1]) for i = 1, #found, 2 do "
+    "if found[i] == 'length' or found[i] == 'last-generated-id' or found[i] == 'first-entry' then "
+    "seen[#seen + 1] = found[i + 1] or 'none' end end return {#found > 0, found.err, seen}",
 };
 
 struct draw {
@@ -186,6 +207,7 @@ static void add_class(struct draw *draw, char class)
     static const char *const values[] = {"1", "2", "t1", "t2", "!", "1000", "", "two words\r\nand a line"};
     static const char *const scores[] = {"0",   "-1", "1.5", "(1", "-inf", "+inf", "1700000000123", "(1700000001123",
                                          "3e2", ""};
+    static const char *const stream_ids[] = {"0-1", "1", "1-2", "1-3", "2-0", "1700000000123-0", "0-0", "x", "1-x"};
     static const char *const ranks[] = {"0", "1", "-1", "-2", "5", "-9"};
     static const char *const anything[] = {
         "0",   "-5",  "x",    "1x",   "", " 1", "01", "9223372036854775807", "9223372036854775808",
@@ -202,6 +224,9 @@ static void add_class(struct draw *draw, char class)
         break;
     case 'S':
         add(draw, slice_of(ONE_OF(draw, scores)));
+        break;
+    case 'D':
+        add(draw, slice_of(ONE_OF(draw, stream_ids)));
         break;
     case 'I':
         add(draw, slice_of(ONE_OF(draw, ranks)));
@@ -226,7 +251,7 @@ static void draw_template(struct draw *draw)
         if (is_script && draw->count == 1 && slice_equal(word, SLICE("return"))) { /* "return 0" is one argument */
             add(draw, SLICE("return 0"));
             slice_split(rest, ' ', &rest);
-        } else if (word.len == 1 && strchr("KFVSITAN", word.data[0])) {
+        } else if (word.len == 1 && strchr("DKFVSITAN", word.data[0])) {
             add_class(draw, word.data[0]);
         } else {
             add(draw, word);
@@ -240,7 +265,7 @@ static void draw_template(struct draw *draw)
 static const struct {
     const char *name;
     struct slice sha, text;
-} scripts[] = {SCRIPTS(SCRIPT_ROW) LIMIT_SCRIPTS(SCRIPT_ROW) PEERS_SCRIPTS(SCRIPT_ROW)};
+} scripts[] = {SCRIPTS(SCRIPT_ROW) LIMIT_SCRIPTS(SCRIPT_ROW) PEERS_SCRIPTS(SCRIPT_ROW) QUEUE_SCRIPTS(SCRIPT_ROW)};
 
 /*
  * The keys and arguments of each script, in the order of the files. Keys are letters of todo_keys and other_keys; + is the
@@ -248,6 +273,7 @@ static const struct {
  *
  *   O  a token     M  a time of an entry, -1     X  a watermark     B  a beat       R  a rate of requests
  *   C  a machine   I  an incarnation   N  a number of renews, or of the box   E  names of ids
+ *   Z  a number of a queued write     U, Y  a whole number, of ms or of writes
  *   P  a number of pages      H  a hash's fields and values         L  for each todo what its change left
  */
 static const struct {
@@ -257,13 +283,16 @@ static const struct {
     {"CLEAR", "elw", "A"},         {"DISCARD", "elwgxpsm", ""},
     {"FENCE", "+", "OT"},          {"FILL", "el", "OTH"},
     {"INVALIDATE", "+", "L"},      {"LIST_ACQUIRE", "gxm", "OTX"},
-    {"LIST_CLEAR", "gx", "A"},     {"LIST_FENCE", "gx", "OTOT"},
-    {"LIST_FILL", "pgxs", "OTPH"}, {"LIST_UNFENCE", "gx", "OOT"},
+    {"LIST_CLEAR", "gx", "A"},     {"LIST_FENCE", "gx", "OT"},
+    {"LIST_FILL", "pgxs", "OTPH"}, {"LIST_UNFENCE", "gx", "O"},
     {"PUBLISH", "elw", "OTH"},     {"RELEASE", "l", "O"},
     {"UNFENCE", "+", "O"},         {"WATERMARK", "m", "XT"},
     {"LIMIT", "c", "RR"},          {"EXPEL", "h", "CIN"},
     {"JOIN", "h", "CIO"},          {"RENEW", "h", "CIN"},
-    {"TELL", "h", "CEO"},
+    {"TELL", "h", "CEO"},          {"APPEND", "WDXWWWWWWWWK", "CENYUOU"},
+    {"BELONG", "S", "X"},          {"FIND", "WDX", "Z"},
+    {"HOLD", "A", "OU"},           {"LOOK", "WXA", ""},
+    {"READ", "W", "ZNU"},          {"SETTLE", "WDX", "EUZOZO"},
 };
 _Static_assert(COUNT_OF(script_calls) == COUNT_OF(scripts), "a script has no row in script_calls");
 
@@ -311,6 +340,8 @@ static void add_script_arg(struct draw *draw, char class, unsigned ids)
     static const char *const incarnations[] = {"01", "01", "02"};
     static const char *const numbers[] = {"0", "1", "2", "3", "7"};
     static const char *const names[] = {"12345678", "1234567 abcdefgh", "", "\r\n\x7f\xff 678"};
+    static const char *const queued[] = {"1700000000123-0", "1700000000123-1", "1700000000124-0", "0-1"};
+    static const char *const figures[] = {"1", "100", "100000"};
     static const struct {
         char class;
         const char *const *words;
@@ -319,7 +350,9 @@ static void add_script_arg(struct draw *draw, char class, unsigned ids)
                 {'M', least, COUNT_OF(least)},       {'X', marks, COUNT_OF(marks)},
                 {'O', tokens, COUNT_OF(tokens)},     {'P', most, COUNT_OF(most)},
                 {'C', machines, COUNT_OF(machines)}, {'I', incarnations, COUNT_OF(incarnations)},
-                {'N', numbers, COUNT_OF(numbers)},   {'E', names, COUNT_OF(names)}};
+                {'N', numbers, COUNT_OF(numbers)},   {'E', names, COUNT_OF(names)},
+                {'Z', queued, COUNT_OF(queued)},     {'U', figures, COUNT_OF(figures)},
+                {'Y', figures, COUNT_OF(figures)}};
     if (class == 'H') {
         add_words(draw, ONE_OF(draw, hashes));
         return;
@@ -431,7 +464,8 @@ unsigned sequence_load(struct buf *commands)
 void sequence_look(struct buf *command)
 {
     static const char text[] =
-        "local reads = {string = {'GET'}, hash = {'HGETALL'}, zset = {'ZRANGE', 0, -1, 'WITHSCORES'}}\n"
+        "local reads = {string = {'GET'}, hash = {'HGETALL'}, zset = {'ZRANGE', 0, -1, 'WITHSCORES'},\n"
+        "    stream = {'XRANGE', '-', '+'}}\n"
         "local seen = {}\n"
         "for i, key in ipairs(KEYS) do\n"
         "    local kind = redis.call('TYPE', key).ok\n"

@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "calm.h"
 #include "client.h"
+#include "cluster.h"
 #include "fake_follow.h"
 #include "fake_store.h"
 #include "fault.h"
@@ -25,30 +26,23 @@
 #include "front.h"
 #include "machine.h"
 #include "net.h"
+#include "schedule_queue.h"
 #include "sim_redis.h"
 #include "store_trip.h"
 #include "truth.h"
+#include "truth_queue.h"
 #include "worker.h"
 #include "world.h"
 
-enum {
-    STEPS_LEAST = 300,
-    STEPS_MORE = 900,
-    KEY_TRIES = 20,
-    KEY_PAUSE_MS = 300,
-    STEPS_MORE_SLOW = 3000,
-    CALM_MARGIN_S = 12,
-    IDLE_MAX_S = 60,
-    KEEPER_MS = 700,
-    CALM_LATENCY_US = 1000,
-    CALM_PAUSE_US = 300000
-};
+enum { STEPS_LEAST = 300, STEPS_MORE = 900, STEPS_MORE_SLOW = 3000, KEY_TRIES = 20, KEEPER_MS = 700 };
+enum { CALM_MARGIN_S = 12, IDLE_MAX_S = 60, CALM_LATENCY_US = 1000, CALM_PAUSE_US = 300000 };
 
 int schedule_mutant = -1;
 
 static struct settings settings;
 static struct dice dice; /* for what is drawn before the world runs */
 static unsigned worker_count;
+static uint64_t servers_seed;
 static bool is_calm, is_quiet; /* no fault strikes any more: they end, or go on */
 static bool is_over;           /* the keeper starts no worker any more */
 
@@ -126,8 +120,7 @@ static int64_t draw_of(const int64_t *values, size_t count)
 #define DRAW(...) draw_of((const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 /*
- * Kinds of schedules. Where a promise allows time, clients think longer and there are more steps, so that more than that
- * time passes.
+ * Kinds of schedules. Where a promise allows time, clients think longer and there are more steps: more time passes.
  */
 struct kind {
     unsigned traits; /* that its faults may have */
@@ -147,6 +140,15 @@ static const struct kind peers_kinds[] = {
     {.traits = FAULT_LOSES_MARKS, .takes_time = true, .only = "marks_lost"},
     {.traits = FAULT_OUTAGE, .takes_time = true},
     {.traits = FAULT_MOVES_EPOCH | FAULT_OUTAGE, .takes_time = true},
+};
+
+/* For what can happen to an applier, and to its calls. */
+static const struct kind queue_kinds[] = {
+    {.traits = 0, .takes_time = true},
+    {.traits = FAULT_KILLS, .takes_time = true},
+    {.traits = FAULT_UNKNOWN | FAULT_HALTS, .takes_time = true},
+    {.traits = FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS, .takes_time = true},
+    {.traits = FAULT_OUTAGE | FAULT_HALTS | FAULT_FREEZES, .takes_time = true},
 };
 
 static void draw_times(const struct kind *kind)
@@ -248,10 +250,16 @@ static struct kind kind_draw(struct dice *peers)
         {.traits = FAULT_FOREIGN, .takes_time = true, .is_unfollowed = true},
         {.traits = FAULT_FOREIGN | FAULT_RESTORES, .takes_time = true, .is_unfollowed = true},
         {.traits = ~(unsigned)FAULT_FOREIGN, .takes_time = true},
+        {.traits = FAULT_MOVES_EPOCH, .takes_time = true, .mover = "restarted_old"},
+        {.traits = FAULT_OUTAGE, .takes_time = true, .only = "worker_cut_off"},
     };
     struct kind kind = kinds[dice_below(&dice, sizeof(kinds) / sizeof(*kinds))];
     if (machines_are_peers() && dice_one_in(peers, 2))
         kind = peers_kinds[dice_below(peers, sizeof(peers_kinds) / sizeof(*peers_kinds))];
+    if (schedule_queue.is_there && dice_one_in(&schedule_queue.dice, 2))
+        kind = queue_kinds[dice_below(&schedule_queue.dice, sizeof(queue_kinds) / sizeof(*queue_kinds))];
+    if (cluster_world.only || (cluster_world.is_there && dice_one_in(&cluster_world.dice, 2)))
+        kind = (struct kind){.traits = FAULT_MOVES_EPOCH, .takes_time = true, .only = cluster_world.only};
     kind.has_peers = machines_are_peers();
     return kind;
 }
@@ -259,6 +267,8 @@ static struct kind kind_draw(struct dice *peers)
 static bool fault_fits(size_t number, const struct kind *kind)
 {
     unsigned traits = fault_traits(number);
+    if (traits & FAULT_QUEUE)
+        return schedule_queue.is_there && dice_one_in(&schedule_queue.dice, 2);
     if (traits & FAULT_PEERS && !kind->has_peers)
         return false;
     if (kind->only)
@@ -297,22 +307,28 @@ static void on_command(void *ctx, struct slice word)
     world_tell("    redis: %.*s", (int)word.len, word.data);
 }
 
+static struct sim_redis *server_new(unsigned number)
+{
+    char run_id[SIM_RUN_ID_LEN + 1], replication_id[SIM_RUN_ID_LEN + 1];
+    snprintf(run_id, sizeof(run_id), "%08x%032x", number + 1, number + 1);
+    snprintf(replication_id, sizeof(replication_id), "%08x%032x", number + 11, number + 11);
+    struct sim_redis *redis = sim_redis_new((struct sim_redis_options){.run_id = run_id,
+                                                                       .replication_id = replication_id,
+                                                                       .now_ms = redis_now_ms,
+                                                                       .on_command = on_command,
+                                                                       .seed = servers_seed + number});
+    redis->password = settings.redis_password_file[0] ? FILES_PASSWORD : NULL;
+    return redis;
+}
+
 static void servers_start(uint64_t seed)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        char run_id[SIM_RUN_ID_LEN + 1], replication_id[SIM_RUN_ID_LEN + 1];
-        snprintf(run_id, sizeof(run_id), "%08x%032x", i + 1, i + 1);
-        snprintf(replication_id, sizeof(replication_id), "%08x%032x", i + 11, i + 11);
-        net.servers[i].redis = sim_redis_new((struct sim_redis_options){.run_id = run_id,
-                                                                        .replication_id = replication_id,
-                                                                        .now_ms = redis_now_ms,
-                                                                        .on_command = on_command,
-                                                                        .seed = seed + i});
-    }
+    servers_seed = seed;
     files = (struct files){0};
-    for (unsigned i = 0; i < 2 && settings.redis_password_file[0]; i++)
-        net.servers[i].redis->password = FILES_PASSWORD;
+    for (unsigned i = 0; i < 2; i++)
+        net.servers[i].redis = server_new(i);
     net.servers[1].redis->is_replica = true;
+    cluster_world_start(server_new);
 }
 
 static int64_t wall_offset_draw(void)
@@ -320,12 +336,12 @@ static int64_t wall_offset_draw(void)
     return dice_one_in(&world.dice, 2) ? 0 : dice_between(&world.dice, -2500, 2500);
 }
 
-/* multiwatch: it starts a worker again that has ended. */
+/* multiwatch: it starts a worker again that has ended. Not all at once, or all would look at the store at once. */
 static void on_keeper(void *ctx, uint64_t serial)
 {
     (void)ctx;
     for (size_t i = 0; i < worker_count && !is_over; i++)
-        if (workers[i].state == WORKER_DOWN && !workers_are_held)
+        if (workers[i].state == WORKER_DOWN && !workers_are_held && (is_calm || dice_one_in(&world.dice, 2)))
             worker_start(&workers[i], &settings, is_calm ? 0 : wall_offset_draw());
     if (!is_over)
         world_after(dice_between(&world.dice, 50, KEEPER_MS) * 1000, on_keeper, ctx, serial);
@@ -416,6 +432,10 @@ static void calm_down(struct schedule_result *result)
     if (!world.is_broken)
         answer_keys();
     int64_t limit_ms = settings.write_deadline_ms + 4 * settings.store_timeout_ms + CALM_MARGIN_S * 1000;
+    run_until(world.now_us + (int64_t)IDLE_MAX_S * 1000000, 0, schedule_queue_is_empty);
+    if (!world.is_broken && !schedule_queue_is_empty())
+        world_break("no recovery: queued writes wait");
+    truth_queue_judge();
     if (truth.rules.stale_us < 0 || truth.rules.stale_us > 10000000 || !truth.rules.reads_bind)
         limit_ms += (settings.todo_ttl_s + settings.stale_if_error_s + settings.list_ttl_s) * 1000;
     run_until(world.now_us + CALM_PAUSE_US, 0, NULL);
@@ -472,10 +492,14 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
 {
     struct dice *peers = machines_draw(schedule->seed);
     dice = dice_of(schedule->seed, 4);
+    schedule_queue_draw(schedule->seed);
+    cluster_world_draw(schedule->seed);
     struct kind kind = kind_draw(peers);
     unsigned traits = kind.traits;
     *steps = STEPS_LEAST + dice_below(&dice, kind.takes_time ? STEPS_MORE_SLOW : STEPS_MORE);
     settings_draw(&kind);
+    schedule_queue_set(traits, &settings);
+    cluster_world_set(&settings);
     uint64_t enabled = faults_draw(&kind) & ~schedule->without_faults;
     bool is_strict =
         !(traits & ~(FAULT_KILLS | FAULT_UNKNOWN | FAULT_HALTS | FAULT_MILD | FAULT_LOSES_HOLDERS | FAULT_PAUSES));
@@ -497,7 +521,14 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
         plan.client_count = (unsigned)DRAW(4, 6, 8);
         plan.think_most_us = DRAW(200, 1000, 3000);
         *strike_us = kind.only ? DRAW(1000, 3000, 6000) : DRAW(300, 1000, 3000);
-    } else if (kind.mover || kind.only) { /* what an invalidation has missed shows until the next write */
+    } else if (traits == FAULT_RESTORES) { /* what a backup lacks must be in Redis by then, and not be written again */
+        settings.todo_ttl_s = 300;
+        plan.write_in = (unsigned)DRAW(4, 8);
+        plan.id_count = 4;
+        plan.think_most_us = DRAW(300000, 1000000);
+        *strike_us = DRAW(300000, 1000000);
+    } else if (kind.mover || kind.only) { /* what an invalidation has missed shows until the next write, or its end */
+        settings.todo_ttl_s = 300;
         worker_count = (unsigned)dice_between(&dice, 2, WORKERS_MAX);
         plan.write_in = (unsigned)DRAW(4, 8, 30);
         plan.think_most_us = DRAW(30000, 30000, 200000);
@@ -505,6 +536,8 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
     }
     if (kind.has_peers)
         peers_draw(peers, &kind, &plan, strike_us, steps);
+    schedule_queue_plan(&plan, strike_us, steps);
+    cluster_world_plan(&plan, &worker_count, steps);
     process_reset_all();
     machines_begin(schedule->seed);
     settings.l1_mbytes = machine_draw_mbytes();
@@ -524,6 +557,7 @@ static uint64_t world_draw(const struct schedule *schedule, int64_t *strike_us, 
         *fake_store_meta(store_world.store) =
             (struct store_meta){.epoch = 7, .cache_run_id = "000000010000000000000000000b000000000000"};
     servers_start(schedule->seed);
+    schedule_queue_start(schedule->seed);
     truth.rules = fault_rules(enabled, &settings);
     faults_begin(enabled, &settings, schedule->seed);
     clients_begin(&plan);

@@ -5,15 +5,18 @@
  *   sim                      schedules of fresh seeds, for a minute, on all cores
  *   sim SEED                 this one
  *   sim SEED --trace         its story, shrunk: without faults and clients that don't matter, and as short as it can be
+ *   sim --cluster            all of them have a Redis Cluster
  *   sim --seeds FILE         those that a file keeps: a seed in each line, and what it once found
  *
- * What is real: api/, cache/ and peers/ with their scripts, cdn/, clients/, follow/, audit/, l1/ but for its file,
+ * What is real: api/, cache/, peers/ and queue/ with their scripts, cdn/, clients/, follow/, audit/, l1/ but for its file,
  * redis/ with hiredis, the pool, the janitor, the backend, todoctl's purge. What is simulated: time and chance, the
- * network, Redis (sim_redis.h), the store (store_trip.h), machines with their memory and clocks (machine.h), caches in
- * front, clients. The same seed makes the same schedule, on any machine and in any build; its hash says so.
+ * network, Redis and the queue's journal (sim_redis.h), the store (store_trip.h), machines with their memory and clocks
+ * (machine.h), caches in front, clients. The same seed makes the same schedule, on any machine and in any build; its
+ * hash says so.
  *
  * Half of the schedules have one machine beside an SQLite database; the others one to three, which need licences for
- * their L1s and tell each other what they write.
+ * their L1s and tell each other what they write. One in four may have a write queue (schedule_queue.c), and one in four
+ * has a Redis Cluster (cluster.c).
  *
  * A schedule (schedule.c) is at least 300 steps with faults (fault.c), and the calm after them (calm.c). What is checked
  * stands in truth.c and client.c. A rule of the protocol can be left out (--mutant), and must then be missed soon.
@@ -33,6 +36,7 @@
 #include <unistd.h>
 
 #include "base/failpoint.h"
+#include "cluster.h"
 #include "fault.h"
 #include "schedule.h"
 
@@ -40,7 +44,7 @@ enum { EXIT_BROKEN = 1, EXIT_USAGE = 2, LANES_MAX = 64 };
 
 struct run {
     uint64_t seed, schedules; /* schedules 0: until the time is over */
-    double minutes;
+    double minutes;           /* 0: not given */
     const char *seeds_path;
     bool has_seed, traces, goes_on;
 };
@@ -123,7 +127,7 @@ static bool run_alone(uint64_t seed)
 /* A lane has every lanes-th seed. */
 static bool run_lane(const struct run *run, unsigned lane, unsigned lanes, struct totals *totals)
 {
-    double until_s = now_s() + run->minutes * 60;
+    double until_s = now_s() + (run->minutes > 0 ? run->minutes : 1) * 60;
     bool is_good = true;
     for (uint64_t i = lane; run->schedules == 0 || i < run->schedules; i += lanes) {
         is_good = run_one(run->seed + i, totals) && is_good;
@@ -258,14 +262,15 @@ static bool run_story(const struct run *run)
     struct schedule schedule = {.seed = run->seed};
     uint64_t steps;
     current_seed = run->seed;
-    if (try_out(&schedule, &steps))
+    bool is_shrunk = try_out(&schedule, &steps);
+    if (is_shrunk)
         shrink(&schedule);
     schedule.tells_story = true;
     struct schedule_result result = schedule_run(&schedule);
     if (result.is_broken)
         say_broken(&schedule, &result);
-    printf("sim: seed %" PRIu64 ", %" PRIu64 " steps, %" PRIu64 " faults, hash %016" PRIx64 "\n", run->seed,
-           result.steps, result.faults, result.hash);
+    printf("sim: seed %" PRIu64 "%s, %" PRIu64 " steps, %" PRIu64 " faults, hash %016" PRIx64 "\n", run->seed,
+           is_shrunk ? ", shrunk (the whole has other figures)" : "", result.steps, result.faults, result.hash);
     return !result.is_broken;
 }
 
@@ -284,20 +289,19 @@ static bool mutant_set(const char *wanted)
 
 static int usage(void)
 {
-    fputs("usage: sim [SEED] [--schedules N] [--minutes M] [--go-on] [--trace] [--seeds FILE] [--mutant NAME]\n",
+    fputs("usage: sim [SEED] [--schedules N] [--minutes M] [--go-on] [--trace] [--seeds FILE] [--cluster] "
+          "[--mutant NAME]\n",
           stderr);
     return EXIT_USAGE;
 }
 
 static bool options_read(struct run *run, int argc, char **argv)
 {
-    static const struct option options[] = {{"schedules", required_argument, NULL, 'n'},
-                                            {"minutes", required_argument, NULL, 'm'},
-                                            {"go-on", no_argument, NULL, 'g'},
-                                            {"trace", no_argument, NULL, 't'},
-                                            {"seeds", required_argument, NULL, 's'},
-                                            {"mutant", required_argument, NULL, 'x'},
-                                            {0}};
+    static const struct option options[] = {
+        {"schedules", required_argument, NULL, 'n'}, {"minutes", required_argument, NULL, 'm'},
+        {"go-on", no_argument, NULL, 'g'},           {"trace", no_argument, NULL, 't'},
+        {"seeds", required_argument, NULL, 's'},     {"cluster", no_argument, NULL, 'c'},
+        {"mutant", required_argument, NULL, 'x'},    {0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (option == 'n')
             run->schedules = strtoull(optarg, NULL, 10);
@@ -309,6 +313,8 @@ static bool options_read(struct run *run, int argc, char **argv)
             run->traces = true;
         else if (option == 's')
             run->seeds_path = optarg;
+        else if (option == 'c')
+            cluster_world_always = true;
         else if (option != 'x' || !mutant_set(optarg))
             return false;
     run->has_seed = optind < argc;
@@ -319,7 +325,7 @@ static bool options_read(struct run *run, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    struct run run = {.seed = (uint64_t)time(NULL) * 1000003, .minutes = 1};
+    struct run run = {.seed = (uint64_t)time(NULL) * 1000003};
     if (!options_read(&run, argc, argv))
         return usage();
     signal(SIGABRT, on_crash);
@@ -330,7 +336,7 @@ int main(int argc, char **argv)
         is_good = run_kept(run.seeds_path);
     else if (run.traces)
         is_good = run_story(&run);
-    else if (run.has_seed && run.schedules == 0 && run.minutes == 1)
+    else if (run.has_seed && run.schedules == 0 && run.minutes == 0)
         is_good = run_alone(run.seed);
     else
         is_good = run_all(&run);

@@ -3,7 +3,7 @@
  * Connections, the order in which Redis refuses commands, scripts, and what can happen to a server.
  *
  * A command is refused for the first of these reasons, in the order of Redis 7.0: its name or its number of arguments,
- * NOAUTH, OOM (a replica has none) or READONLY, MASTERDOWN, LOADING, BUSY. A script is let through by most of them and
+ * NOAUTH, a slot that is elsewhere (sim_redis_slots.c), OOM (a replica has none) or READONLY, MASTERDOWN, LOADING, BUSY. A script is let through by most of them and
  * meets OOM and READONLY at its commands: those that write are refused until the first one was let through, and none
  * after it, so that a script is carried out as a whole or not at all.
  *
@@ -18,24 +18,16 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "sim_redis_client.h"
 #include "sim_redis_commands.h"
 #include "sim_redis_lua.h"
-#include "sim_redis_resp.h"
+#include "sim_redis_streams.h"
 
 static const char masterdown[] = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 
 struct sim_loaded {
     struct sim_loaded *next;
     const struct sim_script *script;
-};
-
-struct sim_client {
-    struct sim_redis *redis;
-    struct buf input, output;
-    size_t taken; /* of the input */
-    struct resp_command command;
-    struct sim_subscriber subscriber;
-    bool is_authenticated;
 };
 
 /* ---- Scripts ---- */
@@ -101,8 +93,13 @@ static void on_script_call(void *ctx, const struct slice *args, size_t count, st
         resp_error(reply, "%s", refusal);
         return;
     }
+    const struct sim_call call = {&state->client->redis->keys, state->client, args, count, reply};
+    if (sim_slots_are_elsewhere(&call, command)) {
+        resp_error(reply, "ERR Script attempted to access a non local key in a cluster node");
+        return;
+    }
     state->has_written |= command->flags & SIM_WRITE;
-    command->run(&(struct sim_call){&state->client->redis->keys, state->client, args, count, reply});
+    command->run(&call);
 }
 
 static void script_run(const struct sim_call *call, bool is_sha)
@@ -163,125 +160,21 @@ static void run_script(const struct sim_call *call)
     }
 }
 
-/* ---- The server and its connections ---- */
-
-static void run_auth(const struct sim_call *call)
-{
-    const char *password = call->client->redis->password;
-    bool has_user = call->count == 3;
-    bool is_default = !has_user || slice_equal(call->args[1], SLICE("default"));
-    if (call->count > 3) {
-        resp_error(call->reply, "ERR syntax error");
-    } else if (!password && !has_user) {
-        resp_error(call->reply, "ERR AUTH <password> called without any password configured for the default user. "
-                                "Are you sure your configuration is correct?");
-    } else if (is_default && (!password || slice_equal(call->args[call->count - 1], slice_of(password)))) {
-        call->client->is_authenticated = true;
-        resp_status(call->reply, "OK");
-    } else {
-        resp_error(call->reply, "WRONGPASS invalid username-password pair or user is disabled.");
-    }
-}
-
-static void run_info(const struct sim_call *call)
-{
-    const struct sim_redis *redis = call->client->redis;
-    struct buf info;
-    buf_init(&info);
-    buf_printf(&info, "# Server\r\nredis_version:7.0.15\r\nrun_id:%s\r\n\r\n", redis->run_id);
-    buf_printf(&info, "# Persistence\r\nloading:%d\r\n\r\n", redis->is_loading);
-    buf_printf(&info, "# Replication\r\nrole:%s\r\n", redis->is_replica ? "slave" : "master");
-    if (redis->is_replica)
-        buf_printf(&info, "master_link_status:%s\r\n", redis->is_stale ? "down" : "up");
-    buf_printf(&info, "master_replid:%s\r\n", redis->replication_id);
-    resp_text(call->reply, buf_slice(&info));
-    buf_fini(&info);
-}
-
-static void run_ping(const struct sim_call *call)
-{
-    if (sim_client_is_subscribed(call->client)) {
-        resp_array(call->reply, 2);
-        resp_text(call->reply, SLICE("pong"));
-        resp_text(call->reply, call->count == 1 ? SLICE("") : call->args[1]);
-    } else if (call->count == 1)
-        resp_status(call->reply, "PONG");
-    else
-        resp_text(call->reply, call->args[1]);
-}
-
-static void run_select(const struct sim_call *call)
-{
-    int64_t database;
-    if (!sim_take_integer(call, 1, &database))
-        return;
-    if (database == 0)
-        resp_status(call->reply, "OK");
-    else
-        resp_error(call->reply, "ERR DB index is out of range");
-}
-
-static void run_sentinel(const struct sim_call *call)
-{
-    const struct sim_redis *redis = call->client->redis;
-    if (call->count != 3 || !sim_word_is(call->args[1], "GET-MASTER-ADDR-BY-NAME")) {
-        resp_error(call->reply, "ERR unknown subcommand '%.*s'. Try SENTINEL HELP.", (int)call->args[1].len,
-                   call->args[1].data);
-        return;
-    }
-    if (!redis->primary_host) {
-        buf_append_text(call->reply, "*-1\r\n");
-        return;
-    }
-    resp_array(call->reply, 2);
-    resp_text(call->reply, slice_of(redis->primary_host));
-    resp_text(call->reply, slice_of(redis->primary_port));
-}
-
-static void run_publish(const struct sim_call *call)
-{
-    struct sim_redis *redis = call->client->redis;
-    const struct sim_redis_options *options = &redis->options;
-    int64_t count = sim_publish(redis->subscribers, call->args[1], call->args[2]);
-    redis->push_count += (unsigned)count;
-    if (options->on_publish)
-        count += options->on_publish(options->ctx, call->args[1], call->args[2]);
-    resp_integer(call->reply, count);
-}
-
-static void run_subscribe(const struct sim_call *call)
-{
-    for (size_t i = 1; i < call->count; i++)
-        sim_subscribe(&call->client->redis->subscribers, &call->client->subscriber, call->args[i]);
-}
-
-static void run_time(const struct sim_call *call)
-{
-    char number[INT64_TEXT_MAX + 1];
-    resp_array(call->reply, 2);
-    resp_text(call->reply, slice_of_int64(number, call->keys->now_ms / 1000));
-    resp_text(call->reply, slice_of_int64(number, call->keys->now_ms % 1000 * 1000));
-}
-
-static const struct sim_command server_commands[] = {
-    {"AUTH", -2, SIM_LOADING | SIM_STALE | SIM_NO_SCRIPT, run_auth},
-    {"EVAL", -3, SIM_STALE | SIM_NO_SCRIPT, run_eval},
-    {"EVALSHA", -3, SIM_STALE | SIM_NO_SCRIPT, run_evalsha},
-    {"INFO", -1, SIM_LOADING | SIM_STALE, run_info},
-    {"PING", -1, 0, run_ping},
-    {"PUBLISH", 3, SIM_LOADING | SIM_STALE, run_publish},
+static const struct sim_command script_commands[] = {
+    {"EVAL", -3, SIM_STALE | SIM_NO_SCRIPT | SIM_KEYS_COUNTED, run_eval},
+    {"EVALSHA", -3, SIM_STALE | SIM_NO_SCRIPT | SIM_KEYS_COUNTED, run_evalsha},
     {"SCRIPT", -2, SIM_STALE | SIM_NO_SCRIPT, run_script},
-    {"SELECT", 2, SIM_LOADING | SIM_STALE, run_select},
-    {"SENTINEL", -2, SIM_NO_SCRIPT, run_sentinel},
-    {"SUBSCRIBE", -2, SIM_LOADING | SIM_STALE | SIM_NO_SCRIPT, run_subscribe},
-    {"TIME", 1, SIM_LOADING | SIM_STALE, run_time},
     {0},
 };
 
 static const struct sim_command *command_find(struct slice name)
 {
-    const struct sim_command *command = sim_command_find(sim_key_commands, name);
-    return command ? command : sim_command_find(server_commands, name);
+    static const struct sim_command *const tables[] = {sim_key_commands, sim_stream_commands, script_commands,
+                                                       sim_server_commands, sim_cluster_commands};
+    const struct sim_command *command = NULL;
+    for (size_t i = 0; i < 5 && !command; i++)
+        command = sim_command_find(tables[i], name);
+    return command;
 }
 
 /* ---- Carrying out a command ---- */
@@ -315,12 +208,16 @@ static bool is_among(const char *words, struct slice word)
     return false;
 }
 
+static bool is_unknown(const struct sim_client *client, const struct sim_command *command)
+{
+    return client->redis->password && !client->is_authenticated && !(command->flags & SIM_AUTH);
+}
+
 /* NULL: nothing is wrong with the server. */
 static const char *refusal_of(const struct sim_client *client, const struct sim_command *command)
 {
     const struct sim_redis *redis = client->redis;
-    bool is_auth = command->run == run_auth;
-    if (redis->password && !client->is_authenticated && !is_auth)
+    if (is_unknown(client, command))
         return "NOAUTH Authentication required.";
     const char *refusal = write_refusal(redis, command);
     if (refusal)
@@ -329,7 +226,7 @@ static const char *refusal_of(const struct sim_client *client, const struct sim_
         return masterdown;
     if (redis->is_loading && !(command->flags & SIM_LOADING))
         return "LOADING Redis is loading the dataset in memory";
-    if (redis->is_busy && !is_auth)
+    if (redis->is_busy && !(command->flags & SIM_AUTH))
         return "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
     return NULL;
 }
@@ -364,8 +261,7 @@ static void reply_wrong_number(const struct sim_call *call, const struct sim_com
 static bool refuse_subscriber(const struct sim_call *call, const struct sim_command *command)
 {
     const struct sim_redis *redis = call->client->redis;
-    bool is_allowed = command->run == run_subscribe || command->run == run_ping;
-    if (is_allowed || !sim_client_is_subscribed(call->client) || write_refusal(redis, command))
+    if (command->flags & SIM_SUBSCRIBER || !sim_client_is_subscribed(call->client) || write_refusal(redis, command))
         return false;
     char name[32];
     name_print(name, command);
@@ -393,6 +289,8 @@ static void carry_out(const struct sim_call *call)
         reply_wrong_number(call, command);
         return;
     }
+    if (!is_unknown(client, command) && sim_slots_refuse(call, command))
+        return;
     if (refuse_subscriber(call, command))
         return;
     const char *refusal = is_among(redis->refused_words, word) ? redis->refusal : refusal_of(client, command);
@@ -414,7 +312,9 @@ bool sim_client_execute(struct sim_client *client)
                             .args = client->command.args,
                             .count = client->command.count,
                             .reply = &client->output};
+    bool was_asking = client->is_asking;
     carry_out(&call);
+    client->is_asking &= !was_asking; /* for one command */
     client->taken = client->input.len - rest.len;
     return true;
 }
@@ -554,5 +454,6 @@ void sim_redis_free(struct sim_redis *redis)
         return;
     sim_redis_flush(redis);
     sim_redis_flush_scripts(redis);
+    sim_slots_free(redis->slots);
     free(redis);
 }

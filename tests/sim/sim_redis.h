@@ -18,6 +18,7 @@
 #include "dice.h"
 #include "sim_redis_channels.h"
 #include "sim_redis_keys.h"
+#include "sim_redis_slots.h"
 
 enum { SIM_RUN_ID_LEN = 40 };
 
@@ -39,11 +40,13 @@ struct sim_redis {
     bool is_loading;          /* LOADING */
     bool is_busy;             /* with a script that doesn't end; BUSY */
     bool is_full;             /* at maxmemory with noeviction: OOM */
+    bool is_durable;          /* says that it syncs its file before it answers; what it has, a restart keeps */
     const char *password;     /* NULL: nobody has to AUTH; borrowed */
     const char *primary_host; /* a sentinel's answer; NULL: it knows none; borrowed */
     const char *primary_port;
-    unsigned command_count; /* carried out or refused */
-    unsigned push_count;    /* messages that subscribers got, in their outputs */
+    struct sim_slots *slots; /* of a server of a cluster, owned; NULL: it is none */
+    unsigned command_count;  /* carried out or refused */
+    unsigned push_count;     /* messages that subscribers got, in their outputs */
 
     /* Its own. */
     struct sim_redis_options options;

@@ -53,8 +53,7 @@ static bool score_parse(struct slice text, double *score)
     return text.len > 0 && !isspace((unsigned char)text.data[0]) && limit_parse(text, score) && errno != ERANGE;
 }
 
-/* Absent keys are NULL; false: the key is of another type, and the reply says so. */
-static bool key_take(const struct sim_call *call, enum sim_type type, struct sim_key **key)
+bool sim_key_take(const struct sim_call *call, enum sim_type type, struct sim_key **key)
 {
     *key = sim_key_find(call->keys, call->args[1]);
     if (!*key || (*key)->type == type)
@@ -88,7 +87,8 @@ static void run_exists(const struct sim_call *call)
 
 static void run_type(const struct sim_call *call)
 {
-    static const char *const names[] = {[SIM_TEXT] = "string", [SIM_HASH] = "hash", [SIM_SET] = "zset"};
+    static const char *const names[] = {
+        [SIM_TEXT] = "string", [SIM_HASH] = "hash", [SIM_SET] = "zset", [SIM_STREAM] = "stream"};
     const struct sim_key *key = sim_key_find(call->keys, call->args[1]);
     resp_status(call->reply, key ? names[key->type] : "none");
 }
@@ -193,7 +193,7 @@ static void run_scan(const struct sim_call *call)
 static void run_get(const struct sim_call *call)
 {
     struct sim_key *key;
-    if (!key_take(call, SIM_TEXT, &key))
+    if (!sim_key_take(call, SIM_TEXT, &key))
         return;
     if (key)
         resp_text(call->reply, key->pairs[0].value);
@@ -260,14 +260,14 @@ static void reply_value(const struct sim_call *call, const struct sim_pair *pair
 static void run_hget(const struct sim_call *call)
 {
     struct sim_key *key;
-    if (key_take(call, SIM_HASH, &key))
+    if (sim_key_take(call, SIM_HASH, &key))
         reply_value(call, sim_pair_find(key, call->args[2]));
 }
 
 static void run_hmget(const struct sim_call *call)
 {
     struct sim_key *key;
-    if (!key_take(call, SIM_HASH, &key))
+    if (!sim_key_take(call, SIM_HASH, &key))
         return;
     resp_array(call->reply, call->count - 2);
     for (size_t i = 2; i < call->count; i++)
@@ -277,7 +277,7 @@ static void run_hmget(const struct sim_call *call)
 static void run_hgetall(const struct sim_call *call)
 {
     struct sim_key *key;
-    if (!key_take(call, SIM_HASH, &key))
+    if (!sim_key_take(call, SIM_HASH, &key))
         return;
     resp_array(call->reply, key ? 2 * key->count : 0);
     for (size_t i = 0; key && i < key->count; i++) {
@@ -294,7 +294,7 @@ static void run_hset(const struct sim_call *call)
         resp_error(call->reply, "ERR wrong number of arguments for 'hset' command");
         return;
     }
-    if (!key_take(call, SIM_HASH, &key))
+    if (!sim_key_take(call, SIM_HASH, &key))
         return;
     if (!key)
         key = sim_key_make(call->keys, call->args[1], SIM_HASH);
@@ -307,7 +307,7 @@ static void run_hdel(const struct sim_call *call)
 {
     struct sim_key *key;
     int64_t removed = 0;
-    if (!key_take(call, SIM_HASH, &key))
+    if (!sim_key_take(call, SIM_HASH, &key))
         return;
     for (size_t i = 2; key && i < call->count; i++) {
         struct sim_pair *pair = sim_pair_find(key, call->args[i]);
@@ -336,7 +336,7 @@ static void run_zadd(const struct sim_call *call)
             resp_error(call->reply, "ERR value is not a valid float");
             return;
         }
-    if (!key_take(call, SIM_SET, &key))
+    if (!sim_key_take(call, SIM_SET, &key))
         return;
     if (!key)
         key = sim_key_make(call->keys, call->args[1], SIM_SET);
@@ -350,7 +350,7 @@ static void run_zadd(const struct sim_call *call)
 static void run_zcard(const struct sim_call *call)
 {
     struct sim_key *key;
-    if (key_take(call, SIM_SET, &key))
+    if (sim_key_take(call, SIM_SET, &key))
         resp_integer(call->reply, key ? (int64_t)key->count : 0);
 }
 
@@ -363,7 +363,7 @@ static void run_zrange(const struct sim_call *call)
         resp_error(call->reply, "ERR syntax error");
         return;
     }
-    if (!sim_take_integer(call, 2, &from) || !sim_take_integer(call, 3, &to) || !key_take(call, SIM_SET, &key))
+    if (!sim_take_integer(call, 2, &from) || !sim_take_integer(call, 3, &to) || !sim_key_take(call, SIM_SET, &key))
         return;
     int64_t count = key ? (int64_t)key->count : 0;
     from = from < 0 ? from + count : from;
@@ -382,7 +382,7 @@ static void run_zrem(const struct sim_call *call)
 {
     struct sim_key *key;
     int64_t removed = 0;
-    if (!key_take(call, SIM_SET, &key))
+    if (!sim_key_take(call, SIM_SET, &key))
         return;
     for (size_t i = 2; key && i < call->count; i++) {
         struct sim_pair *pair = sim_pair_find(key, call->args[i]);
@@ -415,7 +415,7 @@ static void run_zremrangebyscore(const struct sim_call *call)
     struct sim_key *key;
     struct limit min, max;
     int64_t removed = 0;
-    if (!limit_take(call, 2, &min) || !limit_take(call, 3, &max) || !key_take(call, SIM_SET, &key))
+    if (!limit_take(call, 2, &min) || !limit_take(call, 3, &max) || !sim_key_take(call, SIM_SET, &key))
         return;
     for (size_t i = key ? key->count : 0; i > 0; i--) {
         struct sim_pair *pair = &key->pairs[i - 1];
@@ -432,26 +432,26 @@ static void run_zremrangebyscore(const struct sim_call *call)
 /* ---- The table ---- */
 
 const struct sim_command sim_key_commands[] = {
-    {"DEL", -2, SIM_WRITE, run_del},
-    {"EXISTS", -2, 0, run_exists},
+    {"DEL", -2, SIM_WRITE | SIM_KEYS, run_del},
+    {"EXISTS", -2, SIM_KEYS, run_exists},
     {"FLUSHALL", -1, SIM_WRITE, run_flushall},
-    {"GET", 2, 0, run_get},
-    {"HDEL", -3, SIM_WRITE, run_hdel},
-    {"HGET", 3, 0, run_hget},
-    {"HGETALL", 2, 0, run_hgetall},
-    {"HMGET", -3, 0, run_hmget},
-    {"HSET", -4, SIM_WRITE | SIM_GROWS, run_hset},
-    {"PEXPIRE", -3, SIM_WRITE, run_pexpire},
-    {"PEXPIREAT", -3, SIM_WRITE, run_pexpireat},
-    {"PTTL", 2, 0, run_pttl},
+    {"GET", 2, SIM_KEY, run_get},
+    {"HDEL", -3, SIM_WRITE | SIM_KEY, run_hdel},
+    {"HGET", 3, SIM_KEY, run_hget},
+    {"HGETALL", 2, SIM_KEY, run_hgetall},
+    {"HMGET", -3, SIM_KEY, run_hmget},
+    {"HSET", -4, SIM_WRITE | SIM_GROWS | SIM_KEY, run_hset},
+    {"PEXPIRE", -3, SIM_WRITE | SIM_KEY, run_pexpire},
+    {"PEXPIREAT", -3, SIM_WRITE | SIM_KEY, run_pexpireat},
+    {"PTTL", 2, SIM_KEY, run_pttl},
     {"SCAN", -2, 0, run_scan},
-    {"SET", -3, SIM_WRITE | SIM_GROWS, run_set},
-    {"TYPE", 2, 0, run_type},
-    {"ZADD", -4, SIM_WRITE | SIM_GROWS, run_zadd},
-    {"ZCARD", 2, 0, run_zcard},
-    {"ZRANGE", -4, 0, run_zrange},
-    {"ZREM", -3, SIM_WRITE, run_zrem},
-    {"ZREMRANGEBYSCORE", 4, SIM_WRITE, run_zremrangebyscore},
+    {"SET", -3, SIM_WRITE | SIM_GROWS | SIM_KEY, run_set},
+    {"TYPE", 2, SIM_KEY, run_type},
+    {"ZADD", -4, SIM_WRITE | SIM_GROWS | SIM_KEY, run_zadd},
+    {"ZCARD", 2, SIM_KEY, run_zcard},
+    {"ZRANGE", -4, SIM_KEY, run_zrange},
+    {"ZREM", -3, SIM_WRITE | SIM_KEY, run_zrem},
+    {"ZREMRANGEBYSCORE", 4, SIM_WRITE | SIM_KEY, run_zremrangebyscore},
     {0},
 };
 

@@ -26,11 +26,16 @@ struct sim_call {
 
 /* What Redis says of a command in its COMMAND INFO, as far as it decides where the command is refused. */
 enum sim_flag {
-    SIM_WRITE = 1,     /* not on a replica */
-    SIM_GROWS = 2,     /* "denyoom": not when Redis is full */
-    SIM_LOADING = 4,   /* even while Redis loads its file */
-    SIM_STALE = 8,     /* even on a replica that has lost its primary */
-    SIM_NO_SCRIPT = 16 /* not from a script */
+    SIM_WRITE = 1,      /* not on a replica */
+    SIM_GROWS = 2,      /* "denyoom": not when Redis is full */
+    SIM_LOADING = 4,    /* even while Redis loads its file */
+    SIM_STALE = 8,      /* even on a replica that has lost its primary */
+    SIM_NO_SCRIPT = 16, /* not from a script */
+    SIM_AUTH = 32,      /* from anybody, even while Redis is busy */
+    SIM_SUBSCRIBER = 64,
+    SIM_KEY = 128,         /* the first argument is a key */
+    SIM_KEYS = 256,        /* all arguments are */
+    SIM_KEYS_COUNTED = 512 /* so many as the second argument says, behind it */
 };
 
 struct sim_command {
@@ -40,7 +45,7 @@ struct sim_command {
     void (*run)(const struct sim_call *call);
 };
 
-extern const struct sim_command sim_key_commands[];
+extern const struct sim_command sim_key_commands[], sim_server_commands[], sim_cluster_commands[];
 
 /* NULL: the table has none of that name. */
 const struct sim_command *sim_command_find(const struct sim_command *table, struct slice name);
@@ -49,6 +54,9 @@ bool sim_command_takes(const struct sim_command *command, size_t count);
 
 /* Compares without regard to case, as Redis reads names and options. */
 bool sim_word_is(struct slice word, const char *name);
+
+/* The key that is the first argument, NULL if absent; false: it is of another type, and the reply says so. */
+bool sim_key_take(const struct sim_call *call, enum sim_type type, struct sim_key **key);
 
 /* An argument as a whole number; if it is none, the reply is that error. */
 bool sim_take_integer(const struct sim_call *call, size_t index, int64_t *value);

@@ -145,15 +145,19 @@ bool sim_pair_remove(struct sim_keys *keys, struct sim_key *key, struct sim_pair
     return true;
 }
 
+struct sim_key *sim_key_copy(struct sim_keys *to, const struct sim_key *key)
+{
+    struct sim_key *copy = sim_key_make(to, key->name, key->type);
+    copy->expires_at_ms = key->expires_at_ms;
+    for (size_t i = 0; i < key->count; i++)
+        pair_insert(copy, i, pair_make(key->pairs[i].name, key->pairs[i].value, key->pairs[i].score));
+    return copy;
+}
+
 void sim_keys_copy(struct sim_keys *to, const struct sim_keys *from)
 {
     sim_keys_clear(to);
-    for (const struct sim_key *key = from->keys; key; key = key->hh.next) {
-        struct sim_key *copy = sim_key_make(to, key->name, key->type);
-        copy->serial = key->serial;
-        copy->expires_at_ms = key->expires_at_ms;
-        for (size_t i = 0; i < key->count; i++)
-            pair_insert(copy, i, pair_make(key->pairs[i].name, key->pairs[i].value, key->pairs[i].score));
-    }
+    for (const struct sim_key *key = from->keys; key; key = key->hh.next)
+        sim_key_copy(to, key)->serial = key->serial;
     to->last_serial = from->last_serial;
 }

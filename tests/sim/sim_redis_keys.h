@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The keys of a simulated Redis. All types of value are a list of pairs: a string is one pair, a hash has names and values
- * in the order in which they came, a sorted set names and scores in the order of Redis.
+ * in the order in which they came, a sorted set names and scores in the order of Redis, a stream ids and items
+ * (sim_redis_streams.c).
  *
  * A key whose time is up is removed when somebody looks for it; now_ms is the time of the command that is carried out.
  * context  any (pure); one user at a time
@@ -17,7 +18,7 @@
 
 #include "base/slice.h"
 
-enum sim_type { SIM_TEXT, SIM_HASH, SIM_SET };
+enum sim_type { SIM_TEXT, SIM_HASH, SIM_SET, SIM_STREAM };
 
 #define SIM_FOREVER INT64_MAX
 
@@ -54,6 +55,9 @@ struct sim_key *sim_key_find(struct sim_keys *keys, struct slice name);
 
 /* There must be none of that name. It has no pair yet, and lives forever. */
 struct sim_key *sim_key_make(struct sim_keys *keys, struct slice name, enum sim_type type);
+
+/* Into keys that have none of its name. */
+struct sim_key *sim_key_copy(struct sim_keys *to, const struct sim_key *key);
 
 void sim_key_remove(struct sim_keys *keys, struct sim_key *key);
 bool sim_key_is_over(const struct sim_keys *keys, const struct sim_key *key);

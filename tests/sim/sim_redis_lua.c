@@ -23,6 +23,7 @@
 #include "cache/scripts_embedded.h"
 #include "clients/limit_embedded.h"
 #include "peers/peers_embedded.h"
+#include "queue/queue_embedded.h"
 #include "sim_redis_resp.h"
 
 struct sim_script {
@@ -270,7 +271,7 @@ static struct slice name_of(const char *sha)
     static const struct {
         const char *sha;
         struct slice name;
-    } rows[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME) PEERS_SCRIPTS(SCRIPT_NAME)};
+    } rows[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME) PEERS_SCRIPTS(SCRIPT_NAME) QUEUE_SCRIPTS(SCRIPT_NAME)};
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (strcmp(rows[i].sha, sha) == 0)
             return rows[i].name;

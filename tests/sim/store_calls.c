@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 
-enum { IDS = 3, TOKENS = 2, URLS = 2, PURGES_MAX = 8 };
+enum { IDS = 3, TOKENS = 2, URLS = 2, PURGES_MAX = 8, APPLY_MAX = 5 };
 
 static const char *const urls[URLS] = {"http://one/", "http://two/"};
 static const int64_t BASE_MS = INT64_C(1700000000000);
@@ -251,6 +251,70 @@ static void run_forget(struct run *run)
         print_status(run, run->side->ops->answer_forget(run->side->store, answer, NULL));
 }
 
+/* ---- Batches of queued writes ---- */
+
+static void print_applied(const struct run *run, const struct store_applied *applied)
+{
+    buf_printf(run->out, " %" PRId64 ":", applied->number);
+    print_status(run, applied->status);
+    buf_printf(run->out, "%s v=%" PRId64 " life=%" PRId64, applied->created ? " created" : "", applied->version.v,
+               applied->version.life);
+}
+
+static void run_apply_claim(struct run *run)
+{
+    struct token owner;
+    struct store_bookmark bookmark;
+    token_set(&owner, run, number(run, 0, TOKENS));
+    if (!print_status(run, run->side->ops->apply_claim(run->side->store, run->play, &owner, &bookmark, NULL)))
+        return;
+    for (size_t i = 0; i < bookmark.count; i++)
+        print_applied(run, &bookmark.last[i]);
+}
+
+/* Half of the inserts have a key. */
+static void answer_draw(const struct run *run, unsigned dice, const struct todo *todo, struct store_answer *answer)
+{
+    *answer = (struct store_answer){.created_at_ms = todo->created_at_ms,
+                                    .life = todo->life,
+                                    .expires_at_ms = run->now_ms + 2000 + dice % 3 * 1000,
+                                    .http_status = 201,
+                                    .body = SLICE("{}"),
+                                    .etag = SLICE("\"q\"")};
+    name_print(answer->key, sizeof(answer->key), run, "key", dice / 3 % CALL_KEYS);
+    snprintf(answer->fingerprint, sizeof(answer->fingerprint), "%032u", dice / 9 % 5 == 0);
+    memcpy(answer->id, todo->id, sizeof(answer->id));
+}
+
+static void run_apply(struct run *run)
+{
+    struct todo todos[APPLY_MAX];
+    struct store_answer answers[APPLY_MAX];
+    struct store_queued writes[APPLY_MAX];
+    struct store_applied results[APPLY_MAX];
+    struct store_batch batch = {.shard = run->play, .writes = writes};
+    token_set(&batch.owner, run, number(run, 0, TOKENS));
+    for (unsigned i = 0; i < APPLY_MAX; i++) {
+        unsigned dice = run->call->number[3 + i];
+        todos[i] = todo_of(run, dice % IDS, dice / IDS);
+        writes[i] =
+            (struct store_queued){.number = 1 + number(run, 1, 12) + i,
+                                  .is_insert = dice / 7 % 4 == 3,
+                                  .change = {.kind = (enum store_change_kind)(dice / 7 % 4 % 3),
+                                             .fields = dice / 7 % 4 == STORE_MERGE ? dice & TODO_WRITE_FIELDS : 0,
+                                             .todo = &todos[i],
+                                             .condition = {.unmodified_since_s = -1}}};
+        answer_draw(run, dice / 5, &todos[i], &answers[i]);
+        if (writes[i].is_insert && dice / 11 % 2)
+            writes[i].answer = &answers[i];
+    }
+    batch.count = store_apply_run(writes, 1 + number(run, 2, APPLY_MAX));
+    if (!print_status(run, run->side->ops->apply(run->side->store, &batch, results, NULL)))
+        return;
+    for (size_t i = 0; i < batch.count; i++)
+        print_applied(run, &results[i]);
+}
+
 /* ---- The outbox ---- */
 
 static struct store_fence fence_of(const struct run *run, unsigned dice)
@@ -377,6 +441,25 @@ static void run_meta_swap(struct run *run)
         buf_printf(run->out, " swapped=%d", swapped);
 }
 
+static void run_slots_get(struct run *run)
+{
+    struct store_meta meta;
+    struct slice slots = SLICE("");
+    if (print_status(run, run->side->ops->slots_get(run->side->store, &run->arena, &meta, &slots, NULL)))
+        buf_printf(run->out, " %" PRId64 " %" PRId64 " %s \"%s\"", meta.epoch, meta.beat, meta.cache_run_id,
+                   slots.data);
+}
+
+static void run_slots_swap(struct run *run)
+{
+    static const char *const slots[] = {"", "1\n0-16383 1 1\n", "2\n"};
+    struct store_meta expected = meta_of(run->call->number[0]), next = meta_of(run->call->number[1]);
+    bool swapped;
+    if (print_status(run, run->side->ops->slots_swap(run->side->store, &expected, &next,
+                                                     slice_of(slots[number(run, 2, 3)]), &swapped, NULL)))
+        buf_printf(run->out, " swapped=%d", swapped);
+}
+
 static void run_barrier(struct run *run)
 {
     print_status(run, run->side->ops->barrier(run->side->store, NULL));
@@ -398,6 +481,8 @@ static const struct {
     [CALL_MAKE] = {"insert of a request", 6, run_make},
     [CALL_END] = {"answer_end", 5, run_end},
     [CALL_FORGET] = {"answer_forget", 3, run_forget},
+    [CALL_APPLY_CLAIM] = {"apply_claim", 6, run_apply_claim},
+    [CALL_APPLY] = {"apply", 14, run_apply},
     [CALL_OUTBOX_PUT] = {"outbox_put", 5, run_outbox_put},
     [CALL_OUTBOX_LIST] = {"outbox_list", 3, run_outbox_list},
     [CALL_OUTBOX_REMOVE] = {"outbox_remove", 5, run_outbox_remove},
@@ -406,6 +491,8 @@ static const struct {
     [CALL_PURGE_REMOVE] = {"purge_remove", 3, run_purge_remove},
     [CALL_META_GET] = {"meta_get", 1, run_meta_get},
     [CALL_META_SWAP] = {"meta_swap", 4, run_meta_swap},
+    [CALL_SLOTS_GET] = {"slots_get", 2, run_slots_get},
+    [CALL_SLOTS_SWAP] = {"slots_swap", 4, run_slots_swap},
     [CALL_BARRIER] = {"barrier", 1, run_barrier},
     [CALL_PASS] = {"time passes", 8, NULL},
 };
@@ -461,7 +548,7 @@ void call_begin(struct side *side)
     for (unsigned key = 0; key < CALL_KEYS; key++)
         side->begun[key].key[0] = '\0';
     bool is_set = side->ops->meta_get(side->store, &meta, NULL) == STATUS_OK &&
-                  side->ops->meta_swap(side->store, &meta, &first, &swapped, NULL) == STATUS_OK && swapped;
+                  side->ops->slots_swap(side->store, &meta, &first, SLICE(""), &swapped, NULL) == STATUS_OK && swapped;
     bug_unless(is_set, "a store does not begin with its record set");
 }
 

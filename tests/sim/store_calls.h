@@ -22,6 +22,8 @@ enum call_kind {
     CALL_MAKE,  /* the todo of a request that has begun */
     CALL_END,
     CALL_FORGET,
+    CALL_APPLY_CLAIM,
+    CALL_APPLY,
     CALL_OUTBOX_PUT,
     CALL_OUTBOX_LIST, /* in pages, to the end */
     CALL_OUTBOX_REMOVE,
@@ -30,6 +32,8 @@ enum call_kind {
     CALL_PURGE_REMOVE,
     CALL_META_GET,
     CALL_META_SWAP,
+    CALL_SLOTS_GET,
+    CALL_SLOTS_SWAP,
     CALL_BARRIER,
     CALL_PASS, /* time passes */
     CALL_KINDS

@@ -25,6 +25,9 @@ struct trip {
 /* False: it ends before it is applied, and its status is set. */
 bool trip_begin(struct trip *trip, enum trip_kind kind, struct error *error);
 
+/* It was applied: its answer travels back, or is lost. */
+enum status trip_end(struct trip *trip, enum status status, struct error *error);
+
 /* Its answer does not come. */
 enum status trip_give_up(struct trip *trip, struct error *error);
 

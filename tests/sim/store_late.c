@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store_queue.h"
 #include "store_trip.h"
 #include "world.h"
 
@@ -24,6 +25,7 @@ struct late {
     struct store_answer answer;
     struct store_change change; /* its todo is the one above */
     struct store_version match[4], none_match[4];
+    struct store_batch batch; /* in place of all these, if its count is not 0 */
 };
 
 static struct late *lates[LATE_MAX];
@@ -43,7 +45,12 @@ static void late_apply(struct late *late)
 {
     struct error error;
     struct store_changed changed;
-    world_tell("store: a late write of %s is applied", late->todo.id);
+    world_tell("store: a late write of %s is applied", late->batch.count ? "a batch" : late->todo.id);
+    if (late->batch.count > 0) {
+        struct store_applied results[STORE_APPLY_MAX];
+        (void)!store_apply_now(&late->batch, results, &error);
+        return;
+    }
     if (late->is_insert)
         (void)!__real_store_insert(store_world.store, &late->todo, late->has_answer ? &late->answer : NULL, &error);
     else
@@ -51,29 +58,46 @@ static void late_apply(struct late *late)
     store_look(late->todo.id);
 }
 
+static bool is_about(const struct late *late, const char *id)
+{
+    bool is_about = !id || strcmp(late->todo.id, id) == 0;
+    for (size_t i = 0; i < late->batch.count && !is_about; i++)
+        is_about = !late->batch.writes[i].is_dead && strcmp(late->batch.writes[i].change.todo->id, id) == 0;
+    return is_about;
+}
+
+/* One that is applied may settle others: they are out of the list by then. */
 void store_late_settle(const char *id)
 {
     struct process *before = process_enter(NULL);
-    unsigned kept = 0;
-    for (unsigned i = 0; i < late_count; i++) {
-        struct late *late = lates[i];
-        if (id && strcmp(late->todo.id, id) != 0) {
-            lates[kept++] = late;
-            continue;
-        }
-        if (dice_one_in(&world.dice, 2))
-            late_apply(late);
-        late_free(late);
-    }
+    struct late *settled[LATE_MAX];
+    unsigned settled_count = 0, kept = 0;
+    for (unsigned i = 0; i < late_count; i++)
+        if (is_about(lates[i], id))
+            settled[settled_count++] = lates[i];
+        else
+            lates[kept++] = lates[i];
     late_count = kept;
+    for (unsigned i = 0; i < settled_count; i++) {
+        if (dice_one_in(&world.dice, 2))
+            late_apply(settled[i]);
+        late_free(settled[i]);
+    }
     process_enter(before);
 }
 
 static void on_late(void *ctx, uint64_t serial)
 {
     (void)ctx, (void)serial;
-    if (late_count > 0)
-        store_late_settle(lates[dice_below(&world.dice, late_count)]->todo.id);
+    if (late_count == 0)
+        return;
+    const struct late *late = lates[dice_below(&world.dice, late_count)];
+    if (late->batch.count == 0)
+        store_late_settle(late->todo.id);
+    else if (!late->batch.writes[0].is_dead)
+        store_late_settle(late->batch.writes[0].change.todo->id);
+    else
+        store_late_settle(NULL);
 }
 
 static struct late *late_new(const struct todo *todo)
@@ -124,6 +148,37 @@ void store_late_change(const struct store_change *change)
     late->change.todo = &late->todo;
     late->change.condition.match = versions_copy(&change->condition.match, late->match);
     late->change.condition.none_match = versions_copy(&change->condition.none_match, late->none_match);
+    late_add(late);
+    process_enter(before);
+}
+
+static void queued_copy(struct store_queued *to, const struct store_queued *from, struct arena *arena)
+{
+    *to = *from;
+    if (from->is_dead)
+        return;
+    struct todo *todo = arena_alloc(arena, sizeof(*todo));
+    todo_copy(todo, from->change.todo, arena);
+    to->change.todo = todo;
+    if (!from->answer)
+        return;
+    struct store_answer *answer = arena_alloc(arena, sizeof(*answer));
+    *answer = *from->answer;
+    answer->body = arena_copy(arena, from->answer->body);
+    answer->etag = arena_copy(arena, from->answer->etag);
+    to->answer = answer;
+}
+
+void store_late_batch(const struct store_batch *batch)
+{
+    struct process *before = process_enter(NULL);
+    struct late *late = mem_zalloc(sizeof(*late));
+    arena_init(&late->arena);
+    struct store_queued *writes = arena_alloc(&late->arena, batch->count * sizeof(*writes));
+    for (size_t i = 0; i < batch->count; i++)
+        queued_copy(&writes[i], &batch->writes[i], &late->arena);
+    late->batch = *batch;
+    late->batch.writes = writes;
     late_add(late);
     process_enter(before);
 }

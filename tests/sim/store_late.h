@@ -3,11 +3,12 @@
 #ifndef TESTS_SIM_STORE_LATE_H
 #define TESTS_SIM_STORE_LATE_H
 
-#include "store/store.h"
+#include "store/apply.h"
 
 /* Copied; answer may be NULL. */
 void store_late_insert(const struct todo *todo, const struct store_answer *answer);
 void store_late_change(const struct store_change *change);
+void store_late_batch(const struct store_batch *batch);
 
 /* Those of one todo (NULL: of all) are applied now, or never. */
 void store_late_settle(const char *id);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cluster.h"
 #include "fake_events.h"
 #include "fake_follow.h"
 #include "fake_journal.h"
@@ -73,8 +74,10 @@ void store_look(const char *id)
     const struct truth_state *before, *after;
     if (store_group_is_void())
         return;
+    bool is_forgotten = fiber_is_orphan() && truth.rules.breaks_deadlines; /* row 30: it is not purged again */
     struct process *process = process_enter(NULL);
-    if (truth_look(store_world.store, id, process ? (int)process->number : TRUTH_NONE, &before, &after)) {
+    int by = process && !is_forgotten ? (int)process->number : TRUTH_NONE;
+    if (truth_look(store_world.store, id, by, &before, &after)) {
         store_world.time++;
         tell_followers(id, before, after);
     }
@@ -198,7 +201,7 @@ static struct store *trip_store(const struct trip *trip, struct store *store)
     return trip->is_behind ? store_world.behind : store;
 }
 
-static enum status trip_end(struct trip *trip, enum status status, struct error *error)
+enum status trip_end(struct trip *trip, enum status status, struct error *error)
 {
     if (trip->kind == TRIP_WRITE)
         trip->time = ++store_world.time;
@@ -245,9 +248,6 @@ WRAP(store_outbox_list, TRIP_READ,
      (struct store * store, const struct store_fence *after, struct store_fence *fences, size_t limit, size_t *count,
       struct error *error),
      (store, after, fences, limit, count, error))
-WRAP(store_outbox_remove, TRIP_WRITE,
-     (struct store * store, const struct store_fence *fences, size_t count, size_t *changed_count, struct error *error),
-     (store, fences, count, changed_count, error))
 WRAP(store_purge_put, TRIP_WRITE,
      (struct store * store, const struct store_purge *purges, size_t count, struct error *error),
      (store, purges, count, error))
@@ -264,6 +264,9 @@ WRAP(store_meta_swap, TRIP_WRITE,
      (struct store * store, const struct store_meta *expected, const struct store_meta *next, bool *swapped,
       struct error *error),
      (store, expected, next, swapped, error))
+WRAP(store_slots_get, TRIP_READ,
+     (struct store * store, struct arena *arena, struct store_meta *meta, struct slice *slots, struct error *error),
+     (store, arena, meta, slots, error))
 WRAP(store_follow_claim, TRIP_WRITE,
      (struct store * store, const struct token *owner, uint32_t lease_ms, struct resume_token *resume_after,
       struct error *error),
@@ -296,6 +299,16 @@ enum status __real_store_outbox_put(struct store *store, const struct store_fenc
                                     struct error *error);
 enum status __wrap_store_outbox_put(struct store *store, const struct store_fence *fences, size_t count,
                                     struct error *error);
+enum status __real_store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                       size_t *changed_count, struct error *error);
+enum status __wrap_store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                       size_t *changed_count, struct error *error);
+enum status __real_store_slots_swap(struct store *store, const struct store_meta *expected,
+                                    const struct store_meta *next, struct slice slots, bool *swapped,
+                                    struct error *error);
+enum status __wrap_store_slots_swap(struct store *store, const struct store_meta *expected,
+                                    const struct store_meta *next, struct slice slots, bool *swapped,
+                                    struct error *error);
 enum status __real_store_barrier(struct store *store, struct error *error);
 enum status __wrap_store_barrier(struct store *store, struct error *error);
 enum status __real_store_stream_read(struct store_stream *stream, uint32_t wait_ms, struct store_changes *changes,
@@ -321,6 +334,33 @@ enum status __wrap_store_outbox_put(struct store *store, const struct store_fenc
     if (!trip_begin(&trip, TRIP_WRITE, error))
         return trip.status;
     return trip_end(&trip, __real_store_outbox_put(store, fences, count, error), error);
+}
+
+enum status __wrap_store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
+                                       size_t *changed_count, struct error *error)
+{
+    struct trip trip;
+    if (!trip_begin(&trip, TRIP_WRITE, error))
+        return trip.status;
+    enum status status = __real_store_outbox_remove(trip_store(&trip, store), fences, count, changed_count, error);
+    struct process *process = process_enter(NULL);
+    for (size_t i = 0; i < count; i++)
+        truth_unrecorded(fences[i].id);
+    process_enter(process);
+    return trip_end(&trip, status, error);
+}
+
+enum status __wrap_store_slots_swap(struct store *store, const struct store_meta *expected,
+                                    const struct store_meta *next, struct slice slots, bool *swapped,
+                                    struct error *error)
+{
+    struct trip trip;
+    if (!trip_begin(&trip, TRIP_WRITE, error))
+        return trip.status;
+    enum status status = __real_store_slots_swap(trip_store(&trip, store), expected, next, slots, swapped, error);
+    if (status == STATUS_OK && *swapped)
+        cluster_world_claimed();
+    return trip_end(&trip, status, error);
 }
 
 enum status __wrap_store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,

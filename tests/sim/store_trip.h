@@ -40,6 +40,7 @@ struct store_world {
     uint64_t marks[PROCESSES_MAX];      /* the watermark that each process knows, and in which of its lives */
     uint64_t marked_life[PROCESSES_MAX];
     bool is_followed;       /* changes are told to followers */
+    const char *refused_id; /* batches with a write of this todo are refused for good; NULL: none */
     uint64_t unknown_count; /* writes that were told to have an unknown outcome */
 };
 

@@ -23,6 +23,7 @@
 #include "cache/scripts_embedded.h"
 #include "clients/limit_embedded.h"
 #include "peers/peers_embedded.h"
+#include "queue/queue_embedded.h"
 #include "redis/redis_encode.h"
 #include "redis_steps.h"
 #include "sim_redis.h"
@@ -31,8 +32,7 @@
 #define SCRIPT_NAME(upper, sha, text) #upper,
 static const int64_t START_MS = 1700000000123;
 
-static unsigned sequences_count = 10000, first_sequence;
-static uint64_t seed = 1;
+static struct sequences sequences = {.count = 10000, .seed = 1};
 
 static struct redis_process process;
 static int connection;
@@ -147,7 +147,7 @@ static void real_play(const struct sequence *sequence, struct replies *replies)
 static struct use {
     char word[24];
     unsigned calls, errors;
-} uses[64], *use;
+} uses[96], *use;
 
 static void on_command(void *ctx, struct slice word)
 {
@@ -275,7 +275,8 @@ static void report(struct sequence *sequence, unsigned number, unsigned differen
 {
     shrink(sequence, different);
     different = play(sequence);
-    printf("# seed %" PRIu64 ", sequence %u: test_same_redis 1 %" PRIu64 " %u\n", seed, number, seed, number);
+    printf("# seed %" PRIu64 ", sequence %u: test_same_redis 1 %" PRIu64 " %u\n", sequences.seed, number,
+           sequences.seed, number);
     for (unsigned i = 0; i < sequence->count; i++)
         step_print(&sequence->steps[i]);
     struct slice real = reply_at(&real_replies, different), fakes = reply_at(&fake_replies, different);
@@ -289,11 +290,11 @@ static void the_fake_answers_as_redis_does(void **state)
 {
     struct sequence sequence = {.count = 0};
     (void)state;
-    for (unsigned i = 0; i < sequences_count; i++) {
-        sequence_draw(&sequence, dice_of(seed, first_sequence + i), START_MS);
+    for (unsigned i = 0; i < sequences.count; i++) {
+        sequence_draw(&sequence, dice_of(sequences.seed, sequences.first + i), START_MS);
         unsigned different = play(&sequence);
         if (different <= STEPS_MAX)
-            report(&sequence, first_sequence + i, different);
+            report(&sequence, sequences.first + i, different);
     }
     sequence_fini(&sequence);
 }
@@ -301,9 +302,10 @@ static void the_fake_answers_as_redis_does(void **state)
 /* Else the arguments that are drawn for a script are no longer those that it takes. */
 static void each_script_was_carried_out_more_often_than_not(void **state)
 {
-    static const char *const names[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME) PEERS_SCRIPTS(SCRIPT_NAME)};
+    static const char *const names[] = {SCRIPTS(SCRIPT_NAME) LIMIT_SCRIPTS(SCRIPT_NAME) PEERS_SCRIPTS(SCRIPT_NAME)
+                                            QUEUE_SCRIPTS(SCRIPT_NAME)};
     (void)state;
-    if (sequences_count < 1000)
+    if (sequences.count < 1000)
         skip();
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         const struct use *found = uses;
@@ -436,7 +438,7 @@ static struct identity identity_of(struct slice reply)
     struct identity identity;
     struct slice info;
     slice_split(reply, '\n', &info);
-    identity_take(&identity, info);
+    identity_take(&identity, info, "");
     return identity;
 }
 
@@ -573,11 +575,6 @@ int main(int count, char **args)
         cmocka_unit_test(workers_know_both_alike),
         cmocka_unit_test(a_walk_tells_the_same_keys),
     };
-    if (count > 1)
-        sequences_count = (unsigned)atoi(args[1]);
-    if (count > 2)
-        seed = strtoull(args[2], NULL, 10);
-    if (count > 3)
-        first_sequence = (unsigned)atoi(args[3]);
+    sequences_choose(&sequences, count, args);
     return run_redis_tests("same_redis", tests, both_begin, both_end);
 }

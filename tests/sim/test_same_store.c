@@ -29,6 +29,8 @@ enum { SIDES_MAX = 4 };
     X(insert)                                                                                                          \
     X(change)                                                                                                          \
     X(load)                                                                                                            \
+    X(apply_claim)                                                                                                     \
+    X(apply)                                                                                                           \
     X(answer_begin)                                                                                                    \
     X(answer_end)                                                                                                      \
     X(answer_forget)                                                                                                   \
@@ -40,7 +42,9 @@ enum { SIDES_MAX = 4 };
     X(purge_remove)                                                                                                    \
     X(barrier)                                                                                                         \
     X(meta_get)                                                                                                        \
-    X(meta_swap)
+    X(meta_swap)                                                                                                       \
+    X(slots_get)                                                                                                       \
+    X(slots_swap)
 #define FAKED_NAME(name) __typeof__(store_##name) faked_##name;
 STORE_OPS(FAKED_NAME) /* faked_names.h */
 
@@ -48,8 +52,7 @@ STORE_OPS(FAKED_NAME) /* faked_names.h */
 #define REAL_ROW(name)  .name = store_##name,
 static const struct store_ops faked_ops = {STORE_OPS(FAKED_ROW)}, real_ops = {STORE_OPS(REAL_ROW)};
 
-static unsigned sequences_count = 200, first_sequence;
-static uint64_t seed = 1;
+static struct sequences sequences = {.count = 200, .seed = 1};
 
 static struct side sides[SIDES_MAX];
 static struct fixture *fixtures[SIDES_MAX];
@@ -100,7 +103,8 @@ static void shrink(struct calls *calls, unsigned different)
 static void report(struct calls *calls, unsigned number, unsigned different)
 {
     shrink(calls, different);
-    printf("# seed %" PRIu64 ", sequence %u: test_same_store 1 %" PRIu64 " %u\n", seed, number, seed, number);
+    printf("# seed %" PRIu64 ", sequence %u: test_same_store 1 %" PRIu64 " %u\n", sequences.seed, number,
+           sequences.seed, number);
     is_told = true;
     play(calls);
     for (size_t i = 0; i < side_count; i++)
@@ -112,11 +116,11 @@ static void the_simulated_store_does_as_the_real_ones(void **state)
 {
     struct calls calls;
     (void)state;
-    for (unsigned i = 0; i < sequences_count; i++) {
-        calls_draw(&calls, dice_of(seed, first_sequence + i));
+    for (unsigned i = 0; i < sequences.count; i++) {
+        calls_draw(&calls, dice_of(sequences.seed, sequences.first + i));
         unsigned different = play(&calls);
         if (different < CALLS_MAX)
-            report(&calls, first_sequence + i, different);
+            report(&calls, sequences.first + i, different);
     }
 }
 
@@ -170,11 +174,6 @@ int main(int count, char **args)
         fprintf(stderr, "TODO_TEST_STORES names no store; tests/store/run.sh does\n");
         return 1;
     }
-    if (count > 1)
-        sequences_count = (unsigned)atoi(args[1]);
-    if (count > 2)
-        seed = strtoull(args[2], NULL, 10);
-    if (count > 3)
-        first_sequence = (unsigned)atoi(args[3]);
+    sequences_choose(&sequences, count, args);
     return cmocka_run_group_tests_name("same_store", tests, all_begin, all_end);
 }

@@ -54,6 +54,28 @@ void truth_go_on(void)
         truth.halted_us += world.now_us - truth.halted_at_us;
 }
 
+/* ---- Slots that move ---- */
+
+void truth_moved(void)
+{
+    truth.moved_us = world.now_us;
+}
+
+void truth_came_back(void)
+{
+    truth.loose_until_us = world.now_us + TRUTH_NOTICED_US;
+}
+
+void truth_unrecorded(const char *id)
+{
+    struct truth_time *at = &truth_todo_of(id)->unrecorded_at;
+    if (fake_store_outbox_has(store_world.store, id, NULL))
+        return;
+    *at = truth_now();
+    at->world_us += truth.rules.told_us;
+    at->promise_us += truth.rules.told_us;
+}
+
 /* ---- States ---- */
 
 struct truth_todo *truth_todo_of(const char *id)
@@ -86,6 +108,7 @@ bool truth_look(struct store *store, const char *id, int by, const struct truth_
     struct truth_state state = {.from_us = world.now_us,
                                 .by = by,
                                 .by_record = fake_store_outbox_has(store, id, NULL),
+                                .is_overtaken = truth.moved_us > 0 && world.now_us - truth.moved_us <= TRUTH_NOTICED_US,
                                 .exists = exists,
                                 .v = exists ? now.v : 0,
                                 .life = exists ? now.life : 0,
@@ -110,6 +133,15 @@ void truth_recorded(const char *id, int by)
     struct truth_todo *todo = truth_todo_of(id);
     for (size_t i = 1; i < todo->count; i++)
         todo->states[i].by_record |= todo->states[i].by == by;
+}
+
+void truth_killed(int by)
+{
+    for (size_t i = 0; i < truth.todo_count && truth.rules.breaks_deadlines; i++) {
+        struct truth_state *latest = &truth.todos[i].states[truth.todos[i].count - 1];
+        if (latest->by == by)
+            latest->by = TRUTH_NONE;
+    }
 }
 
 static bool is_like(const struct truth_state *state, bool exists, int64_t v, int64_t life)
@@ -140,17 +172,29 @@ bool truth_binds_late(const struct truth_todo *todo, size_t number)
     return truth.rules.stale_us > 0 || (truth.rules.records_wait && todo->states[number].by_record);
 }
 
+/* Of slots that come back, some workers hear late; and of what is in the outbox. */
+static bool may_wait(const struct truth_todo *todo, const struct truth_state *state)
+{
+    if (!truth.rules.only_moves)
+        return truth.rules.records_wait && state->by_record;
+    return world.now_us < truth.loose_until_us ||
+           (state->by_record && fake_store_outbox_has(store_world.store, todo->id, NULL));
+}
+
 /* For how long after its answer; 0: not a moment. */
 static int64_t missed_us(const struct truth_todo *todo, size_t number)
 {
-    bool is_recorded = truth.rules.records_wait && todo->states[number].by_record;
+    bool is_recorded = may_wait(todo, &todo->states[number]);
     return is_recorded && truth.rules.stale_us < TRUTH_NOTICED_US ? TRUTH_NOTICED_US : truth.rules.stale_us;
 }
 
 static bool is_binding(const struct truth_todo *todo, const struct truth_bound *bound, struct truth_time began)
 {
     int64_t late_us = missed_us(todo, bound->number);
-    return late_us > 0 ? bound->at.promise_us < began.promise_us - late_us : bound->at.world_us < began.world_us;
+    struct truth_time at = bound->at;
+    if (truth.rules.only_moves && todo->states[bound->number].by_record && todo->unrecorded_at.world_us > at.world_us)
+        at = todo->unrecorded_at;
+    return late_us > 0 ? at.promise_us < began.promise_us - late_us : at.world_us < began.world_us;
 }
 
 /* What was answered longer before that than the faults allow an answer to be stale. */
@@ -188,32 +232,40 @@ void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, i
     size_t least = bound;
     while (!is_like(&todo->states[least], exists, v, life))
         least++;
-    if (!by_list)
+    if (!by_list && !(truth.rules.only_moves && todo->states[least].is_overtaken))
         floor_raise(&todo->read, least);
 }
 
-/* A state that a worker made comes first: a restore may have brought back one that looks alike. */
-static int number_written(const struct truth_todo *todo, bool exists, int64_t v, int64_t life)
+/*
+ * After a restore several states may look alike. One that a worker made comes first, and of these the earliest since the
+ * request was sent: only that much its answer says for certain.
+ */
+static int number_written(const struct truth_todo *todo, bool exists, int64_t v, int64_t life, int64_t sent_us)
 {
     int found = TRUTH_NONE;
     for (size_t i = todo->count; i-- > 1;) {
         const struct truth_state *state = &todo->states[i], *before = state - 1;
         bool is_it = exists ? is_like(state, true, v, life) : !state->exists && is_like(before, true, v, life);
-        if (is_it && state->by != TRUTH_NONE)
-            return (int)i;
-        if (is_it && found == TRUTH_NONE)
+        bool is_better = found == TRUTH_NONE || (state->by != TRUTH_NONE &&
+                                                 (todo->states[found].by == TRUTH_NONE || state->from_us >= sent_us));
+        if (is_it && is_better)
             found = (int)i;
     }
     return found;
 }
 
-int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life)
+int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life, int64_t sent_us)
 {
-    int number = number_written(todo, exists, v, life);
+    int number = number_written(todo, exists, v, life, sent_us);
     if (number == TRUTH_NONE)
         world_break("lost: a write of %s was answered, but the store never held its version %lld", todo->id,
                     (long long)v);
     else
         floor_raise(&todo->written, (size_t)number);
     return number;
+}
+
+void truth_bind(struct truth_todo *todo, size_t number)
+{
+    floor_raise(&todo->written, number);
 }

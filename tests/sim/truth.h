@@ -7,6 +7,9 @@
  * promise allows a time; then what was answered longer ago than that binds. The time is counted by a clock that stands
  * still while the store is out of order or a worker frozen, for no promise runs then.
  *
+ * If nothing happens but that slots move, a write that left a record binds when that is gone; and reads of a state that
+ * was made right after a slot had moved bind no other reads, for its fence may be where nobody looks any more.
+ *
  * A worker without Redis leaves a write's invalidation in the outbox. Then that time is allowed for this write alone
  * (row 19), if the world has seen a reason for it.
  */
@@ -26,8 +29,9 @@ struct truth_state {
     int64_t from_us; /* the world's time */
     bool exists;
     int64_t v, life, created_at_ms, updated_at_ms;
-    int by;         /* the number of the process that made it; TRUTH_NONE: none of ours, or one that gave it up */
-    bool by_record; /* its invalidation is, or was, in the outbox */
+    int by;            /* the number of the process that made it; TRUTH_NONE: none of ours, or one that gave it up */
+    bool by_record;    /* its invalidation is, or was, in the outbox */
+    bool is_overtaken; /* slots may have got another owner since its write began */
     char name[16];
 };
 
@@ -46,13 +50,17 @@ struct truth_todo {
             size_t number;
         } * bounds;
         size_t count;
-    } written, read; /* by the answers to writes, and to reads */
+    } written, read;                 /* by the answers to writes, and to reads */
+    struct truth_time unrecorded_at; /* from then on all machines have heard of what the outbox had of it */
 };
 
 struct truth_rules {
-    int64_t stale_us;  /* the bound that the faults allow; -1: nothing binds */
-    bool reads_bind;   /* after a read's answer no older state is answered */
-    bool knows_beat;   /* nobody takes the store for one that has gone back */
+    int64_t stale_us;      /* the bound that the faults allow; -1: nothing binds */
+    bool reads_bind;       /* after a read's answer no older state is answered */
+    bool knows_beat;       /* nobody takes the store for one that has gone back */
+    bool breaks_deadlines; /* a process may go on after its own, or have a clock that others don't share */
+    bool only_moves;       /* nothing happens but that slots of a cluster move (row K1) */
+    int64_t told_us;       /* after so long other machines have heard of a record that is gone */
     bool records_wait; /* there is a reason to write past Redis: what was, binds after the time that is noticed in */
 };
 
@@ -62,6 +70,8 @@ struct truth {
     size_t todo_count;
     unsigned halts; /* reasons for which the promise's clock stands */
     int64_t halted_at_us, halted_us;
+    int64_t moved_us;       /* when slots got another owner in the store's record; 0: never */
+    int64_t loose_until_us; /* slots came back: until then some workers have not heard of it */
 };
 
 extern struct truth truth;
@@ -83,6 +93,16 @@ bool truth_look(struct store *store, const char *id, int by, const struct truth_
 /* That process leaves what it has made under id to the outbox after all. */
 void truth_recorded(const char *id, int by);
 
+/* A record of that todo is gone from the outbox. */
+void truth_unrecorded(const char *id);
+
+/* The store's record gives slots to another owner; and to one that had them before. */
+void truth_moved(void);
+void truth_came_back(void);
+
+/* That process is killed. If its deadlines were over for others too early, nobody takes up what it leaves (row 30). */
+void truth_killed(int by);
+
 struct truth_todo *truth_todo_of(const char *id);
 
 /* What the store holds now. */
@@ -94,8 +114,14 @@ bool truth_binds_late(const struct truth_todo *todo, size_t number);
 /* A read that began then was told this; by_list: of a page, which reads don't bind. */
 void truth_told(struct truth_todo *todo, struct truth_time began, bool exists, int64_t v, int64_t life, bool by_list);
 
-/* A write was answered: it made this state (absent: it deleted that state). Returns its number, TRUTH_NONE: unknown. */
-int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life);
+/*
+ * A write that was sent then is answered: it made this state (absent: it deleted that state). Returns its number,
+ * TRUTH_NONE: unknown.
+ */
+int truth_wrote(struct truth_todo *todo, bool exists, int64_t v, int64_t life, int64_t sent_us);
+
+/* A client was told that the state of this number is there. */
+void truth_bind(struct truth_todo *todo, size_t number);
 
 /* The number of the last state like that; TRUTH_NONE: the store never held it. */
 int truth_number(const struct truth_todo *todo, bool exists, int64_t v, int64_t life);

@@ -20,6 +20,7 @@
 #include "server/janitor.h"
 #include "server/listener.h"
 #include "server/stats_file.h"
+#include "truth.h"
 #include "world.h"
 
 enum { DRAIN_TICK_MS = 10 };
@@ -89,13 +90,15 @@ void worker_start(struct worker *worker, const struct settings *settings, int64_
                                       .settings = settings,
                                       .stats = &worker->stats,
                                       .follow = settings->follow,
-                                      .audit = true};
+                                      .audit = true,
+                                      .queue = true};
     enum status status = backend_open(worker->backend, &options, &error);
     bug_unless(status == STATUS_OK, "the drawn settings are valid");
     *worker->services = (struct services){.settings = settings,
                                           .cache = worker->backend->cache,
                                           .store = worker->backend->store,
                                           .pool = worker->backend->pool,
+                                          .queue = worker->backend->queue,
                                           .stats = &worker->stats,
                                           .metrics = print_nothing};
     worker->services->limiter =
@@ -157,7 +160,7 @@ static void drain(void *ctx)
     const struct events *events = &worker->process->events;
     worker->services->draining = true;
     janitor_stop(worker->janitor);
-    backend_stop_following(worker->backend);
+    backend_stop(worker->backend);
     worker->drain_end_at_ms = events_now_ms(events) + worker->services->settings->drain_timeout_ms;
     worker->drain_timer = events->timer_new(events->loop, on_drain_tick, worker);
     events->timer_start(worker->drain_timer, 0);
@@ -177,6 +180,7 @@ void worker_kill(struct worker *worker)
     world_tell("worker %u is killed", worker->process->number);
     world_note('k', worker->process->number, 0);
     process_kill(worker->process);
+    truth_killed((int)worker->process->number);
     machine_leave(worker->process);
     machine_tear(worker->process);
     worker_fini(worker);
@@ -217,6 +221,13 @@ static void on_answer(struct request *request)
     process_input(process, exchange_free, exchange);
 }
 
+/* Clients don't go away here before their answer. */
+static bool on_hold(struct request *request)
+{
+    (void)request;
+    return true;
+}
+
 static void handle(void *ctx)
 {
     struct exchange *exchange = ctx;
@@ -230,6 +241,7 @@ void worker_ask(struct worker *worker, const struct request *request, worker_ans
     struct exchange *exchange = mem_zalloc(sizeof(*exchange));
     *exchange = (struct exchange){.request = *request, .worker = worker, .done = done, .ctx = ctx};
     exchange->request.answer = on_answer;
+    exchange->request.hold = on_hold;
     arena_init(&exchange->request.arena);
     buf_init(&exchange->request.scratch);
     buf_init(&exchange->request.out);

@@ -12,6 +12,9 @@ struct CMUnitTest;
 
 enum { FIXTURE_CONCURRENCY = 16, FIXTURE_TIMEOUT_MS = 30000 };
 
+/* Of a busy machine. What would not end in time takes longer: the driver's own limits are 30 s and more. */
+enum { FIXTURE_PATIENCE_MS = 10000 };
+
 struct fixture {
     struct store *store;
     struct arena arena; /* for what tests read */

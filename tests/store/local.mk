@@ -31,21 +31,25 @@ tests_store_test_sqlite_feed_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_sqlite_feed_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_sqlite_groups_SOURCES = tests/store/test_sqlite_groups.c tests/store/power_cut.c tests/store/power_cut.h \
+	tests/store/crowd.c tests/store/crowd.h \
 	tests/store/fixture.c tests/store/fixture.h
 tests_store_test_sqlite_groups_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_sqlite_groups_LDADD = $(STORE_TEST_LDADD)
 
 tests_store_test_store_SOURCES = tests/store/test_store.c \
 	tests/store/test_store_answers.c tests/store/test_store_answers.h \
+	tests/store/test_store_apply.c tests/store/test_store_apply.h \
 	tests/store/test_store_changes.c tests/store/test_store_changes.h \
 	tests/store/test_store_lists.c tests/store/test_store_lists.h \
 	tests/store/test_store_loads.c tests/store/test_store_loads.h \
+	tests/store/test_store_meta.c tests/store/test_store_meta.h \
 	tests/store/test_store_purges.c tests/store/test_store_purges.h \
 	tests/store/crowd.c tests/store/crowd.h tests/store/fixture.c tests/store/fixture.h tests/unit/fields.h
 tests_store_test_store_CFLAGS = $(STORE_TEST_CFLAGS)
 tests_store_test_store_LDADD = $(STORE_TEST_LDADD)
 
-tests_store_test_mongo_SOURCES = tests/store/test_mongo.c \
+tests_store_test_mongo_SOURCES = tests/store/test_mongo.c tests/store/proxy.c tests/store/proxy.h \
+	tests/store/test_mongo_apply.c tests/store/test_mongo_apply.h \
 	tests/store/test_mongo_changes.c tests/store/test_mongo_changes.h tests/store/test_mongo_documents.c \
 	tests/store/test_mongo_documents.h tests/store/test_mongo_feed.c tests/store/test_mongo_feed.h tests/store/test_mongo_foreign.c tests/store/test_mongo_foreign.h \
 	tests/store/fixture.c tests/store/fixture.h

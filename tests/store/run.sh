@@ -24,10 +24,17 @@ server=$(sed -n 's/^server //p' "$room/server")
 echo "SQLite: $room/sqlite-*.db"
 echo "MongoDB: ${server:-none, its cases are SKIPPED}"
 
+# A server that stands alone, as a scripted one: it serves until its input ends, which is with this script.
+mkfifo "$room/alone"
+python3 -B "$here/../e2e/mongo_server.py" 1 <"$room/alone" >"$room/standalone" &
+exec 3>"$room/alone"
+while [ ! -s "$room/standalone" ]; do sleep 0.05; done
+
 TODO_TEST_STORES="sqlite:$room/sqlite $uri"
 TODO_TEST_MONGODB=$uri
 TODO_TEST_SERVER=$server
-export TODO_TEST_STORES TODO_TEST_MONGODB TODO_TEST_SERVER
+TODO_TEST_STANDALONE=$(cat "$room/standalone")
+export TODO_TEST_STORES TODO_TEST_MONGODB TODO_TEST_SERVER TODO_TEST_STANDALONE
 failed=0
 "$build/tests/store/test_store" || failed=1
 "$build/tests/sim/test_same_store" || failed=1

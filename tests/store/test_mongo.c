@@ -2,13 +2,7 @@
 /*
  * What only MongoDB does to a store: servers that are gone, that hang, that swallow an answer, and URIs. run.sh names the
  * server in TODO_TEST_MONGODB.
- *
- * The server that swallows answers is a proxy in a thread of this test. It needs a server without TLS and passwords; with
- * another kind its case says so and is skipped.
  */
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -25,24 +18,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "fixture.h"
+#include "proxy.h"
 #include "store/mongo_driver.h"
 #include "store/mongo_uri.h"
+#include "test_mongo_apply.h"
 #include "test_mongo_changes.h"
 #include "test_mongo_documents.h"
 #include "test_mongo_feed.h"
 #include "test_mongo_foreign.h"
-
-/* A port of 127.0.0.1 on which something listens and nobody accepts. */
-static int listen_anywhere(unsigned *port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bug_unless(fd >= 0 && bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, 16) == 0, "no free port");
-    getsockname(fd, (struct sockaddr *)&address, &len);
-    *port = ntohs(address.sin_port);
-    return fd;
-}
 
 static struct store *open_at(unsigned port, uint32_t timeout_ms)
 {
@@ -65,10 +48,10 @@ static void assert_away(unsigned port)
     arena_init(&arena);
     int64_t began_ms = clock_monotonic_ms();
     assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_UNAVAILABLE);
-    assert_true(clock_monotonic_ms() - began_ms < 3000);
+    assert_true(clock_monotonic_ms() - began_ms < FIXTURE_PATIENCE_MS);
     assert_int_equal(store_get(store, "a", &arena, &todo, &error), STATUS_UNAVAILABLE);
     assert_int_equal(store_prepare(store, &error), STATUS_UNAVAILABLE);
-    assert_true(clock_monotonic_ms() - began_ms < 8000);
+    assert_true(clock_monotonic_ms() - began_ms < 2 * FIXTURE_PATIENCE_MS);
     assert_true(strlen(error.text) > 20);
     arena_fini(&arena);
     store_close(store);
@@ -78,7 +61,7 @@ static void test_a_server_that_is_gone_is_told_in_time(void **state)
 {
     (void)state;
     unsigned port;
-    close(listen_anywhere(&port));
+    close(proxy_listen(&port));
     assert_away(port);
 }
 
@@ -86,102 +69,12 @@ static void test_a_server_that_hangs_is_told_in_time(void **state)
 {
     (void)state;
     unsigned port;
-    int fd = listen_anywhere(&port);
+    int fd = proxy_listen(&port);
     assert_away(port);
     close(fd);
 }
 
-/* ---- a proxy that can swallow what the server answers ---- */
-
-enum { PROXY_FD_MAX = 256 }; /* the driver connects anew each half second while nothing is answered */
-
-struct proxy {
-    int listen_fd;
-    unsigned port;
-    struct sockaddr_in server;
-    atomic_bool mute;
-    atomic_bool stop;
-    int fds[PROXY_FD_MAX]; /* pairs: client, server */
-    size_t fd_count;
-    pthread_t thread;
-};
-
-static void proxy_accept(struct proxy *proxy)
-{
-    int client = accept(proxy->listen_fd, NULL, NULL);
-    int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bug_unless(client >= 0 && proxy->fd_count + 2 <= PROXY_FD_MAX, "the proxy has no room");
-    bug_unless(connect(server, (struct sockaddr *)&proxy->server, sizeof(proxy->server)) == 0, "the server went away");
-    proxy->fds[proxy->fd_count++] = client;
-    proxy->fds[proxy->fd_count++] = server;
-}
-
-/* Even fds are clients; what comes from an odd one, a server, is an answer. */
-static void proxy_forward(struct proxy *proxy, size_t at)
-{
-    char bytes[65536];
-    ssize_t len = read(proxy->fds[at], bytes, sizeof(bytes));
-    if (len <= 0) {
-        shutdown(proxy->fds[at ^ 1], SHUT_RDWR);
-        close(proxy->fds[at]);
-        proxy->fds[at] = -1;
-    } else if ((at % 2 == 0 || !atomic_load(&proxy->mute)) && proxy->fds[at ^ 1] >= 0) {
-        len = send(proxy->fds[at ^ 1], bytes, (size_t)len, MSG_NOSIGNAL);
-    }
-}
-
-static void *proxy_run(void *ctx)
-{
-    struct proxy *proxy = ctx;
-    while (!atomic_load(&proxy->stop)) {
-        struct pollfd polls[PROXY_FD_MAX + 1] = {{.fd = proxy->listen_fd, .events = POLLIN}};
-        size_t count = proxy->fd_count;
-        for (size_t i = 0; i < count; i++)
-            polls[i + 1] = (struct pollfd){.fd = proxy->fds[i], .events = POLLIN};
-        poll(polls, count + 1, 20);
-        for (size_t i = 0; i < count; i++)
-            if (polls[i + 1].revents && proxy->fds[i] >= 0)
-                proxy_forward(proxy, i);
-        if (polls[0].revents)
-            proxy_accept(proxy);
-    }
-    return NULL;
-}
-
-/* A set's primary, whichever of the URI's hosts it is. False: a proxy can't stand before it. */
-static bool proxy_start(struct proxy *proxy, const char *uri)
-{
-    char host[FIXTURE_HOST_MAX], port[8];
-    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    if (strchr(uri, '@') || strstr(uri, "tls=true") || !fixture_mongo_primary(uri, host, port) ||
-        getaddrinfo(host, port, &hints, &found) != 0)
-        return false;
-    memcpy(&proxy->server, found->ai_addr, sizeof(proxy->server));
-    freeaddrinfo(found);
-    proxy->listen_fd = listen_anywhere(&proxy->port);
-    return pthread_create(&proxy->thread, NULL, proxy_run, proxy) == 0;
-}
-
-static void proxy_stop(struct proxy *proxy)
-{
-    atomic_store(&proxy->stop, true);
-    pthread_join(proxy->thread, NULL);
-    for (size_t i = 0; i < proxy->fd_count; i++)
-        if (proxy->fds[i] >= 0)
-            close(proxy->fds[i]);
-    close(proxy->listen_fd);
-}
-
-/* The options of the URI count, but a set's other members would be found around the proxy. */
-static struct store *open_through(const struct proxy *proxy, const struct fixture *fixture)
-{
-    struct fixture through = {0};
-    const char *path = strchr(fixture->uri + strlen("mongodb://"), '/');
-    snprintf(through.uri, sizeof(through.uri), "mongodb://127.0.0.1:%u%s%sdirectConnection=true", proxy->port, path,
-             strchr(path, '?') ? "&" : "?");
-    return fixture_open(&through, 1000);
-}
+/* ---- answers that are lost ---- */
 
 static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **state)
 {
@@ -191,7 +84,7 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
         print_message("SKIPPED: no proxy can stand before %s\n", fixture->uri);
         skip();
     }
-    struct store *store = open_through(&proxy, fixture);
+    struct store *store = proxy_open(&proxy, fixture);
     struct todo todo = fixture_todo(&fixture->arena, 1);
     struct todo other = fixture_todo(&fixture->arena, 2);
     struct error error = {0};
@@ -202,7 +95,7 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
     atomic_store(&proxy.mute, true);
     int64_t began_ms = clock_monotonic_ms();
     assert_int_equal(store_insert(store, &todo, NULL, &error), STATUS_UNKNOWN);
-    assert_true(clock_monotonic_ms() - began_ms < 3000);
+    assert_true(clock_monotonic_ms() - began_ms < FIXTURE_PATIENCE_MS);
     assert_stored(fixture, &todo); /* it was applied */
     atomic_store(&proxy.mute, false);
     usleep(100000);
@@ -220,15 +113,6 @@ static void test_a_write_whose_answer_is_lost_has_an_unknown_outcome(void **stat
     proxy_stop(&proxy);
 }
 
-/* Lets answers through again, and waits until the driver has found the server. */
-static void proxy_open_again(struct proxy *proxy, struct store *store)
-{
-    int64_t began_ms = clock_monotonic_ms();
-    atomic_store(&proxy->mute, false);
-    while (store_prepare(store, NULL) != STATUS_OK)
-        assert_true(clock_monotonic_ms() - began_ms < 20000);
-}
-
 static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **state)
 {
     struct fixture *fixture = *state;
@@ -237,7 +121,7 @@ static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **sta
         print_message("SKIPPED: no proxy can stand before %s\n", fixture->uri);
         skip();
     }
-    struct store *store = open_through(&proxy, fixture);
+    struct store *store = proxy_open(&proxy, fixture);
     struct todo todo = fixture_todo(&fixture->arena, 1);
     struct store_change change = {.fields = 1u << TODO_DONE, .todo = &todo, .condition = {.unmodified_since_s = -1}};
     struct store_changed changed;
@@ -250,7 +134,7 @@ static void test_a_change_whose_answer_is_lost_has_an_unknown_outcome(void **sta
         atomic_store(&proxy.mute, true);
         int64_t began_ms = clock_monotonic_ms();
         assert_int_equal(store_change(store, &change, &fixture->arena, &changed, NULL), STATUS_UNKNOWN);
-        assert_true(clock_monotonic_ms() - began_ms < 2000);
+        assert_true(clock_monotonic_ms() - began_ms < FIXTURE_PATIENCE_MS);
         proxy_open_again(&proxy, store);
         todo.v = change.kind == STORE_MERGE ? 2 : 1;
         if (change.kind != STORE_DELETE)
@@ -430,6 +314,23 @@ static void test_a_record_of_an_older_version_has_no_beat_and_gets_one(void **st
     assert_int_equal(meta.beat, next.beat);
 }
 
+static void test_slots_that_are_no_text_count_as_none(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_meta meta;
+    struct slice slots = SLICE("x");
+    bool swapped;
+    fixture_mongo_write(fixture->uri, "meta",
+                        "{\"_id\":\"cache\",\"epoch\":3,\"beat\":4,\"cache_run_id\":\"run\",\"slots\":[\"3\"]}");
+    assert_int_equal(store_slots_get(fixture->store, &fixture->arena, &meta, &slots, NULL), STATUS_OK);
+    assert_int_equal(meta.epoch, 3);
+    assert_int_equal(slots.len, 0);
+    assert_int_equal(store_slots_swap(fixture->store, &meta, &meta, SLICE("3\n"), &swapped, NULL), STATUS_OK);
+    assert_true(swapped);
+    assert_int_equal(store_slots_get(fixture->store, &fixture->arena, &meta, &slots, NULL), STATUS_OK);
+    assert_string_equal(slots.data, "3\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,12 +341,22 @@ int main(void)
         ON_EMPTY_STORE(test_lists_pass_over_what_they_can_not_read_and_go_on),
         ON_EMPTY_STORE(test_a_write_whose_answer_is_lost_has_an_unknown_outcome),
         ON_EMPTY_STORE(test_a_change_whose_answer_is_lost_has_an_unknown_outcome),
+        ON_EMPTY_STORE(test_a_batch_whose_commit_is_not_answered_is_told_by_its_bookmark),
+        ON_EMPTY_STORE(test_a_batch_that_is_cut_off_before_its_commit_is_ended_by_the_next_claim),
+        ON_EMPTY_STORE(test_a_batch_that_is_cut_off_is_ended_by_its_own_appliers_next_claim),
+        ON_EMPTY_STORE(test_a_batch_leaves_documents_that_are_no_todos_alone),
+        ON_EMPTY_STORE(test_a_batch_with_a_document_that_a_rule_refuses_is_refused_whole),
+        ON_EMPTY_STORE(test_a_batch_that_deletes_a_todo_of_a_running_request_leaves_word),
+        ON_EMPTY_STORE(test_a_batch_is_one_change_of_each_todo_and_raises_the_watermark),
+        ON_EMPTY_STORE(test_a_damaged_bookmark_stops_its_shard),
+        ON_EMPTY_STORE(test_a_server_that_stands_alone_applies_no_batches),
         ON_EMPTY_STORE(test_a_document_that_has_no_version_is_not_changed),
         ON_EMPTY_STORE(test_a_change_goes_on_from_numbers_as_shells_write_them),
         ON_EMPTY_STORE(test_a_document_without_a_life_has_its_birth_for_one),
         ON_EMPTY_STORE(test_a_request_of_an_older_version_knows_its_todo_by_the_time),
         ON_EMPTY_STORE(test_other_fields_of_a_document_outlive_a_change),
         ON_EMPTY_STORE(test_a_record_of_an_older_version_has_no_beat_and_gets_one),
+        ON_EMPTY_STORE(test_slots_that_are_no_text_count_as_none),
         ON_EMPTY_STORE(test_a_damaged_record_of_an_answer_is_told_of),
         ON_EMPTY_STORE(test_answers_have_an_index_by_which_they_expire),
         ON_EMPTY_STORE(test_a_survey_counts_what_other_programs_wrote),

@@ -122,7 +122,7 @@ static void test_a_file_of_the_first_version_is_brought_up_in_place(void **state
     make_old_file(fixture);
     assert_int_equal(ask(fixture, "PRAGMA user_version"), 1);
     fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
-    assert_int_equal(ask(fixture, "PRAGMA user_version"), SQLITE_SCHEMA_VERSION);
+    assert_int_equal(ask(fixture, "PRAGMA user_version"), SQLITE_TODOS.version);
     schema_read(fixture, &upgraded);
     assert_string_equal(upgraded.data, fresh.data);
     assert_stored(fixture, &kept);
@@ -133,9 +133,14 @@ static void test_a_file_of_the_first_version_is_brought_up_in_place(void **state
     assert_int_equal(meta.epoch, 9);
     assert_int_equal(meta.beat, 0);
     bool swapped;
+    struct slice slots;
     const struct store_meta next = {.epoch = 10, .beat = 10};
-    assert_int_equal(store_meta_swap(fixture->store, &meta, &next, &swapped, NULL), STATUS_OK);
+    assert_int_equal(store_slots_get(fixture->store, &fixture->arena, &meta, &slots, NULL), STATUS_OK);
+    assert_string_equal(slots.data, "");
+    assert_int_equal(store_slots_swap(fixture->store, &meta, &next, SLICE("10\n"), &swapped, NULL), STATUS_OK);
     assert_true(swapped);
+    assert_int_equal(store_slots_get(fixture->store, &fixture->arena, &meta, &slots, NULL), STATUS_OK);
+    assert_string_equal(slots.data, "10\n");
     struct store_answer answer = request("k");
     assert_int_equal(store_answer_begin(fixture->store, &answer, &fixture->arena, NULL), STATUS_OK);
     buf_fini(&fresh);
@@ -190,7 +195,7 @@ static void test_processes_may_bring_up_one_file_at_once(void **state)
     store_close(fixture->store); /* no connection may live through a fork */
     make_old_file(fixture);
     processes_run(fixture, open_and_read);
-    assert_int_equal(ask(fixture, "PRAGMA user_version"), SQLITE_SCHEMA_VERSION);
+    assert_int_equal(ask(fixture, "PRAGMA user_version"), SQLITE_TODOS.version);
     fixture->store = fixture_open(fixture, FIXTURE_TIMEOUT_MS);
 }
 

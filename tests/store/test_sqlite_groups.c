@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "crowd.h"
 #include "fixture.h"
 #include "power_cut.h"
 #include "store/sqlite_turn.h"
@@ -247,17 +248,31 @@ static int other_run(const char *uri, enum part part)
     return 0;
 }
 
+/* A turn that does not come is waited for longer than that. On a busy machine the write itself may take so long, but not always. */
+enum { AT_ONCE_MS = 150, TRIES = 20 };
+
+static int64_t insert_ms(struct fixture *fixture, unsigned number)
+{
+    struct todo todo = fixture_todo(&fixture->arena, number);
+    int64_t began_ms = clock_monotonic_ms();
+    assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
+    int64_t took_ms = clock_monotonic_ms() - began_ms;
+    assert_stored(fixture, &todo);
+    return took_ms;
+}
+
 static void test_a_process_killed_in_a_group_leaves_nothing_and_its_turn_to_the_next(void **state)
 {
     struct fixture *fixture = *state;
-    struct todo first = fixture_todo(&fixture->arena, 1), second = fixture_todo(&fixture->arena, 2);
+    struct todo first = fixture_todo(&fixture->arena, 1);
     assert_int_equal(store_prepare(fixture->store, NULL), STATUS_OK);
-    other_kill(other_start(fixture, PART_GROUP));
-    int64_t began_ms = clock_monotonic_ms();
-    assert_int_equal(store_insert(fixture->store, &second, NULL, NULL), STATUS_OK);
-    assert_in_range(clock_monotonic_ms() - began_ms, 0, 150);
-    assert_false(is_stored(fixture->store, first.id));
-    assert_stored(fixture, &second);
+    int64_t took_ms = AT_ONCE_MS;
+    for (unsigned i = 0; i < TRIES && took_ms >= AT_ONCE_MS; i++) {
+        other_kill(other_start(fixture, PART_GROUP));
+        took_ms = insert_ms(fixture, 2 + i);
+        assert_false(is_stored(fixture->store, first.id));
+    }
+    assert_in_range(took_ms, 0, AT_ONCE_MS - 1);
 }
 
 static void test_a_process_stopped_in_its_turn_is_waited_for_once(void **state)
@@ -269,21 +284,46 @@ static void test_a_process_stopped_in_its_turn_is_waited_for_once(void **state)
     sqlite_turn_init(&turn);
     sqlite_turn_open(&turn, path_of(fixture));
     assert_non_null(turn.page);
-    int64_t took_ms[4];
-    for (unsigned i = 0; i < 4; i++) {
-        struct todo todo = fixture_todo(&fixture->arena, i);
-        int64_t began_ms = clock_monotonic_ms();
-        assert_int_equal(store_insert(fixture->store, &todo, NULL, NULL), STATUS_OK);
-        took_ms[i] = clock_monotonic_ms() - began_ms;
-    }
-    assert_in_range(took_ms[0], 150, 1000);
-    for (unsigned i = 1; i < 4; i++)
-        assert_in_range(took_ms[i], 0, 100);
+    unsigned at_once_count = 0;
+    assert_in_range(insert_ms(fixture, 0), AT_ONCE_MS, FIXTURE_TIMEOUT_MS / 2);
+    for (unsigned i = 1; i <= TRIES && at_once_count < 3; i++)
+        at_once_count += insert_ms(fixture, i) < AT_ONCE_MS;
+    assert_int_equal(at_once_count, 3);
     other_kill(other);
     sqlite_turn_take(&turn, clock_monotonic_ms() + 1000, look_nowhere, NULL);
     assert_true(turn.is_held);
     sqlite_turn_give(&turn);
     sqlite_turn_close(&turn);
+}
+
+struct queue {
+    const struct fixture *fixture;
+    bool was_held[8];
+};
+
+/* As much of a process as counts here: a robust mutex has a thread for its owner. */
+static void queue_member(void *ctx, unsigned number)
+{
+    struct queue *queue = ctx;
+    struct sqlite_turn turn;
+    sqlite_turn_init(&turn);
+    sqlite_turn_open(&turn, path_of(queue->fixture));
+    sqlite_turn_take(&turn, clock_monotonic_ms() + FIXTURE_TIMEOUT_MS, look_nowhere, NULL);
+    queue->was_held[number] = turn.is_held;
+    usleep(60000);
+    sqlite_turn_give(&turn);
+    sqlite_turn_close(&turn);
+}
+
+/* The last one waits for longer than for a holder that was stopped. */
+static void test_on_a_slow_disk_each_process_gets_its_turn(void **state)
+{
+    struct queue queue = {.fixture = *state};
+    enum { COUNT = sizeof(queue.was_held) / sizeof(queue.was_held[0]) };
+    assert_int_equal(store_prepare(queue.fixture->store, NULL), STATUS_OK);
+    crowd_run(COUNT, queue_member, &queue);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_true(queue.was_held[i]);
 }
 
 static void turn_open(struct sqlite_turn *turn, const struct fixture *fixture)
@@ -423,6 +463,7 @@ int main(int argument_count, char **arguments)
         ON_EMPTY_STORE(test_a_group_whose_commit_fails_is_unknown_and_says_why),
         ON_EMPTY_STORE(test_a_process_killed_in_a_group_leaves_nothing_and_its_turn_to_the_next),
         ON_EMPTY_STORE(test_a_process_stopped_in_its_turn_is_waited_for_once),
+        ON_EMPTY_STORE(test_on_a_slow_disk_each_process_gets_its_turn),
         ON_EMPTY_STORE(test_a_turn_file_that_nobody_uses_is_made_anew),
         ON_EMPTY_STORE(test_what_was_committed_is_there_after_a_power_cut),
     };

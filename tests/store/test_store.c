@@ -19,9 +19,11 @@
 #include "fixture.h"
 #include "store/foreign.h"
 #include "test_store_answers.h"
+#include "test_store_apply.h"
 #include "test_store_changes.h"
 #include "test_store_lists.h"
 #include "test_store_loads.h"
+#include "test_store_meta.h"
 #include "test_store_purges.h"
 #include "tests/unit/fields.h"
 
@@ -260,29 +262,6 @@ static void test_a_listing_of_the_outbox_goes_on_behind_the_last_record(void **s
     assert_outbox(fixture, 8, NULL, 0);
 }
 
-static void test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is(void **state)
-{
-    struct fixture *fixture = *state;
-    struct store_meta meta;
-    const struct store_meta none = {0}, other = {.epoch = 5};
-    struct store_meta next = {.epoch = 1, .beat = 1, .cache_run_id = "0123456789012345678901234567890123456789"};
-    bool swapped;
-    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
-    assert_int_equal(meta.epoch, 0);
-    assert_int_equal(meta.beat, 0);
-    assert_string_equal(meta.cache_run_id, "");
-    assert_int_equal(store_meta_swap(fixture->store, &other, &next, &swapped, NULL), STATUS_OK);
-    assert_false(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, &none, &next, &swapped, NULL), STATUS_OK);
-    assert_true(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, &none, &next, &swapped, NULL), STATUS_OK);
-    assert_false(swapped);
-    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
-    assert_int_equal(meta.epoch, 1);
-    assert_int_equal(meta.beat, 1);
-    assert_string_equal(meta.cache_run_id, next.cache_run_id);
-}
-
 /* What it shows is for test_sqlite.c and for a server with a majority; here: it changes nothing, again and again. */
 static void test_a_barrier_changes_nothing_that_others_see(void **state)
 {
@@ -292,27 +271,6 @@ static void test_a_barrier_changes_nothing_that_others_see(void **state)
         assert_int_equal(store_barrier(fixture->store, NULL), STATUS_OK);
     assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
     assert_int_equal(meta.epoch, 0);
-}
-
-static void test_the_beat_moves_only_from_where_it_is_and_holds_large_numbers(void **state)
-{
-    struct fixture *fixture = *state;
-    struct store_meta meta;
-    const struct store_meta none = {0};
-    const struct store_meta first = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 3, .cache_run_id = "r"};
-    const struct store_meta second = {.epoch = INT64_MAX - 1, .beat = INT64_MAX - 2, .cache_run_id = "r"};
-    bool swapped;
-    assert_int_equal(store_meta_swap(fixture->store, &none, &first, &swapped, NULL), STATUS_OK);
-    assert_true(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, &second, &first, &swapped, NULL), STATUS_OK);
-    assert_false(swapped); /* the same epoch, another beat */
-    assert_int_equal(store_meta_swap(fixture->store, &first, &second, &swapped, NULL), STATUS_OK);
-    assert_true(swapped);
-    assert_int_equal(store_meta_swap(fixture->store, &first, &second, &swapped, NULL), STATUS_OK);
-    assert_false(swapped);
-    assert_int_equal(store_meta_get(fixture->store, &meta, NULL), STATUS_OK);
-    assert_int_equal(meta.epoch, INT64_MAX - 1);
-    assert_int_equal(meta.beat, INT64_MAX - 2);
 }
 
 enum { RACER_COUNT = 16, EPOCH_COUNT = 30 };
@@ -340,32 +298,47 @@ static void race(struct fixture *fixture, unsigned count, void *(*run)(void *), 
     pthread_barrier_destroy(&barrier);
 }
 
+enum { WINNER_TEXT_MAX = 40 };
+
+static struct slice winner_text(char text[WINNER_TEXT_MAX], int64_t epoch, unsigned number)
+{
+    snprintf(text, WINNER_TEXT_MAX, "%d\n%u\n", (int)epoch, number);
+    return slice_of(text);
+}
+
 static void *swap_each_epoch(void *ctx)
 {
     struct racer *racer = ctx;
     for (int64_t epoch = 0; epoch < EPOCH_COUNT; epoch++) {
         const struct store_meta expected = {.epoch = epoch, .beat = epoch};
         const struct store_meta next = {.epoch = epoch + 1, .beat = epoch + 1};
+        char text[WINNER_TEXT_MAX];
+        struct slice slots = winner_text(text, epoch, racer->number);
         pthread_barrier_wait(racer->barrier);
-        if (store_meta_swap(racer->store, &expected, &next, &racer->won[epoch], NULL) != STATUS_OK)
+        if (store_slots_swap(racer->store, &expected, &next, slots, &racer->won[epoch], NULL) != STATUS_OK)
             racer->failed_count++;
     }
     return NULL;
 }
 
-static void test_of_eight_that_move_the_epoch_one_wins_each_time(void **state)
+static void test_of_eight_that_move_epoch_and_slots_one_wins_each_time(void **state)
 {
     struct fixture *fixture = *state;
     struct racer racers[8];
+    char text[WINNER_TEXT_MAX];
+    unsigned winner = 0;
     race(fixture, 8, swap_each_epoch, racers);
     for (unsigned epoch = 0; epoch < EPOCH_COUNT; epoch++) {
         unsigned winner_count = 0;
         for (unsigned i = 0; i < 8; i++) {
             winner_count += racers[i].won[epoch];
+            winner = racers[i].won[epoch] ? i : winner;
             assert_int_equal(racers[i].failed_count, 0);
         }
         assert_int_equal(winner_count, 1);
     }
+    const struct store_meta last = {.epoch = EPOCH_COUNT, .beat = EPOCH_COUNT};
+    assert_slots(fixture, &last, winner_text(text, EPOCH_COUNT - 1, winner));
 }
 
 static void *insert_the_same_id(void *ctx)
@@ -431,7 +404,8 @@ static void test_an_empty_store_is_told_of_by_its_name(void **state)
     assert_string_equal(survey.text, "");
 }
 
-#define ON_EMPTY_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+#define ON_EMPTY_STORE(test)     cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+#define ON_EMPTY_STORE_ROW(test) ON_EMPTY_STORE(test),
 
 static int run_suite(const char *uri)
 {
@@ -483,7 +457,7 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_the_first_end_counts),
         ON_EMPTY_STORE(test_of_eight_that_take_over_one_does),
         ON_EMPTY_STORE(test_of_eight_that_begin_one_does),
-        ON_EMPTY_STORE(test_the_outbox_keeps_records_oldest_first),
+        STORE_APPLY_CASES(ON_EMPTY_STORE_ROW) ON_EMPTY_STORE(test_the_outbox_keeps_records_oldest_first),
         ON_EMPTY_STORE(test_the_outbox_removes_exactly_what_is_named),
         ON_EMPTY_STORE(test_the_outbox_removes_no_record_that_has_changed_since),
         ON_EMPTY_STORE(test_a_listing_of_the_outbox_goes_on_behind_the_last_record),
@@ -494,7 +468,9 @@ static int run_suite(const char *uri)
         ON_EMPTY_STORE(test_the_epoch_begins_at_nothing_and_moves_only_from_where_it_is),
         ON_EMPTY_STORE(test_a_barrier_changes_nothing_that_others_see),
         ON_EMPTY_STORE(test_the_beat_moves_only_from_where_it_is_and_holds_large_numbers),
-        ON_EMPTY_STORE(test_of_eight_that_move_the_epoch_one_wins_each_time),
+        ON_EMPTY_STORE(test_the_slots_are_replaced_with_the_record_and_stay_when_it_moves_alone),
+        ON_EMPTY_STORE(test_the_slots_may_be_as_long_as_the_rules_allow),
+        ON_EMPTY_STORE(test_of_eight_that_move_epoch_and_slots_one_wins_each_time),
         ON_EMPTY_STORE(test_of_sixteen_that_insert_one_id_one_succeeds),
         ON_EMPTY_STORE(test_another_opening_sees_the_same_rows),
         ON_EMPTY_STORE(test_an_empty_store_is_told_of_by_its_name),

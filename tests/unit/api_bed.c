@@ -66,6 +66,7 @@ int api_begin(void **state)
                                      .store = bed->store,
                                      .pool = bed->workers[0].pool,
                                      .feed = bed->feed,
+                                     .queue = fake_queue_begin(bed->events),
                                      .stats = &bed->workers[0].stats,
                                      .limiter = {.redis = cache_redis(bed->workers[0].cache),
                                                  .settings = &bed->settings,

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "cache_bed.h"
+#include "fake_queue.h"
 
 /* Setup for cmocka, with bed_end() as its teardown; *state is the bed. services are of the bed's first worker. */
 int api_begin(void **state);

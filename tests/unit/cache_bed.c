@@ -39,6 +39,14 @@ int bed_begin_idle(void **state)
     return 0;
 }
 
+static void on_wrong(void *ctx, const struct error *error)
+{
+    struct worker *worker = ctx;
+    assert_int_equal(error->status, STATUS_INVALID);
+    assert_non_null(strstr(error->text, "hides"));
+    worker->hidden_count++;
+}
+
 static void worker_start(struct bed *bed, struct worker *worker)
 {
     struct error error;
@@ -56,7 +64,9 @@ static void worker_start(struct bed *bed, struct worker *worker)
                                     .stats = &worker->stats,
                                     .l1 = worker->l1 ? worker->l1 : bed->l1,
                                     .has_peers = bed->has_machines,
-                                    .http = fake_http()};
+                                    .http = fake_http(),
+                                    .on_wrong = on_wrong,
+                                    .ctx = worker};
     assert_int_equal(cache_new(&worker->cache, &options, &error), STATUS_OK);
     worker->auditor = auditor_new(worker->cache);
     worker->follow = worker->follow_pool ? follow_new(worker->cache, worker->follow_pool) : NULL;
@@ -119,7 +129,15 @@ void bed_set_meta(struct bed *bed, int64_t epoch, const char *run_id)
     snprintf(meta->cache_run_id, sizeof(meta->cache_run_id), "%s", run_id);
 }
 
-static void bed_begin_trusted(struct bed *bed)
+int64_t bed_move_epoch(struct worker *worker)
+{
+    struct error error;
+    int64_t epoch;
+    assert_int_equal(cache_move_epoch(worker->cache, &epoch, &error), STATUS_OK);
+    return epoch;
+}
+
+void bed_begin_trusted(struct bed *bed)
 {
     bed_set_meta(bed, 1, "run-a");
     bed_start_workers(bed);
@@ -188,7 +206,7 @@ int bed_end(void **state)
 
 struct redis *bed_connection(struct worker *worker)
 {
-    return worker->cache->redis;
+    return cache_redis(worker->cache);
 }
 
 static bool bed_step(struct bed *bed)
@@ -197,7 +215,7 @@ static bool bed_step(struct bed *bed)
         return true;
     for (int i = 0; i < BED_WORKERS; i++) {
         struct worker *worker = &bed->workers[i];
-        if (worker->cache && (fake_redis_step(worker->cache->redis) || fake_pool_step(worker->pool)))
+        if (worker->cache && (fake_redis_step(cache_redis(worker->cache)) || fake_pool_step(worker->pool)))
             return true;
     }
     return false;
@@ -249,7 +267,7 @@ void bed_tend(struct bed *bed)
 
 void bed_hold(struct worker *worker, bool held)
 {
-    fake_redis_hold(worker->cache->redis, held);
+    fake_redis_hold(cache_redis(worker->cache), held);
     fake_pool_hold(worker->pool, held);
 }
 
@@ -261,12 +279,12 @@ void bed_let_go(struct bed *bed)
 
 void bed_execute(struct worker *worker)
 {
-    assert_true(fake_redis_execute(worker->cache->redis));
+    assert_true(fake_redis_execute(cache_redis(worker->cache)));
 }
 
 void bed_deliver(struct worker *worker)
 {
-    assert_true(fake_redis_deliver(worker->cache->redis));
+    assert_true(fake_redis_deliver(cache_redis(worker->cache)));
 }
 
 void bed_work(struct worker *worker)

@@ -31,7 +31,8 @@ struct worker {
     struct pool *pool;
     struct pool *follow_pool; /* the follower's; only bed_follow() moves it */
     struct stats stats;
-    struct l1_table *l1; /* of this machine; NULL: they share the bed's */
+    struct l1_table *l1;   /* of this machine; NULL: they share the bed's */
+    unsigned hidden_count; /* it was told that Redis hides who it is */
 };
 
 struct bed {
@@ -55,13 +56,17 @@ int bed_begin_l1(void **state);
 /* Each worker is a machine with an L1 of 1 MB, and both hold licences. */
 int bed_begin_machines(void **state);
 
-/* The same without the workers, for tests that prepare something before bed_start_workers(). */
+/* The same in two steps, for tests that prepare something before the second; bed_start_workers() leaves the store as it is. */
 int bed_begin_idle(void **state);
+void bed_begin_trusted(struct bed *bed);
 void bed_start_workers(struct bed *bed);
 
 /* The store's record, as others have left it. Numbers as small as these come before all that workers make. */
 void bed_set_meta(struct bed *bed, int64_t epoch, const char *run_id);
 void bed_stop_workers(struct bed *bed);
+
+/* As a purge of all entries does it, by this worker; returns the new epoch. */
+int64_t bed_move_epoch(struct worker *worker);
 
 /* The name of a key under the epoch that the store has now; it lives until the fourth call from here. */
 const char *bed_key(const struct bed *bed, const char *before, const char *behind);

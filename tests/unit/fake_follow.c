@@ -10,7 +10,7 @@
 #include "fake_events.h"
 #include "fake_journal.h"
 
-enum { CHANGES_MAX = 1200 };
+enum { CHANGES_MAX = 5000 };
 
 struct store_stream {
     size_t at;

@@ -90,6 +90,13 @@ void pool_run(struct pool *pool, struct pool_job *job)
     job_push(&pool->jobs, job);
 }
 
+void pool_refuse(struct pool *pool, struct pool_job *job)
+{
+    job->pool = pool;
+    job->worked = true;
+    job_push(&pool->jobs, job);
+}
+
 size_t pool_busy_count(const struct pool *pool)
 {
     size_t count = 0;

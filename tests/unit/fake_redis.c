@@ -195,6 +195,8 @@ bool fake_redis_deliver(struct redis *redis)
     const struct redis_reply *reply = reply_take(redis);
     bool ends = reply_ends(redis, reply);
     redis->delivers = true;
+    if (redis->options.on_error && redis_reply_type(reply) == REDIS_TYPE_ERROR)
+        redis->options.on_error(redis->options.ctx, redis_reply_text(reply));
     command_end(command, reply);
     if (ends)
         go_down(redis);
@@ -244,19 +246,32 @@ size_t fake_redis_sent_count(const struct redis *redis)
 
 /* ---- redis/redis.h ---- */
 
+struct redis *redis_new_closed(const struct redis_options *options)
+{
+    struct redis *redis = mem_zalloc(sizeof(*redis));
+    redis->options = *options;
+    fake_replies_begin(&redis->replies);
+    redis->connect_timer = options->events->timer_new(options->events->loop, on_connect_time, redis);
+    redis->late_timer = options->events->timer_new(options->events->loop, on_late, redis);
+    return redis;
+}
+
 enum status redis_new(struct redis **out, const struct redis_options *options, struct error *error)
 {
     if (options->address[0] == '\0')
         return error_set(error, STATUS_INVALID, "redis = : no address");
-    struct redis *redis = mem_zalloc(sizeof(*redis));
-    redis->options = *options;
+    struct redis *redis = redis_new_closed(options);
     memcpy(redis->address, options->address, strlen(options->address) + 1);
-    fake_replies_begin(&redis->replies);
-    redis->connect_timer = options->events->timer_new(options->events->loop, on_connect_time, redis);
-    redis->late_timer = options->events->timer_new(options->events->loop, on_late, redis);
     options->events->timer_start(redis->connect_timer, 0);
     *out = redis;
     return STATUS_OK;
+}
+
+struct redis *redis_new_at(const struct redis_options *options, const struct redis_peer *peer)
+{
+    (void)options, (void)peer;
+    bug_unless(false, "the fake Redis is no server of a real cluster");
+    return NULL;
 }
 
 void redis_free(struct redis *redis)
@@ -287,6 +302,11 @@ void redis_options_take(struct redis_options *options, const struct settings *se
     options->reconnect_max_ms = (uint32_t)settings->redis_reconnect_max_ms;
 }
 
+const char *redis_address_text(const struct redis *redis)
+{
+    return redis->address;
+}
+
 const char *redis_reason(const struct redis *redis)
 {
     return redis->up ? "" : "the fake Redis is away";
@@ -297,9 +317,21 @@ bool redis_is_coming(const struct redis *redis)
     return !redis->up && redis->coming;
 }
 
+const struct redis_peer *redis_peer(const struct redis *redis)
+{
+    static const struct redis_peer nowhere;
+    (void)redis;
+    return &nowhere;
+}
+
 bool redis_is_up(const struct redis *redis)
 {
     return redis->up;
+}
+
+bool redis_is_idle(const struct redis *redis)
+{
+    return !redis->commands && !redis->refused;
 }
 
 void redis_drop(struct redis *redis, const char *reason)

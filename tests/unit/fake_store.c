@@ -8,7 +8,7 @@
  * Lives are no chance here, but are counted from LIFE_LEAST + 1 on, anew with each store: conversations that are written down
  * show them. life_new() is wrapped by the linker.
  */
-#include "fake_store.h"
+#include "fake_store_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,41 +19,10 @@
 #include "fake_journal.h"
 #include "store/answer.h"
 
-enum { ROWS_MAX = 300, FENCES_MAX = 2000, ANSWERS_MAX = 20, TEXT_MAX = 64, BODY_MAX = 512 };
-
 static const char *const names[FAKE_CALLS] = {
-    "prepare", "get",        "list",        "insert",        "change",  "answer_begin", "answer_end", "answer_forget",
-    "load",    "outbox_put", "outbox_list", "outbox_remove", "barrier", "heartbeat",    "meta_get",   "meta_swap"};
-
-struct row {
-    struct todo todo;
-    char name[TEXT_MAX], description[TEXT_MAX];
-};
-
-struct kept {
-    struct store_answer answer;
-    char body[BODY_MAX], etag[TEXT_MAX];
-};
-
-struct store {
-    struct row rows[ROWS_MAX];
-    size_t row_count;
-    struct kept kept[ANSWERS_MAX];
-    size_t kept_count;
-    struct store_fence fences[FENCES_MAX];
-    size_t fence_count;
-    int64_t last_place;
-    struct store_meta meta;
-    struct store_watermark watermark; /* empty: its reads show every write at once */
-    struct store_survey survey;
-    bool away;
-    enum cause cause;
-    unsigned calls[FAKE_CALLS];
-    enum fake_call fails;
-    unsigned fails_after;
-    enum status fails_with; /* STATUS_OK: none is to fail */
-    int64_t slow_ms[FAKE_CALLS];
-};
+    "prepare",       "get",       "list",       "insert",      "change",        "answer_begin", "answer_end",
+    "answer_forget", "load",      "outbox_put", "outbox_list", "outbox_remove", "barrier",      "heartbeat",
+    "meta_get",      "meta_swap", "slots_get",  "slots_swap",  "apply",         "apply_claim"};
 
 /* Notes the call; any status but STATUS_OK is its end, STATUS_UNKNOWN after it was applied. */
 static enum status call_fail(const struct store *store, enum status status, const char *text, struct error *error)
@@ -62,7 +31,7 @@ static enum status call_fail(const struct store *store, enum status status, cons
     return error_because(error, store->cause, status);
 }
 
-static enum status call_begin(struct store *store, enum fake_call call, struct error *error)
+enum status fake_call_begin(struct store *store, enum fake_call call, struct error *error)
 {
     fake_journal_add(names[call]);
     store->calls[call]++;
@@ -77,7 +46,7 @@ static enum status call_begin(struct store *store, enum fake_call call, struct e
     return call_fail(store, status, "this call was to fail", error);
 }
 
-static struct row *row_find(const struct store *store, const char *id)
+struct row *fake_row_find(const struct store *store, const char *id)
 {
     for (size_t i = 0; i < store->row_count; i++)
         if (strcmp(store->rows[i].todo.id, id) == 0)
@@ -85,9 +54,9 @@ static struct row *row_find(const struct store *store, const char *id)
     return NULL;
 }
 
-static void row_set(struct store *store, const struct todo *todo)
+void fake_row_set(struct store *store, const struct todo *todo)
 {
-    struct row *row = row_find(store, todo->id);
+    struct row *row = fake_row_find(store, todo->id);
     bug_unless(row || store->row_count < ROWS_MAX, "the fake store is full");
     if (!row)
         row = &store->rows[store->row_count++];
@@ -108,7 +77,7 @@ const char *store_kind(const struct store *store)
 
 enum status store_prepare(struct store *store, struct error *error)
 {
-    return call_begin(store, FAKE_PREPARE, error);
+    return fake_call_begin(store, FAKE_PREPARE, error);
 }
 
 enum status store_survey(struct store *store, struct store_survey *survey, struct error *error)
@@ -126,10 +95,10 @@ bool store_is_prepared(const struct store *store)
 
 enum status store_get(struct store *store, const char *id, struct arena *arena, struct todo *todo, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_GET, error);
+    enum status status = fake_call_begin(store, FAKE_GET, error);
     if (status != STATUS_OK)
         return status;
-    const struct row *row = row_find(store, id);
+    const struct row *row = fake_row_find(store, id);
     if (!row)
         return STATUS_NOT_FOUND;
     todo_copy(todo, &row->todo, arena);
@@ -160,7 +129,7 @@ static bool row_is_wanted(const struct store_query *query, const struct todo *to
 enum status store_list(struct store *store, const struct store_query *query, struct arena *arena,
                        struct store_page *page, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_LIST, error);
+    enum status status = fake_call_begin(store, FAKE_LIST, error);
     if (status != STATUS_OK)
         return status;
     struct row sorted[ROWS_MAX];
@@ -178,7 +147,7 @@ enum status store_list(struct store *store, const struct store_query *query, str
     return STATUS_OK;
 }
 
-static struct kept *kept_find(struct store *store, const char *key)
+struct kept *fake_kept_find(struct store *store, const char *key)
 {
     for (size_t i = 0; i < store->kept_count; i++)
         if (strcmp(store->kept[i].answer.key, key) == 0)
@@ -186,26 +155,34 @@ static struct kept *kept_find(struct store *store, const char *key)
     return NULL;
 }
 
+/* The record of the key, or room for it. */
+struct kept *fake_kept_make(struct store *store, const char *key)
+{
+    struct kept *kept = fake_kept_find(store, key);
+    bug_unless(kept || store->kept_count < ANSWERS_MAX, "the fake store keeps too many answers");
+    return kept ? kept : &store->kept[store->kept_count++];
+}
+
 enum status store_insert(struct store *store, const struct todo *todo, const struct store_answer *answer,
                          struct error *error)
 {
-    enum status status = call_begin(store, FAKE_INSERT, error);
+    enum status status = fake_call_begin(store, FAKE_INSERT, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
-    const struct row *row = row_find(store, todo->id);
+    const struct row *row = fake_row_find(store, todo->id);
     if (row && row->todo.life != todo->life)
         return STATUS_EXISTS;
     if (row)
         return store_insert_own(&row->todo, todo, error);
-    row_set(store, todo);
+    fake_row_set(store, todo);
     if (answer)
-        kept_find(store, answer->key)->answer.is_made = true;
+        fake_kept_find(store, answer->key)->answer.is_made = true;
     return status;
 }
 
-static void row_remove(struct store *store, const char *id)
+void fake_row_remove(struct store *store, const char *id)
 {
-    struct row *row = row_find(store, id), *last = &store->rows[--store->row_count];
+    struct row *row = fake_row_find(store, id), *last = &store->rows[--store->row_count];
     *row = *last;
     row->todo.name = slice_of(row->name);
     row->todo.description = slice_of(row->description);
@@ -224,10 +201,10 @@ static struct todo changed_todo(const struct todo *current, const struct todo *v
 enum status store_change(struct store *store, const struct store_change *change, struct arena *arena,
                          struct store_changed *changed, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_CHANGE, error);
+    enum status status = fake_call_begin(store, FAKE_CHANGE, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
-    const struct row *row = row_find(store, change->todo->id);
+    const struct row *row = fake_row_find(store, change->todo->id);
     enum status allowed = store_change_check(change, row ? &row->todo : NULL, error);
     if (allowed != STATUS_OK)
         return allowed;
@@ -243,53 +220,56 @@ enum status store_change(struct store *store, const struct store_change *change,
     changed->created = row == NULL;
     todo_copy(&changed->todo, &next, arena); /* before the row goes: its texts may be the row's */
     if (change->kind == STORE_DELETE)
-        row_remove(store, next.id);
+        fake_row_remove(store, next.id);
     else
-        row_set(store, &changed->todo);
+        fake_row_set(store, &changed->todo);
     return status;
 }
 
 enum status store_answer_begin(struct store *store, struct store_answer *answer, struct arena *arena,
                                struct error *error)
 {
-    enum status status = call_begin(store, FAKE_ANSWER_BEGIN, error);
+    enum status status = fake_call_begin(store, FAKE_ANSWER_BEGIN, error);
     (void)arena;
     if (status != STATUS_OK)
         return status;
-    struct kept *kept = kept_find(store, answer->key);
+    struct kept *kept = fake_kept_find(store, answer->key);
     if (kept)
         status = store_answer_judge(&kept->answer, answer, fake_now_ms(), error);
     if (status != STATUS_OK)
         return status;
-    bug_unless(kept || store->kept_count < ANSWERS_MAX, "the fake store keeps too many answers");
-    if (!kept)
-        kept = &store->kept[store->kept_count++];
+    kept = fake_kept_make(store, answer->key);
     *kept = (struct kept){.answer = *answer};
     kept->answer.http_status = 0;
     return STATUS_OK;
 }
 
-enum status store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
+void fake_answer_keep(struct kept *kept, const struct store_answer *answer)
 {
-    enum status status = call_begin(store, FAKE_ANSWER_END, error);
-    if (status != STATUS_OK)
-        return status;
-    struct kept *kept = kept_find(store, answer->key);
-    if (!kept || kept->answer.expires_at_ms == 0 || kept->answer.http_status != 0 ||
-        strcmp(kept->answer.fingerprint, answer->fingerprint) != 0)
-        return error_set(error, STATUS_NOT_FOUND, "no such request is running");
     kept->answer = *answer;
     snprintf(kept->body, BODY_MAX, "%.*s", (int)answer->body.len, answer->body.data);
     snprintf(kept->etag, TEXT_MAX, "%.*s", (int)answer->etag.len, answer->etag.data);
     kept->answer.body = slice_of(kept->body);
     kept->answer.etag = slice_of(kept->etag);
+}
+
+enum status store_answer_end(struct store *store, const struct store_answer *answer, struct error *error)
+{
+    enum status status = fake_call_begin(store, FAKE_ANSWER_END, error);
+    if (status != STATUS_OK)
+        return status;
+    struct kept *kept = fake_kept_find(store, answer->key);
+    if (!kept || kept->answer.expires_at_ms == 0 || kept->answer.http_status != 0 ||
+        strcmp(kept->answer.fingerprint, answer->fingerprint) != 0)
+        return error_set(error, STATUS_NOT_FOUND, "no such request is running");
+    fake_answer_keep(kept, answer);
     return STATUS_OK;
 }
 
 enum status store_answer_forget(struct store *store, const struct store_answer *answer, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_ANSWER_FORGET, error);
-    struct kept *kept = kept_find(store, answer->key);
+    enum status status = fake_call_begin(store, FAKE_ANSWER_FORGET, error);
+    struct kept *kept = fake_kept_find(store, answer->key);
     bool is_own = kept && kept->answer.http_status == 0 && kept->answer.deadline_at_ms == answer->deadline_at_ms;
     if (status == STATUS_OK && is_own)
         kept->answer.expires_at_ms = 0; /* as if it had never been */
@@ -299,16 +279,16 @@ enum status store_answer_forget(struct store *store, const struct store_answer *
 enum status store_load(struct store *store, const struct todo *todos, size_t count, enum store_load_mode mode,
                        enum status *results, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_LOAD, error);
+    enum status status = fake_call_begin(store, FAKE_LOAD, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
     for (size_t i = 0; i < count; i++) {
-        const struct row *row = row_find(store, todos[i].id);
+        const struct row *row = fake_row_find(store, todos[i].id);
         bool is_foreign = row && mode == STORE_LOAD_INSERT && row->todo.life != todos[i].life;
         results[i] = is_foreign ? STATUS_EXISTS : STATUS_OK;
         struct todo next = row ? changed_todo(&row->todo, &todos[i], TODO_WRITE_FIELDS) : todos[i];
         if (!row || mode == STORE_LOAD_UPSERT)
-            row_set(store, &next);
+            fake_row_set(store, &next);
     }
     return status;
 }
@@ -325,7 +305,7 @@ static struct store_fence *fence_find(struct store *store, const struct store_fe
 
 enum status store_outbox_put(struct store *store, const struct store_fence *fences, size_t count, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_OUTBOX_PUT, error);
+    enum status status = fake_call_begin(store, FAKE_OUTBOX_PUT, error);
     if (status != STATUS_OK && status != STATUS_UNKNOWN)
         return status;
     for (size_t i = 0; i < count; i++)
@@ -336,7 +316,7 @@ enum status store_outbox_put(struct store *store, const struct store_fence *fenc
 enum status store_outbox_list(struct store *store, const struct store_fence *after, struct store_fence *fences,
                               size_t limit, size_t *count, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_OUTBOX_LIST, error);
+    enum status status = fake_call_begin(store, FAKE_OUTBOX_LIST, error);
     *count = 0;
     if (status != STATUS_OK)
         return status;
@@ -349,7 +329,7 @@ enum status store_outbox_list(struct store *store, const struct store_fence *aft
 enum status store_outbox_remove(struct store *store, const struct store_fence *fences, size_t count,
                                 size_t *changed_count, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_OUTBOX_REMOVE, error);
+    enum status status = fake_call_begin(store, FAKE_OUTBOX_REMOVE, error);
     *changed_count = 0;
     if (status != STATUS_OK)
         return status;
@@ -370,7 +350,7 @@ enum status store_outbox_remove(struct store *store, const struct store_fence *f
 
 enum status store_meta_get(struct store *store, struct store_meta *meta, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_META_GET, error);
+    enum status status = fake_call_begin(store, FAKE_META_GET, error);
     if (status == STATUS_OK)
         *meta = store->meta;
     return status;
@@ -389,22 +369,47 @@ void store_raise(struct store *store, struct slice text)
 
 enum status store_barrier(struct store *store, struct error *error)
 {
-    return call_begin(store, FAKE_BARRIER, error);
+    return fake_call_begin(store, FAKE_BARRIER, error);
 }
 
 enum status store_heartbeat(struct store *store, struct error *error)
 {
-    return call_begin(store, FAKE_HEARTBEAT, error);
+    return fake_call_begin(store, FAKE_HEARTBEAT, error);
+}
+
+static bool meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next)
+{
+    bool is_expected = store->meta.epoch == expected->epoch && store->meta.beat == expected->beat;
+    if (is_expected)
+        store->meta = *next;
+    return is_expected;
 }
 
 enum status store_meta_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
                             bool *swapped, struct error *error)
 {
-    enum status status = call_begin(store, FAKE_META_SWAP, error);
-    bool is_expected = store->meta.epoch == expected->epoch && store->meta.beat == expected->beat;
-    *swapped = status == STATUS_OK && is_expected;
+    enum status status = fake_call_begin(store, FAKE_META_SWAP, error);
+    *swapped = status == STATUS_OK && meta_swap(store, expected, next);
+    return status;
+}
+
+enum status store_slots_get(struct store *store, struct arena *arena, struct store_meta *meta, struct slice *slots,
+                            struct error *error)
+{
+    enum status status = fake_call_begin(store, FAKE_SLOTS_GET, error);
+    *meta = status == STATUS_OK ? store->meta : (struct store_meta){0};
+    *slots = arena_copy(arena, status == STATUS_OK ? slice_of(store->slots) : SLICE(""));
+    return status;
+}
+
+enum status store_slots_swap(struct store *store, const struct store_meta *expected, const struct store_meta *next,
+                             struct slice slots, bool *swapped, struct error *error)
+{
+    enum status status = fake_call_begin(store, FAKE_SLOTS_SWAP, error);
+    bug_unless(slots.len < sizeof(store->slots), "the slots are too long for the fake store");
+    *swapped = status == STATUS_OK && meta_swap(store, expected, next);
     if (*swapped)
-        store->meta = *next;
+        snprintf(store->slots, sizeof(store->slots), "%.*s", (int)slots.len, slots.data);
     return status;
 }
 
@@ -463,33 +468,33 @@ void fake_store_put(struct store *store, const char *id, int64_t v)
     snprintf(name, sizeof(name), "name %lld", (long long)v);
     struct todo todo = {.name = slice_of(name), .description = SLICE(""), .v = v};
     todo_set_id(&todo, slice_of(id));
-    const struct row *row = row_find(store, id);
+    const struct row *row = fake_row_find(store, id);
     todo.life = row ? row->todo.life : life_new();
     todo.created_at_ms = row ? row->todo.created_at_ms : fake_now_ms();
     todo.updated_at_ms = fake_now_ms();
-    row_set(store, &todo);
+    fake_row_set(store, &todo);
 }
 
 void fake_store_remove(struct store *store, const char *id)
 {
-    if (row_find(store, id))
-        row_remove(store, id);
+    if (fake_row_find(store, id))
+        fake_row_remove(store, id);
 }
 
 int64_t fake_store_life(const struct store *store, const char *id)
 {
-    return row_find(store, id)->todo.life;
+    return fake_row_find(store, id)->todo.life;
 }
 
 int64_t fake_store_v(const struct store *store, const char *id)
 {
-    const struct row *row = row_find(store, id);
+    const struct row *row = fake_row_find(store, id);
     return row ? row->todo.v : 0;
 }
 
 struct store_answer *fake_store_answer(struct store *store, const char *key)
 {
-    struct kept *kept = kept_find(store, key);
+    struct kept *kept = fake_kept_find(store, key);
     return kept ? &kept->answer : NULL;
 }
 
@@ -560,11 +565,13 @@ void fake_store_restore(struct store *store, const struct store *backup)
     memcpy(store->fences, backup->fences, sizeof(store->fences));
     store->fence_count = backup->fence_count;
     store->meta = backup->meta;
+    memcpy(store->slots, backup->slots, sizeof(store->slots));
 }
 
 void fake_store_roll_back(struct store *store, const struct store *copy)
 {
     fake_store_restore(store, copy);
+    memcpy(store->applied, copy->applied, sizeof(store->applied));
     memcpy(store->kept, copy->kept, sizeof(store->kept));
     store->kept_count = copy->kept_count;
 }
@@ -573,4 +580,6 @@ void fake_store_empty(struct store *store)
 {
     store->row_count = store->fence_count = store->kept_count = 0;
     store->meta = (struct store_meta){0};
+    store->slots[0] = '\0';
+    memset(store->applied, 0, sizeof(store->applied));
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "store/apply.h"
 #include "store/foreign.h"
 #include "store/store.h"
 
@@ -28,6 +29,10 @@ enum fake_call {
     FAKE_HEARTBEAT,
     FAKE_META_GET,
     FAKE_META_SWAP,
+    FAKE_SLOTS_GET,
+    FAKE_SLOTS_SWAP,
+    FAKE_APPLY,
+    FAKE_APPLY_CLAIM,
     FAKE_CALLS
 };
 

@@ -17,6 +17,7 @@ struct message {
 struct subscription {
     struct subscription *prev, *next;
     struct subscription_options options;
+    const struct redis *first; /* NULL: not tended yet */
     struct timer *timer;
     struct message *messages;
 };
@@ -39,7 +40,7 @@ int64_t fake_subscription_publish(void *ctx, struct slice channel, struct slice 
     {
         bool is_for_it = slice_equal(channel, slice_of(self->options.channels[0])) ||
                          slice_equal(channel, slice_of(self->options.channels[1]));
-        if (!is_for_it || is_lost || fake_redis_server(self->options.redis) != ctx)
+        if (!is_for_it || is_lost || !self->first || fake_redis_server(self->first) != ctx)
             continue;
         struct message *copy = mem_zalloc(sizeof(*copy));
         buf_init(&copy->text);
@@ -63,14 +64,14 @@ static void on_time(void *ctx)
     }
 }
 
-void subscription_tend(struct subscription *self)
+void subscription_tend(struct subscription *self, const struct redis *first)
 {
-    (void)self;
+    self->first = first;
 }
 
 bool subscription_is_up(const struct subscription *self)
 {
-    return redis_is_up(self->options.redis);
+    return self->first && redis_is_up(self->first);
 }
 
 void subscription_drop(struct subscription *self)

@@ -61,6 +61,13 @@ bool cache_is_trusted(const struct cache *cache)
     return fake.trusted;
 }
 
+enum trust_lack cache_lack(const struct cache *cache, const char **reason)
+{
+    (void)cache;
+    *reason = "";
+    return fake.trusted && !fake.is_part_lost ? TRUST_LACKS_NOTHING : TRUST_LACKS_REDIS;
+}
+
 enum status cache_move_epoch(const struct cache *cache, int64_t *epoch, struct error *error)
 {
     (void)cache, (void)error;

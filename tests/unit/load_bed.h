@@ -50,6 +50,7 @@ struct fake_load {
     size_t fault_count, load_calls, adopt_calls;
     int64_t epoch;
     bool trusted;
+    bool is_part_lost; /* trusted, but one primary of the cluster is not */
     bool settles_late;
     unsigned settles_asked;
     enum status prepare_status;

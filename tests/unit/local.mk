@@ -15,16 +15,19 @@ check_PROGRAMS += \
 	tests/unit/test_error \
 	tests/unit/test_etag \
 	tests/unit/test_figures \
+	tests/unit/test_fold \
 	tests/unit/test_json_read \
 	tests/unit/test_json_write \
 	tests/unit/test_l1 \
 	tests/unit/test_log \
 	tests/unit/test_media \
 	tests/unit/test_mem \
+	tests/unit/test_prefer \
 	tests/unit/test_query \
 	tests/unit/test_random \
 	tests/unit/test_settings \
 	tests/unit/test_slice \
+	tests/unit/test_slot \
 	tests/unit/test_stats \
 	tests/unit/test_todo \
 	tests/unit/test_todo_json \
@@ -55,6 +58,8 @@ tests_unit_test_etag_SOURCES = tests/unit/test_etag.c tests/unit/testing.h
 tests_unit_test_etag_LDADD = $(UNIT_LIBS)
 tests_unit_test_figures_SOURCES = tests/unit/test_figures.c tests/unit/testing.h
 tests_unit_test_figures_LDADD = libcontrol.a $(UNIT_LIBS)
+tests_unit_test_fold_SOURCES = tests/unit/test_fold.c tests/unit/testing.h
+tests_unit_test_fold_LDADD = libstore.a $(UNIT_LIBS)
 tests_unit_test_json_read_SOURCES = tests/unit/test_json_read.c tests/unit/testing.h
 tests_unit_test_json_read_LDADD = $(UNIT_LIBS)
 tests_unit_test_json_write_SOURCES = tests/unit/test_json_write.c tests/unit/testing.h
@@ -67,6 +72,8 @@ tests_unit_test_media_SOURCES = tests/unit/test_media.c tests/unit/testing.h
 tests_unit_test_media_LDADD = $(UNIT_LIBS)
 tests_unit_test_mem_SOURCES = tests/unit/test_mem.c tests/unit/testing.h
 tests_unit_test_mem_LDADD = $(UNIT_LIBS)
+tests_unit_test_prefer_SOURCES = tests/unit/test_prefer.c tests/unit/testing.h
+tests_unit_test_prefer_LDADD = $(UNIT_LIBS)
 tests_unit_test_query_SOURCES = tests/unit/test_query.c tests/unit/testing.h
 tests_unit_test_query_LDADD = $(UNIT_LIBS)
 tests_unit_test_random_SOURCES = tests/unit/test_random.c tests/unit/testing.h
@@ -76,6 +83,8 @@ tests_unit_test_settings_CPPFLAGS = $(UNIT_GOLDEN)
 tests_unit_test_settings_LDADD = $(UNIT_LIBS)
 tests_unit_test_slice_SOURCES = tests/unit/test_slice.c tests/unit/testing.h
 tests_unit_test_slice_LDADD = $(UNIT_LIBS)
+tests_unit_test_slot_SOURCES = tests/unit/test_slot.c tests/unit/testing.h
+tests_unit_test_slot_LDADD = $(UNIT_LIBS)
 tests_unit_test_stats_SOURCES = tests/unit/test_stats.c tests/unit/testing.h
 tests_unit_test_stats_LDADD = $(UNIT_LIBS)
 tests_unit_test_todo_SOURCES = tests/unit/test_todo.c tests/unit/fields.h tests/unit/testing.h
@@ -129,7 +138,7 @@ tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/tes
 tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 
 # The cache's and the API's rooms: their real code, over a Redis, a store and a pool that tests move by hand. The fakes are linked
-# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c); --wrap puts the code under test on the fakes' clock,
+# as objects in place of redis.c, pool.c and the stores (of libstore.a only the rules are taken: condition.c, answer.c, fold.c); --wrap puts the code under test on the fakes' clock,
 # and lets them name lives.
 FAKE_REPLY = tests/unit/fake_reply.c tests/unit/fake_reply.h
 FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
@@ -137,12 +146,15 @@ FAKES = $(FAKE_REPLY) tests/unit/cache_bed.c tests/unit/cache_bed.h \
 	tests/unit/fake_purges.c tests/unit/fake_purges.h tests/unit/fake_journal.c tests/unit/fake_journal.h \
 	tests/unit/fake_pool.c tests/unit/fake_pool.h tests/unit/fake_redis.c tests/unit/fake_redis.h \
 	tests/unit/fake_subscription.c tests/unit/fake_subscription.h \
-	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_store.c tests/unit/fake_store.h \
+	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/fake_apply.c tests/unit/fake_store.c tests/unit/fake_store.h tests/unit/fake_store_inside.h \
 	tests/unit/testing.h
-FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h
+# For the queue's: the journal in memory.
+FAKE_QUEUE = $(FAKES) tests/unit/fake_queue_journal.c tests/unit/fake_queue_journal.h
+FAKE_API = $(FAKES) tests/unit/api_bed.c tests/unit/api_bed.h tests/unit/fake_queue.c tests/unit/fake_queue.h
 REDIS_BED = tests/unit/poll_events.c tests/unit/poll_events.h tests/unit/redis_bed.c tests/unit/redis_bed.h \
 	tests/unit/redis_process.c tests/unit/redis_process.h tests/unit/testing.h
-UNIT_CACHE_LIBS = libfeed.a libclients.a libaudit.a libfollow.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
+QUEUE_BED = tests/unit/queue_bed.c tests/unit/queue_bed.h
+UNIT_CACHE_LIBS = libfeed.a libclients.a libaudit.a libfollow.a libqueue.a libcache.a libpeers.a libcdn.a libredis.a libl1.a libstore.a $(SIM_LIBS) $(UNIT_LIBS) \
 	$(REDIS_LIBS) $(CACHE_LIBS)
 FAKE_CLOCK = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime -Wl,--wrap=life_new
 
@@ -152,10 +164,12 @@ check_PROGRAMS += \
 	tests/unit/test_api_golden \
 	tests/unit/test_api_keys \
 	tests/unit/test_api_limit \
+	tests/unit/test_api_queue \
 	tests/unit/test_api_causes \
 	tests/unit/test_api_rules \
 	tests/unit/test_changes \
 	tests/unit/test_entry \
+	tests/unit/test_file_journal \
 	tests/unit/test_errors \
 	tests/unit/test_flight \
 	tests/unit/test_follow \
@@ -168,14 +182,25 @@ check_PROGRAMS += \
 	tests/unit/test_peers \
 	tests/unit/test_list_read \
 	tests/unit/test_outbox \
+	tests/unit/test_outcome \
 	tests/unit/test_purge \
 	tests/unit/test_purge_target \
+	tests/unit/test_check_cluster \
+	tests/unit/test_cluster \
 	tests/unit/test_redis \
 	tests/unit/test_redis_connect \
 	tests/unit/test_redis_errors \
+	tests/unit/test_redis_journal \
+	tests/unit/test_real_cluster \
 	tests/unit/test_redis_reply \
 	tests/unit/test_sentinel \
+	tests/unit/test_slot_map \
+	tests/unit/test_slots \
 	tests/unit/test_subscription \
+	tests/unit/test_applier \
+	tests/unit/test_queue_wait \
+	tests/unit/test_queued \
+	tests/unit/test_ticket \
 	tests/unit/test_write
 endif
 
@@ -234,7 +259,10 @@ tests_unit_test_api_golden_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_golden_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_limit_SOURCES = tests/unit/test_api_limit.c $(FAKE_API)
 tests_unit_test_api_limit_LDADD = libapi.a $(UNIT_CACHE_LIBS)
-tests_unit_test_api_limit_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_api_limit_LDFLAGS = $(FAKE_CLOCK) -Wl,--wrap=cluster_send
+tests_unit_test_api_queue_SOURCES = tests/unit/test_api_queue.c $(FAKE_API)
+tests_unit_test_api_queue_LDADD = libapi.a $(UNIT_CACHE_LIBS)
+tests_unit_test_api_queue_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_causes_SOURCES = tests/unit/test_api_causes.c $(FAKE_API)
 tests_unit_test_api_causes_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_causes_LDFLAGS = $(FAKE_CLOCK)
@@ -248,6 +276,13 @@ tests_unit_test_changes_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_api_keys_SOURCES = tests/unit/test_api_keys.c $(FAKE_API)
 tests_unit_test_api_keys_LDADD = libapi.a $(UNIT_CACHE_LIBS)
 tests_unit_test_api_keys_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_check_cluster_SOURCES = tests/unit/test_check_cluster.c tests/unit/fake_node.c tests/unit/fake_node.h $(REDIS_BED)
+tests_unit_test_check_cluster_LDADD = libserver.a $(UNIT_CACHE_LIBS)
+tests_unit_test_cluster_SOURCES = tests/unit/test_cluster.c tests/unit/fake_node.c tests/unit/fake_node.h $(REDIS_BED)
+tests_unit_test_cluster_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_real_cluster_SOURCES = tests/unit/test_real_cluster.c $(REDIS_BED)
+tests_unit_test_real_cluster_CPPFLAGS = $(AM_CPPFLAGS) -DCLUSTER_PROGRAM='"$(abs_srcdir)/tests/e2e/redis_cluster.py"'
+tests_unit_test_real_cluster_LDADD = $(UNIT_CACHE_LIBS) $(STORE_LIBS)
 tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(REDIS_BED)
 tests_unit_test_redis_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_redis_connect_SOURCES = tests/unit/test_redis_connect.c $(REDIS_BED)
@@ -255,11 +290,34 @@ tests_unit_test_redis_connect_LDADD = $(UNIT_CACHE_LIBS)
 
 tests_unit_test_redis_errors_SOURCES = tests/unit/test_redis_errors.c $(REDIS_BED)
 tests_unit_test_redis_errors_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_file_journal_SOURCES = tests/unit/test_file_journal.c $(QUEUE_BED) $(REDIS_BED)
+tests_unit_test_file_journal_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS)
+tests_unit_test_file_journal_LDADD = $(UNIT_CACHE_LIBS) $(STORE_LIBS)
+tests_unit_test_file_journal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=statvfs
+tests_unit_test_redis_journal_SOURCES = tests/unit/test_redis_journal.c $(QUEUE_BED) $(REDIS_BED)
+tests_unit_test_redis_journal_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_redis_reply_SOURCES = tests/unit/test_redis_reply.c tests/unit/testing.h
 tests_unit_test_redis_reply_LDADD = libredis.a $(UNIT_LIBS)
 tests_unit_test_sentinel_SOURCES = tests/unit/test_sentinel.c $(REDIS_BED) \
 	tests/unit/fake_sentinel.c tests/unit/fake_sentinel.h
 tests_unit_test_sentinel_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_applier_SOURCES = tests/unit/test_applier.c tests/unit/applier_bed.c tests/unit/applier_bed.h $(FAKE_QUEUE)
+tests_unit_test_applier_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_applier_LDFLAGS = $(FAKE_CLOCK) -Wl,--wrap=store_apply
+tests_unit_test_queue_wait_SOURCES = tests/unit/test_queue_wait.c tests/unit/applier_bed.c tests/unit/applier_bed.h $(FAKE_QUEUE)
+tests_unit_test_queue_wait_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_queue_wait_LDFLAGS = $(FAKE_CLOCK) -Wl,--wrap=store_apply
+tests_unit_test_queued_SOURCES = tests/unit/test_queued.c tests/unit/fields.h tests/unit/golden.h tests/unit/testing.h
+tests_unit_test_queued_CPPFLAGS = $(UNIT_GOLDEN)
+tests_unit_test_queued_LDADD = libqueue.a $(UNIT_LIBS)
+tests_unit_test_outcome_SOURCES = tests/unit/test_outcome.c tests/unit/testing.h
+tests_unit_test_outcome_LDADD = libqueue.a $(UNIT_LIBS)
+tests_unit_test_ticket_SOURCES = tests/unit/test_ticket.c tests/unit/testing.h
+tests_unit_test_ticket_LDADD = libqueue.a $(UNIT_LIBS)
+tests_unit_test_slot_map_SOURCES = tests/unit/test_slot_map.c tests/unit/testing.h
+tests_unit_test_slot_map_LDADD = libredis.a $(UNIT_LIBS)
+tests_unit_test_slots_SOURCES = tests/unit/test_slots.c tests/unit/testing.h
+tests_unit_test_slots_LDADD = libcache.a $(UNIT_LIBS)
 tests_unit_test_subscription_SOURCES = tests/unit/test_subscription.c $(REDIS_BED)
 tests_unit_test_subscription_LDADD = $(UNIT_CACHE_LIBS)
 
@@ -273,10 +331,17 @@ tests_unit_test_failpoint_CPPFLAGS = $(AM_CPPFLAGS) -UFAILPOINTS_ENABLED -DFAILP
 tests_unit_test_failpoint_LDADD = $(UNIT_LIBS)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_audit tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
-	tests/unit/test_doubt tests/unit/test_watermark tests/unit/test_write_await tests/unit/test_write_epoch
+check_PROGRAMS += tests/unit/test_audit tests/unit/test_audit_cluster tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
+	tests/unit/test_control_queue tests/unit/test_shards_outbox tests/unit/test_shards_record \
+	tests/unit/test_shards_writes \
+	tests/unit/test_doubt tests/unit/test_homes tests/unit/test_parted tests/unit/test_shards tests/unit/test_watermark tests/unit/test_write_await \
+	tests/unit/test_write_epoch
 endif
 
+SHARDS_BED = tests/unit/shards_bed.c tests/unit/shards_bed.h tests/unit/fake_cluster.c tests/unit/fake_cluster.h $(FAKES)
+tests_unit_test_audit_cluster_SOURCES = tests/unit/test_audit_cluster.c $(SHARDS_BED)
+tests_unit_test_audit_cluster_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_audit_cluster_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c $(FAKES)
 tests_unit_test_audit_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
@@ -295,9 +360,30 @@ tests_unit_test_write_await_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_write_epoch_SOURCES = tests/unit/test_write_epoch.c $(FAKES)
 tests_unit_test_write_epoch_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_write_epoch_LDFLAGS = $(FAKE_CLOCK)
-tests_unit_test_doubt_SOURCES = tests/unit/test_doubt.c $(FAKES)
+tests_unit_test_parted_SOURCES = tests/unit/test_parted.c $(SHARDS_BED)
+tests_unit_test_parted_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_parted_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_homes_SOURCES = tests/unit/test_homes.c $(FAKES)
+tests_unit_test_homes_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_homes_LDFLAGS = $(FAKE_CLOCK) -Wl,--wrap=home_of -Wl,--wrap=home_of_list
+tests_unit_test_control_queue_SOURCES = tests/unit/test_control_queue.c $(FAKE_QUEUE)
+tests_unit_test_control_queue_LDADD = libcontrol.a $(UNIT_CACHE_LIBS)
+tests_unit_test_control_queue_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_shards_SOURCES = tests/unit/test_shards.c $(SHARDS_BED)
+tests_unit_test_shards_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_shards_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_shards_outbox_SOURCES = tests/unit/test_shards_outbox.c $(SHARDS_BED)
+tests_unit_test_shards_outbox_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_shards_outbox_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_shards_record_SOURCES = tests/unit/test_shards_record.c $(SHARDS_BED)
+tests_unit_test_shards_record_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_shards_record_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_shards_writes_SOURCES = tests/unit/test_shards_writes.c $(SHARDS_BED)
+tests_unit_test_shards_writes_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_shards_writes_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_watermark_SOURCES = tests/unit/test_watermark.c $(FAKES)
 tests_unit_test_watermark_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_watermark_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_doubt_SOURCES = tests/unit/test_doubt.c $(FAKES)
 tests_unit_test_doubt_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_doubt_LDFLAGS = $(FAKE_CLOCK)

@@ -219,12 +219,23 @@ int64_t poll_events_turn(int64_t most_ms)
     return own_ms;
 }
 
+static bool is_set(const void *flag)
+{
+    return *(const bool *)flag;
+}
+
 bool poll_events_until(const bool *flag, int64_t within_ms)
 {
+    return poll_events_until_so(is_set, flag, within_ms);
+}
+
+bool poll_events_until_so(bool (*is_so)(const void *ctx), const void *ctx, int64_t within_ms)
+{
     int64_t end_ms = now_ms(NULL) + within_ms;
-    for (int64_t left_ms = within_ms; !*flag && left_ms > 0; left_ms = end_ms - now_ms(NULL))
-        poll_events_turn(left_ms < LOOK_MS ? left_ms : LOOK_MS); /* a timer may have set it, with nothing to wake for */
-    return *flag;
+    for (int64_t left_ms = within_ms; !is_so(ctx) && left_ms > 0; left_ms = end_ms - now_ms(NULL))
+        poll_events_turn(left_ms < LOOK_MS ? left_ms
+                                           : LOOK_MS); /* a timer may have done it, with nothing to wake for */
+    return is_so(ctx);
 }
 
 void poll_events_for(int64_t ms)

@@ -4,7 +4,7 @@
  *
  * In NAME.in each request is a line "METHOD PATH?QUERY", header lines, and a line "."; a body is one line after an empty line. NAME.out
  * has the answers as a FastCGI responder sends them (without their CRs), each followed by a line ".". The clock starts at
- * 2023-11-14T22:13:20Z and goes on a second after each.
+ * 2023-11-14T22:13:20Z and goes on a second after each. There is a queue of writes in the conversation "queue" alone.
  */
 #include "api_bed.h"
 #include "golden.h"
@@ -45,6 +45,7 @@ static struct slice *request_field(struct request *request, struct slice name)
         {SLICE("Authorization"), &request->authorization},
         {SLICE("Cache-Control"), &request->cache_control},
         {SLICE("Idempotency-Key"), &request->idempotency_key},
+        {SLICE("Prefer"), &request->prefer},
         {SLICE("Todo-Version"), &request->todo_version},
         {SLICE("traceparent"), &request->traceparent},
     };
@@ -75,8 +76,8 @@ static void take_request(struct request *request, struct slice *text)
 static void run_conversation(const char *name, struct slice input, struct buf *out)
 {
     void *state;
-    (void)name;
     api_begin(&state);
+    fake_queue_set_on(strcmp(name, "queue.in") == 0);
     struct bed *bed = state;
     while (input.len > 0) {
         struct exchange exchange;

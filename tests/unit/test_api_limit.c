@@ -6,6 +6,8 @@
  */
 #include "api_bed.h"
 
+#include "base/slot.h"
+
 static struct bed *bed;
 static struct worker *worker;
 
@@ -39,6 +41,20 @@ static void ask_from(struct exchange *exchange, const char *method, const char *
 static void ask(struct exchange *exchange, const char *method, const char *path)
 {
     ask_from(exchange, method, path, "192.0.2.1");
+}
+
+/* So many commands go out before Redis answers. */
+static void get_sending(struct exchange *exchange, size_t count)
+{
+    bed_hold(worker, true);
+    exchange_init(exchange, "GET", "/todos/a");
+    exchange->request.remote_address = SLICE("192.0.2.1");
+    request_begin(&exchange->request, 0);
+    api_handle(&api_services, &exchange->request);
+    assert_int_equal(fake_redis_sent_count(bed_connection(worker)), count);
+    bed_hold(worker, false);
+    bed_settle(bed);
+    assert_int_equal(exchange->answers, 1);
 }
 
 static void a_client_beyond_its_limit_is_told_when_to_come_again(void **state)
@@ -208,15 +224,7 @@ static void a_read_waits_for_nothing_and_a_write_for_its_verdict(void **state)
     (void)state;
     struct exchange exchange;
     limit_set();
-    bed_hold(worker, true);
-    exchange_init(&exchange, "GET", "/todos/a");
-    exchange.request.remote_address = SLICE("192.0.2.1");
-    request_begin(&exchange.request, 0);
-    api_handle(&api_services, &exchange.request);
-    assert_int_equal(fake_redis_sent_count(bed_connection(worker)), 2);
-    bed_hold(worker, false);
-    bed_settle(bed);
-    assert_int_equal(exchange.answers, 1);
+    get_sending(&exchange, 2);
     assert_journal("LIMIT HGETALL");
     exchange_fini(&exchange);
     ask(&exchange, "DELETE", "/todos/a");
@@ -297,6 +305,40 @@ static void a_verdict_that_comes_after_the_answer_finds_nobody(void **state)
     exchange_fini(&exchange);
 }
 
+/* ---- In a cluster ---- */
+
+/* The servers of the cluster are all the one fake Redis. */
+void __wrap_cluster_send(struct cluster *cluster, unsigned slot, struct slice command, redis_reply_cb on_reply,
+                         void *ctx);
+void __wrap_cluster_send(struct cluster *cluster, unsigned slot, struct slice command, redis_reply_cb on_reply,
+                         void *ctx)
+{
+    assert_ptr_equal(cluster, bed);
+    assert_int_equal(slot, slot_of_key(SLICE("192.0.2.1")));
+    redis_send(bed_connection(worker), command, on_reply, ctx);
+}
+
+static void in_a_cluster_a_read_waits_for_its_verdict(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    limit_set();
+    api_services.limiter.redis = NULL;
+    api_services.limiter.cluster = (struct cluster *)bed;
+    fake_server_forget_scripts(bed->server);
+    get_sending(&exchange, 1);
+    assert_status("first", &exchange, 200);
+    assert_text("first", exchange_header(&exchange, "RateLimit"), SLICE("\"client\";r=1;t=1"));
+    assert_journal("NOSCRIPT LIMIT HGETALL");
+    exchange_fini(&exchange);
+    ask(&exchange, "GET", "/todos/a");
+    exchange_fini(&exchange);
+    ask(&exchange, "GET", "/todos/a");
+    assert_status("third", &exchange, 429);
+    assert_journal("LIMIT");
+    exchange_fini(&exchange);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -312,6 +354,7 @@ int main(void)
         TEST(a_verdict_that_is_lost_lets_the_request_through),
         TEST(errors_tell_the_standing_too),
         TEST(a_verdict_that_comes_after_the_answer_finds_nobody),
+        TEST(in_a_cluster_a_read_waits_for_its_verdict),
     };
     return cmocka_run_group_tests_name("api_limit", tests, NULL, NULL);
 }

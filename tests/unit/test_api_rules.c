@@ -492,7 +492,7 @@ static void get_todo(const char *path)
 static void the_summary_counts_reads_by_who_answered(void **state)
 {
     static const char form[] = "{\"reads\":{\"l1\":0,\"redis\":%d,\"database\":%d},\"writes\":0,\"errors\":%d,"
-                               "\"redis\":\"trusted\",\"times\":{\"up_to_ms\":[0.05,0.1,%n";
+                               "\"redis\":\"trusted\",\"queue\":false,\"times\":{\"up_to_ms\":[0.05,0.1,%n";
     char body[1024];
     int before[4] = {0}, after[4] = {0};
     (void)state;
@@ -523,6 +523,18 @@ static void the_summary_is_off_by_a_setting(void **state)
     assert_non_null(strstr(body, "keeps its counters to itself"));
 }
 
+static void a_preference_that_is_no_text_is_refused_in_text(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    exchange_init(&exchange, "DELETE", "/todos/a");
+    exchange.request.prefer = SLICE("handling=strict, \xff\"\xc3\x01");
+    exchange_run(&exchange);
+    assert_problem("bytes", &exchange, 400, "bad-request");
+    assert_true(exchange_body_has(&exchange, "preference: ?\\\"??\""));
+    exchange_fini(&exchange);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, bed_end)
@@ -542,6 +554,7 @@ int main(void)
         TEST(a_request_has_the_traces_id_or_its_own),
         TEST(server_timing_is_sent_if_it_is_wanted),
         TEST(the_summary_counts_reads_by_who_answered),
+        TEST(a_preference_that_is_no_text_is_refused_in_text),
         TEST(the_summary_is_off_by_a_setting),
     };
     return cmocka_run_group_tests_name("api_rules", tests, NULL, NULL);

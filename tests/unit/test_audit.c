@@ -17,9 +17,7 @@ static int begin_with_rate(void **state, int64_t rate)
     bed_begin_idle(state);
     struct bed *bed = *state;
     bed->settings.audit_rate = rate;
-    bed_set_meta(bed, 1, "run-a");
-    bed_start_workers(bed);
-    bed_settle(bed);
+    bed_begin_trusted(bed);
     fake_store_put(bed->store, "a", 1);
     bed_read(bed, &bed->workers[0], "a");
     return 0;
@@ -217,7 +215,7 @@ static void trust_that_was_withdrawn_in_between_says_nothing(void **state)
     struct bed *bed = *state;
     stop_after_first_look(bed);
     fake_store_put(bed->store, "a", 2);
-    trust_report_refusal(bed->workers[0].cache->trust, "a test");
+    trust_report_refusal(home_of_list(bed->workers[0].cache).trust, "a test");
     go_on(bed);
     assert_int_equal(count(bed, STAT_AUDIT_UNANSWERED), 1);
 }

@@ -77,8 +77,7 @@ static void a_number_has_time_and_chance_and_exceeds_the_last(void **state)
 static void what_was_dropped_is_no_hit_however_often_the_epoch_begins_anew(void **state)
 {
     struct bed *bed = *state;
-    int64_t moved;
-    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+    bed_move_epoch(&bed->workers[0]);
     bed_tend(bed);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
     fake_store_empty(bed->store);
@@ -86,7 +85,7 @@ static void what_was_dropped_is_no_hit_however_often_the_epoch_begins_anew(void 
     for (int i = 0; i < 4; i++) {
         assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 0);
         assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 0);
-        assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+        bed_move_epoch(&bed->workers[0]);
         bed_tend(bed);
     }
 }
@@ -123,15 +122,14 @@ static void a_store_that_goes_back_between_two_lives_is_noticed_before_the_first
 static void purging_all_after_a_restore_brings_nothing_back(void **state)
 {
     struct bed *bed = *state;
-    int64_t moved;
     struct store *backup = fake_store_backup(bed->store);
-    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+    bed_move_epoch(&bed->workers[0]);
     bed_tend(bed);
     write_and_fill(bed, "a", 2);
     bed_stop_workers(bed);
     fake_store_restore(bed->store, backup);
     bed_start_workers(bed);
-    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+    bed_move_epoch(&bed->workers[0]);
     bed_settle(bed);
     bed_tend(bed);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
@@ -143,10 +141,9 @@ static void purging_all_after_a_restore_brings_nothing_back(void **state)
 static void an_epoch_that_was_left_is_not_gone_back_to(void **state)
 {
     struct bed *bed = *state;
-    int64_t moved;
     struct store *backup = fake_store_backup(bed->store);
     write_and_fill(bed, "a", 2);
-    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+    int64_t moved = bed_move_epoch(&bed->workers[0]);
     bed_tend(bed);
     fake_store_restore(bed->store, backup);
     fake_store_meta(bed->store)->beat = INT64_MAX; /* as if nothing had been written in epoch 1 */
@@ -161,12 +158,11 @@ static void an_epoch_that_was_left_is_not_gone_back_to(void **state)
 static void an_epoch_that_was_left_is_not_gone_back_to_by_new_workers(void **state)
 {
     struct bed *bed = *state;
-    int64_t moved;
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 1);
     struct store *backup = fake_store_backup(bed->store);
     fake_server_set_field(bed->server, "todo:1:{a}", "name", "what the purge was for");
     fake_server_set_field(bed->server, "todo:1:{a}", "v", "7");
-    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &moved, &(struct error){0}), STATUS_OK);
+    bed_move_epoch(&bed->workers[0]);
     bed_tend(bed);
     fake_store_restore(bed->store, backup);
     restart(bed);

@@ -125,35 +125,12 @@ static void only_some_answers_may_go_to_others(void **state)
         assert_number(rows[i].field, directives_allow_sharing(slice_of(rows[i].field)), rows[i].want);
 }
 
-static void a_preference_has_its_seconds(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *field;
-        int64_t want;
-    } rows[] = {
-        {NULL, -1},
-        {"", -1},
-        {"wait=25", 25},
-        {"respond-async, WAIT=25", 25},
-        {"wait=\"25\"; foo, bar", 25},
-        {"wait", -1},
-        {"wait=", -1},
-        {"wait=2.5", -1},
-        {"waits=25", -1},
-        {"a=\"wait=3\"", -1},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++)
-        assert_number(rows[i].field, directive_seconds(slice_of(rows[i].field), SLICE("wait")), rows[i].want);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_field_asks_what_the_standard_says),
         cmocka_unit_test(a_setting_must_look_like_the_field),
         cmocka_unit_test(only_some_answers_may_go_to_others),
-        cmocka_unit_test(a_preference_has_its_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

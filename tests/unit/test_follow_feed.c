@@ -22,9 +22,7 @@ static int begin(void **state)
     bed_begin_idle(state);
     struct bed *bed = *state;
     bed->settings.follow = true;
-    bed_set_meta(bed, 1, "run-a");
-    bed_start_workers(bed);
-    bed_settle(bed);
+    bed_begin_trusted(bed);
     seconds(bed, AGAIN_S);
     assert_int_equal(fake_feed_count(), 1);
     assert_int_equal(fake_feed_row(0)->kind, FEED_START);

@@ -184,20 +184,25 @@ static void what_no_retry_mends_ends_the_load_at_once(void **state)
     assert_int_equal(fake.load_calls, 1);
 }
 
-static void redis_that_goes_away_on_the_way_is_waited_for(void **state)
+/* flag becomes the other for a while, and then what it was. */
+static void lose_on_the_way(struct fixture *fixture, bool *flag)
 {
-    struct fixture *fixture = *state;
     start(fixture, faker_reader_new(1, 1, 5500));
     while (fake.load_calls == 0)
         fake_step();
-    fake.trusted = false;
+    *flag = !*flag;
     int64_t lost_at_ms = fake.now_ms;
     while (fake.now_ms < lost_at_ms + 5000)
         fake_step();
     assert_in_range(fake.load_calls, 1, LOAD_WRITES_MAX + 1); /* what was under way, no more */
-    fake.trusted = true;
+    *flag = !*flag;
     finish();
     assert_in_range(fake.now_ms, lost_at_ms + 5000, lost_at_ms + 5100);
+}
+
+static void redis_that_goes_away_on_the_way_is_waited_for(void **state)
+{
+    lose_on_the_way(*state, &fake.trusted);
     assert_int_equal(fake.result.in_count, 5500);
     assert_int_equal(fake.epoch, 0);
 }
@@ -212,6 +217,24 @@ static void redis_that_stays_away_is_not_waited_for_longer(void **state)
     finish();
     assert_in_range(fake.now_ms, 10000, 10200);
     assert_int_equal(fake.fenced_count, 5500); /* by the cache, in its outbox */
+}
+
+static void a_part_of_a_cluster_that_goes_away_is_waited_for_as_well(void **state)
+{
+    lose_on_the_way(*state, &fake.is_part_lost);
+    assert_int_equal(fake.fenced_count, 5500);
+}
+
+static void of_a_cluster_a_part_will_do_if_the_rest_stays_away(void **state)
+{
+    fake.is_part_lost = true;
+    start(*state, three_rows());
+    while (fake.load_calls == 0)
+        fake_step();
+    assert_true(fake.now_ms >= 1000);
+    finish();
+    assert_int_equal(fake.epoch, 0);
+    assert_int_equal(fake.fenced_count, 3);
 }
 
 static void a_load_ends_when_the_store_has_its_last_beat(void **state)
@@ -356,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_no_retry_mends_ends_the_load_at_once, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_goes_away_on_the_way_is_waited_for, begin, end),
         cmocka_unit_test_setup_teardown(redis_that_stays_away_is_not_waited_for_longer, begin, end),
+        cmocka_unit_test_setup_teardown(a_part_of_a_cluster_that_goes_away_is_waited_for_as_well, begin, end),
+        cmocka_unit_test_setup_teardown(of_a_cluster_a_part_will_do_if_the_rest_stays_away, begin, end),
         cmocka_unit_test_setup_teardown(a_load_ends_when_the_store_has_its_last_beat, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_the_epoch_is_moved_before_and_after, begin, end),
         cmocka_unit_test_setup_teardown(without_redis_nothing_is_written_if_that_is_refused, begin, end),

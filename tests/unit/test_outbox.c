@@ -283,6 +283,22 @@ static void an_unfence_that_fails_becomes_a_closed_record(void **state)
     assert_false(fake_server_has(bed->server, WRITERS));
 }
 
+/* Redis has lost the mark: others may have filled what is old now, and only the record takes it away. */
+static void a_queue_full_of_writes_turns_no_record_away(void **state)
+{
+    struct bed *bed = *state;
+    struct writer writer;
+    bed_fence(bed, &writer);
+    bed_store(&bed->workers[0]);
+    fake_pool_refuse(bed->workers[0].pool, STATUS_BUSY);
+    fake_redis_cut(bed_connection(&bed->workers[0]));
+    fake_pool_refuse(bed->workers[0].pool, STATUS_OK);
+    assert_int_equal(writer.answers, 0);
+    bed_let_go(bed);
+    assert_int_equal(writer.status, STATUS_OK);
+    assert_int_equal(fake_store_outbox_count(bed->store, true), 1);
+}
+
 static void what_neither_redis_nor_the_store_takes_is_owed(void **state)
 {
     struct bed *bed = *state;
@@ -499,6 +515,7 @@ int main(void)
         TEST(an_unknown_outcome_without_redis_leaves_the_record_open),
         TEST(redis_may_go_at_any_step_of_a_write),
         TEST(an_unfence_that_fails_becomes_a_closed_record),
+        TEST(a_queue_full_of_writes_turns_no_record_away),
         TEST(what_neither_redis_nor_the_store_takes_is_owed),
         TEST(what_becomes_owed_while_a_debt_is_paid_is_kept_too),
         TEST(a_closed_record_takes_the_place_of_an_unfence_in_another_epoch),

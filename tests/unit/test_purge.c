@@ -19,11 +19,8 @@ static int begin_with(void **state, const char *purge_url)
     bed_begin_idle(state);
     struct bed *bed = *state;
     snprintf(bed->settings.purge_url, sizeof(bed->settings.purge_url), "%s", purge_url);
-    bed_set_meta(bed, 1, "run-a");
-    bed_start_workers(bed);
-    bed_settle(bed);
+    bed_begin_trusted(bed);
     fake_store_put(bed->store, "a", 1);
-    fake_journal_reset();
     return 0;
 }
 
@@ -478,9 +475,7 @@ static void listings_go_on_beside_a_steady_stream_of_writes(void **state)
 static void all_is_purged_when_the_epoch_was_moved_on(void **state)
 {
     struct bed *bed = *state;
-    struct error error;
-    int64_t epoch;
-    assert_int_equal(cache_move_epoch(bed->workers[0].cache, &epoch, &error), STATUS_OK);
+    int64_t epoch = bed_move_epoch(&bed->workers[0]);
     assert_int_equal(epoch >> 20, fake_now_ms());
     assert_int_equal(epoch, fake_store_meta(bed->store)->epoch);
     assert_journal("purge_put meta_get meta_swap");

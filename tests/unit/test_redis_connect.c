@@ -182,6 +182,7 @@ static void an_address_is_taken_or_refused(void **state)
         {"redis://:secret@127.0.0.1:6379/0", STATUS_INVALID},
         {"me:secret@127.0.0.1:6379", STATUS_INVALID},
         {"sentinel://:secret@127.0.0.1:1/name", STATUS_INVALID},
+        {"cluster://127.0.0.1:1", STATUS_INVALID}, /* it is more than one connection */
         {"", STATUS_INVALID},
     };
     (void)state;
@@ -196,6 +197,33 @@ static void an_address_is_taken_or_refused(void **state)
     }
 }
 
+static void the_address_of_a_cluster_names_some_of_its_servers(void **state)
+{
+    static const struct {
+        const char *address;
+        size_t count; /* 0: refused */
+    } rows[] = {
+        {"cluster://127.0.0.1:1", 1},
+        {"cluster://127.0.0.1:1,::1:2,host.example:3", 3},
+        {"cluster://" SIXTEEN, 16},
+        {"cluster://" SIXTEEN ",h:1", 0},
+        {"cluster://", 0},
+        {"cluster://127.0.0.1:1,", 0},
+        {"cluster://127.0.0.1", 0},
+        {"cluster://127.0.0.1:1/1", 0},
+        {"cluster://:secret@127.0.0.1:1", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct redis_address address;
+        struct error error;
+        bool is_valid = redis_address_parse(&address, rows[i].address, &error) == STATUS_OK;
+        assert_number(rows[i].address, is_valid, rows[i].count > 0);
+        if (is_valid)
+            assert_true(address.is_cluster && address.database == 0 && address.peer_count == rows[i].count);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, redis_begin, redis_end)
@@ -207,6 +235,7 @@ int main(void)
         TEST(a_peer_that_accepts_and_says_nothing_is_given_up),
         TEST(a_host_and_port_lead_there_too),
         TEST(an_address_is_taken_or_refused),
+        TEST(the_address_of_a_cluster_names_some_of_its_servers),
     };
     return run_redis_tests("redis_connect", tests, NULL, NULL);
 }

@@ -166,6 +166,7 @@ static void passwords_and_secret_options_are_masked(void **state)
     } rows[] = {
         {"sqlite:todo.db", "sqlite:todo.db"},
         {"sqlite:/a:b@c", "sqlite:/a:b@c"},
+        {"file:/a:b@c", "file:/a:b@c"},
         {"unix:/run/redis@1.sock?db=2", "unix:/run/redis@1.sock?db=2"},
         {"127.0.0.1:6379/3", "127.0.0.1:6379/3"},
         {"::1:6379", "::1:6379"},

@@ -5,6 +5,7 @@
 #include "cache_bed.h"
 
 #include "cache/cache_state.h"
+#include "cache/identity.h"
 #include "cache/trust.h"
 
 static bool is_trusted(const struct bed *bed, int worker)
@@ -23,7 +24,7 @@ static void start(struct bed *bed)
 
 static int64_t epoch_of(const struct bed *bed, int worker)
 {
-    return trust_epoch(bed->workers[worker].cache->trust);
+    return home_of_list(bed->workers[worker].cache).epoch;
 }
 
 static uint64_t moves(const struct bed *bed)
@@ -56,13 +57,13 @@ static void the_same_redis_keeps_its_epoch(void **state)
     struct bed *bed = *state;
     bed_set_meta(bed, 7, "run-a");
     start(bed);
-    assert_int_equal(trust_epoch(bed->workers[1].cache->trust), 7);
+    assert_int_equal(home_of_list(bed->workers[1].cache).epoch, 7);
     fake_server_leave(bed->server);
     assert_false(is_trusted(bed, 0));
     bed->server->away = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 7);
+    assert_int_equal(home_of_list(bed->workers[0].cache).epoch, 7);
     assert_int_equal(moves(bed), 0);
 }
 
@@ -153,7 +154,7 @@ static void a_primary_that_was_a_replica_meanwhile_is_another_redis(void **state
     set_replication_id(bed, 'b');
     bed->server->away = false;
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
-    assert_true(trust_epoch(bed->workers[0].cache->trust) > 1);
+    assert_true(home_of_list(bed->workers[0].cache).epoch > 1);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 2);
 }
@@ -178,7 +179,7 @@ static void what_a_primary_became_behind_our_back_is_noticed_at_the_next_tend(vo
     bed_tend(bed);
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
-    assert_true(trust_epoch(bed->workers[0].cache->trust) > 1);
+    assert_true(home_of_list(bed->workers[0].cache).epoch > 1);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
 }
 
@@ -189,9 +190,55 @@ static void a_redis_that_does_not_tell_who_it_is_is_not_trusted(void **state)
     start(bed);
     bed_pass(bed, 5 * FAKE_RECONNECT_MS);
     assert_false(is_trusted(bed, 0));
+    assert_int_equal(bed->workers[0].hidden_count, 1);
     fake_server_refuse(bed->server, NULL, NULL);
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
+}
+
+static void a_worker_that_has_known_redis_goes_on_if_it_hides(void **state)
+{
+    struct bed *bed = *state;
+    start(bed);
+    fake_server_refuse(bed->server, "INFO", "ERR unknown command");
+    bed_tend(bed);
+    bed_pass(bed, 9 * FAKE_RECONNECT_MS);
+    assert_false(is_trusted(bed, 0));
+    assert_int_equal(bed->workers[0].hidden_count, 0);
+}
+
+/* The first worker's connection breaks while INFO is under way. */
+static void lose_info(struct bed *bed)
+{
+    struct redis *redis = cache_redis(bed->workers[0].cache);
+    fake_redis_hold(redis, true);
+    for (int i = 0; i < 2 * FAKE_RECONNECT_MS && fake_redis_sent_count(redis) == 0; i++)
+        bed_pass(bed, 1);
+    assert_int_equal(fake_redis_sent_count(redis), 1);
+    fake_redis_cut(redis);
+    fake_redis_hold(redis, false);
+}
+
+static void a_connection_that_breaks_twice_when_redis_is_asked_who_it_is_means_nothing(void **state)
+{
+    struct bed *bed = *state;
+    bed_start_workers(bed);
+    for (int i = 0; i < IDENTITY_ASKED_MAX - 1; i++)
+        lose_info(bed);
+    bed_pass(bed, 2 * FAKE_RECONNECT_MS);
+    assert_true(is_trusted(bed, 0));
+    assert_int_equal(bed->workers[0].hidden_count, 0);
+}
+
+static void a_redis_that_ends_each_connection_that_asks_who_it_is_hides_it(void **state)
+{
+    struct bed *bed = *state;
+    bed_start_workers(bed);
+    for (int i = 0; i < IDENTITY_ASKED_MAX; i++) {
+        assert_int_equal(bed->workers[0].hidden_count, 0);
+        lose_info(bed);
+    }
+    assert_int_equal(bed->workers[0].hidden_count, 1);
 }
 
 static void without_the_store_nothing_is_trusted_until_it_is_back(void **state)
@@ -309,7 +356,7 @@ static void an_epoch_moved_by_somebody_else_is_noticed_at_the_next_tend(void **s
     bed_set_meta(bed, 2, "run-a");
     bed_tend(bed);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 2);
+    assert_int_equal(home_of_list(bed->workers[0].cache).epoch, 2);
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);
     assert_int_equal(moves(bed), 0);
 }
@@ -325,7 +372,7 @@ static void a_worker_follows_the_record_to_another_redis(void **state)
     assert_false(is_trusted(bed, 0));
     bed_pass(bed, 2 * FAKE_RECONNECT_MS);
     assert_true(is_trusted(bed, 0));
-    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 2);
+    assert_int_equal(home_of_list(bed->workers[0].cache).epoch, 2);
     assert_int_equal(fake_store_meta(bed->store)->epoch, 2);
     fake_store_put(bed->store, "a", 1);
     bed_read(bed, &bed->workers[0], "a");
@@ -455,7 +502,7 @@ static void a_check_for_the_last_redis_says_nothing_about_this_one(void **state)
     bed_settle(bed);
     bed_tend(bed);
     assert_int_equal(bed_read(bed, worker, "a"), 1);
-    assert_true(trust_epoch(worker->cache->trust) > 1);
+    assert_true(home_of_list(worker->cache).epoch > 1);
 }
 
 static void a_drain_that_ends_late_does_not_disturb_the_next_check(void **state)
@@ -524,6 +571,9 @@ int main(void)
         TEST(a_primary_that_was_a_replica_meanwhile_is_another_redis),
         TEST(what_a_primary_became_behind_our_back_is_noticed_at_the_next_tend),
         TEST(a_redis_that_does_not_tell_who_it_is_is_not_trusted),
+        TEST(a_worker_that_has_known_redis_goes_on_if_it_hides),
+        TEST(a_connection_that_breaks_twice_when_redis_is_asked_who_it_is_means_nothing),
+        TEST(a_redis_that_ends_each_connection_that_asks_who_it_is_hides_it),
         TEST(without_the_store_nothing_is_trusted_until_it_is_back),
         TEST(a_store_that_goes_later_leaves_hits_alone),
         TEST(the_outbox_is_drained_before_the_first_read_is_trusted),

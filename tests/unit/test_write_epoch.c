@@ -29,7 +29,7 @@ static void move_epoch(struct bed *bed)
     bed_settle(bed);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1);
     assert_true(fake_server_has(bed->server, NEW_ENTRY));
-    assert_int_equal(trust_epoch(bed->workers[0].cache->trust), 1);
+    assert_int_equal(home_of_list(bed->workers[0].cache).epoch, 1);
     fake_journal_reset();
 }
 

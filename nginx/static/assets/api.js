@@ -4,7 +4,7 @@
  *
  * The page keeps the ETags of its last answers and sends them with its reads as If-None-Match. So the page sees a
  * 304, which the browser's cache would hide. After a write, a read of the same todo carries the write's Todo-Version,
- * so that no cache on the way answers with an older state.
+ * so that no cache on the way answers with an older state. A queued write's is its ticket: such a read waits for it.
  *
  * Changes carry If-Match, so that no edit is lost; change.js handles a refusal. They carry a token if the service wants
  * one (token.js).
@@ -115,14 +115,15 @@ async function sendChange(method, path, headers, body) {
 
 async function write(method, path, headers, body) {
     const { response, text, trace } = await sendChange(method, path, headers, body && JSON.stringify(body));
-    const todo = text ? JSON.parse(text) : null;
+    const data = text ? JSON.parse(text) : null;
+    const todo = response.status === 202 ? null : data; // else it is of the queue
     const etag = response.headers.get("ETag");
     const own = todo ? pathOf(todo.id) : path;
     versions.set(own, response.headers.get("Todo-Version") ?? "");
     if (!versions.get(own)) versions.delete(own);
     if (todo && etag) answers.set(own, { etag, data: todo });
     else answers.delete(own);
-    return { todo, etag, trace };
+    return { todo, etag, trace, ...(response.status === 202 && { ticket: data.ticket }) };
 }
 
 // Whether this page's last write to the todo made this version.
@@ -154,6 +155,18 @@ export function addTodo(draft, key) {
 
 export function patchTodo(id, patch, etag) {
     return write("PATCH", pathOf(id), { "Content-Type": "application/merge-patch+json", "If-Match": etag }, patch);
+}
+
+// By the service's queue, without a condition; with the ticket, unless the service has made the change at once.
+export function queuePatch(id, patch) {
+    const headers = { "Content-Type": "application/merge-patch+json", Prefer: "respond-async" };
+    return write("PATCH", pathOf(id), headers, patch);
+}
+
+// Where the write with this ticket stands; "pending" if that is not known within some seconds.
+export async function readTicket(ticket) {
+    const { text } = await send("GET", `/queue/${ticket}`, { Accept: "application/json", Prefer: "wait=10" });
+    return JSON.parse(text);
 }
 
 export function deleteTodo(id, etag) {

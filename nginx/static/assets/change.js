@@ -7,11 +7,12 @@
  * conflict the visitor chooses (conflict.js), unless both sides made the same change. The page then tries the change
  * again on the newest version, until the service accepts it or the visitor drops it.
  *
- * Both functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the visitor dropped the
+ * These functions resolve to {outcome, entry}: "done", with the entry as it is now; "theirs", the visitor dropped the
  * change and kept the current version; "gone", there is no todo; "later", the visitor hasn't decided, and nothing was
  * sent.
  */
 import { deleteTodo, patchTodo, readTodo, restoreTodo } from "./api.js";
+import { byId } from "./view.js";
 
 // The dialog comes when it is needed first.
 const settle = async (...versions) => (await import("./conflict.js")).settle(...versions);
@@ -80,4 +81,10 @@ export async function removeTodo(seen) {
         now = await readOrNull(id);
         isSettled = false;
     }
+}
+
+// The same as changeTodo(), but by the service's queue if the visitor wants it so ("queued", with the entry to come).
+export async function editTodo(row, seen, patch) {
+    if (byId("queue").ariaPressed !== "true") return changeTodo(seen, patch);
+    return (await import("./queue.js")).queueEdit(row, seen, patch);
 }

@@ -9,6 +9,7 @@
  * change                a change, until the service accepts it or the visitor drops it
  * editor, gone          what may stand in a todo's place
  * row, rows, list       one todo, those that are shown, a page of them
+ * queue                 edits that the service makes a little later
  * live                  what others change
  * choices, keys         how the visitor wants the list; the list by keyboard
  *
@@ -36,11 +37,12 @@ startChoices();
 
 // What the first view does without, once that is there.
 async function startRest() {
-    const modules = [import("./keys.js"), import("./service.js"), import("./live.js"), import("./change.js")];
+    const modules = [import("./keys.js"), import("./service.js"), import("./live.js")];
     const [{ startKeys }, { startService }, { startLive }] = await Promise.all(modules);
     startKeys();
     startService();
     startLive();
+    import("./change.js");
 }
 
 load().finally(startRest);

@@ -17,7 +17,6 @@ import { Problem, readTodo, restoreTodo } from "./api.js";
 import { drawBadge } from "./badge.js";
 import { draftOf, dropDraft } from "./drafts.js";
 import { editorOf } from "./editor.js";
-import { goneLine } from "./gone.js";
 import { offerMore, toggleMore } from "./more.js";
 import { linkTo } from "./place.js";
 import { sourceSentence } from "./trace.js";
@@ -104,7 +103,7 @@ export class Row {
 
     async tick() {
         const done = part(this.element, "done").checked;
-        this.take(await (await change()).changeTodo(this.entry, { done }));
+        this.take(await (await change()).editTodo(this, this.entry, { done }));
         say(`${this.entry.todo.name}: ${this.entry.todo.done ? "done" : "open"}. ${sourceSentence(this.entry.trace)}`);
     }
 
@@ -150,13 +149,14 @@ export class Row {
             part(this.element, "edit").focus();
         };
         const save = async (patch) => {
-            const result = await (await change()).changeTodo(seen, patch);
+            const result = await (await change()).editTodo(this, seen, patch);
             if (result.outcome === "later") return false;
             dropDraft(seen.todo.id);
             this.restoreLine();
             this.take(result);
             part(this.element, "edit")?.focus();
-            say(result.outcome === "done" ? `Saved. ${sourceSentence(this.entry.trace)}` : OUTCOMES.theirs);
+            const isSaved = result.outcome === "done" ? "Saved. " : "";
+            say(OUTCOMES[result.outcome] ?? isSaved + sourceSentence(this.entry.trace));
             return true;
         };
         this.element.replaceChildren(editorOf(seen, save, close));
@@ -179,9 +179,11 @@ export class Row {
         say(`Deleted ${todo.name}. You can undo this.`);
     }
 
-    showGone(before, after, restore) {
-        const gone = goneLine(before, this.entry.todo.name, after, restore);
+    async showGone(before, after, restore) {
         this.element.classList.add("is-gone");
+        const { goneLine } = await import("./gone.js");
+        if (!this.element.classList.contains("is-gone")) return; // it came back meanwhile
+        const gone = goneLine(before, this.entry.todo.name, after, restore);
         this.element.replaceChildren(gone);
         if (restore) part(gone, "undo").focus();
     }

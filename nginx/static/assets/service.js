@@ -4,7 +4,7 @@
  * looks. What is shown is the difference between two answers: what has happened since the one before.
  *
  * These requests are not the visitor's, so the panel doesn't count them. A service that keeps its numbers to itself
- * answers 404, and is asked no more.
+ * answers 404, and is asked no more. The first answer also tells whether the service has a queue (queue.js).
  */
 import { percent } from "./trace.js";
 import { byId, showMs } from "./view.js";
@@ -13,6 +13,7 @@ const EVERY_MS = 5_000;
 
 let last = null; // {numbers, atMs} of the answer before
 let timer = 0;
+let isKnown = false; // whether the service has a queue, for which the page has a switch
 
 const hitsOf = ({ reads }) => reads.l1 + reads.redis;
 const readsOf = ({ reads }) => reads.l1 + reads.redis + reads.database;
@@ -45,13 +46,19 @@ function show(now, atMs) {
 
 async function look() {
     timer = setTimeout(look, EVERY_MS);
-    if (document.hidden || !navigator.onLine || byId("meter-body").offsetParent === null) return;
+    const isSeen = byId("meter-body").offsetParent !== null;
+    if (document.hidden || !navigator.onLine || (isKnown && !isSeen)) return;
     try {
         const response = await fetch("/stats", { headers: { Accept: "application/json" } });
         if (response.status === 404) {
             clearTimeout(timer);
             byId("service").hidden = true;
-        } else if (response.ok) show(await response.json(), performance.now());
+        } else if (response.ok) {
+            const numbers = await response.json();
+            if (numbers.queue && !isKnown) (await import("./queue.js")).startQueue();
+            isKnown = true;
+            if (isSeen) show(numbers, performance.now());
+        }
     } catch {
         // The page's own requests tell that the service can't be reached.
     }

@@ -22,11 +22,15 @@ export const SOURCES = {
     database: "Database",
     write: "Write",
     news: "Another client",
+    queued: "Queued",
     none: "Service",
 };
 
 // In a trace's place for a todo that no answer to this page's requests has brought.
 export const NEWS = { source: "news", reason: "", isHit: false, endsAt: null, tookMs: null, serverMs: {} };
+
+// The same for an edit that the service's queue has.
+export const QUEUED = { ...NEWS, source: "queued" };
 
 // "todo-fcgi; hit; ttl=9, nginx; fwd=miss" as [{name: "todo-fcgi", hit: "", ttl: "9"}, ...]
 function parseCacheStatus(text) {
@@ -109,7 +113,7 @@ export function sourceName(trace) {
     return trace.source === "304" ? `304 · ${SOURCES[trace.via]}` : SOURCES[trace.source];
 }
 
-const SAID = { write: "Written to the database", news: "Changed by another client" };
+const SAID = { write: "Written to the database", news: "Changed by another client", queued: "Queued" };
 
 function beginOf({ status, source, via }) {
     if (status === 0) return "No answer came";

@@ -19,7 +19,7 @@ end
 local watermark = ''
 if ARGV[4] ~= '' then
     watermark = redis.pcall('GET', KEYS[4])
-    watermark = type(watermark) == 'string' and watermark or ''
+    watermark = type(watermark) == 'string' and #watermark == #ARGV[4] and watermark or ''
 end
 local last = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
 if #last > 0 then

@@ -11,12 +11,10 @@
 --
 -- A load fences a thousand ids at once, so the number of calls is what it costs: one DEL and one EXISTS for many keys,
 -- and a look at the other writers only where there may be some. Numbers go as text, or each call would print them
--- again.
+-- again. The set lives for a day from its last fence, so longer than any mark's window by nearly that.
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local deadline_ms = string.format('%.0f', now_ms + tonumber(ARGV[2]))
-local kept_ms = 86400000
-local expire_at_ms = string.format('%.0f', deadline_ms + kept_ms)
+local deadline_ms = string.format('%.0f', now_ms + ARGV[2])
 local doomed, marked = {}, {}
 for i = 1, #KEYS, 3 do
     doomed[#doomed + 1] = KEYS[i]
@@ -32,12 +30,9 @@ for i = 1, #marked, 1000 do
 end
 for _, writers in ipairs(marked) do
     redis.call('ZADD', writers, deadline_ms, ARGV[1])
-    if there == 0 or redis.call('ZCARD', writers) == 1 then
-        redis.call('PEXPIREAT', writers, expire_at_ms)
-    else
-        local last_ms = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')[2]
-        redis.call('ZADD', writers, last_ms, '!')
-        redis.call('PEXPIREAT', writers, string.format('%.0f', last_ms + kept_ms))
+    redis.call('PEXPIRE', writers, '86400000')
+    if there > 0 and redis.call('ZCARD', writers) > 1 then
+        redis.call('ZADD', writers, redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')[2], '!')
     end
 end
 return #marked

@@ -10,7 +10,7 @@
 local watermark = ''
 if ARGV[3] ~= '' then
     watermark = redis.pcall('GET', KEYS[3])
-    watermark = type(watermark) == 'string' and watermark or ''
+    watermark = type(watermark) == 'string' and #watermark == #ARGV[3] and watermark or ''
 end
 local last = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
 if #last > 0 then
