@@ -43,6 +43,7 @@
       "a read that joined a flight takes its value after a refused fill")                                              \
     X(PUBLISH_IGNORE_OVERLAP, "publish_ignore_overlap", SWITCH,                                                        \
       "a publish leaves its entry if another write overlapped")                                                        \
+    X(FENCE_UNMET, "fence_unmet", SWITCH, "writes of one todo whose fences share a call don't see each other")         \
     X(LOST_MARK_UNTOLD, "lost_mark_untold", SWITCH, "a writer that finds its mark lost doesn't record it")             \
     X(EPOCH_UNLOOKED, "epoch_unlooked", SWITCH, "a write doesn't check whether the epoch has moved")                   \
     X(BEAT_UNLOOKED, "beat_unlooked", SWITCH, "nobody checks whether the store has gone back in time")                 \

@@ -33,6 +33,7 @@
 #include "cache/outbox.h"
 #include "cache/scripts.h"
 #include "cache/shards.h"
+#include "cache/shared_fences.h"
 #include "peers/peers.h"
 
 static int64_t trusted_epoch(const void *ctx)
@@ -82,6 +83,7 @@ enum status cache_new(struct cache **out, const struct cache_options *options, s
     if (options->has_peers)
         peers_begin(cache);
     cache->doubt = doubt_new(&cache->options);
+    cache->fences = shared_fences_new(options->events);
     *out = cache;
     return STATUS_OK;
 }
@@ -91,6 +93,7 @@ void cache_free(struct cache *cache)
     if (!cache)
         return;
     bug_unless(!cache_is_reading(cache), "the cache is freed while a read is under way");
+    shared_fences_free(cache->fences);
     shards_free(cache->shards);
     peers_free(cache->options.peers);
     doubt_free(cache->doubt);

@@ -12,6 +12,7 @@
 
 struct cache_list;
 struct doubt;
+struct shared_fences;
 struct flight_state;
 struct outbox;
 struct purger;
@@ -21,6 +22,7 @@ struct cache {
     struct cache_options options;
     struct shards *shards;        /* shards.c: the Redises that hold entries */
     struct outbox *outbox;        /* outbox.c: invalidations that Redis could not take */
+    struct shared_fences *fences; /* shared_fences.c: calls that writes of one turn share */
     struct doubt *doubt;          /* doubt.c: marks past their deadline */
     struct purger *purger;        /* cdn/: caches in front; NULL: there are none */
     struct flight_state *flights; /* flight.c: by name */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sending fences and unfences: one script call for all todos of a slot, one for the list.
+ * Sending fences and unfences.
  *
- * A script touches one slot. If one Redis has all slots, the todos of a write make one call; the list's keys would lie
- * in another slot of a cluster, so they have a call of their own. All are sent at once, so together they cost one round
- * trip; the caller gets one outcome, the worst of all, and the sum of what was counted. The window is a duration, not a
- * time: Redis adds it to its own clock, so workers whose clocks differ agree about when a mark is past its deadline.
+ * A script touches one slot. In a cluster the todos of each slot have a call, and the list has one. If one Redis has
+ * all slots, a fence or an unfence is one call for the todos and the list; if it is of one todo, other writes share it
+ * (shared_fences.c). All calls are sent at once, so together they cost one round trip; the caller gets one outcome, the
+ * worst of all, and the sum of what was counted. The window is a duration, not a time: Redis adds it to its own clock,
+ * so workers whose clocks differ agree about when a mark is past its deadline.
  *
  * If the slot is on its way to another server, single commands take the place of its script (parted.c).
  *
- * What fencing promises is said in scripts/fence.lua, unfence.lua, publish.lua, list_fence.lua and list_unfence.lua.
+ * What fencing promises is said in scripts/fence.lua, unfence.lua and publish.lua.
  * Before an unfence each slot is told how far the store has come (watermark.c).
  *
  * When a fence is sent: write.c (a write's own) and drain.c (fences that Redis could not take in time).
@@ -84,13 +85,26 @@ static void on_parted(void *ctx, const struct redis_reply *reply, int64_t lost_c
     part_end(part, reply, part->is_publish ? -lost_count : lost_count);
 }
 
+/* unfence.lua tells places, the others a number. */
+static int64_t counted(const struct redis_reply *reply)
+{
+    if (!redis_reply_ok(reply))
+        return 0;
+    return redis_reply_type(reply) == REDIS_TYPE_ARRAY ? (int64_t)redis_reply_count(reply) : redis_reply_integer(reply);
+}
+
 static void on_part(void *ctx, const struct redis_reply *reply)
 {
     struct fence_part *part = ctx;
     if (parted_is_needed(part->parted, reply))
         parted_run(part->parted, on_parted, part);
     else
-        part_end(part, reply, redis_reply_ok(reply) ? redis_reply_integer(reply) : 0);
+        part_end(part, reply, counted(reply));
+}
+
+static void on_joined(void *ctx, const struct redis_reply *reply, bool is_lost)
+{
+    part_end(ctx, reply, is_lost);
 }
 
 static struct fence_part *part_add(struct fence_sum *sum, const struct home *home, bool is_counted)
@@ -168,27 +182,38 @@ static struct parted *todos_parted(const struct fence_call *call, enum parted_ki
     return parted;
 }
 
+/* Whether the script of the todos of this home takes the list's keys as well. */
+static bool takes_list(const struct fence_call *call, const struct fence_scripts *scripts, const struct home *home)
+{
+    return call->list && !home->cluster && home->slot == call->list->slot && scripts->todos == scripts->list;
+}
+
 static void todos_send(const struct fence_call *call, const struct fence_scripts *scripts, struct fence_sum *sum,
                        const struct place *places, size_t count)
 {
     const struct home *home = &call->homes[places[0].at];
     struct todo_keys *todos = mem_alloc(count * sizeof(*todos));
-    struct slice *keys = mem_alloc(3 * count * sizeof(*keys)); /* entry, lease, writers of each todo */
+    struct slice *keys = mem_alloc((3 * count + 2) * sizeof(*keys)); /* as fence.lua has them */
     struct slice *args = mem_alloc((count + scripts->arg_count) * sizeof(*args));
+    struct list_keys list;
+    size_t key_count = 0;
     for (size_t i = 0; i < count; i++) {
         todo_keys_init(&todos[i], home->epoch, call->ids[places[i].at]);
-        keys[3 * i] = key_slice(&todos[i].entry);
-        keys[3 * i + 1] = key_slice(&todos[i].lease);
-        keys[3 * i + 2] = key_slice(&todos[i].writers);
+        keys[key_count++] = key_slice(&todos[i].entry);
+        keys[key_count++] = key_slice(&todos[i].lease);
+        keys[key_count++] = key_slice(&todos[i].writers);
         if (scripts->is_arg_per_id)
             args[i] = scripts->args[places[i].at];
     }
-    if (scripts->is_told)
-        part_tell(call, sum, home);
-    struct fence_part *part = part_add(sum, home, true);
+    if (takes_list(call, scripts, home)) {
+        list_keys_init(&list, call->list->epoch, NULL);
+        keys[key_count++] = key_slice(&list.generation);
+        keys[key_count++] = key_slice(&list.writers);
+    }
+    struct fence_part *part = part_add(sum, home, scripts->todos != SCRIPT_FENCE);
     part->is_publish = scripts->todos == SCRIPT_PUBLISH;
     part->parted = todos_parted(call, scripts->parted, home, todos, count);
-    script_run(home->redis, scripts->todos, keys, 3 * count, scripts->is_arg_per_id ? args : scripts->args,
+    script_run(home->redis, scripts->todos, keys, key_count, scripts->is_arg_per_id ? args : scripts->args,
                scripts->is_arg_per_id ? count : scripts->arg_count, on_part, part);
     free(args);
     free(keys);
@@ -202,11 +227,27 @@ static void list_send(const struct fence_call *call, const struct fence_scripts 
     const struct slice keys[] = {key_slice(&all.generation), key_slice(&all.writers)};
     struct fence_part *part = part_add(sum, call->list, false);
     if (call->list->cluster) {
-        enum parted_kind kind = scripts->list == SCRIPT_LIST_FENCE ? PARTED_FENCE : PARTED_UNFENCE;
+        enum parted_kind kind = scripts->list == SCRIPT_FENCE ? PARTED_FENCE : PARTED_UNFENCE;
         part->parted = parted_new(call->list, kind, call->token, call->window_ms);
         parted_add(part->parted, &all.writers, (const struct key *[]){&all.generation}, 1);
     }
     script_run(call->list->redis, scripts->list, keys, 2, scripts->list_args, scripts->list_arg_count, on_part, part);
+}
+
+/* Whether the list was told as well. */
+static bool slot_send(const struct fence_call *call, const struct fence_scripts *scripts, struct fence_sum *sum,
+                      const struct place *places, size_t count)
+{
+    const struct home *home = &call->homes[places[0].at];
+    bool has_list = takes_list(call, scripts, home);
+    if (scripts->is_told)
+        part_tell(call, sum, home);
+    if (call->shared && call->id_count == 1 && has_list)
+        shared_fences_add(call->shared, scripts->todos, home, call->ids[0], call->token, call->window_ms, on_joined,
+                          part_add(sum, home, true));
+    else
+        todos_send(call, scripts, sum, places, count);
+    return has_list;
 }
 
 static void fence_run(const struct fence_call *call, const struct fence_scripts *scripts, fence_done_cb done, void *ctx)
@@ -214,18 +255,18 @@ static void fence_run(const struct fence_call *call, const struct fence_scripts 
     struct place *places = places_sorted(call);
     /* For each slot, and for the list: a script, and a watermark before it. */
     struct fence_sum *sum = mem_zalloc(sizeof(*sum) + 2 * (call->id_count + 1) * sizeof(sum->parts[0]));
-    bool is_list_told = !scripts->is_told || !call->list;
+    bool is_list_told = !scripts->is_told || !call->list, is_list_sent = !call->list;
     sum->done = done;
     sum->ctx = ctx;
     sum->refusal = call->refusal;
     for (size_t i = 0, length; i < call->id_count; i += length) {
         length = slot_length(places + i, call->id_count - i);
-        todos_send(call, scripts, sum, places + i, length);
+        is_list_sent |= slot_send(call, scripts, sum, places + i, length);
         is_list_told = is_list_told || places[i].slot == call->list->slot;
     }
     if (!is_list_told)
         part_tell(call, sum, call->list);
-    if (call->list)
+    if (!is_list_sent)
         list_send(call, scripts, sum);
     free(places);
 }
@@ -235,10 +276,10 @@ static void fence_run(const struct fence_call *call, const struct fence_scripts 
 void fence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
 {
     char window_ms[INT64_TEXT_MAX + 1];
-    const struct slice args[] = {slice_of(call->token->text), slice_of_int64(window_ms, call->window_ms)};
+    const struct slice args[] = {slice_of_int64(window_ms, call->window_ms), slice_of(call->token->text)};
     const struct fence_scripts scripts = {.todos = SCRIPT_FENCE,
                                           .parted = PARTED_FENCE,
-                                          .list = SCRIPT_LIST_FENCE,
+                                          .list = SCRIPT_FENCE,
                                           .args = args,
                                           .arg_count = 2,
                                           .list_args = args,
@@ -251,7 +292,7 @@ void unfence_send(const struct fence_call *call, fence_done_cb done, void *ctx)
     const struct slice token = slice_of(call->token->text);
     const struct fence_scripts scripts = {.todos = SCRIPT_UNFENCE,
                                           .parted = PARTED_UNFENCE,
-                                          .list = SCRIPT_LIST_UNFENCE,
+                                          .list = SCRIPT_UNFENCE,
                                           .is_told = true,
                                           .args = &token,
                                           .arg_count = 1,
@@ -272,7 +313,7 @@ void publish_send(const struct fence_call *call, const struct entry *entry, int6
     memcpy(args + 2, fields.args, fields.count * sizeof(*args));
     const struct fence_scripts scripts = {.todos = SCRIPT_PUBLISH,
                                           .parted = PARTED_UNFENCE,
-                                          .list = SCRIPT_LIST_UNFENCE,
+                                          .list = SCRIPT_UNFENCE,
                                           .is_told = true,
                                           .args = args,
                                           .arg_count = 2 + fields.count,
@@ -311,7 +352,7 @@ void invalidate_send(const struct fence_call *call, const struct change_event *e
     const struct slice token = slice_of(unused.text);
     const struct fence_scripts scripts = {.todos = SCRIPT_INVALIDATE,
                                           .parted = PARTED_INVALIDATE,
-                                          .list = SCRIPT_LIST_UNFENCE,
+                                          .list = SCRIPT_UNFENCE,
                                           .is_told = true,
                                           .is_arg_per_id = true,
                                           .args = args,

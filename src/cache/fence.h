@@ -2,7 +2,8 @@
 /*
  * A write's marks in Redis: set before the store's write, removed after it.
  *
- * Each call runs one script for all todos of one slot, and one for the list, and tells the outcome of all together.
+ * Each call runs one script for all todos of one slot and one for the list, or one for both, and tells the outcome of
+ * all together.
  * context  loop only; done comes once, later, as redis.h says
  */
 #ifndef CACHE_FENCE_H
@@ -16,6 +17,7 @@
 #include "base/settings.h"
 #include "cache/entry.h"
 #include "cache/home.h"
+#include "cache/shared_fences.h"
 #include "peers/peers.h"
 #include "store/follow.h"
 
@@ -26,7 +28,7 @@ enum fence_outcome {
     FENCE_UNANSWERED, /* one of them has no answer: it may have run, or may run later */
 };
 
-/* count is the sum of what the todos' scripts answer; 0 if they have none. */
+/* count: the sum of what the todos' scripts count, as each function below says; 0 if there are none. */
 typedef void (*fence_done_cb)(void *ctx, enum fence_outcome outcome, int64_t count);
 
 struct fence_call {
@@ -36,12 +38,13 @@ struct fence_call {
     const char *const *ids;
     const struct home *homes; /* of the ids, taken in this turn of the loop */
     size_t id_count;
-    const struct home *list; /* the list's home, likewise; NULL: fences and unfences leave out its part */
-    int64_t window_ms;       /* of a fence: how long it lasts if nothing removes it; unused by the others */
-    const char *refusal;     /* with this reason the trust of a home that refuses is withdrawn; NULL: it is not */
+    const struct home *list;      /* the list's home, likewise; NULL: fences and unfences leave out its part */
+    struct shared_fences *shared; /* by the writes of this turn; NULL: the call is sent alone */
+    int64_t window_ms;            /* of a fence: how long it lasts if nothing removes it; unused by the others */
+    const char *refusal;          /* with this reason the trust of a home that refuses is withdrawn; NULL: it is not */
 };
 
-/* What call points to is copied, but for refusal. count: the number of ids. */
+/* What call points to is copied, but for refusal. count: 0. */
 void fence_send(const struct fence_call *call, fence_done_cb done, void *ctx);
 
 /* count: how many ids had lost their mark. */

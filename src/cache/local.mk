@@ -30,6 +30,7 @@ libcache_a_SOURCES = \
 	src/cache/record.c src/cache/record.h \
 	src/cache/scripts.c src/cache/scripts.h \
 	src/cache/shards.c src/cache/shards.h \
+	src/cache/shared_fences.c src/cache/shared_fences.h \
 	src/cache/sight.c src/cache/sight.h \
 	src/cache/slots.c src/cache/slots.h \
 	src/cache/todo_read.c src/cache/todo_read.h \
@@ -55,9 +56,7 @@ CACHE_LUA = \
 	src/cache/scripts/invalidate.lua \
 	src/cache/scripts/list_acquire.lua \
 	src/cache/scripts/list_clear.lua \
-	src/cache/scripts/list_fence.lua \
 	src/cache/scripts/list_fill.lua \
-	src/cache/scripts/list_unfence.lua \
 	src/cache/scripts/publish.lua \
 	src/cache/scripts/release.lua \
 	src/cache/scripts/unfence.lua \

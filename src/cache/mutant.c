@@ -46,8 +46,24 @@ void mutant_publish_anyway(struct redis *redis, struct slice entry_key, const st
     redis_call(redis, args, 2 + count, on_nothing, NULL);
 }
 
+static void overlap_forget(struct redis *redis, struct slice writers_key)
+{
+    redis_call(redis, (struct slice[]){SLICE("ZREM"), writers_key, SLICE("!")}, 3, on_nothing, NULL);
+}
+
 void mutant_unmark(struct redis *redis, struct slice writers_key)
 {
     if (failpoint_is_on(FAILPOINT_LOST_MARK_UNTOLD))
-        redis_call(redis, (struct slice[]){SLICE("ZREM"), writers_key, SLICE("!")}, 3, on_nothing, NULL);
+        overlap_forget(redis, writers_key);
+}
+
+void mutant_unmeet(struct redis *redis, const struct slice *keys, size_t count)
+{
+    enum { PER_ID = 3, WRITERS = 2 };
+    if (!failpoint_is_on(FAILPOINT_FENCE_UNMET))
+        return;
+    for (size_t i = WRITERS; i < PER_ID * count; i += PER_ID)
+        for (size_t before = WRITERS; before < i; before += PER_ID)
+            if (slice_equal(keys[i], keys[before]))
+                overlap_forget(redis, keys[i]);
 }

@@ -27,12 +27,16 @@ void mutant_publish_anyway(struct redis *redis, struct slice entry_key, const st
 /* LOST_MARK_UNTOLD, after an unfence or publish that found its mark lost: removes what it told the other writers. */
 void mutant_unmark(struct redis *redis, struct slice writers_key);
 
+/* FENCE_UNMET, after a call for so many ids (entry, lease, writers of each): the same where an id is there twice. */
+void mutant_unmeet(struct redis *redis, const struct slice *keys, size_t count);
+
 #else
 
 #define mutant_steal_lease(redis, lease_key, token)            ((void)0)
 #define mutant_writers(entry_key, writers_key)                 (writers_key)
 #define mutant_publish_anyway(redis, entry_key, fields, count) ((void)0)
 #define mutant_unmark(redis, writers_key)                      ((void)(redis), (void)(writers_key))
+#define mutant_unmeet(redis, keys, count)                      ((void)(redis), (void)(keys), (void)(count))
 
 #endif
 

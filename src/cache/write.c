@@ -90,6 +90,7 @@ static struct fence_call call_of(const struct write_flow *flow)
                                .homes = flow->homes.taken,
                                .id_count = flow->write->id_count,
                                .list = write_homes_list(&flow->homes),
+                               .shared = flow->cache->fences,
                                .window_ms = settings->write_deadline_ms,
                                .refusal = may_refuse ? NULL : "it refuses an invalidation"};
 }

@@ -88,11 +88,12 @@ def now_ms(redis):
 
 
 def fence(redis, token="writer", keys=TODO, window_ms=WINDOW_MS):
-    return redis.run("fence", keys, token, window_ms)
+    return redis.run("fence", keys, window_ms, token)
 
 
 def unfence(redis, token="writer", keys=TODO):
-    return redis.run("unfence", keys, token)
+    """How many ids had lost the token."""
+    return len(redis.run("unfence", keys, token))
 
 
 def list_acquire(redis, token="g0"):
@@ -104,11 +105,11 @@ def list_fill(redis, generation, page=PAGE):
 
 
 def list_fence(redis, token="writer", window_ms=WINDOW_MS):
-    return redis.run("list_fence", LIST, token, window_ms)
+    return fence(redis, token, LIST, window_ms)
 
 
 def list_unfence(redis, token="writer"):
-    return redis.run("list_unfence", LIST, token)
+    return unfence(redis, token, LIST)
 
 
 def invalidate(redis, left, keys=TODO):

@@ -18,8 +18,8 @@
  * (`holds`), and whether the page was filled under the one that an asking reader holds (`agrees`), for tokens are never
  * compared with anything else; so there is no number of them to run out of.
  *
- * Overlap and '!' are not there: list_fence.lua has no use for them. The set's members are pruned by each fence, and by the expiry
- * of the whole key.
+ * Overlap and '!' are not there: the list's set has no use for them (fence.lua). The set's members are pruned by each fence, and by
+ * the expiry of the whole key.
  */
 
 #define WRITERS 2

@@ -99,7 +99,8 @@ inline leave(w)
     :: else ->
 #ifndef MUTANT_LOST_MARK_UNTOLD
         if
-        :: CARD > 0 -> overlap = LAST
+        :: CARD == 1 && overlap != ABSENT -> overlap = ABSENT
+        :: CARD > 0 && !(CARD == 1 && overlap != ABSENT) -> overlap = LAST
         :: else
         fi
 #else

@@ -275,13 +275,8 @@ static void redis_serves(void)
 /* As one that wants more replicas than it has does; or one that lets nobody run scripts. */
 static bool redis_refuses(void)
 {
-    static const char *const words[] = {"FENCE LIST_FENCE UNFENCE LIST_UNFENCE PUBLISH",
-                                        "UNFENCE LIST_UNFENCE PUBLISH",
-                                        "BEAT",
-                                        "FILL LIST_FILL",
-                                        "ACQUIRE",
-                                        "INVALIDATE",
-                                        "INFO"};
+    static const char *const words[] = {
+        "FENCE UNFENCE PUBLISH", "UNFENCE PUBLISH", "BEAT", "FILL LIST_FILL", "ACQUIRE", "INVALIDATE", "INFO"};
     sim_redis_refuse(fault_primary(), words[dice_below(&fault_ground.dice, 7)], "NOREPLICAS Not enough good replicas");
     return true;
 }

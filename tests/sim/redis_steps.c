@@ -269,30 +269,30 @@ static const struct {
 
 /*
  * The keys and arguments of each script, in the order of the files. Keys are letters of todo_keys and other_keys; + is the
- * keys of as many todos as are drawn. Arguments are classes, as in a template, and:
+ * keys of as many todos as are drawn, and the keys behind it come only now and then. Arguments are classes, as in a template, and:
  *
  *   O  a token     M  a time of an entry, -1     X  a watermark     B  a beat       R  a rate of requests
  *   C  a machine   I  an incarnation   N  a number of renews, or of the box   E  names of ids
  *   Z  a number of a queued write     U, Y  a whole number, of ms or of writes
  *   P  a number of pages      H  a hash's fields and values         L  for each todo what its change left
+ *   J  a token for all todos, or one for each
  */
 static const struct {
     const char *name, *keys, *args;
 } script_calls[] = {
-    {"ACQUIRE", "elwm", "OTMX"},   {"BEAT", "b", "BT"},
-    {"CLEAR", "elw", "A"},         {"DISCARD", "elwgxpsm", ""},
-    {"FENCE", "+", "OT"},          {"FILL", "el", "OTH"},
-    {"INVALIDATE", "+", "L"},      {"LIST_ACQUIRE", "gxm", "OTX"},
-    {"LIST_CLEAR", "gx", "A"},     {"LIST_FENCE", "gx", "OT"},
-    {"LIST_FILL", "pgxs", "OTPH"}, {"LIST_UNFENCE", "gx", "O"},
-    {"PUBLISH", "elw", "OTH"},     {"RELEASE", "l", "O"},
-    {"UNFENCE", "+", "O"},         {"WATERMARK", "m", "XT"},
-    {"LIMIT", "c", "RR"},          {"EXPEL", "h", "CIN"},
-    {"JOIN", "h", "CIO"},          {"RENEW", "h", "CIN"},
-    {"TELL", "h", "CEO"},          {"APPEND", "WDXWWWWWWWWK", "CENYUOU"},
-    {"BELONG", "S", "X"},          {"FIND", "WDX", "Z"},
-    {"HOLD", "A", "OU"},           {"LOOK", "WXA", ""},
-    {"READ", "W", "ZNU"},          {"SETTLE", "WDX", "EUZOZO"},
+    {"ACQUIRE", "elwm", "OTMX"}, {"BEAT", "b", "BT"},
+    {"CLEAR", "elw", "A"},       {"DISCARD", "elwgxpsm", ""},
+    {"FENCE", "+gx", "TJ"},      {"FILL", "el", "OTH"},
+    {"INVALIDATE", "+", "L"},    {"LIST_ACQUIRE", "gxm", "OTX"},
+    {"LIST_CLEAR", "gx", "A"},   {"LIST_FILL", "pgxs", "OTPH"},
+    {"PUBLISH", "elw", "OTH"},   {"RELEASE", "l", "O"},
+    {"UNFENCE", "+gx", "J"},     {"WATERMARK", "m", "XT"},
+    {"LIMIT", "c", "RR"},        {"EXPEL", "h", "CIN"},
+    {"JOIN", "h", "CIO"},        {"RENEW", "h", "CIN"},
+    {"TELL", "h", "CEO"},        {"APPEND", "WDXWWWWWWWWK", "CENYUOU"},
+    {"BELONG", "S", "X"},        {"FIND", "WDX", "Z"},
+    {"HOLD", "A", "OU"},         {"LOOK", "WXA", ""},
+    {"READ", "W", "ZNU"},        {"SETTLE", "WDX", "EUZOZO"},
 };
 _Static_assert(COUNT_OF(script_calls) == COUNT_OF(scripts), "a script has no row in script_calls");
 
@@ -304,6 +304,8 @@ static unsigned add_script_keys(struct draw *draw, const char *letters)
         ids = (unsigned)dice_between(&draw->dice, 1, 3);
         for (unsigned i = 0; i < ids * TODO_KEYS; i++)
             add(draw, slice_of(keys[(id + i / TODO_KEYS) % TODO_IDS * TODO_KEYS + i % TODO_KEYS]));
+        if (dice_one_in(&draw->dice, 2))
+            add_script_keys(draw, letters + 1);
         return ids;
     }
     for (; *letters; letters++) {
@@ -353,12 +355,15 @@ static void add_script_arg(struct draw *draw, char class, unsigned ids)
                 {'N', numbers, COUNT_OF(numbers)},   {'E', names, COUNT_OF(names)},
                 {'Z', queued, COUNT_OF(queued)},     {'U', figures, COUNT_OF(figures)},
                 {'Y', figures, COUNT_OF(figures)}};
+    bool ids_share = dice_one_in(&draw->dice, 2);
     if (class == 'H') {
         add_words(draw, ONE_OF(draw, hashes));
         return;
     }
     for (unsigned i = 0; class == 'L' && i < ids; i++)
         add(draw, slice_of(ONE_OF(draw, left)));
+    for (unsigned i = 0; class == 'J' && i < (ids_share ? 1 : ids); i++)
+        add(draw, slice_of(ONE_OF(draw, tokens)));
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (rows[i].class == class)
             add(draw, slice_of(one_of(draw, rows[i].words, rows[i].count)));

@@ -51,6 +51,7 @@ def test_a_seed_has_one_story_whatever_ran_before_it():
 QUICK = (
     "acquire_ignore_writers",
     "publish_ignore_overlap",
+    "fence_unmet",
     "joiners_take_refused",
     "run_id_unlooked",
     "generation_unlooked",

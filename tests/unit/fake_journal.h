@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What reached the fakes, in its order: Redis' commands (scripts by their names, in capitals) and the store's calls (in small
- * letters), with a blank between them: "FENCE LIST_FENCE insert UNFENCE LIST_UNFENCE".
+ * letters), with a blank between them: "FENCE insert UNFENCE".
  */
 #ifndef TESTS_UNIT_FAKE_JOURNAL_H
 #define TESTS_UNIT_FAKE_JOURNAL_H

@@ -334,7 +334,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_audit tests/unit/test_audit_cluster tests/unit/test_flight_wait tests/unit/test_publish tests/unit/test_refresh \
 	tests/unit/test_control_queue tests/unit/test_shards_outbox tests/unit/test_shards_record \
 	tests/unit/test_shards_writes \
-	tests/unit/test_doubt tests/unit/test_homes tests/unit/test_parted tests/unit/test_shards tests/unit/test_watermark tests/unit/test_write_await \
+	tests/unit/test_doubt tests/unit/test_shared_fences tests/unit/test_homes tests/unit/test_parted tests/unit/test_shards tests/unit/test_watermark tests/unit/test_write_await \
 	tests/unit/test_write_epoch
 endif
 
@@ -348,6 +348,9 @@ tests_unit_test_audit_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_flight_wait_SOURCES = tests/unit/test_flight_wait.c $(FAKES)
 tests_unit_test_flight_wait_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_flight_wait_LDFLAGS = $(FAKE_CLOCK)
+tests_unit_test_shared_fences_SOURCES = tests/unit/test_shared_fences.c $(FAKES)
+tests_unit_test_shared_fences_LDADD = $(UNIT_CACHE_LIBS)
+tests_unit_test_shared_fences_LDFLAGS = $(FAKE_CLOCK)
 tests_unit_test_publish_SOURCES = tests/unit/test_publish.c $(FAKES)
 tests_unit_test_publish_LDADD = $(UNIT_CACHE_LIBS)
 tests_unit_test_publish_LDFLAGS = $(FAKE_CLOCK)

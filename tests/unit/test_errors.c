@@ -60,7 +60,7 @@ static void a_read_is_answered_from_the_store_and_redis_is_left(void **state)
 /* The other worker has the entry, and hears of the write from the outbox. */
 static void a_write_is_made_and_its_invalidation_kept(void **state)
 {
-    static const char *const words[] = {"FENCE", "LIST_FENCE", "UNFENCE", "LIST_UNFENCE"};
+    static const char *const words[] = {"FENCE", "UNFENCE"};
     struct bed *bed = *state;
     int64_t v = 1;
     for (size_t i = 0; i < COUNT_OF(aways) * COUNT_OF(words); i++, v++) {
@@ -69,7 +69,7 @@ static void a_write_is_made_and_its_invalidation_kept(void **state)
         assert_int_equal(bed_read(bed, &bed->workers[1], "a"), v);
         assert_true(fake_server_has(bed->server, ENTRY));
         /* A mark can't be brought later either. */
-        snprintf(refused, sizeof(refused), "%s UNFENCE LIST_UNFENCE", word);
+        snprintf(refused, sizeof(refused), "%s UNFENCE", word);
         fake_server_refuse(bed->server, refused, aways[i / COUNT_OF(words)].error);
         struct writer writer;
         writer_start(&writer, &bed->workers[0], "a");

@@ -121,7 +121,6 @@ static void readers_go_past_the_cache_while_a_write_is_under_way(void **state)
     bed_hold(&bed->workers[1], true);
     writer_start(&write, &bed->workers[1], "a");
     bed_redis(&bed->workers[1]);
-    bed_redis(&bed->workers[1]);
 
     bed_hold(&bed->workers[0], true);
     reader_start(&before, &bed->workers[0], "a");
@@ -175,7 +174,6 @@ static void who_joined_a_flight_without_a_lease_goes_again(void **state)
     struct reader first, joined;
     bed_hold(&bed->workers[1], true);
     writer_start(&write, &bed->workers[1], "a");
-    bed_redis(&bed->workers[1]);
     bed_redis(&bed->workers[1]);
     bed_fetch(bed, &first);
     bed_hold(&bed->workers[1], false);

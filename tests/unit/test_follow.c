@@ -201,7 +201,6 @@ static void a_write_that_others_overtook_publishes_nothing(void **state)
     bed_hold(slow, true);
     writer_start(&writer, slow, "a");
     bed_redis(slow);
-    bed_redis(slow);
     bed_work(slow);
     fake_follow_change("a", 2, fake_now_ms());
     change(bed, "a", 3, true);
@@ -222,12 +221,12 @@ static void changes_settle_unless_there_are_many(void **state)
     bed_pass(bed, SETTLE_MS - 1);
     assert_journal("stream_read");
     bed_pass(bed, 1);
-    assert_journal("stream_read INVALIDATE LIST_UNFENCE");
+    assert_journal("stream_read INVALIDATE UNFENCE");
     for (int i = 0; i < STORE_CHANGES_MAX; i++)
         fake_follow_change("a", 0, 0);
     fake_journal_reset();
     assert_true(bed_follow(bed, follower(bed)));
-    assert_journal("meta_get follow_keep stream_read INVALIDATE LIST_UNFENCE");
+    assert_journal("meta_get follow_keep stream_read INVALIDATE UNFENCE");
     assert_int_equal(count(bed, STAT_FOLLOW_INVALIDATED), 1 + STORE_CHANGES_MAX);
 }
 
@@ -249,7 +248,7 @@ static void the_place_is_saved_only_after_redis_has_answered(void **state)
     assert_int_equal(fake_follow_resume_token(), 0);
     assert_true(bed_follow(bed, follower(bed)));
     assert_int_equal(fake_follow_resume_token(), 1);
-    assert_journal("stream_read INVALIDATE LIST_UNFENCE meta_get follow_keep stream_read");
+    assert_journal("stream_read INVALIDATE UNFENCE meta_get follow_keep stream_read");
 }
 
 static void in_a_quiet_time_the_lease_is_renewed_now_and_then(void **state)
@@ -304,7 +303,7 @@ static void who_has_lost_the_lease_saves_nothing_and_stops(void **state)
     assert_true(bed_follow(bed, follower(bed)));
     assert_int_equal(fake_follow_stream_count(), 0);
     assert_true(fake_follow_is_leased());
-    assert_journal("stream_read INVALIDATE LIST_UNFENCE meta_get follow_keep stream_close");
+    assert_journal("stream_read INVALIDATE UNFENCE meta_get follow_keep stream_close");
     second(bed);
     assert_false(bed_follow(bed, follower(bed)) && bed_follow(bed, follower(bed)));
 }

@@ -157,9 +157,9 @@ static void a_write_has_it_out_of_reach_before_the_store_is_asked(void **state)
     struct writer writer;
     bed_hold(&bed->workers[0], true);
     writer_start(&writer, &bed->workers[0], "a");
-    bed_redis(&bed->workers[0]);
-    assert_int_equal(l1_v(bed, "a"), 1); /* the list's fence hasn't answered: the store isn't asked yet */
-    bed_redis(&bed->workers[0]);
+    bed_execute(&bed->workers[0]);
+    assert_int_equal(l1_v(bed, "a"), 1); /* the fence hasn't answered: the store isn't asked yet */
+    bed_deliver(&bed->workers[0]);
     assert_int_equal(l1_v(bed, "a"), -1);
     assert_int_equal(bed_read(bed, &bed->workers[1], "a"), 1); /* past the cache, and not kept */
     assert_int_equal(l1_v(bed, "a"), -1);

@@ -176,7 +176,6 @@ static void pages_are_not_filled_while_a_write_is_under_way(void **state)
     bed_hold(&bed->workers[0], true);
     writer_start(&writer, &bed->workers[0], "d");
     bed_redis(&bed->workers[0]);
-    bed_redis(&bed->workers[0]);
     list(bed, &bed->workers[1], &beside);
     assert_int_equal(beside.trace.source, CACHE_BYPASS);
     assert_false(beside.trace.stored);
@@ -299,7 +298,6 @@ static void lost_marks_of_writers_leave_no_stale_page_after_the_answer(void **st
     bed_hold(&bed->workers[0], true);
     writer_start(&writer, &bed->workers[0], "d");
     bed_redis(&bed->workers[0]);
-    bed_redis(&bed->workers[0]);
     fake_server_evict(bed->server, WRITERS);
     list(bed, &bed->workers[1], &beside);
     assert_true(beside.trace.stored);
@@ -406,7 +404,6 @@ static void upwards_nothing_comes_late_behind_a_cursor_older_than_the_deadline(v
         bed_hold(worker, true);
         cache_insert(worker->cache, &insert);
         bed_redis(worker); /* the fence */
-        bed_redis(worker); /* the list's */
         bed_pass(bed, cases[i].waits_ms);
         struct cursor passed = {.created_at_ms = fake_now_ms()}, older = {.created_at_ms = begun_ms - 1};
         assert_false(page_has_late(bed, other, older));

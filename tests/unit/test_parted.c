@@ -6,7 +6,7 @@
  */
 #include "shards_bed.h"
 
-#define SCRIPTS "FENCE UNFENCE PUBLISH INVALIDATE LIST_FENCE LIST_UNFENCE ACQUIRE LIST_ACQUIRE FILL LIST_FILL"
+#define SCRIPTS "FENCE UNFENCE PUBLISH INVALIDATE ACQUIRE LIST_ACQUIRE FILL LIST_FILL"
 
 static const char AGAIN[] = "TRYAGAIN Multiple keys request during rehashing of slot";
 

@@ -262,14 +262,15 @@ static void a_record_waits_until_the_lists_shard_knows_its_epoch(void **state)
     assert_int_equal(bed_outbox_count(bed), 0);
 }
 
-/* To the server of its id, which has been away, and refuses it. */
+/* To the server of its id, which has been away, and refuses it. The list is at the other one. */
 static void bring_record(struct bed *bed, const char *refusal)
 {
-    fake_server_leave(server_b);
+    assert_true(slot_of_list() >= HALF);
+    fake_server_leave(bed->server);
     settle(bed);
-    assert_int_equal(write_by(bed, 0, high), STATUS_OK);
-    fake_server_refuse(server_b, "UNFENCE", refusal);
-    server_b->away = false;
+    assert_int_equal(write_by(bed, 0, low), STATUS_OK);
+    fake_server_refuse(bed->server, "UNFENCE", refusal);
+    bed->server->away = false;
     pass(bed, 2 * FAKE_RECONNECT_MS);
 }
 
@@ -281,7 +282,7 @@ static void a_record_whose_slot_is_on_its_way_is_brought_key_by_key(void **state
     tend(bed);
     assert_all_trusted(bed);
     assert_int_equal(bed_outbox_count(bed), 0);
-    assert_int_equal(read_by(bed, 1, high, NULL), 2);
+    assert_int_equal(read_by(bed, 1, low, NULL), 2);
 }
 
 /* It has gone, and nobody has said so before. Nothing else waits for it. */
@@ -290,20 +291,20 @@ static void a_record_whose_slot_has_moved_costs_trust_in_that_slot_alone(void **
     struct bed *bed = *state;
     bring_record(bed, "MOVED 1 127.0.0.1:1");
     for (int i = 0; i < BED_WORKERS; i++) {
-        const struct home now = home(bed, i, high);
+        const struct home now = home(bed, i, low);
         assert_false(home_holds(&now));
         assert_int_equal(trusted_count(bed, i), 2);
         assert_int_equal(shards_missing_slots(bed->workers[i].cache->shards), 1);
     }
-    assert_int_equal(read_by(bed, 1, high, NULL), 2);
+    assert_int_equal(read_by(bed, 1, low, NULL), 2);
     assert_int_equal(bed_outbox_count(bed), 1);
-    fake_server_refuse(server_b, NULL, NULL);
+    fake_server_refuse(bed->server, NULL, NULL);
     tend(bed);
     tend(bed);
     assert_all_trusted(bed);
     assert_int_equal(bed_outbox_count(bed), 0);
-    assert_int_equal(read_by(bed, 0, high, NULL), 2);
-    assert_true(hits(bed, 1, high));
+    assert_int_equal(read_by(bed, 0, low, NULL), 2);
+    assert_true(hits(bed, 1, low));
 }
 
 /* ---- A slot moves ---- */

@@ -277,7 +277,7 @@ static void the_outbox_is_drained_before_the_first_read_is_trusted(void **state)
     fake_journal_reset();
     start(bed);
     assert_non_null(strstr(fake_journal().data, "INFO meta_get BEAT outbox_list"));
-    assert_non_null(strstr(fake_journal().data, "UNFENCE LIST_UNFENCE"));
+    assert_non_null(strstr(fake_journal().data, "UNFENCE"));
     assert_int_equal(bed_outbox_count(bed), 0);
     assert_false(fake_server_has(bed->server, "todo:1:{a}"));
     assert_int_equal(bed_read(bed, &bed->workers[0], "a"), 2);

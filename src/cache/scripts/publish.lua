@@ -8,16 +8,14 @@
 --         between this write's fence and now, else '!' or another mark would be in the set, or this write's mark gone
 local writers = KEYS[3]
 redis.call('DEL', KEYS[1], KEYS[2])
-if redis.call('ZREM', writers, ARGV[1]) == 0 then
-    local last = redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')
-    if #last > 0 then
-        redis.call('ZADD', writers, last[2], '!')
+local is_lost = redis.call('ZREM', writers, ARGV[1]) == 0
+local left = redis.call('ZCARD', writers)
+local is_alone = left == 1 and redis.call('ZREM', writers, '!') == 1
+if is_lost then
+    if left > 0 and not is_alone then
+        redis.call('ZADD', writers, redis.call('ZRANGE', writers, -1, -1, 'WITHSCORES')[2], '!')
     end
     return -1
-end
-local left = redis.call('ZCARD', writers)
-if left == 1 then
-    redis.call('ZREM', writers, '!')
 end
 if left > 0 then
     return 0
