@@ -93,10 +93,10 @@ def cpu(step, part, units=UNITS):
 
 
 def write_at(slot, units=UNITS):
-    """Redis' part of a write at the list's slot, or at the id's, by how long their commands run. In a cluster the watermark is the id's."""
+    """Redis' part of a write at the list's slot, or at the id's, by how long their commands run."""
     took = {"list": 0, "id": 0}
     for name, (_, us) in units["costs"]["write"]["redis"].items():
-        took["list" if "(list)" in name and not name.startswith("watermark") else "id"] += us
+        took["list" if "(list)" in name else "id"] += us
     return cpu("write", "redis", units) * took[slot] / sum(took.values())
 
 

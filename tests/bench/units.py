@@ -2,10 +2,11 @@
 """
 units.sh starts this and tells what it is.
 
-One Redis and one MongoDB (a set of one member) have these machines: "near" with an L1, "far" without one, and then PEERS more with an L1
-and a worker each, which only get told of near's writes. Between steps nothing is asked; what all parts use then is subtracted.
+A Redis Cluster of one server, which has all slots, and one MongoDB (a set of one member) have these machines: "near" with an L1, "far"
+without one, and then PEERS more with an L1 and a worker each, which only get told of near's writes. Between steps nothing is asked; what
+all parts use then is subtracted.
 
-Redis' own log of slow commands, set to log all, tells which commands a request sends, how long each runs, and whether its keys are an
+Redis' own log of slow commands, set to log all, tells which commands a request sends, how long each runs, and whether its slot is an
 id's or the list's. Redis' CPU time is divided between these two by how long their commands run.
 """
 
@@ -26,7 +27,8 @@ from pathlib import Path
 import ladder_places
 import mongod
 from ladder_places import HERE, ROOT, Place, redis_ask
-from scale import GENERATIONS, L1, L1_MBYTES, L1_TODOS, costs, others
+from ports import free_ports
+from scale import GENERATIONS, L1, L1_MBYTES, L1_TODOS, SLOTS, costs, others, slot_of
 from stack import wait_until
 from supervisor import stat_fields
 from zipf import Zipf
@@ -34,6 +36,7 @@ from zipf import Zipf
 WARM, FRESH, PAGE, PEERS = 20_000, 25_000, 50, 8  # todos that are read again; that are missed in a round; of a page; machines
 REST_S = 5
 SAMPLE = ROOT / "data/todos.jsonl"
+LIST_SLOT = slot_of(b"{list}")
 SCRIPT_HEAD = 100  # the log has the first 128 characters of a text
 SCRIPTS = {}
 for path in ROOT.glob("src/*/**/*.lua"):
@@ -106,9 +109,13 @@ class Units:
     def redis(self, *words):
         return redis_ask(self.places["near"], *words)
 
+    def holders_key(self):
+        """Of the latest epoch, for a Redis that was emptied may still have an earlier one's; "": there is none yet."""
+        return max(self.redis("--scan", "--pattern", "todos:*:holders").split(), default="")
+
     def holders(self):
-        """Machines with a licence; a Redis that was emptied may still have those of an earlier epoch."""
-        return max((int(self.redis("hlen", key)) for key in self.redis("--scan", "--pattern", "todos:*:holders").split()), default=0)
+        """Machines with a licence."""
+        return int(self.redis("hlen", self.holders_key()))
 
     # --- CPU time ---
 
@@ -127,7 +134,7 @@ class Units:
     def ask(self, step, seconds, clients=32):
         options = [word.format(f"{self.round} {clients}") if word.startswith("{{") else word for word in step.options]
         method = "PATCH" if step.name == "write" else "GET"
-        writers = self.redis("--scan", "--pattern", "todos:*:{list}:beat").split()[0].replace("beat", "writers")
+        writers = self.holders_key().replace("holders", "writers")
         if step.is_fenced:
             self.redis("zadd", writers, str(int(time.time() + 3600) * 1000), "bench")
         try:
@@ -158,11 +165,13 @@ class Units:
 
     @staticmethod
     def command(words):
-        """What a command is, and whose slot it goes to."""
+        """What a command is, and whose slot it goes to. Keys of a slot have a number in place of "list" or the id."""
         is_script = words[0].lower() in ("eval", "evalsha")
         name = SCRIPTS.get(words[1][:SCRIPT_HEAD], "script") if is_script else words[0].lower()
         key = " ".join(words[3:4] if is_script else words[1:2])
-        return name, "list" if "{list}" in key or name == "publish" else "id" if "{" in key else "none"
+        if "{" not in key:
+            return name, "list" if name == "publish" else "none"
+        return name, "list" if slot_of(key.encode()) == LIST_SLOT else "id"
 
     def commands(self):
         """Count and microseconds of each command since the log was emptied. Those within a script have no address; they are the script's."""
@@ -269,12 +278,18 @@ class Units:
         return {"rest": rest, "costs": costs}
 
 
-def machine(folder, uri, redis=None, workers=2, l1_mbytes=L1_MBYTES):
+def machine(folder, uri, port, workers=2, l1_mbytes=L1_MBYTES):
     """Workers with the same store and the same L1 are one machine: their URIs differ."""
     settings = {"STACK_STORE": f"{uri}&appname={folder.name}", "WORKERS": str(workers), "TODO_L1_MBYTES": str(l1_mbytes)}
-    place = Place(folder, {**settings, **({"TODO_REDIS": f"unix:{redis}/redis.sock"} if redis else {})})
-    place.start("store", *(() if redis else ("redis",)))
-    return place
+    return Place(folder, {**settings, "TODO_REDIS": f"cluster://127.0.0.1:{port}"})
+
+
+def start_cluster(place, port, bus):
+    with (place.folder / "redis.conf").open("a") as conf:
+        conf.write(f"bind 127.0.0.1\nport {port}\ncluster-enabled yes\ncluster-port {bus}\ncluster-announce-ip 127.0.0.1\n")
+    place.start("redis")
+    redis_ask(place, "cluster", "addslotsrange", "0", str(SLOTS - 1))
+    wait_until(lambda: "cluster_state:ok" in redis_ask(place, "cluster", "info"), 10, "a cluster")
 
 
 def load(place, *words):
@@ -282,12 +297,12 @@ def load(place, *words):
     subprocess.run(command, cwd=place.folder, env=place.environment, check=True, capture_output=True)
 
 
-def tell(units, folder, uri):
+def tell(units, folder, uri, port):
     """What each other machine with an L1 adds to a write: Redis' and the workers' CPU time."""
     used = []
     for names in ((), [f"peer{count}" for count in range(PEERS)]):
         for name in names:
-            place = units.places[name] = machine(folder / name, uri, units.places["near"].folder, workers=1)
+            place = units.places[name] = machine(folder / name, uri, port, workers=1)
             place.start("workers")
         wait_until(lambda: units.holders() == 1 + len(names), 10, "licences")
         units.measure_rest()
@@ -308,8 +323,9 @@ def main():
         ends.callback(server.stop)
         ends.callback(lambda: [place.stop() for place in reversed(Place.started)])
         uri = server.uri(mongod.new_database())
-        places = {"near": machine(folder / "near", uri)}
-        places["far"] = machine(folder / "far", uri, places["near"].folder, l1_mbytes=0)
+        port, bus = free_ports()
+        places = {"near": machine(folder / "near", uri, port), "far": machine(folder / "far", uri, port, l1_mbytes=0)}
+        start_cluster(places["near"], port, bus)
         load(places["near"], "seed", "-n", str(WARM + (number("ROUNDS", 5) + 1) * FRESH))
         load(places["near"], "import", "--upsert", SAMPLE)
         for place in places.values():
@@ -319,8 +335,8 @@ def main():
         told = {"machine": {"cpus": os.cpu_count(), "model": re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]}}
         told |= units.measure_all()
         told["bytes"] = {str(value): units.entry_bytes(value) for value in (64, 512)}
-        told["tell"] = tell(units, folder, uri)
-        places["small"] = machine(folder / "small", uri, places["near"].folder, l1_mbytes=1)
+        told["tell"] = tell(units, folder, uri, port)
+        places["small"] = machine(folder / "small", uri, port, l1_mbytes=1)
         places["small"].start("workers", "nginx")
         wait_until(lambda: units.holders() == PEERS + 2, 10, "a licence")
         told["l1"] = units.small_l1()
