@@ -3,9 +3,8 @@
  * Writes that fence in the same turn of the loop share one call of fence.lua; likewise of unfence.lua.
  *
  * Under load many clients' writes come to their fences together, and a group that was committed as one (store/pool.c)
- * comes to its unfences together. To enter a script costs Redis about as much as one write's part of it, and the list's
- * keys are the same for all. So with 32 clients a call has four fences or eight unfences in it, and a write costs half
- * of what it did in Redis; with one client nothing is won or lost.
+ * comes to its unfences together. Redis then enters the script once, and touches the list's keys once, for all of them
+ * (doc/performance.md). With one client nothing is won or lost.
  *
  * Each write keeps its own token, its own marks and its own outcome. The call is one step for Redis, as its parts would
  * be one after the other; who lost its mark stands in the answer. If Redis refuses the call, it is refused to all, and
