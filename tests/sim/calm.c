@@ -185,6 +185,7 @@ static void round_begin(void *ctx, uint64_t serial)
 
 void calm_begin(void)
 {
+    cluster_world_hasten();
     is_well = false;
     snprintf(complaint, sizeof(complaint), "a read is not answered");
     round_begin(NULL, 0);

@@ -329,6 +329,11 @@ bool cluster_world_move(void)
     return true;
 }
 
+void cluster_world_hasten(void)
+{
+    move.step_us = STEP_US;
+}
+
 /* ---- A failover ---- */
 
 static void name(struct sim_redis *redis)

@@ -57,6 +57,9 @@ bool cluster_world_fail_over(void);
 /* A replica has its primary's keys, as they are now. */
 void cluster_world_replicate(void);
 
+/* A move of many keys that took its time would outlast the calm, in which all must be hits. */
+void cluster_world_hasten(void);
+
 /* All know who has which slots, and those that were replaced follow. */
 void cluster_world_learn(void);
 
