@@ -66,14 +66,16 @@ static void clear_send(const struct note *note)
     const struct slice at = slice_of_int64(at_text, note->at_ms);
     if (note->id[0]) {
         struct todo_keys all;
+        struct slice keys[TODO_KEY_COUNT];
         todo_keys_init(&all, epoch, note->id);
-        const struct slice keys[] = {key_slice(&all.entry), key_slice(&all.lease), key_slice(&all.writers)};
-        script_run(redis, SCRIPT_CLEAR, keys, 3, &at, 1, on_cleared, NULL);
+        todo_keys_put(keys, &all);
+        script_run(redis, SCRIPT_CLEAR, keys, TODO_KEY_COUNT, &at, 1, on_cleared, NULL);
     } else {
         struct list_keys all;
+        struct slice keys[LIST_KEY_COUNT];
         list_keys_init(&all, epoch, NULL);
-        const struct slice keys[] = {key_slice(&all.generation), key_slice(&all.writers)};
-        script_run(redis, SCRIPT_LIST_CLEAR, keys, 2, &at, 1, on_cleared, NULL);
+        list_keys_put(keys, &all);
+        script_run(redis, SCRIPT_LIST_CLEAR, keys, LIST_KEY_COUNT, &at, 1, on_cleared, NULL);
     }
 }
 

@@ -193,22 +193,20 @@ static void todos_send(const struct fence_call *call, const struct fence_scripts
 {
     const struct home *home = &call->homes[places[0].at];
     struct todo_keys *todos = mem_alloc(count * sizeof(*todos));
-    struct slice *keys = mem_alloc((3 * count + 2) * sizeof(*keys)); /* as fence.lua has them */
+    struct slice *keys = mem_alloc((TODO_KEY_COUNT * count + LIST_KEY_COUNT) * sizeof(*keys));
     struct slice *args = mem_alloc((count + scripts->arg_count) * sizeof(*args));
     struct list_keys list;
-    size_t key_count = 0;
+    size_t key_count = TODO_KEY_COUNT * count;
     for (size_t i = 0; i < count; i++) {
         todo_keys_init(&todos[i], home->epoch, call->ids[places[i].at]);
-        keys[key_count++] = key_slice(&todos[i].entry);
-        keys[key_count++] = key_slice(&todos[i].lease);
-        keys[key_count++] = key_slice(&todos[i].writers);
+        todo_keys_put(keys + TODO_KEY_COUNT * i, &todos[i]);
         if (scripts->is_arg_per_id)
             args[i] = scripts->args[places[i].at];
     }
     if (takes_list(call, scripts, home)) {
         list_keys_init(&list, call->list->epoch, NULL);
-        keys[key_count++] = key_slice(&list.generation);
-        keys[key_count++] = key_slice(&list.writers);
+        list_keys_put(keys + key_count, &list);
+        key_count += LIST_KEY_COUNT;
     }
     struct fence_part *part = part_add(sum, home, scripts->todos != SCRIPT_FENCE);
     part->is_publish = scripts->todos == SCRIPT_PUBLISH;
@@ -223,15 +221,17 @@ static void todos_send(const struct fence_call *call, const struct fence_scripts
 static void list_send(const struct fence_call *call, const struct fence_scripts *scripts, struct fence_sum *sum)
 {
     struct list_keys all;
+    struct slice keys[LIST_KEY_COUNT];
     list_keys_init(&all, call->list->epoch, NULL);
-    const struct slice keys[] = {key_slice(&all.generation), key_slice(&all.writers)};
+    list_keys_put(keys, &all);
     struct fence_part *part = part_add(sum, call->list, false);
     if (call->list->cluster) {
         enum parted_kind kind = scripts->list == SCRIPT_FENCE ? PARTED_FENCE : PARTED_UNFENCE;
         part->parted = parted_new(call->list, kind, call->token, call->window_ms);
         parted_add(part->parted, &all.writers, (const struct key *[]){&all.generation}, 1);
     }
-    script_run(call->list->redis, scripts->list, keys, 2, scripts->list_args, scripts->list_arg_count, on_part, part);
+    script_run(call->list->redis, scripts->list, keys, LIST_KEY_COUNT, scripts->list_args, scripts->list_arg_count,
+               on_part, part);
 }
 
 /* Whether the list was told as well. */

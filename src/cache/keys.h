@@ -69,4 +69,20 @@ static inline struct slice key_slice(const struct key *key)
     return (struct slice){.data = key->text, .len = key->len};
 }
 
+enum { TODO_KEY_COUNT = 3, LIST_KEY_COUNT = 2 };
+
+/* What a writer's scripts take of an id, in their order; and of the list. Borrowed. */
+static inline void todo_keys_put(struct slice put[TODO_KEY_COUNT], const struct todo_keys *keys)
+{
+    put[0] = key_slice(&keys->entry);
+    put[1] = key_slice(&keys->lease);
+    put[2] = key_slice(&keys->writers);
+}
+
+static inline void list_keys_put(struct slice put[LIST_KEY_COUNT], const struct list_keys *keys)
+{
+    put[0] = key_slice(&keys->generation);
+    put[1] = key_slice(&keys->writers);
+}
+
 #endif

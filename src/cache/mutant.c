@@ -16,6 +16,7 @@
 #include "cache/mutant.h"
 
 #include "base/mem.h"
+#include "cache/keys.h"
 
 enum { FIELDS_MAX = 32 };
 
@@ -59,11 +60,11 @@ void mutant_unmark(struct redis *redis, struct slice writers_key)
 
 void mutant_unmeet(struct redis *redis, const struct slice *keys, size_t count)
 {
-    enum { PER_ID = 3, WRITERS = 2 };
+    enum { WRITERS = 2 };
     if (!failpoint_is_on(FAILPOINT_FENCE_UNMET))
         return;
-    for (size_t i = WRITERS; i < PER_ID * count; i += PER_ID)
-        for (size_t before = WRITERS; before < i; before += PER_ID)
+    for (size_t i = WRITERS; i < TODO_KEY_COUNT * count; i += TODO_KEY_COUNT)
+        for (size_t before = WRITERS; before < i; before += TODO_KEY_COUNT)
             if (slice_equal(keys[i], keys[before]))
                 overlap_forget(redis, keys[i]);
 }

@@ -71,27 +71,24 @@ static void on_reply(void *ctx, const struct redis_reply *reply)
 static void line_send(struct line *line)
 {
     char window_ms[INT64_TEXT_MAX + 1];
-    struct slice keys[3 * WRITES_MAX + 2], args[WRITES_MAX + 1];
-    size_t key_count = 0, arg_count = 0;
+    struct slice keys[TODO_KEY_COUNT * WRITES_MAX + LIST_KEY_COUNT], args[WRITES_MAX + 1];
+    size_t list_at = TODO_KEY_COUNT * line->count, arg_count = 0;
     struct list_keys list;
     if (line->count == 0)
         return;
     if (line->script == SCRIPT_FENCE)
         args[arg_count++] = slice_of_int64(window_ms, line->window_ms);
     for (size_t i = 0; i < line->count; i++) {
-        keys[key_count++] = key_slice(&line->keys[i].entry);
-        keys[key_count++] = key_slice(&line->keys[i].lease);
-        keys[key_count++] = key_slice(&line->keys[i].writers);
+        todo_keys_put(keys + TODO_KEY_COUNT * i, &line->keys[i]);
         args[arg_count++] = slice_of(line->tokens[i].text);
     }
     list_keys_init(&list, line->epoch, NULL);
-    keys[key_count++] = key_slice(&list.generation);
-    keys[key_count++] = key_slice(&list.writers);
+    list_keys_put(keys + list_at, &list);
     struct sent *sent = mem_alloc(sizeof(*sent));
     sent->count = line->count;
     memcpy(sent->waiters, line->waiters, line->count * sizeof(line->waiters[0]));
     line->count = 0;
-    script_run(line->redis, line->script, keys, key_count, args, arg_count, on_reply, sent);
+    script_run(line->redis, line->script, keys, list_at + LIST_KEY_COUNT, args, arg_count, on_reply, sent);
     if (line->script == SCRIPT_FENCE)
         mutant_unmeet(line->redis, keys, sent->count);
 }
