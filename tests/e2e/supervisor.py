@@ -58,6 +58,7 @@ save ""
 appendonly no
 maxmemory 256mb
 maxmemory-policy allkeys-lfu
+hash-max-listpack-value 512
 daemonize no
 """
 
