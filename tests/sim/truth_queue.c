@@ -73,10 +73,11 @@ static void note_done(struct truth_queued *write, const struct store_queued *que
     write->applied = *applied;
     if (queue->is_dead)
         return;
-    snprintf(write->id, sizeof(write->id), "%s", queue->change.todo->id);
+    bool is_other = *applied->id; /* its key has made that todo before, without the queue: this write made none */
+    snprintf(write->id, sizeof(write->id), "%s", is_other ? applied->id : queue->change.todo->id);
     snprintf(write->name, sizeof(write->name), "%.*s", (int)queue->change.todo->name.len,
              queue->change.todo->name.data);
-    write->number = truth_todo_of(write->id)->count - 1;
+    write->number = is_other ? 0 : truth_todo_of(write->id)->count - 1;
 }
 
 void truth_queue_applied(const struct store_batch *batch, const struct store_applied *results)
