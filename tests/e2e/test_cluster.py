@@ -296,3 +296,27 @@ def test_a_replica_takes_over_and_its_todos_are_hits_again(new_service, cluster)
         hit(stack, id)
     assert "event=slots_claimed" in stack.log("workers")
     ctl(stack, "audit", "--all")
+
+
+def test_a_slot_that_its_primary_has_lost_is_passed_by_until_an_operator_mends_it(new_service, cluster):
+    """All servers are up, and the others name it as the slot's: give_back() of redis_cluster.py tells how Redis comes to that."""
+    stack = new_service()
+    primary = cluster.primaries[0]
+    lost, *others = cluster.ids(0, 3, "gone") + cluster.ids(1, 2, "gone")
+    for id in (lost, *others):
+        made(stack, id)
+        hit(stack, id)
+    primary.ask("CLUSTER", "DELSLOTS", slot_of(lost))
+    wait_until(lambda: readiness(stack).json["redis"].get("reason") == "some slots have no primary", 10, "a word of it")
+    for n in range(20):
+        assert patch(stack, f"/todos/{lost}", {"name": f"n{n}"}).status == 200
+        answer = stack.get(f"/todos/{lost}")
+        assert answer.json["name"] == f"n{n}" and "hit" not in answer.cache, answer
+    for id in others:
+        hit(stack, id)
+    fix = ["redis-cli", "--cluster", "fix", f"127.0.0.1:{primary.port}"]
+    subprocess.run(fix, input="yes\n", capture_output=True, text=True, check=True, timeout=60)
+    wait_until(lambda: is_ready(stack), 20, "trust in each primary")
+    assert stack.get(f"/todos/{lost}").json["name"] == "n19"
+    hit(stack, lost)
+    ctl(stack, "audit", "--all")
