@@ -30,6 +30,7 @@ from stack import ROOT, wait_until
 SLOTS, PRIMARIES = 16384, 3
 LOOPBACK = "127.0.0.1"
 MIGRATE_MS = 5000
+NODE_TIMEOUT_MS, PATIENT_MS = 1000, 10000
 BATCH, KEYS_MAX = 100, 1000
 # What doc/cluster.md gives a worker.
 RIGHTS = re.search(r"user todo on >PASSWORD (.*?)'", (ROOT / "doc/cluster.md").read_text())[1]
@@ -38,7 +39,7 @@ MEMBER = sentinels.MEMBER + """
 cluster-enabled yes
 cluster-port {bus}
 cluster-config-file nodes.conf
-cluster-node-timeout 1000
+cluster-node-timeout {timeout}
 cluster-replica-validity-factor 0
 cluster-require-full-coverage no
 bind {hosts}
@@ -60,7 +61,7 @@ def encoded(words):
 class Member(sentinels.Server):
     def __init__(self, folder, host=LOOPBACK):
         self.bus, self.host = free_port(), host
-        names = {"folder": folder, "bus": self.bus, "host": host, "hosts": " ".join({LOOPBACK: 0, host: 0})}
+        names = {"folder": folder, "bus": self.bus, "timeout": NODE_TIMEOUT_MS, "host": host, "hosts": " ".join({LOOPBACK: 0, host: 0})}
         super().__init__(folder, lambda server: MEMBER.format(port=server.port, **names))
 
     def start(self, *options):
@@ -219,8 +220,23 @@ class Cluster:
             goal = self.primaries[(number + 1) % PRIMARIES]
             self.settle()
             self.last_goal = goal
-            for first in range(0, len(some), BATCH):
-                self.move_batch(some[first : first + BATCH], self.primaries[number], goal, linger_s)
+            with self.patient():
+                for first in range(0, len(some), BATCH):
+                    self.move_batch(some[first : first + BATCH], self.primaries[number], goal, linger_s)
+
+    @contextlib.contextmanager
+    def patient(self):
+        """Nobody is given up: the heir of a server that a busy machine let wait would not know which slots were on their way."""
+        self.set_timeout(PATIENT_MS)
+        try:
+            yield
+        finally:
+            self.set_timeout(NODE_TIMEOUT_MS)
+
+    def set_timeout(self, ms):
+        for member in self.members:
+            if member.process:
+                member.ask("CONFIG", "SET", "cluster-node-timeout", ms)
 
     def move_batch(self, slots, source, goal, linger_s):
         goal.ask_all([("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id) for slot in slots])
