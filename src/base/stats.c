@@ -232,15 +232,6 @@ uint64_t stats_answers(const struct stats *stats, unsigned route, int http_statu
     return stats->request[route][status_column(http_status)];
 }
 
-uint64_t stats_answers_all(const struct stats *stats)
-{
-    uint64_t count = 0;
-    for (size_t route = 0; route < STATS_ROUTE_MAX; route++)
-        for (size_t column = 0; column <= STATS_STATUS_COUNT; column++)
-            count += stats->request[route][column];
-    return count;
-}
-
 void stats_sum(const struct stats *const *slots, size_t slot_count, struct stats *sum)
 {
     *sum = (struct stats){0};

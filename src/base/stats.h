@@ -74,9 +74,6 @@ void stats_sum(const struct stats *const *slots, size_t slot_count, struct stats
 /* Answers of a route with one of STATS_STATUSES. */
 uint64_t stats_answers(const struct stats *stats, unsigned route, int http_status);
 
-/* All answers. */
-uint64_t stats_answers_all(const struct stats *stats);
-
 /* Appends the sum of slots as Prometheus text. route_names has route_count entries, in the order of stats_request(). */
 void stats_print(const struct stats *const *slots, size_t slot_count, const char *const *route_names,
                  size_t route_count, struct buf *out);

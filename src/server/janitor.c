@@ -6,7 +6,6 @@
  *   janitor_say_ready       once store and Redis have been there, to todoctl roll
  *   janitor_expire_idle     FastCGI connections that are idle
  *   log_flush               of lines that repeat, how often they came
- *   gather_tend             whether requests gather under load
  *   janitor_set_gauges      what /metrics shows of this worker
  *   janitor_prepare_store   makes indexes or tables, checks that the store answers; repeated until it succeeds
  *
@@ -29,7 +28,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cache/cache.h"
-#include "server/gather.h"
 #include "server/gauges.h"
 #include "server/ready.h"
 #include "server/stats_file.h"
@@ -53,7 +51,6 @@ struct janitor {
     struct listener *listener;
     struct stats_file *stats_file;
     struct timer *timer;
-    struct gather gather;
     unsigned turn_count;
     int ready_fd; /* -1: not ready yet */
 };
@@ -149,7 +146,6 @@ static void on_time(void *ctx)
     janitor_expire_idle(janitor);
     stats_file_remember(janitor->stats_file);
     log_flush();
-    gather_tend(&janitor->gather, stats_answers_all(janitor->services->stats));
     janitor_set_gauges(janitor);
     bool is_first = janitor->turn_count++ == 0;
     janitor->events->timer_start(janitor->timer, is_first ? (uint32_t)random_below(PERIOD_MS) : PERIOD_MS);
@@ -165,7 +161,6 @@ struct janitor *janitor_new(const struct events *events, struct services *servic
     janitor->backend = backend;
     janitor->listener = listener;
     janitor->stats_file = stats_file;
-    janitor->gather.answers = stats_answers_all(services->stats);
     janitor->timer = events->timer_new(events->loop, on_time, janitor);
     events->timer_start(janitor->timer, 0); /* the first time in the loop's first turn */
     return janitor;

@@ -9,7 +9,6 @@ libserver_a_SOURCES = \
 	src/server/check_cluster.c src/server/check_cluster.h \
 	src/server/deadline.c src/server/deadline.h \
 	src/server/fcgi.c src/server/fcgi.h \
-	src/server/gather.c src/server/gather.h \
 	src/server/gauges.c src/server/gauges.h \
 	src/server/fcgi_params.c src/server/fcgi_params.h \
 	src/server/fcgi_record.c src/server/fcgi_record.h \

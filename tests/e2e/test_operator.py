@@ -5,11 +5,9 @@ import contextlib
 import os
 import resource
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from load import load
@@ -164,32 +162,6 @@ def test_a_pool_that_can_not_start_fails_loudly_and_at_once(new_stack):
 
 
 @pytest.mark.parametrize("store", ["sqlite"], scope="session", indirect=True)
-def ask_many(port, paths, seconds):
-    """Sends all of them at once, over and over, until the generator is closed or the time is over; yields after each time."""
-    wanted, asked = len(paths), "".join(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" for path in paths).encode()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            connection.sendall(asked)
-            told = b""
-            while told.count(b"HTTP/1.1 ") < wanted:
-                told += connection.recv(65536)
-        yield
-
-
-def test_under_load_the_loop_lets_requests_gather_and_store_calls_do_not_wait(new_stack):
-    stack = new_stack(workers=1)
-    worker = stack.worker_pids()[0]
-    assert os.sched_getscheduler(worker) == os.SCHED_OTHER
-    for _ in ask_many(stack.port, ["/todos/none"] * 200, 30):
-        if os.sched_getscheduler(worker) == os.SCHED_BATCH:
-            break
-    threads = [int(path.name) for path in Path(f"/proc/{worker}/task").iterdir() if int(path.name) != worker]
-    assert len(threads) > 1 and {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
-    assert os.sched_getscheduler(worker) == os.SCHED_BATCH
-    wait_until(lambda: os.sched_getscheduler(worker) == os.SCHED_OTHER, 10, "the end of the load")
-
-
 def test_a_worker_that_can_not_start_takes_no_request_from_those_that_can(new_stack):
     """As in a rolling restart with a bad setting: the workers that still run answer everything."""
     stack = new_stack(workers=2)

@@ -43,7 +43,7 @@ WALLS = {
 
 # The C library and the kernel; whatever is neither here nor in WALLS is a library that nobody decided on.
 SYSTEM = re.compile(
-    r"(assert|ctype|dirent|endian|errno|fcntl|getopt|inttypes|limits|math|poll|pthread|sched|signal|stdalign|stdarg|stdatomic|stdbool|stddef"
+    r"(assert|ctype|dirent|endian|errno|fcntl|getopt|inttypes|limits|math|poll|pthread|signal|stdalign|stdarg|stdatomic|stdbool|stddef"
     r"|sanitizer/\w+|stdint|stdio|stdlib|string|strings|termios|time|unistd|sys/\w+|netinet/\w+|arpa/inet|netdb|linux/\w+)\.h"
 )
 

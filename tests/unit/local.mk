@@ -127,15 +127,13 @@ tests_unit_test_load_text_LDADD = $(UNIT_LOAD_LIBS)
 
 # The server's room, over an API that tells what reached it.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_fcgi tests/unit/test_gather tests/unit/test_stats_file
+check_PROGRAMS += tests/unit/test_fcgi tests/unit/test_stats_file
 endif
 
 tests_unit_test_fcgi_SOURCES = tests/unit/test_fcgi.c \
 	tests/unit/fcgi_client.c tests/unit/fcgi_client.h \
 	tests/unit/fcgi_worker.c tests/unit/fcgi_worker.h tests/unit/testing.h
 tests_unit_test_fcgi_LDADD = libserver.a $(UNIT_LIBS) $(SERVER_LIBS)
-tests_unit_test_gather_SOURCES = tests/unit/test_gather.c tests/unit/testing.h
-tests_unit_test_gather_LDADD = libserver.a $(UNIT_LIBS)
 tests_unit_test_stats_file_SOURCES = tests/unit/test_stats_file.c tests/unit/testing.h
 tests_unit_test_stats_file_LDADD = libserver.a $(UNIT_LIBS)
 
