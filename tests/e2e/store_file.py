@@ -14,12 +14,17 @@ def store_path(stack):
     return stack.folder / re.search(r"^store = sqlite:(.+)$", (stack.folder / "todo.conf").read_text(), re.M)[1]
 
 
+def await_drained(stack):
+    """Until no record is left that would be drained later, and end entries."""
+    with contextlib.closing(sqlite3.connect(store_path(stack))) as store:
+        wait_until(lambda: not store.execute("SELECT 1 FROM outbox").fetchall(), 10, "an outbox that is drained")
+
+
 def back_up(stack):
     """The file as it is now, whatever is in the write-ahead log."""
     copy = stack.folder / "backup.db"
+    await_drained(stack)
     with sqlite3.connect(store_path(stack)) as source, sqlite3.connect(copy) as target:
-        # A record in the copy would be drained after the restore, and would drop the entries that a test is about.
-        wait_until(lambda: not source.execute("SELECT 1 FROM outbox").fetchall(), what="an outbox that is drained")
         source.backup(target)
     return copy
 

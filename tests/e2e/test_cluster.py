@@ -11,6 +11,7 @@ import time
 import pytest
 from redis_cluster import PRIMARIES, SLOTS, running, slot_of
 from stack import WORKER_BUILD, wait_until
+from store_file import await_drained
 from verbs import delete, made, patch
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -72,14 +73,10 @@ class Unhurt:
         run_ids = [re.search("run_id:(.{20})", member.ask("INFO"))[1] for member in members]  # half of what workers call it
         assert all(re.search(f"event=redis_trusted .*run_id={run_id}", stack.log("workers")) for run_id in run_ids)
         self.names = run_ids + [f":{member.port} " for member in members]
-        wait_until(self.is_outbox_empty, 10, "all records of before, which end entries")
+        await_drained(stack)
         for id in ids:
             hit(stack, id)
         self.before, self.said = self.entries(), len(stack.log("workers"))
-
-    def is_outbox_empty(self):
-        count = self.stack.counters()
-        return count['todo_outbox_total{kind="added"}'] == count['todo_outbox_total{kind="drained"}']
 
     def entries(self):
         """Under their names, which have the epochs of their slots."""
