@@ -9,6 +9,7 @@
 #   IDS (uniform)      or zipf: how they are chosen
 #   ROUNDS (7)         each step is measured once a round; who begins a round changes
 #   SECONDS_EACH (3)   how long each time
+#   POLICY             batch: the workers, not the bare responder, run as with CPUSchedulingPolicy=batch
 #   OUT (BUILD_DIR/ladder)   the folder that gets ladder.md, a table, and ladder.svg, a plot. OUT=doc: they replace those of
 #                      doc/performance.md
 #

@@ -96,6 +96,9 @@ def service(folder, rows, settings=None):
         subprocess.run(command, cwd=place.folder, env=place.environment, check=True, stdout=log, stderr=log)
     place.start()
     place.wait_answer()
+    if os.environ.get("POLICY") == "batch":
+        for thread in [path for pid in place.pids("workers") for path in Path(f"/proc/{pid}/task").iterdir()]:
+            os.sched_setscheduler(int(thread.name), os.SCHED_BATCH, os.sched_param(0))
     return place
 
 
