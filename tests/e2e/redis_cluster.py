@@ -280,9 +280,10 @@ class Cluster:
     @staticmethod
     def give_back(primary, others, owners):
         """
-        What doc/cluster.md has an operator do. A busy Redis 7.0 may read an older packet after a newer one and note that a slot's owner
-        gives the slot up; nothing but another owner ends this note. If such a replica takes the slot over, who was killed gets it when it
-        comes back, and lays it down as it becomes a replica. Then the heir knows no owner of it, and all the others name the heir.
+        What an operator does by doc/runbook.md (TodoSlotsUntrusted). A busy Redis 7.0 may read an older packet after a newer one and note
+        that a slot's owner gives the slot up; nothing but another owner ends this note. If such a replica takes the slot over, who was
+        killed gets it when it comes back, and lays it down as it becomes a replica. Then the heir knows no owner of it, and all the others
+        name the heir.
         """
         lost = [slot for slot in range(SLOTS) if slot not in owners and all(other.get(slot) == primary.id for other in others)]
         if lost:
